@@ -1,0 +1,1 @@
+"""What can be learned from finished runs: baselines, transfer, error types, selection."""

@@ -1,0 +1,1 @@
+"""One or a few cells, refitted, calibrated and sealed for use."""

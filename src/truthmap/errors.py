@@ -1,0 +1,35 @@
+"""The one exception tree: whatever truthmap raises on purpose is a `TruthmapError`."""
+
+from __future__ import annotations
+
+
+class TruthmapError(Exception):
+    """Something the user can mend. The message says what was expected, what came and what to do."""
+
+
+class UsageError(TruthmapError, ValueError):
+    """A setting or an argument is outside what is allowed."""
+
+
+class QuestionsError(TruthmapError, ValueError):
+    """A question set is unknown, unreadable or malformed."""
+
+
+class ModelError(TruthmapError):
+    """A model is unknown, cannot be loaded or lacks what was asked of it."""
+
+
+class RunFolderError(TruthmapError):
+    """A run folder is no run, belongs to other settings or is in use."""
+
+
+class DamagedFileError(TruthmapError):
+    """A stored file does not hold what its digest says."""
+
+
+class NotEnoughDataError(TruthmapError, ValueError):
+    """Too few answers, or answers of one outcome only, for what was asked."""
+
+
+class StorageError(TruthmapError, OSError):
+    """A file cannot be written or read: the disk is full, the folder is read-only."""

@@ -1,0 +1,1 @@
+"""Outcome, exact answer and the 15 positions of an answer."""

@@ -1,0 +1,1 @@
+"""A loaded model: its prompt format, its blocks, its hooks."""

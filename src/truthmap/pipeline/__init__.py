@@ -1,0 +1,1 @@
+"""Settings, the stages in order, resume."""

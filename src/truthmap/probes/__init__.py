@@ -1,0 +1,1 @@
+"""The logistic solver for all cells at once, the grid, its scores and controls."""

@@ -1,0 +1,1 @@
+"""What is asked: built-in sets, the study's tasks, user files, splits."""

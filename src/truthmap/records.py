@@ -1,0 +1,171 @@
+"""The frozen records that cross the borders between stages, and the closed vocabularies in them.
+
+Shape letters used everywhere: n answers, L layers, P positions, d width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Word(str, Enum):
+    """A closed vocabulary whose members are their own text."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Outcome(Word):
+    """What grading says of an answer; `UNSCORED` is never counted as wrong."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNSCORED = "unscored"
+
+
+class Part(Word):
+    """Which part of a study a question belongs to."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Site(Word):
+    """What is read at a layer."""
+
+    RESIDUAL = "residual"
+    MLP = "mlp"
+    MLP_IN = "mlp_in"
+    ATTENTION = "attention"
+
+
+class Position(Word):
+    """The 15 named token places, in the order of the figure's columns.
+
+    `LAST_Q` is the last token of the prompt. `-1` is the last token of the whole sequence, which is the closing token
+    where the model closed its answer; `-8` is missing when the answer has fewer than eight tokens.
+    """
+
+    LAST_Q = "last_q"
+    FIRST_ANSWER = "first_answer"
+    SECOND_ANSWER = "second_answer"
+    EXACT_BEFORE_FIRST = "exact_answer_before_first"
+    EXACT_FIRST = "exact_answer_first"
+    EXACT_LAST = "exact_answer_last"
+    EXACT_AFTER_LAST = "exact_answer_after_last"
+    MINUS_8 = "-8"
+    MINUS_7 = "-7"
+    MINUS_6 = "-6"
+    MINUS_5 = "-5"
+    MINUS_4 = "-4"
+    MINUS_3 = "-3"
+    MINUS_2 = "-2"
+    MINUS_1 = "-1"
+
+
+POSITIONS: tuple[Position, ...] = tuple(Position)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item of a data set.
+
+    Attributes:
+        id: Unique in its set.
+        text: The question as it is asked, without any template.
+        accepted: The accepted answers, the usual one first, other names (aliases) after it.
+        candidates: All things that an answer could name, each as its names, the usual one first; `None`: open question.
+        context: Text given along with the question.
+        group: Questions of one group stay in one part of the split; `None`: the question's folded text is its group.
+        answer: A ready answer: nothing is generated.
+        outcome: A ready outcome (a human label): nothing is graded.
+        exact_answer: A ready exact answer, a piece of `answer`.
+    """
+
+    id: str
+    text: str
+    accepted: tuple[str, ...] = ()
+    candidates: tuple[tuple[str, ...], ...] | None = None
+    context: str | None = None
+    group: str | None = None
+    answer: str | None = None
+    outcome: Outcome | None = None
+    exact_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range `[start, end)`: of characters of an answer's text, or of its token ids, as the field says."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.start < self.end, (self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said to a question.
+
+    Attributes:
+        question_id: The question's id.
+        prompt_ids: Token ids of the whole prompt, template included.
+        answer_ids: The generated token ids, the closing token included where the model closed its answer.
+        text: The answer's text, special tokens left out, not stripped.
+        log_probs: Natural log-probability of each answer id when it was chosen (temperature 1, whole vocabulary).
+        offsets: For each answer id the characters `[start, end)` of `text` it wrote; empty (start == end) for special
+            tokens. A character written by several ids belongs to each of them.
+        finished: The model closed its answer itself (otherwise it was cut off at the length limit).
+        sample: 0 is the greedy answer; 1, 2, … are samples.
+        fault: Why there is no answer (`prompt_too_long`), or `None`.
+    """
+
+    question_id: str
+    prompt_ids: tuple[int, ...]
+    answer_ids: tuple[int, ...]
+    text: str
+    log_probs: tuple[float, ...]
+    offsets: tuple[tuple[int, int], ...]
+    finished: bool
+    sample: int = 0
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The verdict on an answer, with its evidence.
+
+    Attributes:
+        question_id: The question's id.
+        outcome: Right, wrong or unscored.
+        rule: The rule that decided (`candidates`, `number`, …).
+        span: Characters of the answer's text that are the exact answer; `None` where none was found.
+        exact_answer: The text of that span, or an empty string.
+        meaning: What the exact answer stands for in one spelling (the candidate's usual name, the number), or an empty
+            string; answers with the same meaning say the same.
+        why: One line for a reader: why this outcome.
+        refusal: The answer declines to answer; a kind of wrong.
+        sample: As in `Answer`.
+    """
+
+    question_id: str
+    outcome: Outcome
+    rule: str
+    span: Span | None
+    exact_answer: str
+    meaning: str
+    why: str
+    refusal: bool = False
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Where a question stands in a study: its part, and its cross-validation fold (-1 in the test part)."""
+
+    question_id: str
+    part: Part
+    fold: int
