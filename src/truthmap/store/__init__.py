@@ -1,1 +1,7 @@
-"""Activations on disk."""
+"""Activations on disk: finished shards of hidden states, read one layer at a time."""
+
+from __future__ import annotations
+
+from truthmap.store.states import LayerStates, StateShard, StateStore
+
+__all__ = ["LayerStates", "StateShard", "StateStore"]
