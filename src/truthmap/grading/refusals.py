@@ -1,0 +1,37 @@
+"""Answers that decline to answer."""
+
+from __future__ import annotations
+
+import re
+
+from truthmap.questions import folded
+
+# Folded text: lower case, no accents, hyphens are blanks, one kind of apostrophe.
+_NOT = r"(?:do not|don't|dont|cannot|can't|can not|am not able to|could not|couldn't|am unable to|'m unable to)"
+_KNOW = (
+    r"(?:know|answer|say|tell|determine|provide|find|recall|remember|help|assist|identify|give|"
+    r"have (?:any |enough |the |access|that |specific |real|information|personal))"
+)
+_PATTERNS = (
+    rf"\bi (?:really |simply |just )?{_NOT} (?:really |currently |actually )?{_KNOW}",
+    r"\bi(?: am|'m) (?:not (?:sure|certain|aware|familiar|able)|unsure|uncertain|unable|sorry)",
+    r"\bi (?:have )?no (?:idea|information|knowledge)",
+    r"^(?:sorry|my apologies|i apologi[sz]e|unfortunately)\b",
+    r"\bas an ai\b",
+    r"\b(?:not|n't) (?:enough|sufficient) (?:information|context|details?)\b",
+    r"\b(?:cannot|can't|can not) be (?:determined|answered|known|identified)\b",
+    r"\bit is (?:not possible|impossible) to (?:say|know|determine|tell|answer)\b",
+    r"^(?:unknown|no answer|not known|n/a|none of the above|no information)\W*$",
+)
+_REFUSAL = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS))
+# A refusal is said at once; later in a long answer such words qualify what was said.
+_OPENING = 300
+
+
+def is_refusal(text: str) -> bool:
+    """Say whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
+
+    Grading asks this only of answers that name nothing that could be right or wrong: "I'm not sure, perhaps Peru" names
+    Peru and is graded by it.
+    """
+    return bool(_REFUSAL.search(folded(text[:_OPENING])))

@@ -1,0 +1,97 @@
+"""How the questions of a set are asked, graded, and how the exact answer is found."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from truthmap.records import Question, Word
+
+_FIELD = re.compile(r"\{(text|context)\}")
+
+
+class GradingRule(Word):
+    """What decides whether an answer is right."""
+
+    CANDIDATES = "candidates"
+    """The first candidate that the answer names is an accepted one."""
+    ALIAS = "alias"
+    """The answer contains an accepted answer as whole words."""
+    NUMBER = "number"
+    """The number the answer gives equals an accepted one."""
+    CHOICE = "choice"
+    """Of the few candidates that the question offers, the answer chooses an accepted one."""
+    LABEL = "label"
+    """The first label that the answer names is the accepted one."""
+    JUDGE = "judge"
+    """A model reads question, accepted answers and answer, and decides."""
+    READY = "ready"
+    """The outcome came with the question."""
+
+
+class Locating(Word):
+    """How the exact answer is found in an answer: the same way for right and wrong ones."""
+
+    RULE = "rule"
+    """What the grading rule itself found: the candidate, the number, the choice or the label."""
+    NAME = "name"
+    """The first proper name or number that the question does not contain: a rough rule that needs no model."""
+    MODEL = "model"
+    """A model copies the shortest piece of the answer that carries it."""
+    COLUMN = "column"
+    """The question came with its exact answer."""
+    GOLD = "gold"
+    """The study's way, kept for comparison: the gold string where the answer is right, a model where it is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A regular expression and what to put in its place, to turn a question into its base-model form."""
+
+    pattern: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How the questions of a set are asked, graded and located.
+
+    Attributes:
+        grading: The rule that decides the outcome.
+        locating: How the exact answer is found.
+        chat_prompt: The user's message for a chat model; `{text}` and `{context}` stand for the question's own.
+        plain_prompt: The whole prompt for a base model.
+        plain_rewrite: What is changed in the question's text before it goes into `plain_prompt`.
+        max_new_tokens: Length limit of an answer, in tokens.
+        shadows: Phrases in which a candidate's name means something else; square brackets mark the name where other
+            names stand in the phrase too: `New [Mexico]`, `[Georgia], USA`.
+    """
+
+    grading: GradingRule
+    locating: Locating = Locating.RULE
+    chat_prompt: str = "{text}"
+    plain_prompt: str = "Q: {text}\nA:"
+    plain_rewrite: Rewrite | None = None
+    max_new_tokens: int = 100
+    shadows: tuple[str, ...] = ()
+
+    def chat(self, question: Question) -> str:
+        """Give the user's message that asks a chat model this question."""
+        return _fill(self.chat_prompt, question.text, question.context or "")
+
+    def plain(self, question: Question) -> str:
+        """Give the prompt that asks a base model this question."""
+        text = question.text
+        if self.plain_rewrite is not None:
+            text = re.sub(self.plain_rewrite.pattern, self.plain_rewrite.replacement, text)
+        return _fill(self.plain_prompt, text, question.context or "")
+
+
+def _fill(template: str, text: str, context: str) -> str:
+    """Put text and context into the template in one pass: braces in them stay what they are."""
+    return _FIELD.sub(partial(_field, {"text": text, "context": context}), template)
+
+
+def _field(values: dict[str, str], match: re.Match[str]) -> str:
+    return values[match.group(1)]

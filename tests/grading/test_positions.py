@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truthmap.grading import locate_positions
+from truthmap.records import POSITIONS, Answer, Position, Span
+
+PROMPT = (1, 2, 3)
+
+
+def answer(*pieces: str, closing: bool = True) -> Answer:
+    offsets, text = [], ""
+    for piece in pieces:
+        offsets.append((len(text), len(text) + len(piece)))
+        text += piece
+    if closing:
+        offsets.append((len(text), len(text)))
+    ids = tuple(range(10, 10 + len(offsets)))
+    return Answer("q", PROMPT, ids, text, (0.0,) * len(ids), tuple(offsets), closing)
+
+
+def located(given: Answer, span: Span | None) -> dict[str, int]:
+    places = locate_positions(given, span)
+    assert places.dtype == np.int32
+    assert places.shape == (15,)
+    return {str(position): int(place) for position, place in zip(POSITIONS, places, strict=True)}
+
+
+def span_of(given: Answer, piece: str) -> Span:
+    start = given.text.index(piece)
+    return Span(start, start + len(piece))
+
+
+def test_all_fifteen_places_of_a_plain_answer() -> None:
+    said = answer("The", " capital", " is", " Hart", "ford", ",", " an", " old", " city")
+    assert located(said, span_of(said, "Hartford")) == {
+        "last_q": 2, "first_answer": 3, "second_answer": 4,
+        "exact_answer_before_first": 5, "exact_answer_first": 6, "exact_answer_last": 7, "exact_answer_after_last": 8,
+        "-8": 5, "-7": 6, "-6": 7, "-5": 8, "-4": 9, "-3": 10, "-2": 11, "-1": 12,
+    }  # fmt: skip
+
+
+def test_an_exact_answer_at_the_start_has_the_prompt_before_it() -> None:
+    said = answer("Peru", ".")
+    found = located(said, span_of(said, "Peru"))
+    assert found["exact_answer_before_first"] == found["last_q"] == 2
+    assert found["exact_answer_first"] == found["exact_answer_last"] == 3
+
+
+def test_an_exact_answer_that_ends_the_sequence_has_nothing_after_it() -> None:
+    said = answer("In", " Peru", closing=False)
+    found = located(said, span_of(said, "Peru"))
+    assert (found["exact_answer_last"], found["exact_answer_after_last"]) == (4, -1)
+    closed = answer("In", " Peru")
+    assert located(closed, span_of(closed, "Peru"))["exact_answer_after_last"] == 5
+
+
+def test_places_counted_from_the_end_stay_within_the_answer() -> None:
+    found = located(answer("A", "B", closing=False), None)
+    assert (found["-1"], found["-2"], found["-3"], found["-8"]) == (4, 3, -1, -1)
+    assert located(answer("A", closing=False), None)["second_answer"] == -1
+
+
+def test_without_a_span_the_exact_answer_is_missing() -> None:
+    found = located(answer("A", "B"), None)
+    assert [found[str(name)] for name in POSITIONS if name.value.startswith("exact")] == [-1] * 4
+
+
+def test_a_faulty_or_empty_answer_has_no_places() -> None:
+    empty = Answer("q", PROMPT, (), "", (), (), False)
+    faulty = Answer("q", PROMPT, (), "", (), (), False, fault="prompt_too_long")
+    assert (locate_positions(empty, None) == -1).all()
+    assert (locate_positions(faulty, Span(0, 1)) == -1).all()
+
+
+def test_ids_that_share_a_character_belong_to_it_together() -> None:
+    # An emoji that a byte-level vocabulary writes with three ids, each of them the whole character.
+    said = Answer(
+        "q", PROMPT, (10, 11, 12, 13, 14), "In 🎉.", (0.0,) * 5, ((0, 3), (3, 4), (3, 4), (3, 4), (4, 5)), True
+    )
+    found = located(said, Span(3, 4))
+    assert (found["exact_answer_first"], found["exact_answer_last"]) == (4, 6)
+
+
+def test_white_space_at_the_edges_of_a_span_names_no_token() -> None:
+    said = answer("In", " ", "Peru", " ", "now")
+    assert located(said, Span(2, 8)) == located(said, span_of(said, "Peru"))
+    glued = answer("In", " Peru.", " Yes")
+    assert located(glued, span_of(glued, "Peru"))["exact_answer_first"] == 4
+
+
+def test_special_tokens_within_are_never_the_edge_of_a_span() -> None:
+    said = Answer("q", PROMPT, (9, 10, 9), "Peru", (0.0,) * 3, ((0, 0), (0, 4), (4, 4)), True)
+    found = located(said, Span(0, 4))
+    assert (found["exact_answer_first"], found["exact_answer_last"], found["exact_answer_after_last"]) == (4, 4, 5)
+
+
+@given(st.lists(st.text(" ab", min_size=1, max_size=3), min_size=1, max_size=12), st.data())
+def test_the_tokens_of_a_span_are_the_ids_that_wrote_it(pieces: list[str], data: st.DataObject) -> None:
+    said = answer(*pieces)
+    start = data.draw(st.integers(0, len(said.text) - 1))
+    span = Span(start, data.draw(st.integers(start + 1, len(said.text))))
+    found = located(said, span)
+    first, last = found["exact_answer_first"], found["exact_answer_last"]
+    words = said.text[span.start : span.end].strip()
+    if not words:
+        assert first == last == -1
+        return
+    low, high = said.offsets[first - 3][0], said.offsets[last - 3][1]
+    assert words in said.text[low:high]
+    assert found["exact_answer_before_first"] == first - 1
+    start_of_words = span.start + said.text[span.start : span.end].index(words[0])
+    assert low <= start_of_words < said.offsets[first - 3][1]
+    assert said.offsets[last - 3][0] < start_of_words + len(words) <= high
+
+
+@pytest.mark.parametrize("position", list(Position))
+def test_every_position_is_in_the_table(position: Position) -> None:
+    assert str(position) in located(answer("A"), None)
