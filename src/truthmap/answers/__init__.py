@@ -1,1 +1,8 @@
-"""Generating answers."""
+"""Generating answers, with the hidden states kept on the way where they are wanted."""
+
+from __future__ import annotations
+
+from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.answers.ready import ready_answer
+
+__all__ = ["GenerateSettings", "GeneratedBatch", "Prompt", "generate_answers", "ready_answer"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
+from truthmap.cli.app import main
 
-def main() -> None:
-    """Run the command line."""
-    raise SystemExit(2)
+__all__ = ["main"]

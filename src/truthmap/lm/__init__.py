@@ -1,1 +1,26 @@
 """A loaded model: its prompt format, its blocks, its hooks."""
+
+from __future__ import annotations
+
+from truthmap.lm.blocks import Blocks, Tap
+from truthmap.lm.builtin import BUILTIN
+from truthmap.lm.hooks import watched
+from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
+from truthmap.lm.settings import LoadSettings
+
+__all__ = [
+    "BUILTIN",
+    "NO_PREFIX",
+    "Blocks",
+    "LanguageModel",
+    "LoadSettings",
+    "Prefix",
+    "Tap",
+    "forward_inputs",
+    "load_model",
+    "shared_prefix",
+    "shortest_window",
+    "watched",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from truthmap.store.states import LayerStates, StateShard, StateStore
+from truthmap.store.states import LayerStates, StateShard, StateStore, join_shards
+from truthmap.store.tokens import TokenStates
 
-__all__ = ["LayerStates", "StateShard", "StateStore"]
+__all__ = ["LayerStates", "StateShard", "StateStore", "TokenStates", "join_shards"]

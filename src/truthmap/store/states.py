@@ -42,6 +42,22 @@ class StateShard:
             assert tuple(states.shape[1:3]) == self.present.shape, states.shape
 
 
+def join_shards(pieces: Sequence[StateShard], ids: Sequence[str]) -> StateShard:
+    """Put pieces together into one shard with the answers in the order of `ids`.
+
+    Raises:
+        KeyError: an id is in no piece.
+    """
+    found = [i for piece in pieces for i in piece.ids]
+    place = {i: n for n, i in enumerate(found)}
+    order = [place[i] for i in ids]
+    return StateShard(
+        tuple(ids),
+        np.concatenate([piece.present for piece in pieces], axis=1)[:, order],
+        {site: torch.cat([piece.states[site] for piece in pieces], dim=2)[:, :, order] for site in pieces[0].states},
+    )
+
+
 @dataclass(frozen=True)
 class LayerStates:
     """One layer's states of one site for chosen answers.
@@ -95,7 +111,7 @@ class StateStore:
             StorageError: the disk is full or the folder cannot be written.
         """
         tensors = {str(site): states.contiguous() for site, states in shard.states.items()}
-        tensors[_PRESENT] = torch.from_numpy(shard.present.astype(np.uint8))
+        tensors[_PRESENT] = torch.from_numpy(np.ascontiguousarray(shard.present, dtype=np.uint8))
         path = self.folder / _name(number)
         with written_whole(path) as beside, storage_errors(path):
             try:
@@ -126,6 +142,11 @@ class StateStore:
     def ids(self) -> tuple[str, ...]:
         """The ids of all stored answers, shard after shard."""
         return tuple(i for name in sorted(self._index["shards"]) for i in self._index["shards"][name]["ids"])
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The names of the finished shards' files."""
+        return tuple(sorted(self._index["shards"]))
 
     def damaged(self) -> dict[int, str]:
         """Read every shard and give, for each that is not as it was written, what is wrong with it."""

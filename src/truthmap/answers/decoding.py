@@ -1,0 +1,171 @@
+"""The decoding loop of one batch: left padding, one token a step, rows leave when they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from truthmap.answers.choosing import choose_tokens
+from truthmap.lm import LanguageModel, Prefix, forward_inputs, watched
+from truthmap.records import Site
+from truthmap.store import TokenStates
+
+if TYPE_CHECKING:
+    from truthmap.answers.generate import GenerateSettings, Prompt
+
+
+@dataclass
+class Row:
+    """An answer while it grows; `finished`: the model closed it itself."""
+
+    ids: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded batch: a row per prompt, and the states of its tokens if sites were asked for."""
+
+    rows: tuple[Row, ...]
+    states: TokenStates | None
+
+
+@torch.inference_mode()
+def decode_batch(
+    lm: LanguageModel, prompts: Sequence[Prompt], prefix: Prefix, settings: GenerateSettings, sites: tuple[Site, ...]
+) -> Decoded:
+    """Answer a batch of prompts.
+
+    A row leaves the batch when it is done; with `sites` one step later, when the states of its last token are known.
+    Samples of one prompt share its computation.
+    """
+    rows = tuple(Row() for _ in prompts)
+    running = _Running(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
+    with running.watching():
+        running.start([p.prompt_ids for p in prompts])
+        for step in range(settings.max_new_tokens):
+            running.keep([place for place, n in enumerate(running.active) if not rows[n].finished])
+            if not running.active:
+                break
+            asked = [prompts[n] for n in running.active]
+            chosen, log_probs = choose_tokens(running.logits, asked, step, settings)
+            for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
+                rows[n].finished = token in lm.stop_ids or (token in lm.line_ids and _has_begun(lm, rows[n].ids))
+                rows[n].ids.append(token)
+                rows[n].log_probs.append(log_prob)
+            last = step == settings.max_new_tokens - 1
+            if sites:
+                running.feed(chosen, wants_logits=not last)
+            elif not last:
+                going = [place for place, n in enumerate(running.active) if not rows[n].finished]
+                running.keep(going)
+                if not going:
+                    break
+                running.feed(chosen[going], wants_logits=True)
+    return Decoded(rows, running.states(prompts, rows) if sites else None)
+
+
+def _has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
+    """Tell whether an answer has said anything yet: a new line before that does not close it."""
+    return any(i not in lm.line_ids for i in ids)
+
+
+class _Running:
+    """The rows that are still being decoded: their cache, mask and newest logits; and the states seen so far.
+
+    Buffers: for each site (L, n, columns, d), in the model's dtype and on its device; column 0 is the last prompt
+    token, column t the t-th answer token.
+    """
+
+    def __init__(self, lm: LanguageModel, prefix: Prefix, sites: tuple[Site, ...], n: int, columns: int) -> None:
+        self.active = list(range(n))
+        self.logits = torch.empty(0)
+        self._lm, self._prefix = lm, prefix
+        self._mask = torch.empty(0)
+        self._cache: Any = None
+        self._seen: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
+        self._shape = (lm.n_layers, n, columns)
+        self._column = 0
+
+    def watching(self) -> ExitStack:
+        """Install the hooks that keep the states; they go with the `with`."""
+        hooks = ExitStack()
+        for site in self._seen:
+            hooks.enter_context(watched(self._lm.blocks.at(site), partial(self._look, site)))
+        return hooks
+
+    def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
+        """Read the prompts: each different one once."""
+        unique = list(dict.fromkeys(prompts))
+        origin = [unique.index(p) for p in prompts] if len(unique) < len(prompts) else None
+        own = [ids[self._prefix.length :] for ids in unique]
+        longest = max(map(len, own))
+        tokens = torch.zeros((len(own), longest), dtype=torch.long)
+        self._mask = torch.ones((len(own), self._prefix.length + longest), dtype=torch.long)
+        for n, ids in enumerate(own):
+            tokens[n, longest - len(ids) :] = torch.tensor(ids)
+            self._mask[n, self._prefix.length : self._prefix.length + longest - len(ids)] = 0
+        self._mask = self._mask.to(self._lm.device)
+        self._cache = self._prefix.cache_for(len(own))
+        self._forward(tokens.to(self._lm.device), start=self._prefix.length, wants_logits=True)
+        if origin is not None:
+            places = torch.tensor(origin, device=self._lm.device)
+            self._select(places)
+            for seen in self._seen.values():
+                if seen is not None:
+                    seen[:, :, 0] = seen[:, places.to(seen.device), 0]
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all rows but those at these places leave."""
+        if len(places) < len(self.active):
+            self.active = [self.active[place] for place in places]
+            if self.active:
+                self._select(torch.tensor(places, device=self._lm.device))
+
+    def feed(self, tokens: torch.Tensor, *, wants_logits: bool) -> None:
+        """Read one more token in each active row: tokens int64 (active,)."""
+        self._column += 1
+        self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
+        self._forward(tokens[:, None], start=self._mask.shape[1] - 1, wants_logits=wants_logits)
+
+    def states(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> TokenStates:
+        """Give the states of all rows."""
+        return TokenStates(
+            ids=tuple(p.question_id for p in prompts),
+            prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
+            answer_lengths=tuple(len(row.ids) for row in rows),
+            states={site: seen for site, seen in self._seen.items() if seen is not None},
+        )
+
+    def _select(self, places: torch.Tensor) -> None:
+        self._cache.batch_select_indices(places)
+        self._mask, self.logits = self._mask[places], self.logits[places]
+
+    def _forward(self, tokens: torch.Tensor, *, start: int, wants_logits: bool) -> None:
+        lm = self._lm
+        inputs = {**forward_inputs(lm, tokens, self._mask, start), "past_key_values": self._cache, "use_cache": True}
+        if wants_logits:
+            output = lm.model(**inputs, **({"logits_to_keep": 1} if lm.keeps_logits else {}))
+            self.logits = output.logits[:, -1].float()
+        else:
+            output = lm.model.base_model(**inputs)
+        self._cache = output.past_key_values
+
+    def _look(self, site: Site, layer: int, states: torch.Tensor) -> None:
+        seen = self._seen[site]
+        if seen is None:
+            seen = states.new_zeros((*self._shape, states.shape[-1]))
+            self._seen[site] = seen
+        rows = len(self._mask)
+        # Some families hand their projections (rows * tokens, width).
+        newest = states.reshape(rows, -1, states.shape[-1])[:, -1].to(seen.device)
+        if self._column:
+            seen[layer, torch.tensor(self.active, device=seen.device), self._column] = newest
+        else:
+            seen[layer, :rows, 0] = newest

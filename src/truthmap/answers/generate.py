@@ -1,0 +1,159 @@
+"""Answering many prompts: batches by token budget, a shared prefix, finished rows leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from truthmap.answers.decoding import Decoded, Row, decode_batch
+from truthmap.lm import NO_PREFIX, LanguageModel, Prefix, shared_prefix, shortest_window
+from truthmap.records import Answer, Site
+from truthmap.store import TokenStates
+
+PROMPT_TOO_LONG = "prompt_too_long"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to answer; `sample` numbers the answers to one question, 0 is the greedy one."""
+
+    question_id: str
+    prompt_ids: tuple[int, ...]
+    sample: int = 0
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """How to answer.
+
+    Attributes:
+        max_new_tokens: Longest answer, in tokens.
+        batch_tokens: Tokens in one batch, padding and the answer's room included.
+        temperature: 0 takes the likeliest token (greedy); above, tokens are drawn.
+        top_p: Draw only from the likeliest tokens that together have this probability.
+        seed: Where the draws start; each is a function of (seed, question id, sample, step) alone, so that neither
+            batch size nor sharding changes a sample.
+        share_prefix: Compute the part that all prompts share once.
+    """
+
+    max_new_tokens: int = 24
+    batch_tokens: int = 8192
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    share_prefix: bool = True
+
+
+@dataclass(frozen=True)
+class GeneratedBatch:
+    """Answers of one batch, and the states of their tokens if sites were asked for."""
+
+    answers: tuple[Answer, ...]
+    states: TokenStates | None
+
+
+def generate_answers(
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    settings: GenerateSettings,
+    sites: tuple[Site, ...] = (),
+    on_progress: Callable[[int], None] | None = None,
+) -> Iterator[GeneratedBatch]:
+    """Answer prompts, batch after batch, the short ones first.
+
+    Args:
+        lm: The model.
+        prompts: What to answer; ids (question, sample) are unique.
+        settings: How to answer.
+        sites: Keep the states of the last prompt token and of every answer token at these sites.
+        on_progress: Called with how many answers are finished so far.
+
+    Yields:
+        Batches; a prompt that leaves no room for an answer comes back with `fault` set and without ids.
+    """
+    room = None if lm.max_length is None else lm.max_length - settings.max_new_tokens
+    fits = [p for p in prompts if p.prompt_ids and (room is None or len(p.prompt_ids) <= room)]
+    done = len(prompts) - len(fits)
+    if done:
+        yield GeneratedBatch(tuple(_unanswered(p) for p in prompts if p not in set(fits)), None)
+    if not fits:
+        return
+    prefix = _prefix_for(lm, fits, settings)
+    for batch in _batches(sorted(fits, key=lambda p: len(p.prompt_ids)), settings):
+        for part, decoded in _decoded(lm, batch, prefix, settings, sites):
+            done += len(part)
+            yield GeneratedBatch(
+                tuple(_answer(lm, p, row) for p, row in zip(part, decoded.rows, strict=True)), decoded.states
+            )
+            if on_progress is not None:
+                on_progress(done)
+
+
+def _prefix_for(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:
+    if not settings.share_prefix or len(prompts) == 1:
+        return NO_PREFIX
+    # Between a shared prefix and shorter prompts there is padding, which a sliding window would count as tokens.
+    window = shortest_window(lm)
+    longest = max(len(p.prompt_ids) for p in prompts) + settings.max_new_tokens
+    if window is not None and longest >= window:
+        return NO_PREFIX
+    return shared_prefix(lm, [p.prompt_ids for p in prompts])
+
+
+def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> Iterator[Sequence[Prompt]]:
+    """Cut prompts, sorted by length, into batches of at most `batch_tokens` tokens (at least one prompt each)."""
+    start = 0
+    for end in range(1, len(prompts) + 1):
+        longest = len(prompts[min(end, len(prompts) - 1)].prompt_ids) + settings.max_new_tokens
+        if end == len(prompts) or (end + 1 - start) * longest > settings.batch_tokens:
+            yield prompts[start:end]
+            start = end
+
+
+def _decoded(
+    lm: LanguageModel, prompts: Sequence[Prompt], prefix: Prefix, settings: GenerateSettings, sites: tuple[Site, ...]
+) -> Iterator[tuple[Sequence[Prompt], Decoded]]:
+    """Decode a batch; when a GPU's memory does not hold it, decode its halves."""
+    try:
+        decoded = decode_batch(lm, prompts, prefix, settings, sites)
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            raise
+        torch.cuda.empty_cache()
+        decoded = None
+    if decoded is not None:
+        yield prompts, decoded
+        return
+    half = len(prompts) // 2
+    yield from _decoded(lm, prompts[:half], prefix, settings, sites)
+    yield from _decoded(lm, prompts[half:], prefix, settings, sites)
+
+
+def _answer(lm: LanguageModel, prompt: Prompt, row: Row) -> Answer:
+    ids = tuple(row.ids)
+    return Answer(
+        prompt.question_id,
+        prompt_ids=prompt.prompt_ids,
+        answer_ids=ids,
+        text=lm.decode(ids),
+        log_probs=tuple(row.log_probs),
+        offsets=lm.offsets(ids),
+        finished=row.finished,
+        sample=prompt.sample,
+    )
+
+
+def _unanswered(prompt: Prompt) -> Answer:
+    return Answer(
+        prompt.question_id,
+        prompt_ids=prompt.prompt_ids,
+        answer_ids=(),
+        text="",
+        log_probs=(),
+        offsets=(),
+        finished=False,
+        sample=prompt.sample,
+        fault=PROMPT_TOO_LONG,
+    )

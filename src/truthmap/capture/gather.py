@@ -1,0 +1,66 @@
+"""Picking the 15 positions out of the states of all answer tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.errors import ModelError
+from truthmap.records import POSITIONS, Site
+from truthmap.store import StateShard, TokenStates
+
+PositionsOf = Mapping[str, np.ndarray[Any, np.dtype[np.int32]]]
+"""For each question id int32 (P,): indices into prompt + answer ids, -1 where the answer has no such position."""
+
+
+def gather(tokens: TokenStates, positions: PositionsOf) -> StateShard:
+    """Pick each answer's positions; answers without positions are left out.
+
+    Raises:
+        ModelError: a state that was picked is not finite; the message names layer, position and question.
+    """
+    rows = [n for n, i in enumerate(tokens.ids) if i in positions]
+    ids = tuple(tokens.ids[n] for n in rows)
+    index = np.stack([positions[i] for i in ids]) if ids else np.full((0, len(POSITIONS)), -1, dtype=np.int32)
+    last_q = np.array([tokens.prompt_lengths[n] - 1 for n in rows], dtype=np.int32)[:, None]
+    present = index >= 0
+    columns = np.where(present, index - last_q, 0)
+    assert (columns >= 0).all(), "a position lies before the last prompt token"
+    lengths = np.array([tokens.answer_lengths[n] for n in rows], dtype=np.int32)[:, None]
+    assert (columns <= lengths).all(), "a position lies behind the answer"
+    picked = {}
+    for site, states in tokens.states.items():
+        at = torch.as_tensor(columns.T.astype(np.int64), device=states.device)  # (P, n)
+        which = torch.as_tensor(rows, dtype=torch.long, device=states.device)
+        chosen = states[:, which[None, :], at].cpu()  # (L, P, n, d)
+        chosen.mul_(torch.from_numpy(present.T)[None, :, :, None])
+        picked[site] = chosen
+    shard = StateShard(ids, present.T, picked)
+    require_finite(shard)
+    return shard
+
+
+def require_finite(shard: StateShard) -> None:
+    """Refuse states that are not finite.
+
+    Raises:
+        ModelError: names the site, layer, position and question of the first such states.
+    """
+    for site, states in shard.states.items():
+        # One sum per (layer, position, answer) finds NaN and infinity without a mask the size of the states.
+        sums = states.float().sum(dim=-1) if states.dtype != torch.float32 else states.sum(dim=-1, dtype=torch.float64)
+        faulty = torch.nonzero(~torch.isfinite(sums))
+        if len(faulty):
+            raise ModelError(_complaint(site, faulty, shard))
+
+
+def _complaint(site: Site, faulty: torch.Tensor, shard: StateShard) -> str:
+    places = [f"layer {layer}, {POSITIONS[p]}, question {shard.ids[n]}" for layer, p, n in faulty[:3].tolist()]
+    return (
+        f"{len(faulty)} states of site {site} are NaN or infinite ({'; '.join(places)}"
+        f"{'; …' if len(faulty) > len(places) else ''}): nothing of this shard was written; "
+        "a wider dtype usually helps (--dtype float32 or bfloat16)"
+    )

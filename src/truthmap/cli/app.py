@@ -1,0 +1,48 @@
+"""The command `truthmap` and how it speaks of faults."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from truthmap import __version__
+from truthmap.cli.run import run
+from truthmap.errors import TruthmapError
+
+app = typer.Typer(
+    name="truthmap",
+    help="Where inside a language model the correctness of its own answers can be read.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+
+
+@app.callback()
+def truthmap(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Where inside a language model the correctness of its own answers can be read."""
+    if version:
+        typer.echo(f"truthmap {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: a fault of the user's input is one line on standard error and exit code 2."""
+    try:
+        app()
+    except TruthmapError as error:
+        one_line = " ".join(str(error).split())
+        sys.exit(_fail(one_line, 2))
+    except KeyboardInterrupt:
+        sys.exit(_fail("stopped; start the same command again to go on where it stopped", 130))
+
+
+def _fail(message: str, code: int) -> int:
+    printable = "".join(character if character.isprintable() else "�" for character in message)
+    sys.stderr.write(f"truthmap: {printable}\n")
+    return code

@@ -1,0 +1,57 @@
+"""`truthmap run`: the map of a model on a set of questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from truthmap.cli.summary import print_summary
+from truthmap.pipeline import Bars, Study
+
+_STUDY = Study.model_fields
+
+
+def _help(name: str) -> str:
+    return str(_STUDY[name].description)
+
+
+def _default(name: str) -> Any:
+    return _STUDY[name].default
+
+
+def run(
+    model: Annotated[str, typer.Option(help=_help("model"))] = "smollm2",
+    questions: Annotated[str, typer.Option(help=_help("questions"))] = _default("questions"),
+    out: Annotated[Path | None, typer.Option(help=_help("out"), show_default="runs/MODEL-QUESTIONS")] = None,
+    limit: Annotated[int | None, typer.Option(help=_help("limit"), show_default="all")] = None,
+    seed: Annotated[int, typer.Option(help=_help("seed"))] = _default("seed"),
+    max_new_tokens: Annotated[int | None, typer.Option(help=_help("max_new_tokens"), show_default=False)] = None,
+    site: Annotated[list[str], typer.Option(help=_help("sites") + "; may be given several times")] = ["residual"],  # noqa: B006
+    revision: Annotated[str | None, typer.Option(help=_help("revision"), show_default=False)] = None,
+    device: Annotated[str, typer.Option(help=_help("device"))] = _default("device"),
+    device_map: Annotated[str | None, typer.Option(help=_help("device_map"), show_default=False)] = None,
+    dtype: Annotated[str, typer.Option(help=_help("dtype"))] = _default("dtype"),
+    quantization: Annotated[str | None, typer.Option(help=_help("quantization"), show_default=False)] = None,
+    prompt_format: Annotated[str, typer.Option(help=_help("prompt_format"))] = _default("prompt_format"),
+    blocks: Annotated[str | None, typer.Option(help=_help("blocks"), show_default=False)] = None,
+    trust_remote_code: Annotated[bool, typer.Option(help=_help("trust_remote_code"))] = False,
+    batch_tokens: Annotated[int, typer.Option(help=_help("batch_tokens"))] = _default("batch_tokens"),
+    update: Annotated[bool, typer.Option(help="Redo what depends on settings changed since the run was made")] = False,
+) -> None:
+    """Draw the map: ask the questions, grade the answers, capture the states, fit a probe in every cell.
+
+    Killed at any time, the same command goes on where it stopped.
+    """
+    settings = {name: value for name, value in locals().items() if name in _STUDY}
+    settings["sites"] = tuple(site)
+    settings["out"] = out or Path("runs") / f"{_short(model)}-{_short(questions)}"
+    made = Study.of(settings).run(update=update, progress=Bars())
+    print_summary(made)
+
+
+def _short(name: str) -> str:
+    """Give the last part of a path or hub id, fit for a folder's name."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).stem)
+    return kept.strip(".-") or "run"

@@ -1,0 +1,41 @@
+"""The table at the end of a run."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from truthmap.pipeline import Run
+
+
+def print_summary(run: Run) -> None:
+    """Print what a run found, in one short table."""
+    summary = run.summary
+    total = summary.right + summary.wrong + summary.unscored
+    scored = summary.right + summary.wrong
+    table = Table(title=f"{summary.model} on {summary.questions}", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    rows = [
+        (
+            "Answers",
+            f"{total}: {summary.right} right, {summary.wrong} wrong"
+            + (f" ({summary.refusals} refusals)" if summary.refusals else "")
+            + f", {summary.unscored} unscored ({summary.right / scored:.0%} of the scored ones right)",
+        ),
+        ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
+        ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
+        ("  AUC on validation", f"{summary.validation} (cross-validated, {summary.validation.n} answers)"),
+        ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
+        (
+            "  log-probability",
+            f"{summary.log_prob} on the same test answers" if summary.log_prob else "no log-probabilities",
+        ),
+        ("Probes converged", f"{summary.converged:.1%}"),
+        ("Map", str(run.path / "heatmap.png")),
+        ("Numbers", str(run.path / "grid.parquet")),
+    ]
+    for name, value in rows:
+        table.add_row(Text(name), Text(value))
+    Console().print(table)

@@ -1,0 +1,52 @@
+"""Hooks that are always taken off again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from truthmap.lm.blocks import Tap
+
+Look = Callable[[int, torch.Tensor], None]
+"""Called with a layer's number and its states (batch, tokens, d)."""
+
+
+@contextmanager
+def watched(taps: Iterable[Tap], look: Look) -> Iterator[None]:
+    """Show `look` what passes at each tap, in every forward pass inside the `with`."""
+    from truthmap.lm.blocks import first_tensor
+
+    def on_output(layer: int) -> Callable[[nn.Module, Any, Any], None]:
+        return lambda _module, _inputs, output: look(layer, first_tensor(output))
+
+    def on_input(layer: int) -> Callable[[nn.Module, Any], None]:
+        return lambda _module, inputs: look(layer, first_tensor(inputs))
+
+    with ExitStack() as handles:
+        for layer, tap in enumerate(taps):
+            if tap.reads_input:
+                handle = tap.module.register_forward_pre_hook(on_input(layer))
+            else:
+                handle = tap.module.register_forward_hook(on_output(layer))
+            handles.callback(handle.remove)
+        yield
+
+
+@contextmanager
+def calls_recorded(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, int]]:
+    """Note for each module, while inside the `with`, as which call of all it was last called."""
+    calls: dict[nn.Module, int] = {}
+    count = iter(range(1 << 62))
+
+    def note(module: nn.Module, _inputs: Any, _output: Any) -> None:
+        calls[module] = next(count)
+
+    with ExitStack() as handles:
+        for module in modules:
+            handles.callback(module.register_forward_hook(note).remove)
+        yield calls

@@ -1,0 +1,168 @@
+"""Loading a model by name: built-in, folder, GGUF file or hub id."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from truthmap.errors import ModelError
+from truthmap.lm.builtin import BUILTIN, builtin_folder
+from truthmap.lm.cache import converted_gguf
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.settings import LoadSettings
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+
+
+def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel:
+    """Load a causal language model in evaluation mode.
+
+    Args:
+        name: A built-in name (`smollm2`), a folder, a `.gguf` file or a hub id.
+        settings: How to load it.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be loaded; the message says what to do.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    settings = settings or LoadSettings()
+    device = pick_device(settings.device)
+    with _quiet():
+        source = _source(name)
+    options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
+    with _told_plainly(name, source), _quiet():
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, dtype=pick_dtype(settings.dtype, device), **options, **_placement(settings, device)
+        )
+    if settings.device_map is None and settings.quantization is None:
+        model = model.to(device)
+    if model.config.is_encoder_decoder:
+        raise ModelError(f"{name} is an encoder-decoder; truthmap reads decoders")
+    model.requires_grad_(False)
+    return LanguageModel(name, model.eval(), tokenizer, settings)
+
+
+def pick_device(device: str) -> torch.device:
+    """Give the torch device that a setting names; `auto` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        ModelError: there is no such device.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        picked = torch.device(device)
+        torch.empty(0, device=picked)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"device {device!r} cannot be used here ({reason}); use auto, cpu, cuda, cuda:1, mps"
+        ) from error
+    return picked
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """Give the torch dtype that a setting names; `auto` is bfloat16 on a GPU and float32 on the CPU.
+
+    Raises:
+        ModelError: it is no floating-point dtype.
+    """
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else torch.bfloat16
+    picked = getattr(torch, dtype, None)
+    if not isinstance(picked, torch.dtype) or not picked.is_floating_point:
+        raise ModelError(f"dtype {dtype!r} is not known; use auto, float32, bfloat16 or float16")
+    return picked
+
+
+def _source(name: str) -> str:
+    """Give what transformers is to load: a folder or a hub id."""
+    if name in BUILTIN:
+        return str(builtin_folder(name))
+    path = Path(name)
+    if path.is_dir():
+        return name
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ModelError(f"there is no file {name}")
+        return str(converted_gguf(path))
+    if not _HUB_ID.fullmatch(name) or path.is_file():
+        raise ModelError(f"unknown model {name!r}: {_possible()}")
+    return name
+
+
+def _possible() -> str:
+    return f"expected a built-in model ({', '.join(BUILTIN)}), a folder, a .gguf file or a hub id (owner/name)"
+
+
+def _placement(settings: LoadSettings, device: torch.device) -> dict[str, Any]:
+    if settings.quantization is not None:
+        if device.type != "cuda":
+            raise ModelError(
+                f"quantization {settings.quantization} needs a CUDA device, found {device.type}; leave it out"
+            )
+        try:
+            import bitsandbytes  # noqa: F401
+        except ImportError as error:
+            raise ModelError("quantization needs bitsandbytes: pip install 'truthmap[gpu]'") from error
+        from transformers import BitsAndBytesConfig
+
+        bits = {"load_in_8bit": True} if settings.quantization == "8bit" else {"load_in_4bit": True}
+        return {"quantization_config": BitsAndBytesConfig(**bits), "device_map": settings.device_map or "auto"}
+    if settings.device_map is not None:
+        try:
+            import accelerate  # noqa: F401
+        except ImportError as error:
+            raise ModelError("device_map needs accelerate: pip install 'truthmap[gpu]'") from error
+        return {"device_map": settings.device_map}
+    return {}
+
+
+@contextmanager
+def _told_plainly(name: str, source: str) -> Iterator[None]:
+    """Turn what loading can raise into one plain line."""
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        yield
+    except GatedRepoError as error:
+        raise ModelError(
+            f"the hub model {name} is gated: ask for access on its page, then run `hf auth login`"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelError(f"the hub model {name} has no such revision") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise ModelError(f"unknown model {name!r}: {_possible()}") from error
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{name} cannot be loaded: one of its files is not JSON ({error})") from error
+    except ModelError:
+        raise
+    except Exception as error:  # loading runs through four libraries; what they raise is not one family
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if not Path(source).is_dir():
+            reason = f"{_possible()}; the hub says: {reason}"
+        raise ModelError(f"the model {name!r} cannot be loaded: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the bars of transformers out of ours, and leave its settings as they were."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

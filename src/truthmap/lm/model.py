@@ -1,0 +1,175 @@
+"""A loaded model: its prompt format, its tokens, its blocks, and what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import torch
+
+from truthmap.errors import ModelError
+from truthmap.files import digest_of
+from truthmap.lm.blocks import Blocks, find_blocks
+from truthmap.lm.offsets import decode, token_offsets
+from truthmap.lm.settings import LoadSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_SAMPLED = 1024  # numbers of each weight tensor that go into the fingerprint
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model with its tokenizer, in evaluation mode.
+
+    Attributes:
+        name: What the user called it.
+        model: The transformers model.
+        tokenizer: Its tokenizer.
+        settings: How it was loaded.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    settings: LoadSettings
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The blocks and the sites in them."""
+        return find_blocks(self.model, self.settings.blocks)
+
+    @property
+    def n_layers(self) -> int:
+        """How many blocks there are (L)."""
+        return len(self.blocks.modules)
+
+    @property
+    def width(self) -> int:
+        """Width of the residual stream (d)."""
+        return int(self.model.config.get_text_config().hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go in."""
+        device: torch.device = self.model.get_input_embeddings().weight.device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the model computes in."""
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
+    @property
+    def max_length(self) -> int | None:
+        """Longest sequence in tokens, or `None` where the configuration sets none."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return None if limit is None else int(limit)
+
+    @cached_property
+    def asks_in_chat(self) -> bool:
+        """Whether questions go through the chat template: by the settings, else by whether there is one."""
+        if self.settings.prompt_format == "auto":
+            return self.tokenizer.chat_template is not None
+        if self.settings.prompt_format == "chat" and self.tokenizer.chat_template is None:
+            raise ModelError(f"{self.name} has no chat template; use prompt_format auto or plain")
+        return self.settings.prompt_format == "chat"
+
+    @cached_property
+    def stop_ids(self) -> frozenset[int]:
+        """The ids that close an answer."""
+        configured = self.model.generation_config.eos_token_id if self.model.generation_config else None
+        listed = configured if isinstance(configured, list) else [configured]
+        return frozenset(int(i) for i in [*listed, self.tokenizer.eos_token_id] if i is not None)
+
+    @cached_property
+    def line_ids(self) -> frozenset[int]:
+        """The ids that end a line; they close an answer to a plain prompt once it has begun."""
+        if self.asks_in_chat:
+            return frozenset()
+        texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
+        return frozenset(i for i, text in enumerate(texts) if "\n" in text)
+
+    def prompt_ids(self, chat: str, plain: str | None = None) -> tuple[int, ...]:
+        """Give the token ids of a whole prompt.
+
+        Args:
+            chat: The user's message for a chat model.
+            plain: The text for a base model; by default `Q: {chat}`, a new line, `A:`.
+
+        Raises:
+            ModelError: the chat template refuses the message.
+        """
+        if not self.asks_in_chat:
+            ids = self.tokenizer(f"Q: {chat}\nA:" if plain is None else plain)["input_ids"]
+            # Some tokenizers close every text; a prompt must stay open.
+            return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
+        from jinja2 import TemplateError
+
+        try:
+            # The template writes its own BOS where the model wants one; none is added to it.
+            encoded = self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": chat}], add_generation_prompt=True, tokenize=True, return_dict=True
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise ModelError(f"the chat template of {self.name} fails ({error}); use prompt_format plain") from error
+        return tuple(encoded["input_ids"])
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Give the text of ids, special tokens left out."""
+        return decode(self.tokenizer, ids)
+
+    def offsets(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Give which characters of `decode(ids)` each id wrote: see `token_offsets`."""
+        return token_offsets(self.tokenizer, ids)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Give the ids of a piece of text that continues a prompt: no special tokens are added."""
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    @cached_property
+    def takes_positions(self) -> bool:
+        """Whether a forward pass is told each token's place; models with relative places derive it from the mask."""
+        return "position_ids" in inspect.signature(self.model.base_model.forward).parameters
+
+    @cached_property
+    def keeps_logits(self) -> bool:
+        """Whether a forward pass can leave out the logits of all but the last tokens."""
+        return "logits_to_keep" in inspect.signature(self.model.forward).parameters
+
+    def identity(self) -> dict[str, str]:
+        """Say which model this is, so that another one under the same name is noticed.
+
+        The weights' fingerprint covers every tensor's name, shape and dtype and up to 1,024 of its numbers.
+        """
+        return {
+            "name": self.name,
+            "revision": str(getattr(self.model.config, "_commit_hash", None) or self.settings.revision or ""),
+            "architecture": type(self.model).__name__,
+            "weights": self._fingerprint,
+            "tokenizer": digest_of(
+                [sorted(self.tokenizer.get_vocab().items()), sorted(self.tokenizer.all_special_ids)]
+            ),
+            "template": digest_of(self.tokenizer.chat_template),
+            "prompt_format": "chat" if self.asks_in_chat else "plain",
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "transformers": version("transformers"),
+        }
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for name, tensor in self.model.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype};".encode())
+            if tensor.numel() and tensor.device.type != "meta":
+                flat = tensor.detach().reshape(-1)
+                sample = flat[:: max(1, flat.numel() // _SAMPLED)][:_SAMPLED]
+                digest.update(sample.contiguous().cpu().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""The part of the prompts that all share, computed once and used again as a key-value prefix."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from truthmap.lm.offsets import shared_length
+
+if TYPE_CHECKING:
+    from transformers import Cache
+
+    from truthmap.lm.model import LanguageModel
+
+_WORTH_SHARING = 4  # tokens: below, copying the prefix to every row costs as much as computing it
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Token ids that every sequence of a job starts with, and their keys and values.
+
+    Attributes:
+        ids: The shared ids; may be none.
+        cache: Keys and values of one row; `None` where nothing is shared.
+    """
+
+    ids: tuple[int, ...]
+    cache: Cache | None
+
+    @property
+    def length(self) -> int:
+        """How many tokens are shared."""
+        return len(self.ids)
+
+    def cache_for(self, rows: int) -> Cache | None:
+        """Give the prefix's keys and values for `rows` rows, free to be extended."""
+        if self.cache is None:
+            return None
+        extended = copy.deepcopy(self.cache)
+        if rows > 1:
+            extended.batch_repeat_interleave(rows)
+        return extended
+
+
+NO_PREFIX = Prefix((), None)
+
+
+def shared_prefix(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> Prefix:
+    """Compute the longest prefix that all sequences share, each keeping at least one token of its own.
+
+    Models whose state is not one of keys and values (recurrent layers) share nothing.
+    """
+    if len(sequences) < 2:
+        return NO_PREFIX
+    first = sequences[0]
+    length = min(min(shared_length(first, other), len(other) - 1) for other in sequences)
+    if length < _WORTH_SHARING or not _has_plain_cache(lm):
+        return NO_PREFIX
+    ids = tuple(first[:length])
+    tokens = torch.tensor([ids], device=lm.device)
+    with torch.inference_mode():
+        output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
+    return Prefix(ids, output.past_key_values)
+
+
+def shortest_window(lm: LanguageModel) -> int | None:
+    """Give the length of the shortest sliding attention window, or `None` where every layer sees everything."""
+    from transformers import DynamicCache
+
+    windows = [
+        int(layer.sliding_window)
+        for layer in DynamicCache(config=lm.model.config).layers
+        if getattr(layer, "sliding_window", None)
+    ]
+    return min(windows, default=None)
+
+
+def forward_inputs(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, start: int = 0) -> dict[str, Any]:
+    """Give the arguments of a forward pass in which every token knows its own place, whatever the padding.
+
+    Args:
+        lm: The model.
+        tokens: int64 (rows, tokens).
+        mask: int64 (rows, past + tokens): 0 where there is padding.
+        start: How many of the mask's columns are in the cache already.
+    """
+    inputs: dict[str, Any] = {"input_ids": tokens, "attention_mask": mask}
+    if lm.takes_positions:
+        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, start:]
+    return inputs
+
+
+def _has_plain_cache(lm: LanguageModel) -> bool:
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    layers = DynamicCache(config=lm.model.config).layers
+    return all(isinstance(layer, DynamicLayer) for layer in layers)

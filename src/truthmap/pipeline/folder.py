@@ -1,0 +1,136 @@
+"""The run folder: who may write in it, which stages are finished, and what their files must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
+
+_LEDGER = "stages.json"
+_STUDY = "study.yaml"
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """What is known of a finished stage.
+
+    Attributes:
+        key: Digest of the stage's settings and of its inputs' keys.
+        files: Name in the run folder → SHA-256 of the content.
+        seconds: How long the work took, over all interrupted tries that wrote it down.
+        note: Small results of the stage.
+    """
+
+    key: str
+    files: Mapping[str, str]
+    seconds: float
+    note: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder `runs/NAME` in which one study is made."""
+
+    path: Path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder while working in it.
+
+        Raises:
+            RunFolderError: another run is working in it, or the folder holds something else.
+            StorageError: it cannot be written.
+        """
+        with storage_errors(self.path):
+            if self.path.exists() and not self.path.is_dir():
+                raise RunFolderError(f"{self.path} is a file; name a folder for the run with --out")
+            if self.path.exists() and any(self.path.iterdir()) and not (self.path / _STUDY).exists():
+                leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
+                if any(not name.endswith(".part") for name in leftovers):
+                    raise RunFolderError(
+                        f"{self.path} is no run folder: it is not empty and has no {_STUDY}; "
+                        "choose a new or empty folder"
+                    )
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise RunFolderError(
+                    f"another run is working in {self.path}; wait for it or choose another folder"
+                ) from error
+        try:
+            remove_leftovers(self.path)
+            yield
+        finally:
+            lock.release()
+
+    def settings(self) -> dict[str, Any] | None:
+        """Give what study.yaml says, or `None` where there is none yet.
+
+        Raises:
+            DamagedFileError: it is not the YAML that a run writes.
+        """
+        path = self.path / _STUDY
+        if not path.exists():
+            return None
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DamagedFileError(f"{path} is damaged: it is not YAML ({error})".replace("\n", " ")) from error
+        if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
+            raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`")
+        return content
+
+    def write_settings(self, content: Mapping[str, Any]) -> None:
+        """Write study.yaml."""
+        write_text(self.path / _STUDY, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+
+    def entry(self, stage: str) -> StageEntry | None:
+        """Give what is known of a finished stage, or `None`."""
+        found = self._ledger().get(stage)
+        try:
+            return None if found is None else StageEntry(**found)
+        except TypeError as error:
+            raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
+
+    def is_finished(self, stage: str, key: str) -> bool:
+        """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
+        entry = self.entry(stage)
+        return entry is not None and entry.key == key and not self.broken_files(entry)
+
+    def broken_files(self, entry: StageEntry) -> list[str]:
+        """Name the files of a stage that are missing or not as they were written."""
+        return [
+            name
+            for name, digest in entry.files.items()
+            if not (self.path / name).is_file() or file_digest(self.path / name) != digest
+        ]
+
+    def finish(self, stage: str, key: str, files: Iterable[str], seconds: float, note: Mapping[str, Any]) -> None:
+        """Write down that a stage is finished and what its files hold."""
+        ledger = self._ledger()
+        ledger[stage] = {
+            "key": key,
+            "files": {name: file_digest(self.path / name) for name in files},
+            "seconds": round(seconds, 3),
+            "note": dict(note),
+        }
+        write_json(self.path / _LEDGER, ledger)
+
+    def _ledger(self) -> dict[str, Any]:
+        path = self.path / _LEDGER
+        if not path.exists():
+            return {}
+        ledger = read_json(path)
+        if not isinstance(ledger, dict):
+            raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
+        return ledger

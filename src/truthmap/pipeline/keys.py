@@ -1,0 +1,41 @@
+"""What each stage's result depends on, as digests: change a setting and only what depends on it is redone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from truthmap.files import digest_of, file_digest
+from truthmap.pipeline.study import Study
+
+STAGES = ("questions", "answers", "grades", "states", "grid", "figures")
+
+_FORMAT = 1
+"""Raise when stored results of older versions must not be used any more."""
+
+_OWN_SETTINGS = {
+    "questions": ("questions", "limit", "seed"),
+    "answers": (
+        "model", "revision", "dtype", "quantization", "prompt_format", "trust_remote_code", "max_new_tokens",
+    ),
+    "grades": (),
+    "states": ("sites", "blocks"),
+    "grid": (),
+    "figures": (),
+}  # fmt: skip
+
+
+def stage_keys(study: Study) -> dict[str, str]:
+    """Give each stage's key: the digest of its settings and of the stage before it."""
+    settings = study.kept_settings()
+    before: dict[str, Any] = {"format": _FORMAT, "file": _content_of(study.questions)}
+    keys = {}
+    for stage in STAGES:
+        keys[stage] = digest_of({"before": before, "own": {name: settings[name] for name in _OWN_SETTINGS[stage]}})
+        before = {"key": keys[stage]}
+    return keys
+
+
+def _content_of(questions: str) -> str | None:
+    path = Path(questions)
+    return file_digest(path) if path.is_file() else None

@@ -1,0 +1,60 @@
+"""What the probes are to predict: right or wrong, for every scored answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.probes import Labels
+from truthmap.questions import group_of
+from truthmap.records import Grade, Outcome, Part, Question, Split
+
+FEWEST = 2
+"""Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
+
+
+def labels_of(questions: Sequence[Question], grades: Sequence[Grade], splits: Sequence[Split]) -> Labels:
+    """Join grades, splits and groups by question id; unscored answers are left out."""
+    split = {s.question_id: s for s in splits}
+    group = {q.id: ":".join(group_of(q)) for q in questions}
+    scored = [g for g in grades if g.outcome is not Outcome.UNSCORED]
+    return Labels(
+        ids=tuple(g.question_id for g in scored),
+        y=np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool),
+        part=tuple(split[g.question_id].part for g in scored),
+        fold=np.array([split[g.question_id].fold for g in scored], dtype=np.int64),
+        group=tuple(group[g.question_id] for g in scored),
+        meaning=tuple(g.meaning for g in scored),
+    )
+
+
+def require_enough(labels: Labels, grades: Sequence[Grade]) -> None:
+    """Refuse answers that no honest map can be drawn from.
+
+    Raises:
+        NotEnoughDataError: one outcome only, or too few of one in a fold or in the test part; the message
+            says how many.
+    """
+    right, wrong = int(labels.y.sum()), int((~labels.y).sum())
+    counts = f"{right} right, {wrong} wrong, {len(grades) - right - wrong} unscored"
+    if not right or not wrong:
+        only = (
+            "no answer could be scored"
+            if not right and not wrong
+            else f"all scored answers are {'right' if right else 'wrong'}"
+        )
+        raise NotEnoughDataError(
+            f"{only} ({counts}): a map needs both right and wrong answers; choose harder or easier questions, "
+            "or look at the answers and grades in the run folder"
+        )
+    parts = np.array([str(part) for part in labels.part])
+    places = {f"fold {fold}": labels.fold == fold for fold in sorted(set(labels.fold[labels.fold >= 0].tolist()))}
+    for name, members in {**places, "the test part": parts == str(Part.TEST)}.items():
+        in_right, in_wrong = int(labels.y[members].sum()), int((~labels.y[members]).sum())
+        if min(in_right, in_wrong) < FEWEST:
+            raise NotEnoughDataError(
+                f"too few answers for the splits ({counts}): {name} has {in_right} right and {in_wrong} wrong, "
+                f"at least {FEWEST} of each are needed; ask more questions (a larger --limit)"
+            )

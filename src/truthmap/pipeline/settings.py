@@ -1,0 +1,52 @@
+"""A study's settings, handed to each room in the form it takes them."""
+
+from __future__ import annotations
+
+from truthmap.answers import GenerateSettings
+from truthmap.capture import CaptureSettings
+from truthmap.lm import LoadSettings
+from truthmap.pipeline.study import Study
+from truthmap.probes import GridSettings
+from truthmap.questions import QuestionSettings, SplitSettings, Task
+
+SHARD = 128
+"""Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
+
+
+def load_settings(study: Study) -> LoadSettings:
+    """How to load the model."""
+    return LoadSettings(
+        revision=study.revision,
+        device=study.device,
+        dtype=study.dtype,
+        device_map=study.device_map,
+        quantization=study.quantization,
+        trust_remote_code=study.trust_remote_code,
+        prompt_format=study.prompt_format,
+        blocks=study.blocks,
+    )
+
+
+def question_settings(study: Study) -> QuestionSettings:
+    """Which questions to take."""
+    return QuestionSettings(limit=study.limit, seed=study.seed)
+
+
+def split_settings(study: Study) -> SplitSettings:
+    """How to split them."""
+    return SplitSettings(seed=study.seed)
+
+
+def generate_settings(study: Study, task: Task) -> GenerateSettings:
+    """How to answer."""
+    return GenerateSettings(max_new_tokens=study.max_new_tokens or task.max_new_tokens, batch_tokens=study.batch_tokens)
+
+
+def capture_settings(study: Study) -> CaptureSettings:
+    """How to capture states in a second pass."""
+    return CaptureSettings(batch_tokens=study.batch_tokens)
+
+
+def grid_settings() -> GridSettings:
+    """How to fit the probes."""
+    return GridSettings()

@@ -1,0 +1,90 @@
+"""A study: the settings of a run, as data, and the one call that makes the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+
+from truthmap.errors import UsageError
+from truthmap.records import Site
+
+if TYPE_CHECKING:
+    from truthmap.pipeline.progress import Progress
+    from truthmap.pipeline.run import Run
+
+WHERE_ONLY = frozenset({"out", "device", "device_map", "batch_tokens"})
+"""Settings that say where and how fast, not what: they may differ when a run is taken up again."""
+
+
+class Study(BaseModel):
+    """Model + questions + settings. `run()` makes the run folder `out`, or goes on where it stopped.
+
+    Raises:
+        UsageError: a setting is outside what is allowed (from `Study.of`; `Study(…)` itself raises pydantic's
+            `ValidationError`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    model: str = Field(min_length=1, description="Built-in model (smollm2), folder, .gguf file or hub id")
+    questions: str = Field("cities", min_length=1, description="Built-in question set, one of the study's, or a file")
+    out: Path = Field(description="The run folder")
+    limit: PositiveInt | None = Field(
+        None, description="Take at most this many questions: a random subset, always the same"
+    )
+    seed: int = Field(0, ge=0, description="Where every random choice starts: subset, split, permutations")
+    max_new_tokens: PositiveInt | None = Field(
+        None, description="Longest answer in tokens; default: the question set's own"
+    )
+    sites: tuple[Site, ...] = Field((Site.RESIDUAL,), min_length=1, description="What is read at a layer")
+    revision: str | None = Field(None, description="Revision of a hub model")
+    device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU, else float32"
+    )
+    device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
+    quantization: Literal["8bit", "4bit"] | None = Field(
+        None, description="Load the weights in 8 or 4 bits (bitsandbytes)"
+    )
+    prompt_format: Literal["auto", "chat", "plain"] = Field(
+        "auto", description="auto: chat if the model has a chat template"
+    )
+    blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
+    trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
+    batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Study:
+        """Make a study from plain settings.
+
+        Raises:
+            UsageError: one line that names each setting that is outside what is allowed.
+        """
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+            )
+            raise UsageError(f"these settings cannot be used: {faults}") from error
+
+    def kept_settings(self) -> dict[str, Any]:
+        """Give the settings that make the numbers, as plain data for study.yaml."""
+        return {name: value for name, value in self.model_dump(mode="json").items() if name not in WHERE_ONLY}
+
+    def run(self, *, update: bool = False, progress: Progress | None = None) -> Run:
+        """Make the run, or go on where it stopped; a finished run is left as it is.
+
+        Args:
+            update: The run folder may have been made with other settings: redo what depends on the changed ones.
+            progress: Who shows the stages; nobody by default. `truthmap.Bars()` draws bars.
+
+        Raises:
+            TruthmapError: any of its kinds, with what to do; finished work is kept.
+        """
+        from truthmap.pipeline.work import carry_out
+
+        return carry_out(self, update=update, progress=progress)

@@ -1,0 +1,134 @@
+"""The records of a run as Parquet tables: one file per kind of record, a column per field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from truthmap.errors import DamagedFileError
+from truthmap.files import written_whole
+from truthmap.records import Answer, Grade, Outcome, Part, Question, Span, Split
+
+Record = TypeVar("Record", Question, Answer, Grade, Split)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How one field stands in a table: its Arrow type and the two ways across."""
+
+    kind: pa.DataType
+    write: Callable[[Any], Any] = _same
+    read: Callable[[Any], Any] = _same
+
+
+def _optional(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else change(value)
+
+
+@lru_cache(maxsize=1024)
+def _read_candidates(text: str) -> tuple[tuple[str, ...], ...]:
+    # Questions of one set mostly share their candidates; the cache lets them share the tuple too.
+    return tuple(tuple(names) for names in json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _write_candidates(candidates: tuple[tuple[str, ...], ...]) -> str:
+    return json.dumps(candidates, ensure_ascii=False)
+
+
+_TEXT = _Column(pa.string())
+_FLAG = _Column(pa.bool_())
+_NUMBER = _Column(pa.int32())
+_TEXTS = _Column(pa.list_(pa.string()), list, tuple)
+_IDS = _Column(pa.list_(pa.int32()), list, tuple)
+_PAIRS = _Column(
+    pa.list_(pa.list_(pa.int32(), 2)),
+    lambda pairs: [list(p) for p in pairs],
+    lambda pairs: tuple(tuple(p) for p in pairs),
+)
+_OUTCOME = _Column(pa.string(), _optional(str), _optional(Outcome))
+
+_COLUMNS: Mapping[type, Mapping[str, _Column]] = {
+    Question: {
+        "id": _TEXT,
+        "text": _TEXT,
+        "accepted": _TEXTS,
+        "candidates": _Column(
+            pa.dictionary(pa.int32(), pa.string()), _optional(_write_candidates), _optional(_read_candidates)
+        ),
+        "context": _TEXT,
+        "group": _TEXT,
+        "answer": _TEXT,
+        "outcome": _OUTCOME,
+        "exact_answer": _TEXT,
+    },
+    Answer: {
+        "question_id": _TEXT,
+        "prompt_ids": _IDS,
+        "answer_ids": _IDS,
+        "text": _TEXT,
+        "log_probs": _Column(pa.list_(pa.float32()), list, tuple),
+        "offsets": _PAIRS,
+        "finished": _FLAG,
+        "sample": _NUMBER,
+        "fault": _TEXT,
+    },
+    Grade: {
+        "question_id": _TEXT,
+        "outcome": _OUTCOME,
+        "rule": _TEXT,
+        "span": _Column(
+            pa.list_(pa.int32(), 2), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
+        ),
+        "exact_answer": _TEXT,
+        "meaning": _TEXT,
+        "why": _TEXT,
+        "refusal": _FLAG,
+        "sample": _NUMBER,
+    },
+    Split: {"question_id": _TEXT, "part": _Column(pa.string(), str, Part), "fold": _NUMBER},
+}
+
+
+def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
+    """Write records of one kind to a Parquet file, whole or not at all.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    rows = list(records)
+    columns = {
+        name: pa.array([column.write(getattr(row, name)) for row in rows], type=column.kind)
+        for name, column in _COLUMNS[kind].items()
+    }
+    with written_whole(path) as beside:
+        pq.write_table(pa.table(columns), beside, compression="zstd")
+
+
+def read_records(path: Path, kind: type[Record]) -> tuple[Record, ...]:
+    """Read back what `write_records` wrote.
+
+    Raises:
+        DamagedFileError: the file is no Parquet file, or its columns are not those of `kind`.
+    """
+    try:
+        table = pq.read_table(path)
+        columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
+        reads = [column.read for column in _COLUMNS[kind].values()]
+        rows = zip(*columns.values(), strict=True)
+        return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
+    except (pa.ArrowException, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
+        raise DamagedFileError(
+            f"{path} is damaged: expected a table of {kind.__name__} records ({error}); delete it to have it made again"
+        ) from error

@@ -1,0 +1,172 @@
+"""Carrying a study out: the stages in order, each skipped where its result already stands."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from truthmap.errors import RunFolderError
+from truthmap.pipeline.folder import RunFolder
+from truthmap.pipeline.keys import STAGES, stage_keys
+from truthmap.pipeline.progress import Progress, Silence
+from truthmap.pipeline.run import Run
+from truthmap.pipeline.study import Study
+from truthmap.records import Question
+
+if TYPE_CHECKING:
+    from truthmap.lm import LanguageModel
+    from truthmap.questions import QuestionSet
+
+_NEEDS_MODEL = ("answers", "states")
+_VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a stage leaves in the run folder: its files, small results that are plain data, and folders to remove."""
+
+    files: Sequence[str]
+    note: Mapping[str, Any] = field(default_factory=dict)
+    scratch: Sequence[str] = ()
+
+
+@dataclass
+class Work:
+    """What the stages of one run share."""
+
+    study: Study
+    folder: RunFolder
+    keys: Mapping[str, str]
+    progress: Progress
+
+    def path(self, name: str) -> Path:
+        """Give the path of a file of the run."""
+        return self.folder.path / name
+
+    @cached_property
+    def question_set(self) -> QuestionSet:
+        """The questions and how they are asked and graded."""
+        from truthmap.pipeline.asking import load_question_set
+
+        return load_question_set(self)
+
+    @cached_property
+    def questions_by_id(self) -> Mapping[str, Question]:
+        """The questions by their ids."""
+        return {question.id: question for question in self.question_set.questions}
+
+    def prompt_ids(self, question: Question) -> tuple[int, ...]:
+        """Give the whole prompt that asks a question."""
+        task = self.question_set.task
+        return self.model.prompt_ids(task.chat(question), task.plain(question))
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model, loaded when a stage first needs it."""
+        from truthmap.lm import load_model
+        from truthmap.pipeline.settings import load_settings
+
+        with self.progress.stage("Loading the model", None):
+            return load_model(self.study.model, load_settings(self.study))
+
+
+def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
+    """Make the run of a study: see `Study.run`."""
+    folder = RunFolder(study.out)
+    existed = study.out.exists()
+    with folder.held():
+        try:
+            _refuse_other_settings(folder, study, update=update)
+            work = Work(study, folder, stage_keys(study), progress or Silence())
+            unfinished = [stage for stage in STAGES if not folder.is_finished(stage, work.keys[stage])]
+            if unfinished:
+                _make(work, unfinished)
+            else:
+                work.progress.say(f"nothing to do: {study.out} is finished")
+        except BaseException:
+            # A run that never began leaves no folder behind, so that the corrected command finds none in its way.
+            if not existed and not (study.out / "study.yaml").exists():
+                shutil.rmtree(study.out, ignore_errors=True)
+            raise
+    return Run(study.out)
+
+
+def _make(work: Work, unfinished: Sequence[str]) -> None:
+    # Faults in questions and model are found before anything is written.
+    question_set = work.question_set
+    identity = _identity(work) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
+    known = work.folder.settings() or {}
+    work.folder.write_settings(
+        {
+            "settings": work.study.kept_settings(),
+            "model_identity": identity or known.get("model_identity"),
+            "questions": {"name": question_set.name, "digest": question_set.digest},
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+            "command": " ".join(["truthmap", *sys.argv[1:]]) if Path(sys.argv[0]).name == "truthmap" else None,
+        }
+    )
+    for name in unfinished:
+        started = time.perf_counter()
+        made = _stage(name)(work)
+        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, made.note)
+        for folder in made.scratch:
+            shutil.rmtree(work.path(folder), ignore_errors=True)
+
+
+def _stage(name: str) -> Callable[[Work], Made]:
+    from truthmap.pipeline import answering, asking, capturing, drawing, grades, mapping
+
+    stages: dict[str, Callable[[Work], Made]] = {
+        "questions": asking.write_questions,
+        "answers": answering.answer_questions,
+        "grades": grades.grade_answers,
+        "states": capturing.capture_missing_states,
+        "grid": mapping.fit_map,
+        "figures": drawing.draw_figures,
+    }
+    return stages[name]
+
+
+def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> None:
+    """Refuse a folder made with other settings, unless `update`."""
+    known = folder.settings()
+    if known is None or update:
+        return
+    before, now = known["settings"], study.kept_settings()
+    different = [
+        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+    if different:
+        raise RunFolderError(
+            f"{folder.path} was made with other settings ({'; '.join(different)}): "
+            "choose another --out, or add --update to redo what depends on them"
+        )
+
+
+def _identity(work: Work) -> dict[str, str]:
+    """Give the model's identity, after seeing that it is the one that the folder's answers came from.
+
+    Raises:
+        RunFolderError: another model goes by the same name now; the message says in what it differs.
+    """
+    known = (work.folder.settings() or {}).get("model_identity")
+    identity = work.model.identity()
+    answers = work.folder.entry("answers")
+    if known and answers and answers.key == work.keys["answers"]:
+        different = [f"{n} was {known.get(n)}, is {value}" for n, value in identity.items() if known.get(n) != value]
+        if different:
+            raise RunFolderError(
+                f"the model is not the one that {work.folder.path} was made with ({'; '.join(different)}): "
+                "choose another --out"
+            )
+    return identity

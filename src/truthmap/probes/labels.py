@@ -1,0 +1,57 @@
+"""What the probes are to predict, and how the answers are split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from truthmap.records import Part, Site
+from truthmap.store import LayerStates
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels of n scored answers.
+
+    Attributes:
+        ids: Question ids.
+        y: bool (n,), whether the answer is right.
+        part: Each answer's part of the study.
+        fold: int64 (n,), cross-validation fold, -1 in the test part.
+        group: What belongs together: the unit that is resampled.
+        meaning: The exact answer in one spelling.
+    """
+
+    ids: tuple[str, ...]
+    y: np.ndarray[Any, np.dtype[np.bool_]]
+    part: tuple[Part, ...]
+    fold: np.ndarray[Any, np.dtype[np.int64]]
+    group: tuple[str, ...]
+    meaning: tuple[str, ...]
+
+    def of(self, test: bool) -> Labels:
+        """Keep the answers of the test part, or those of all others."""
+        rows = [n for n, part in enumerate(self.part) if (part is Part.TEST) == test]
+        return Labels(
+            tuple(self.ids[n] for n in rows),
+            self.y[rows],
+            tuple(self.part[n] for n in rows),
+            self.fold[rows],
+            tuple(self.group[n] for n in rows),
+            tuple(self.meaning[n] for n in rows),
+        )
+
+
+class LayerSource(Protocol):
+    """Where states are read from, one layer at a time."""
+
+    def layout(self) -> dict[Site, tuple[int, int]]:
+        """Give (L, d) of each site."""
+        ...
+
+    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+        """Read one layer for `ids`, in that order."""
+        ...

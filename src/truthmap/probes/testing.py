@@ -1,0 +1,60 @@
+"""The one look at the test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.probes.grid import Cell, Grid
+from truthmap.probes.labels import Labels, LayerSource
+from truthmap.probes.linear import LinearProbe, fit_probe
+from truthmap.probes.scores import auc_many, round_scores
+from truthmap.probes.settings import GridSettings
+from truthmap.records import POSITIONS
+
+
+@dataclass(frozen=True)
+class TestScore:
+    """How the chosen cell does on answers that chose nothing.
+
+    Attributes:
+        cell: The cell.
+        probe: Its probe, refitted on train + validation.
+        auc, low, high: On the test answers that have the position.
+        scores: Log-odds of being right, by question id.
+    """
+
+    __test__ = False  # not a test case, whatever its name looks like
+
+    cell: Cell
+    probe: LinearProbe
+    auc: float
+    low: float
+    high: float
+    scores: dict[str, float]
+
+
+def score_on_test(source: LayerSource, labels: Labels, grid: Grid, cell: Cell, settings: GridSettings) -> TestScore:
+    """Refit a cell's probe on train + validation, with the C chosen there, and score the test part once.
+
+    Raises:
+        NotEnoughDataError: the test answers that have the position are all right, or all wrong.
+    """
+    column = POSITIONS.index(cell.position)
+    seen, unseen = labels.of(test=False), labels.of(test=True)
+    training = source.read_layer(cell.site, cell.layer, seen.ids)
+    here = training.present[column]
+    probe = fit_probe(training.states[column][here], seen.y[here], float(grid.c[cell.layer, column]))
+    testing = source.read_layer(cell.site, cell.layer, unseen.ids)
+    there = testing.present[column]
+    y = unseen.y[there]
+    if y.all() or not y.any():
+        raise NotEnoughDataError(
+            f"the test part has {int(y.sum())} right of {len(y)} answers with the position {cell.position}: "
+            "an AUC needs both; ask more questions"
+        )
+    scores = probe.score(testing.states[column][there].double().numpy())
+    found = auc_many(round_scores(scores[None]), y, settings.confidence)
+    ids = [i for i, present in zip(unseen.ids, there, strict=True) if present]
+    auc, low, high = float(found.auc[0]), float(found.low[0]), float(found.high[0])
+    return TestScore(cell, probe, auc, low, high, dict(zip(ids, scores.tolist(), strict=True)))

@@ -1,0 +1,107 @@
+"""The map as a figure: layers down, token positions across, colour is the AUC of the probe in each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from truthmap.files import written_whole
+from truthmap.records import POSITIONS, Position
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_BOXED = (Position.EXACT_BEFORE_FIRST, Position.EXACT_AFTER_LAST)
+_CHANCE, _PERFECT = 0.5, 1.0
+
+
+def draw_heatmap(
+    auc: np.ndarray[Any, np.dtype[np.float64]],
+    axes: Axes | None = None,
+    *,
+    title: str | None = None,
+    not_significant: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    positions: Sequence[Position] = POSITIONS,
+) -> Axes:
+    """Draw the map of a grid.
+
+    Args:
+        auc: float (L, P), the AUC of each cell; NaN (no probe could be fitted) is drawn grey.
+        axes: Where to draw; by default a new figure is made.
+        title: A line above the map.
+        not_significant: bool (L, P); these cells are hatched.
+        positions: The names of the columns, P of them.
+
+    Returns:
+        The axes drawn on; its `figure` also holds the colour bar.
+    """
+    from matplotlib.patches import Rectangle
+
+    n_layers, n_positions = auc.shape
+    axes = _new_axes(n_layers, n_positions) if axes is None else axes
+    figure = figure_of(axes)
+    axes.set_facecolor("0.85")
+    image = axes.imshow(np.ma.masked_invalid(auc), cmap="Blues", vmin=_CHANCE, vmax=_PERFECT, aspect="auto")
+    bar = figure.colorbar(image, ax=axes, pad=0.02)
+    bar.set_label("AUC")
+    axes.set_xticks(range(n_positions), [str(position) for position in positions], rotation=45, ha="right")
+    axes.set_yticks(range(0, n_layers, 2))
+    axes.set_xlabel("Token")
+    axes.set_ylabel("Layer")
+    if title:
+        axes.set_title(title)
+    if not_significant is not None:
+        for layer, column in np.argwhere(not_significant):
+            axes.add_patch(
+                Rectangle((column - 0.5, layer - 0.5), 1, 1, fill=False, hatch="////", edgecolor="0.6", linewidth=0)
+            )
+    names = list(positions)
+    if all(position in names for position in _BOXED):
+        left, right = (names.index(position) for position in _BOXED)
+        axes.add_patch(
+            Rectangle(
+                (left - 0.5, -0.5),
+                right - left + 1,
+                n_layers,
+                fill=False,
+                edgecolor="black",
+                linewidth=2,
+                clip_on=False,
+            )
+        )
+    return axes
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Give the figure that axes are drawn on."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Save a figure as its file name's ending says (png, svg, pdf): same figure, same bytes; whole or absent.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    import matplotlib as mpl
+
+    kind = path.suffix.removeprefix(".")
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    with mpl.rc_context({"svg.hashsalt": "truthmap"}), written_whole(path) as beside:
+        figure.savefig(beside, format=kind, dpi=150, bbox_inches="tight", metadata=undated)
+
+
+def _new_axes(n_layers: int, n_positions: int) -> Axes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # Not through pyplot: no window, no global state, nothing to close.
+    figure = Figure(figsize=(2.2 + 0.45 * n_positions, 2.0 + max(2.0, 0.22 * n_layers)), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
