@@ -19,9 +19,9 @@ def locate_positions(answer: Answer, span: Span | None) -> NDArray[np.int32]:
     """Find the 15 positions in the whole sequence (prompt ids, then answer ids).
 
     The exact answer's tokens are the answer ids that wrote a character of the span, by the answer's own offsets:
-    nothing is tokenised again. White space at the span's edges does not count, so a token that is only white space is never the
-    first or last of the exact answer; a token that also wrote something before or after the span (" Paris.") is part
-    of it. `exact_answer_before_first` is the prompt's last token where the exact answer begins the answer;
+    nothing is tokenised again. White space at the span's edges does not count, so a token that is only white space is
+    never the first or last of the exact answer; a token that also wrote something before or after the span (" Paris.")
+    is part of it. `exact_answer_before_first` is the prompt's last token where the exact answer begins the answer;
     `exact_answer_after_last` is missing where it ends the sequence. `-k` lies within the answer or is missing.
 
     Returns:

@@ -56,6 +56,7 @@ class Bars:
         with RichProgress(*columns, console=Console(stderr=True)) as bars:
             task = bars.add_task(name, total=total, completed=done)
             yield lambda done: bars.update(task, completed=done)
+            bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
         """Print one line."""

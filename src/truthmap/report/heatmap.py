@@ -13,6 +13,7 @@ from truthmap.records import POSITIONS, Position
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 _BOXED = (Position.EXACT_BEFORE_FIRST, Position.EXACT_AFTER_LAST)
@@ -45,7 +46,7 @@ def draw_heatmap(
     axes = _new_axes(n_layers, n_positions) if axes is None else axes
     figure = figure_of(axes)
     axes.set_facecolor("0.85")
-    image = axes.imshow(np.ma.masked_invalid(auc), cmap="Blues", vmin=_CHANCE, vmax=_PERFECT, aspect="auto")
+    image = axes.imshow(np.ma.masked_invalid(auc), cmap=_blues(), vmin=_CHANCE, vmax=_PERFECT, aspect="auto")
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label("AUC")
     axes.set_xticks(range(n_positions), [str(position) for position in positions], rotation=45, ha="right")
@@ -74,6 +75,14 @@ def draw_heatmap(
             )
         )
     return axes
+
+
+def _blues() -> Colormap:
+    """Light blue to dark blue: chance is a colour of its own, not the white of the page."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("truthmap", colormaps["Blues"](np.linspace(0.12, 1.0, 256)))
 
 
 def figure_of(axes: Axes) -> Figure:

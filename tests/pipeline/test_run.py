@@ -1,0 +1,278 @@
+"""The whole road on a random two-layer model: what a run leaves, and that a killed run ends as if never killed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from truthmap.errors import NotEnoughDataError, RunFolderError
+from truthmap.files import file_digest
+from truthmap.pipeline import Run, Silence, Study, open_run
+from truthmap.pipeline.progress import Advance
+from truthmap.questions import QuestionSet, question_set
+from truthmap.records import POSITIONS, Outcome, Question, Site
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the program may catch it."""
+
+
+class Recorder(Silence):
+    """Notes what a run shows, and kills it at a chosen moment."""
+
+    def __init__(self, kill_in: str | None = None, kill_at: int = 0) -> None:
+        self.stages: list[str] = []
+        self.news: list[str] = []
+        self._kill = (kill_in, kill_at)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
+        self.stages.append(name)
+
+        def advance(done: int) -> None:
+            if self._kill[0] is not None and name.startswith(self._kill[0]) and done >= self._kill[1]:
+                raise Killed
+
+        advance(done)
+        yield advance
+
+    def say(self, text: str) -> None:
+        self.news.append(text)
+
+
+@pytest.fixture
+def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
+    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def reference() -> dict[str, str]:
+    """Digests of the run that nobody killed, filled by the first test that makes it."""
+    return {}
+
+
+def numbers(run: Run) -> dict[str, str]:
+    """Digests of everything that a run found."""
+    files = ["questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json"]
+    shards = sorted(path.name for path in (run.path / "states").glob("*.safetensors"))
+    return {name: file_digest(run.path / name) for name in [*files, "heatmap.svg", *(f"states/{s}" for s in shards)]}
+
+
+def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None:
+    run = study.run()
+    tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid")}
+    others = {".lock", "study.yaml", "stages.json", "states", "summary.json", "heatmap.png", "heatmap.svg"}
+    assert {path.name for path in run.path.iterdir()} == tables | others
+    grid = run.grid()
+    assert grid.auc.shape == (2, len(POSITIONS))
+    assert len(run.cells()) == 2 * len(POSITIONS)
+    summary = run.summary
+    assert summary.right + summary.wrong + summary.unscored == 160
+    assert summary.validation.n + summary.test.n <= summary.right + summary.wrong
+    assert summary.converged == 1.0
+
+
+def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) -> None:
+    import torch
+
+    from truthmap.grading import locate_positions
+    from truthmap.lm import load_model
+
+    run = study.run()
+    lm = load_model(str(tiny_model))
+    store, grades = run.states(), {grade.question_id: grade for grade in run.grades()}
+    answers = {answer.question_id: answer for answer in run.answers()}
+    layer = store.read_layer(Site.RESIDUAL, 0)
+    for column, i in list(enumerate(layer.ids))[::17]:
+        answer = answers[i]
+        ids = torch.tensor([answer.prompt_ids + answer.answer_ids])
+        own = lm.model(ids, output_hidden_states=True).hidden_states[1][0]
+        where = locate_positions(answer, grades[i].span)
+        for p, place in enumerate(where):
+            assert layer.present[p, column] == (place >= 0)
+            if place >= 0:
+                # Batched and single sums differ in order: float32 rounding.
+                torch.testing.assert_close(layer.states[p, column], own[place], rtol=1e-3, atol=1e-4)
+
+
+def test_unscored_answers_are_counted_and_have_no_states(study: Study) -> None:
+    run = study.run()
+    unscored = {grade.question_id for grade in run.grades() if grade.outcome is Outcome.UNSCORED}
+    assert run.summary.unscored == len(unscored)
+    assert not unscored & set(run.states().ids)
+    assert len(run.states().ids) == 160 - len(unscored)
+
+
+def test_a_finished_run_does_nothing_and_says_so(study: Study) -> None:
+    study.run()
+    before = {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"}
+    progress = Recorder()
+    study.run(progress=progress)
+    assert progress.stages == []
+    assert progress.news == [f"nothing to do: {study.out} is finished"]
+    assert {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"} == before
+
+
+@pytest.mark.parametrize(
+    ("stage", "at"),
+    [
+        ("Loading", 0),
+        ("Answering", 0),
+        ("Answering", 20),
+        ("Answering", 32),
+        ("Answering", 100),
+        ("Fitting", 0),
+        ("Fitting", 1),
+    ],
+)
+def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
+    study: Study, reference: dict[str, str], tmp_path: Path, stage: str, at: int
+) -> None:
+    if not reference:
+        reference.update(numbers(study.model_copy(update={"out": tmp_path / "whole"}).run()))
+    with pytest.raises(Killed):
+        study.run(progress=Recorder(stage, at))
+    assert numbers(study.run()) == reference
+
+
+@pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures"])
+def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
+    study: Study, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: str
+) -> None:
+    if not reference:
+        reference.update(numbers(study.model_copy(update={"out": tmp_path / "whole"}).run()))
+    from truthmap.pipeline.folder import RunFolder
+
+    written = RunFolder.finish
+
+    def finish_and_die(self: RunFolder, stage: str, *rest: object) -> None:
+        written(self, stage, *rest)  # type: ignore[arg-type]
+        if stage == finished:
+            raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(RunFolder, "finish", finish_and_die)
+        study.run()
+    assert numbers(study.run()) == reference
+
+
+def test_a_broken_states_file_is_named_and_alone_redone(study: Study) -> None:
+    run = study.run()
+    store = run.path / "states"
+    before = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
+    content = bytearray((store / "00002.safetensors").read_bytes())
+    content[-10] ^= 1
+    (store / "00002.safetensors").write_bytes(content)
+    progress = Recorder()
+    study.run(progress=progress)
+    assert len(progress.news) == 1
+    assert "00002.safetensors is damaged" in progress.news[0]
+    after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
+    assert {name for name in after if after[name] != before[name]} == {"00002.safetensors"}
+    redone = run.states().read_layer(Site.RESIDUAL, 1)
+    assert np.isfinite(redone.states.numpy()).all()
+
+
+def test_states_captured_again_equal_those_kept_on_the_way(study: Study) -> None:
+    run = study.run()
+    first = [run.states().read_layer(Site.RESIDUAL, layer) for layer in range(2)]
+    shutil.rmtree(run.path / "states")
+    study.run()
+    for layer, before in enumerate(first):
+        after = run.states().read_layer(Site.RESIDUAL, layer)
+        assert after.ids == before.ids
+        assert (after.present == before.present).all()
+        # Another batch shape sums in another order: float32 rounding, grown through two layers.
+        np.testing.assert_allclose(after.states.numpy(), before.states.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_other_settings_are_refused_by_name_and_redone_on_demand(study: Study) -> None:
+    study.run()
+    other = study.model_copy(update={"max_new_tokens": 6})
+    with pytest.raises(RunFolderError, match=r"max_new_tokens was None, is 6.*--update"):
+        other.run()
+    before = file_digest(study.out / "questions.parquet")
+    run = other.run(update=True)
+    assert max(len(answer.answer_ids) for answer in run.answers()) == 6
+    assert file_digest(study.out / "questions.parquet") == before
+    with pytest.raises(RunFolderError, match="max_new_tokens was 6, is None"):
+        study.run()
+
+
+def test_where_a_run_is_made_is_no_setting_of_it(study: Study) -> None:
+    study.run()
+    progress = Recorder()
+    study.model_copy(update={"batch_tokens": 512, "device": "cpu"}).run(progress=progress)
+    assert progress.news == [f"nothing to do: {study.out} is finished"]
+
+
+def test_another_model_under_the_same_name_is_noticed(study: Study, tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import LlamaForCausalLM
+
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_model, copy)
+    moved = study.model_copy(update={"model": str(copy)})
+    moved.run()
+    model = LlamaForCausalLM.from_pretrained(copy)
+    with torch.no_grad():
+        model.model.layers[0].mlp.up_proj.weight.mul_(1.5)
+    model.save_pretrained(copy)
+    shutil.rmtree(moved.out / "states")
+    with pytest.raises(RunFolderError, match=r"the model is not the one.*weights was"):
+        moved.run()
+
+
+def test_a_folder_that_is_no_run_is_refused(study: Study, tmp_path: Path) -> None:
+    study.out.mkdir()
+    (study.out / "thesis.tex").write_text("precious")
+    with pytest.raises(RunFolderError, match=r"is no run folder: it is not empty"):
+        study.run()
+    assert [path.name for path in study.out.iterdir()] == ["thesis.tex"]
+    with pytest.raises(RunFolderError, match=r"has no study.yaml"):
+        open_run(study.out)
+
+
+def test_two_runs_do_not_share_a_folder(study: Study) -> None:
+    from truthmap.pipeline.folder import RunFolder
+
+    with RunFolder(study.out).held(), pytest.raises(RunFolderError, match="another run is working"):
+        study.run()
+
+
+@pytest.mark.parametrize(
+    ("right", "said"), [(True, "all scored answers are right"), (False, "all scored answers are wrong")]
+)
+def test_one_outcome_only_is_refused_and_the_answers_are_kept(
+    study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch, right: bool, said: str
+) -> None:
+    accepted = tuple(names[0] for names in spoken.questions[0].candidates or ()) if right else ("Nowhere",)
+    questions = [Question(q.id, q.text, accepted, q.candidates) for q in spoken.questions]
+    same = question_set("spoken", questions, spoken.task)
+    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: same)
+    with pytest.raises(NotEnoughDataError, match=said):
+        study.run()
+    assert len(Run(study.out).answers()) == 160
+
+
+def test_too_few_answers_are_refused_with_their_counts(
+    study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = question_set("spoken", spoken.questions[:14], spoken.task)
+    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: few)
+    with pytest.raises(
+        NotEnoughDataError, match=r"too few answers for the splits \(\d+ right, \d+ wrong, \d+ unscored\)"
+    ):
+        study.run()
+
+
+def test_the_grid_table_reads_back_as_the_grid(study: Study) -> None:
+    run = study.run()
+    grid = run.grid()
+    pd.testing.assert_frame_equal(grid.to_frame(), run.cells())
