@@ -1,1 +1,1 @@
-"""Measurements, run by `make bench`."""
+"""Measurements that take too long for the tests: `python -m benchmarks [NAME …]`."""

@@ -119,13 +119,7 @@ def _placement(settings: LoadSettings, device: torch.device) -> dict[str, Any]:
 
         bits = {"load_in_8bit": True} if settings.quantization == "8bit" else {"load_in_4bit": True}
         return {"quantization_config": BitsAndBytesConfig(**bits), "device_map": settings.device_map or "auto"}
-    if settings.device_map is not None:
-        try:
-            import accelerate  # noqa: F401
-        except ImportError as error:
-            raise ModelError("device_map needs accelerate: pip install 'truthmap[gpu]'") from error
-        return {"device_map": settings.device_map}
-    return {}
+    return {} if settings.device_map is None else {"device_map": settings.device_map}
 
 
 @contextmanager

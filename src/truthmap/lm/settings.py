@@ -17,7 +17,7 @@ class LoadSettings:
         revision: Revision (branch, tag, commit) of a hub model.
         device: `auto` takes CUDA, then MPS, then the CPU; or any torch device.
         dtype: `auto` is bfloat16 on CUDA and MPS, float32 on a CPU; or a torch dtype's name.
-        device_map: Spread a model larger than one GPU (`auto`, `balanced`, `sequential`); needs `truthmap[gpu]`.
+        device_map: Spread a model larger than one GPU (`auto`, `balanced`, `sequential`).
         quantization: Load the weights in 8 or 4 bits; needs `truthmap[gpu]` and a CUDA device.
         trust_remote_code: Run the Python code that comes with a hub model.
         prompt_format: `auto` asks in the chat template if the tokenizer has one, else plainly.
