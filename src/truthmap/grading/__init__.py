@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from truthmap.grading.grading import Asker, grade
+from truthmap.grading.asking import Asker, Helpers
+from truthmap.grading.grading import grade, grade_many, needs_judge, needs_locator
 from truthmap.grading.mentions import Mention, find_mentions, first_mention
 from truthmap.grading.positions import MISSING, locate_positions, span_tokens
 from truthmap.grading.refusals import is_refusal
@@ -10,11 +11,15 @@ from truthmap.grading.refusals import is_refusal
 __all__ = [
     "MISSING",
     "Asker",
+    "Helpers",
     "Mention",
     "find_mentions",
     "first_mention",
     "grade",
+    "grade_many",
     "is_refusal",
     "locate_positions",
+    "needs_judge",
+    "needs_locator",
     "span_tokens",
 ]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from truthmap.questions.columns import Columns
+from truthmap.questions.faults import Fault, FaultKind, Report
 from truthmap.questions.folding import Folded, find_words, fold, folded, is_border
-from truthmap.questions.loading import KnownSet, QuestionSettings, known_sets, load_questions
+from truthmap.questions.known import KnownSet, known_sets
+from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.sets import QuestionSet, choose, question_set
 from truthmap.questions.splits import SplitSettings, assign_splits, group_of
 from truthmap.questions.tasks import GradingRule, Locating, Rewrite, Task
 
 __all__ = [
+    "Columns",
+    "Fault",
+    "FaultKind",
     "Folded",
     "GradingRule",
     "KnownSet",
     "Locating",
     "QuestionSet",
     "QuestionSettings",
+    "Report",
     "Rewrite",
     "SplitSettings",
     "Task",
