@@ -123,13 +123,14 @@ class StateStore:
         write_json(self.folder / "index.json", self._index)
 
     def keep_only(self, numbers: Iterable[int]) -> None:
-        """Forget and delete every shard but these."""
+        """Forget and delete every shard but these; afterwards there is an index, even of no shards."""
         wanted = {_name(number) for number in numbers}
         dropped = [name for name in self._index["shards"] if name not in wanted]
-        if dropped:
-            for name in dropped:
-                del self._index["shards"][name]
-            write_json(self.folder / "index.json", self._index)
+        for name in dropped:
+            del self._index["shards"][name]
+        index = self.folder / "index.json"
+        if dropped or not index.exists():
+            write_json(index, self._index)
         for path in self.folder.glob("*.safetensors"):
             if path.name not in wanted:
                 path.unlink()
