@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.questions import questions
 from truthmap.cli.run import run
 from truthmap.errors import TruthmapError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(questions)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""The rule for open questions with known answers: does the answer contain one of them as whole words?"""
+"""The rule for open questions with known answers: the answer contains one of them as whole words."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from truthmap.records import Question, Span
 
 _ARTICLES = r"(?:the |a |an |both |either )*"
 # Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
-_LISTED = re.compile(rf"[\s\"'*_`]*(?:,|/|\bor\b|\band\b|\bversus\b|\bvs\b\.?)[\s,\"'*_`]*(?:or |and )?{_ARTICLES}[\"'*_`]*")
+_LISTED = re.compile(
+    rf"[\s\"'*_`]*(?:,|/|\bor\b|\band\b|\bversus\b|\bvs\b\.?)[\s,\"'*_`]*(?:or |and )?{_ARTICLES}[\"'*_`]*"
+)
 # Before a name that is held against the chosen one, or denied.
 _AGAINST = re.compile(
     r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|compared (?:to|with))|n't)"
@@ -42,7 +44,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> Verdict:
         rule=str(rule),
         why=f"chooses {text[chosen.start : chosen.end]!r}",
         span=Span(chosen.start, chosen.end),
-        meaning=candidates[chosen.things[0]][0],
+        meaning=folded(candidates[chosen.things[0]][0]),
     )
 
 

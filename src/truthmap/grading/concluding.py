@@ -16,7 +16,7 @@ RULE = str(GradingRule.NUMBER)
 
 CUT_OFF = "cut off before it concludes"
 _MARKER = re.compile(
-    r"####|\\boxed\{|\b(?:final |correct |short )?(?:answer|result|solution)(?:\s+(?:is|was|equals|would be)\b|\s*[:=])",
+    r"####|\\boxed\{|\b(?:answer|result|solution)(?:\s+(?:is|was|equals|would be)\b|\s*[:=])",
     re.IGNORECASE,
 )
 # A sentence ends at a line's end, or at a full stop that no digit follows.
@@ -26,8 +26,8 @@ _SENTENCE_END = re.compile(r"\n|[.!?](?=\s|$)")
 def by_number(question: Question, answer: Answer) -> Verdict:
     """Grade by the number that the answer concludes with.
 
-    Right if it equals an accepted one: as exact values, `1,000` like `1000` and `0.5` like `1/2`; where both have a unit,
-    in the same one. A long answer that was cut off before it concluded is unscored.
+    Right if it equals an accepted one: as exact values, `1,000` like `1000` and `0.5` like `1/2`; where both have a
+    unit, in the same one. A long answer that was cut off before it concluded is unscored.
     """
     numbers = find_numbers(answer.text)
     said = concluding_number(answer.text, question.text, numbers, finished=answer.finished)
@@ -48,8 +48,8 @@ def concluding_number(text: str, question: str, numbers: Sequence[Number], *, fi
     r"""Give the number that an answer concludes with; `None` if it names none, or was cut off before.
 
     That is, in this order: the number after the last `####`, `\boxed` or "the answer is" (the result, where an equation
-    follows); where the answer repeats the question's own sum, the number it gives for it at once; where the model closed
-    the answer itself, the last number of the last sentence that has one, numbers that are not in the question first.
+    follows); where the answer repeats the question's own sum, the number it gives for it at once; where the model
+    closed the answer itself, the last number of the last sentence that has one, numbers not in the question first.
     """
     for marker in reversed(list(_MARKER.finditer(text))):
         marked = _in_sentence(text, marker.end(), numbers)
@@ -66,7 +66,7 @@ def concluding_number(text: str, question: str, numbers: Sequence[Number], *, fi
 
 
 def _opening(text: str, numbers: Sequence[Number], asked: set[Fraction]) -> Number | None:
-    """Give the result where the first sentence is a sum of the question's own numbers: `27 times 14 is 378.`"""
+    """Give the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
     first = _in_sentence(text, 0, numbers)
     if len(asked) > 2 or len(first) != len(asked) + 1 or {number.value for number in first[:-1]} != asked:
         return None
@@ -111,4 +111,3 @@ def _meaning(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
         return written_value(said.value)
     value, accepted = values[0]
     return written_value(accepted if same_value(value, accepted) else value)
-

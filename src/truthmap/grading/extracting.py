@@ -1,7 +1,7 @@
 """Locating the exact answer by a model that copies the shortest piece of the answer which answers the question.
 
-The idea is the study's (arXiv 2410.02707, section 3 and appendix A); unlike there, right and wrong answers go through it
-alike, and a copy counts only if it stands in the answer.
+The idea is the study's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
+only if it stands in the answer.
 """
 
 from __future__ import annotations
@@ -25,8 +25,12 @@ _TASK = (
     f"If no piece of it answers the question, write {_NONE}."
 )
 _EXAMPLES = (
-    ("Which river flows through Vienna?", "Vienna, the capital of Austria, lies on the Danube, the second longest river of Europe.", "Danube"),
-    ("Who played Maria in the film 'West Side Story'?", "In the 1961 film \"West Side Story\", the role of Maria was played by Natalie Wood, whose songs were sung by Marni Nixon.", "Natalie Wood"),
+    ("Which river flows through Vienna?", "Vienna, the capital of Austria, lies on the Danube.", "Danube"),
+    (
+        "Who played Maria in the film 'West Side Story'?",
+        "In the 1961 film \"West Side Story\", Maria was played by Natalie Wood, whose songs Marni Nixon sang.",
+        "Natalie Wood",
+    ),
     ("When was the first Olympic marathon run?", "I am afraid that I cannot say anything about marathons.", _NONE),
     ("How many strings has a violin?", "A violin usually has four strings, tuned in fifths.", "four"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from truthmap.grading.extracting import extract
 from truthmap.grading.judging import by_judge
 from truthmap.grading.names import find_name
 from truthmap.grading.verdicts import Verdict
-from truthmap.questions import GradingRule, Locating, Task, find_words, fold, folded
+from truthmap.questions import GradingRule, Locating, Task, default_locating, find_words, fold, folded
 from truthmap.records import Answer, Grade, Outcome, Question, Span
 
 NO_HELPERS = Helpers()
@@ -50,7 +50,9 @@ def grade_many(pairs: Sequence[_Pair], task: Task, helpers: Helpers = NO_HELPERS
         verdicts[place] = verdict
     decided = [verdict for verdict in verdicts if verdict is not None]
     scored = [
-        place for place, verdict in enumerate(decided) if verdict.outcome is not Outcome.UNSCORED and not verdict.refusal
+        place
+        for place, verdict in enumerate(decided)
+        if verdict.outcome is not Outcome.UNSCORED and not verdict.refusal
     ]
     spans: _Spans = [None] * len(pairs)
     located = _locate([pairs[place] for place in scored], [decided[place] for place in scored], task, helpers)
@@ -86,7 +88,7 @@ def _require(question: Question, task: Task, helpers: Helpers) -> None:
         raise UsageError("grading by judge needs a model that judges: name one (judge), or choose grading alias")
     if needs_locator(task) and helpers.locator is None:
         raise UsageError(f"locating by {task.locating} needs a model that locates: name one (locator)")
-    if task.locating is Locating.RULE and rule not in _LOCATING_RULES:
+    if task.locating is Locating.RULE and default_locating(rule) is not Locating.RULE:
         raise UsageError(
             f"the rule {rule} finds no exact answers of its own; choose locating name, model or column instead of rule"
         )
@@ -114,11 +116,6 @@ def _by_rule(question: Question, answer: Answer, task: Task) -> Verdict | None:
     return by_choice(question, answer.text, task.grading)
 
 
-_LOCATING_RULES = frozenset(
-    (GradingRule.CANDIDATES, GradingRule.NUMBER, GradingRule.CHOICE, GradingRule.LABEL)
-)
-
-
 def _locate(pairs: Sequence[_Pair], verdicts: Sequence[Verdict], task: Task, helpers: Helpers) -> _Spans:
     if task.locating is Locating.RULE:
         return [verdict.span for verdict in verdicts]
@@ -137,7 +134,9 @@ def _locate(pairs: Sequence[_Pair], verdicts: Sequence[Verdict], task: Task, hel
 def _by_gold(pairs: Sequence[_Pair], verdicts: Sequence[Verdict], helpers: Helpers) -> _Spans:
     """Locate the study's way: right answers by the gold string, wrong ones by a model. It leaks the label."""
     assert helpers.locator is not None
-    spans: _Spans = [_gold_span(*pair) if v.outcome is Outcome.RIGHT else None for pair, v in zip(pairs, verdicts, strict=True)]
+    spans: _Spans = [
+        _gold_span(*pair) if v.outcome is Outcome.RIGHT else None for pair, v in zip(pairs, verdicts, strict=True)
+    ]
     rest = [place for place, verdict in enumerate(verdicts) if spans[place] is None]
     for place, span in zip(rest, extract([pairs[place] for place in rest], helpers.locator), strict=True):
         spans[place] = span

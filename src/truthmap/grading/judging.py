@@ -23,7 +23,7 @@ _TASK = (
     "in whatever words; more detail does no harm, another name, number or date does. Write only: right or wrong."
 )
 _EXAMPLES = (
-    ("who wrote the opera the magic flute", "Wolfgang Amadeus Mozart", "It is by Mozart, who finished it in 1791.", "right"),
+    ("who wrote the opera the magic flute", "Wolfgang Amadeus Mozart", "It is by Mozart, of 1791.", "right"),
     ("how many moons does mars have", "two", "Mars has three moons, called Phobos and Deimos.", "wrong"),
     ("where does the rhine begin", "in the Swiss Alps", "The Rhine rises in Germany, in the Black Forest.", "wrong"),
     ("when did the berlin wall come down", "9 November 1989", "In the autumn of 1989, on November 9.", "right"),
@@ -46,7 +46,9 @@ def by_judge(pairs: Sequence[_Pair], helpers: Helpers) -> list[Verdict]:
         if not asked:
             break
         assert helpers.judge is not None
-        replies.update(zip(asked, helpers.judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True))
+        replies.update(
+            zip(asked, helpers.judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True)
+        )
     for place in places:
         verdicts[place] = _verdict(replies[place])
     return verdicts

@@ -13,18 +13,24 @@ from truthmap.records import Span
 _WORD = re.compile(r"[^\W_]+(?:[.'’\-][^\W_]+)*")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")
 # What may stand between two words of one name; a full stop only after an initial or a title (J. R. R., Dr.).
-_JOIN = re.compile(r"[ \u00a0]|[ \u00a0]?[&·][ \u00a0]?|(?<=\b[A-Z])\. ?|(?<=\b(?:Dr|Mr|Ms|St|Jr|Sr))\. ?|(?<=\bMrs)\. ?")
-_PARTICLES = frozenset("of the de del della der den di da do dos du la le el al van von ten ter bin ibn y".split())
-_NO_NAMES = frozenset(
-    """a about according actor actress after all also although an and answer any are as at based be because been before
-    both but by can correct could did do does during each every final first for from had has have he hence her here
-    his how however i if in indeed is it its let like many maybe more most my no not note of ok okay on one only or
-    other our out overall perhaps please question said same she since so some sorry still such sure text than that the
-    their them then there therefore these they this those though thus to two unfortunately until up was we well were
-    what when where whether which while who whom whose why will with would yes yet you your ai""".split()
+_JOIN = re.compile(
+    r"[ \u00a0]|[ \u00a0]?[&·][ \u00a0]?|(?<=\b[A-Z])\. ?|(?<=\b(?:Dr|Mr|Ms|St|Jr|Sr))\. ?|(?<=\bMrs)\. ?"
 )
+_PARTICLE_LIST = "of the de del della der den di da do dos du la le el al van von ten ter bin ibn y"
+_PARTICLES = frozenset(_PARTICLE_LIST.split())
+_ORDINARY_LIST = """
+a about according actor actress after all also although an and answer any are as at based be because been before
+both but by can correct could did do does during each every final first for from had has have he hence her here his
+how however i if in indeed is it its let like many maybe more most my no not note of ok okay on one only or other
+our out overall perhaps please question said same she since so some sorry still such sure text than that the their
+them then there therefore these they this those though thus to two unfortunately until up was we well were what when
+where whether which while who whom whose why will with would yes yet you your ai
+"""
+_NO_NAMES = frozenset(_ORDINARY_LIST.split())
 _ASKS_NAME = re.compile(r"\b(?:who|whom|whose|where)\b", re.IGNORECASE)
-_ASKS_NUMBER = re.compile(r"\b(?:how (?:many|much|old|long|far|tall|high)|when|what year|which year|what date)\b", re.IGNORECASE)
+_ASKS_NUMBER = re.compile(
+    r"\b(?:how (?:many|much|old|long|far|tall|high)|when|what year|which year|what date)\b", re.IGNORECASE
+)
 _SHORT_ANSWER = 6
 
 

@@ -11,7 +11,9 @@ from truthmap.grading.units import Unit, unit_after, unit_before
 from truthmap.grading.wording import spelled_numbers
 
 _BLANKS = " \u00a0\u2009\u202f"
-_WHOLE = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:[{_BLANKS[1:]}]\d{{3}})+(?!\d)|\d{{1,3}}(?:\.\d{{3}}){{2,}}(?!\d)|\d+"
+_WHOLE = (
+    rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:[{_BLANKS[1:]}]\d{{3}})+(?!\d)|\d{{1,3}}(?:\.\d{{3}}){{2,}}(?!\d)|\d+"
+)
 _VULGAR = {"½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5), "⅛": (1, 8)}
 # The longest run of digits that is read: beyond it a number is no answer, and its value would only cost time.
 _LONGEST = 40
@@ -104,7 +106,7 @@ def _rounds_to(precise: Fraction, short: Fraction) -> bool:
     more = _decimals(precise)
     if decimals is None or decimals < 2 or (more is not None and more <= decimals):
         return False
-    return abs(precise - short) * 2 * 10**decimals <= 1
+    return bool(abs(precise - short) * 2 * 10**decimals <= 1)
 
 
 def _decimals(value: Fraction) -> int | None:
@@ -158,11 +160,10 @@ def _with_unit(text: str, start: int, end: int, value: Fraction) -> Number:
 
 
 def _in_word(text: str, start: int, end: int) -> bool:
-    """Say whether the digits belong to a word: `A4`, `x2`; `5km`, `2nd` and `3rd` do not hide theirs."""
-    before = text[start - 1] if start else " "
-    return before.isalpha() or before == "_" or (before == "." and start > 1 and text[start - 2].isdigit()) or (
-        end < len(text) and text[end] == "_"
-    )
+    """Say whether the digits belong to a word: `A4`, `x2`, `v1.2.3`; `5km` and `2nd` do not hide theirs."""
+    before, after = text[start - 1 : start], text[end : end + 1]
+    continues = before == "." and text[start - 2 : start - 1].isdigit()
+    return before.isalpha() or continues or "_" in (before, after)
 
 
 def _is_negative(text: str, start: int) -> bool:

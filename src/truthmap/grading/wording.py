@@ -5,17 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
+_SMALL_LIST = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen
+"""
+_TENS_LIST = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: value for value, word in enumerate(_SMALL_LIST.split())}
+_TENS = {word: 10 * value for value, word in enumerate(_TENS_LIST.split(), start=2)}
 _POWERS = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _WORD = "|".join((*_SMALL, *_TENS, *_POWERS))
 _RUN = re.compile(rf"\b(?:{_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_WORD}))*\b", re.IGNORECASE)
@@ -25,13 +21,15 @@ _NO_ONE = re.compile(r"\b(?:no|any|every|some|each|this|that|the|which)[\s-]+$",
 
 
 def spelled_numbers(text: str) -> Iterator[tuple[int, int, int]]:
-    """Give start, end and value of every number in words; a run that is no number ("two three") gives each of its own."""
+    """Give start, end and value of every number in words; a run that is no number ("two three") gives each of its."""
     for run in _RUN.finditer(text):
         if run.group().lower() == "one" and (
             _NO_NUMBER.match(text, run.end()) or _NO_ONE.search(text[max(0, run.start() - 12) : run.start()])
         ):
             continue
-        words = [(match.start(), match.end(), match.group().lower()) for match in re.finditer(r"[A-Za-z]+", run.group())]
+        words = [
+            (match.start(), match.end(), match.group().lower()) for match in re.finditer(r"[A-Za-z]+", run.group())
+        ]
         for start, end, value in _numbers([word for word in words if word[2] != "and"]):
             yield run.start() + start, run.start() + end, value
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from truthmap.pipeline.capturing import ShardRows, write_shard
-from truthmap.pipeline.grades import grade_all
+from truthmap.pipeline.grades import grade_all, needs_help
 from truthmap.pipeline.settings import SHARD, generate_settings
 from truthmap.pipeline.tables import read_records, write_records
 from truthmap.pipeline.work import Made, Work
@@ -55,8 +55,9 @@ def _answer_shard(
         q.id: ready_answer(work.model, q.id, work.prompt_ids(q), q.answer) for q in questions if q.answer is not None
     }
     prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.id not in answers]
-    # Answers that came ready are read in a pass of their own, which then takes the whole shard.
-    sites = () if answers else work.study.sites
+    # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
+    # model has yet to grade or locate.
+    sites = () if answers or needs_help(work) else work.study.sites
     settings = generate_settings(work.study, work.question_set.task)
     pieces: list[StateShard] = []
     positions: dict[str, np.ndarray[Any, np.dtype[np.int32]]] = {}

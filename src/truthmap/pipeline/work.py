@@ -22,6 +22,7 @@ from truthmap.pipeline.study import Study
 from truthmap.records import Question
 
 if TYPE_CHECKING:
+    from truthmap.grading import Helpers
     from truthmap.lm import LanguageModel
     from truthmap.questions import QuestionSet
 
@@ -62,6 +63,13 @@ class Work:
     def questions_by_id(self) -> Mapping[str, Question]:
         """The questions by their ids."""
         return {question.id: question for question in self.question_set.questions}
+
+    @cached_property
+    def helpers(self) -> Helpers:
+        """The models that judge and locate, where the task needs any."""
+        from truthmap.pipeline.helping import helpers_of
+
+        return helpers_of(self)
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Give the whole prompt that asks a question."""

@@ -9,7 +9,7 @@ from truthmap.questions.known import KnownSet, known_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.sets import QuestionSet, choose, question_set
 from truthmap.questions.splits import SplitSettings, assign_splits, group_of
-from truthmap.questions.tasks import GradingRule, Locating, Rewrite, Task
+from truthmap.questions.tasks import GradingRule, Locating, Rewrite, Task, default_locating
 
 __all__ = [
     "Columns",
@@ -27,6 +27,7 @@ __all__ = [
     "Task",
     "assign_splits",
     "choose",
+    "default_locating",
     "find_words",
     "fold",
     "folded",

@@ -62,7 +62,9 @@ def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None
     if not candidates:
         return None
     if len(candidates) < 2:
-        raise BadRowError(column, FaultKind.VALUE, f"one candidate only ({candidates[0][0]!r}), at least two are needed")
+        raise BadRowError(
+            column, FaultKind.VALUE, f"one candidate only ({candidates[0][0]!r}), at least two are needed"
+        )
     return candidates
 
 

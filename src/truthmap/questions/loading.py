@@ -64,7 +64,9 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
 def _load_study_set(entry: StudySet, settings: QuestionSettings) -> QuestionSet:
     if settings.split not in SPLITS:
         raise QuestionsError(f"there is no split {settings.split!r}; expected one of {', '.join(SPLITS)}")
-    rows = _file_rows(entry, entry.source, settings) if isinstance(entry.source, StudyFile) else _hub_rows(entry, settings)
+    rows = (
+        _file_rows(entry, entry.source, settings) if isinstance(entry.source, StudyFile) else _hub_rows(entry, settings)
+    )
     report = Report()
     questions = _questions(rows, entry.question_of, report, repeated_are_left_out=True)
     chosen = _checked(entry.name, questions, report, settings)
@@ -155,4 +157,3 @@ def _checked(
     if not chosen:
         raise QuestionsError(f"{name} holds no questions" + (f" but {report.counted()} rows" if report.bad else ""))
     return chosen
-

@@ -9,7 +9,7 @@ from truthmap.questions.cells import candidates_of, outcome_of, text_of, texts_o
 from truthmap.questions.faults import BadRowError, FaultKind
 from truthmap.questions.folding import folded
 from truthmap.questions.reading import Row
-from truthmap.questions.tasks import GradingRule, Locating, Task
+from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
 from truthmap.records import Question
 
 FEW_CANDIDATES = 5
@@ -34,7 +34,9 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     if not accepted and outcome is None:
         raise BadRowError(columns["accepted"], FaultKind.MISSING, "no accepted answer")
     candidates = candidates_of(*cells["candidates"]) if "candidates" in cells else None
-    if candidates is not None and not {folded(a) for a in accepted} & {folded(n) for names in candidates for n in names}:
+    if candidates is not None and not {folded(a) for a in accepted} & {
+        folded(n) for names in candidates for n in names
+    }:
         raise BadRowError(columns["candidates"], FaultKind.VALUE, "no accepted answer is among the candidates")
     text = _text(cells, "question")
     if text is None:
@@ -66,11 +68,10 @@ def own_task(questions: Sequence[Question]) -> Task:
     """
     with_context = any(question.context is not None for question in questions)
     grading = _grading(questions)
-    by_rule = grading in (GradingRule.CANDIDATES, GradingRule.CHOICE, GradingRule.NUMBER)
     ready = any(question.exact_answer is not None for question in questions)
     return Task(
         grading=grading,
-        locating=Locating.COLUMN if ready else Locating.RULE if by_rule else Locating.MODEL,
+        locating=Locating.COLUMN if ready else default_locating(grading),
         chat_prompt=_CONTEXT_PROMPT if with_context else "{text}",
         plain_prompt=_CONTEXT_PLAIN if with_context else "Q: {text}\nA:",
     )

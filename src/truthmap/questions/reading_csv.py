@@ -114,7 +114,9 @@ def _records(tape: _Tape, delimiter: str) -> Iterator[tuple[int, list[str]] | Fa
         except csv.Error as error:
             too_long = "field limit" in str(error)
             kind = FaultKind.TOO_LONG if too_long else FaultKind.QUOTES
-            what = f"a field is longer than {LONGEST_FIELD:,} characters" if too_long else f"quotes gone wrong ({error})"
+            what = (
+                f"a field is longer than {LONGEST_FIELD:,} characters" if too_long else f"quotes gone wrong ({error})"
+            )
             yield Fault(start, None, kind, what)
             tape.wind_back()
             reader = csv.reader(tape, delimiter=delimiter, strict=True)

@@ -56,7 +56,7 @@ def read_hub(name: HubName, most: int | None = None) -> Iterator[Row]:
             yield Row(number, values)
     except GeneratorExit:
         raise
-    except Exception as error:  # noqa: BLE001 — whatever datasets, the hub's client and the network raise
+    except Exception as error:
         where = f"{name.id}{'' if name.config is None else f' ({name.config})'}, split {name.split}"
         text = " ".join(str(error).split())[:300]
         raise QuestionsError(f"{where} cannot be read from the hub: {type(error).__name__}: {text}") from error

@@ -44,7 +44,7 @@ def winobias(row: Row) -> Question:
 
 
 def winogrande(row: Row) -> Question:
-    """`Question`, `Answer`, `Wrong_Answer`; sentences with the same two options stay together, for they come in pairs."""
+    """`Question`, `Answer`, `Wrong_Answer`; sentences with the same two options stay together: they come in pairs."""
     return _choice(f"winogrande-{row.line}", _text(row, "Question"), _text(row, "Answer"), _text(row, "Wrong_Answer"))
 
 

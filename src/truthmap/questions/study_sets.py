@@ -1,4 +1,4 @@
-"""The ten data sets of the study "LLMs Know More Than They Show" (arXiv 2410.02707): where they are, how they are asked.
+"""The ten data sets of the study "LLMs Know More Than They Show" (arXiv 2410.02707): where they are, how asked.
 
 Prompts, lengths and sources follow the study's published code (technion-cs-nlp/LLMsKnow); the few-shot examples of base
 prompts are our own, and the grading is ours throughout (`docs/grading.md` says how it differs).
@@ -75,11 +75,13 @@ _REVIEW_TASK = 'Classify the following movie review as either "positive" or "neg
 _OPEN = Task(GradingRule.ALIAS, Locating.MODEL)
 _IMDB = Task(
     GradingRule.LABEL,
-    chat_prompt=f"{_REVIEW_TASK} Start with either 'positive' or 'negative' first, then elaborate.\nReview: {{text}}\nLabel:",
+    chat_prompt=(
+        f"{_REVIEW_TASK} Start with either 'positive' or 'negative' first, then elaborate.\nReview: {{text}}\nLabel:"
+    ),
     plain_prompt=(
         f"{_REVIEW_TASK}\n"
-        "Review: Two hours of explosions and not one idea; I looked at my watch more than at the screen.\nLabel: negative\n"
-        "Review: A small, warm story, played with so much care that I wanted to see it again at once.\nLabel: positive\n"
+        "Review: Two hours of explosions and not one idea; I looked at my watch all the time.\nLabel: negative\n"
+        "Review: A small, warm story, played with so much care that I must see it again.\nLabel: positive\n"
         "Review: {text}\nLabel:"
     ),
 )
