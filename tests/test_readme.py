@@ -1,0 +1,61 @@
+"""The README is true: its Python runs, its commands run, its files are there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from truthmap.cli import main
+from truthmap.questions import QuestionSet
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    targets = re.findall(r"\]\(([^)#]+)", README)
+    assert targets
+    missing = [t for t in targets if "://" not in t and not (ROOT / t).exists()]
+    assert missing == []
+
+
+def test_the_make_targets_of_the_readme_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.fixture
+def stand_in(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
+    """Let the tiny model go by the name `smollm2` and its questions by every name, in a folder of their own."""
+    monkeypatch.setattr("truthmap.lm.load.builtin_folder", lambda name: tiny_model)
+    monkeypatch.chdir(tmp_path)
+    return spoken_set
+
+
+def test_the_readmes_commands_run_one_after_the_other(
+    stand_in: QuestionSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "\n".join(blocks("sh")).replace("\\\n", " ")
+    commands = [line for line in text.splitlines() if line.startswith("truthmap ") and " serve " not in line]
+    assert commands
+    for command in commands:
+        monkeypatch.setattr("sys.argv", shlex.split(command, comments=True))
+        try:
+            main()
+        except SystemExit as ended:
+            assert not ended.code, f"{command}: {capsys.readouterr().err}"
+
+
+def test_the_readmes_python_runs(stand_in: QuestionSet, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)  # its own README
+    assert re.search(r"\d\.\d{3} \[", capsys.readouterr().out)
