@@ -67,7 +67,17 @@ def numbers(run: Run) -> dict[str, str]:
 def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None:
     run = study.run()
     tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid")}
-    others = {".lock", "study.yaml", "stages.json", "states", "summary.json", "heatmap.png", "heatmap.svg"}
+    others = {
+        ".lock",
+        "audit.json",
+        "audit.csv",
+        "study.yaml",
+        "stages.json",
+        "states",
+        "summary.json",
+        "heatmap.png",
+        "heatmap.svg",
+    }
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = run.grid()
     assert grid.auc.shape == (2, len(POSITIONS))

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from truthmap.analyses.agreement import Agreement, Checked, compare_with_hand
+from truthmap.analyses.audit import Audit, Located, PlaceAuc, audit_grades
 from truthmap.analyses.log_prob import mean_log_prob
 
-__all__ = ["mean_log_prob"]
+__all__ = [
+    "Agreement",
+    "Audit",
+    "Checked",
+    "Located",
+    "PlaceAuc",
+    "audit_grades",
+    "compare_with_hand",
+    "mean_log_prob",
+]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.audit import audit
 from truthmap.cli.questions import questions
 from truthmap.cli.run import run
 from truthmap.errors import TruthmapError
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(questions)
+app.command()(audit)
 
 
 @app.callback()

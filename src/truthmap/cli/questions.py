@@ -89,7 +89,10 @@ def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
 
 def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
     """Give what a reader sees of a question: as it is asked, and what is accepted."""
-    lines = [(f"{printable(question.id)}: ", found.task.chat(question)), ("    accepted: ", " | ".join(question.accepted))]
+    lines = [
+        (f"{printable(question.id)}: ", found.task.chat(question)),
+        ("    accepted: ", " | ".join(question.accepted)),
+    ]
     if question.candidates is not None and len(question.candidates) <= 5:
         lines.append(("    candidates: ", " | ".join(names[0] for names in question.candidates)))
     if question.answer is not None:

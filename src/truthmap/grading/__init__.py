@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from truthmap.grading.asking import Asker, Helpers
 from truthmap.grading.endpoint import KEY_VARIABLE, Endpoint
-from truthmap.grading.grading import grade, grade_many, needs_judge, needs_locator
+from truthmap.grading.grading import agrees_with_accepted, grade, grade_many, needs_judge, needs_locator
 from truthmap.grading.mentions import Mention, find_mentions, first_mention
 from truthmap.grading.positions import MISSING, locate_positions, span_tokens
 from truthmap.grading.refusals import is_refusal
@@ -16,6 +16,7 @@ __all__ = [
     "Endpoint",
     "Helpers",
     "Mention",
+    "agrees_with_accepted",
     "find_mentions",
     "first_mention",
     "grade",

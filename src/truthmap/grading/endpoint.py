@@ -108,7 +108,7 @@ class Endpoint:
     def _failure(self, fault: str, tries: int) -> ModelError:
         return ModelError(
             f"the endpoint {self.url} gave no answer ({fault}, {tries} tries); see that it runs, and that "
-            f"{KEY_VARIABLE} holds its key if it wants one; then start the same command again, to go on where it stopped"
+            f"{KEY_VARIABLE} holds its key if it wants one; then start the same command again to go on"
         )
 
 

@@ -13,6 +13,7 @@ from truthmap.grading.concluding import by_number
 from truthmap.grading.extracting import extract
 from truthmap.grading.judging import by_judge
 from truthmap.grading.names import find_name
+from truthmap.grading.numbers import find_numbers, written_value
 from truthmap.grading.verdicts import Verdict
 from truthmap.questions import GradingRule, Locating, Task, default_locating, find_words, fold, folded
 from truthmap.records import Answer, Grade, Outcome, Question, Span
@@ -175,6 +176,16 @@ def _grade(pair: _Pair, verdict: Verdict, span: Span | None) -> Grade:
         verdict.refusal,
         answer.sample,
     )
+
+
+def agrees_with_accepted(question: Question, grade: Grade) -> bool:
+    """Say whether a grade's exact answer says an accepted answer: by the rule's own meaning, or by its words."""
+    if find_alias(grade.exact_answer, "", question.accepted) is not None:
+        return True
+    if grade.rule == GradingRule.NUMBER:
+        return any(written_value(number.value) == grade.meaning for number in find_numbers(grade.exact_answer))
+    names = {folded(name) for name in question.accepted}
+    return folded(grade.meaning) in names
 
 
 def meaning_of(question: Question, verdict: Verdict, span: Span | None, exact: str) -> str:

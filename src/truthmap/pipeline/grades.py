@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from truthmap.pipeline.auditing import AUDIT, write_audit
 from truthmap.pipeline.settings import SHARD
 from truthmap.pipeline.tables import read_records, write_records
 from truthmap.pipeline.work import Made, Work
@@ -18,9 +19,12 @@ def grade_answers(work: Work) -> Made:
     answers = read_records(work.path("answers.parquet"), Answer)
     grades = _by_shards(work, answers) if needs_help(work) else list(grade_all(work, answers).values())
     write_records(work.path("grades.parquet"), Grade, grades)
+    write_audit(work, answers, grades)
     counts = Counter(str(grade.outcome) for grade in grades)
     return Made(
-        ["grades.parquet"], {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}}, scratch=[_PARTS]
+        ["grades.parquet", AUDIT],
+        {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}},
+        scratch=[_PARTS],
     )
 
 
