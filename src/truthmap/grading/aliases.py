@@ -46,23 +46,23 @@ def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMentio
     Compared are whole words with case, accents, punctuation and articles set aside; of several that begin at one place
     the longest counts. A name of one or two letters matches only as it is written.
     """
-    said, asked = bare(text), bare(question).text
     places: list[tuple[int, int, str]] = []
     for alias in dict.fromkeys(accepted):
-        wanted = bare(alias).text.strip()
+        compared = fold if _bare(alias) is None else bare
+        said, asked, wanted = compared(text), compared(question).text, compared(alias).text.strip()
         at = find_words(said.text, wanted)
         while at >= 0:
             end = at + len(wanted)
             low, high = said.original(at, end)
             exact = len(wanted) >= _SHORTEST_IN_ANY_CASE or not wanted.isalpha() or text[low:high] == alias.strip()
             if exact and not repeats_question(said.text, at, end, asked):
-                places.append((at, -end, alias))
+                places.append((low, -high, alias))
                 break
             at = find_words(said.text, wanted, at + 1)
     if not places:
         return None
     start, minus_end, alias = min(places)
-    return AliasMention(Span(*said.original(start, -minus_end)), alias)
+    return AliasMention(Span(start, -minus_end), alias)
 
 
 def normalised(text: str) -> str:
@@ -74,15 +74,19 @@ def normalised(text: str) -> str:
     return bare(text).text.strip()
 
 
-@lru_cache(maxsize=4096)
 def bare(text: str) -> Folded:
-    """Fold a text, make punctuation blank and drop articles; where nothing is left, it is only folded."""
+    """Fold a text, make punctuation blank and drop articles; where nothing is left ("The The", "!!!"), only fold it."""
+    return _bare(text) or fold(text)
+
+
+@lru_cache(maxsize=4096)
+def _bare(text: str) -> Folded | None:
     whole = fold(text)
     plain = "".join(" " if _is_punctuation(character) else character for character in whole.text)
     plain = _ARTICLE.sub(lambda match: " " * len(match.group()), plain)
     kept = [i for i, character in enumerate(plain) if character != " " or (i > 0 and plain[i - 1] != " ")]
     if not plain.strip():
-        return whole
+        return None
     return Folded(
         "".join(plain[i] for i in kept), tuple(whole.starts[i] for i in kept), tuple(whole.ends[i] for i in kept)
     )

@@ -12,9 +12,9 @@ from truthmap.records import Question, Span
 
 _ARTICLES = r"(?:the |a |an |both |either )*"
 # Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
-_LISTED = re.compile(
-    rf"[\s\"'*_`]*(?:,|/|\bor\b|\band\b|\bversus\b|\bvs\b\.?)[\s,\"'*_`]*(?:or |and )?{_ARTICLES}[\"'*_`]*"
-)
+_EDGE = r"[\s\"'*_`]*"
+_JOINED = re.compile(rf"{_EDGE}(?:,{_EDGE})?(?:/|\bor\b|\band\b|\bversus\b|\bvs\b\.?){_EDGE}{_ARTICLES}{_EDGE}")
+_COMMA = re.compile(rf"{_EDGE},{_EDGE}{_ARTICLES}{_EDGE}")
 # Before a name that is held against the chosen one, or denied.
 _AGAINST = re.compile(
     r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|compared (?:to|with))|n't)"
@@ -59,13 +59,19 @@ def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[
 
 
 def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
-    """Give the indices of the mentions that stand in a list with a different candidate."""
+    """Give the indices of the mentions in a list of different candidates: names joined by commas, and by an or or and."""
     listed: set[int] = set()
-    for index in range(len(mentions) - 1):
-        one, other = mentions[index], mentions[index + 1]
-        between = text[one.end : other.start].casefold()
-        if one.things != other.things and _LISTED.fullmatch(between):
-            listed |= {index, index + 1}
+    run, joined = [0], False
+    for index in range(1, len(mentions) + 1):
+        between = ""
+        if index < len(mentions) and mentions[index - 1].things != mentions[index].things:
+            between = text[mentions[index - 1].end : mentions[index].start].casefold()
+        if _JOINED.fullmatch(between) or _COMMA.fullmatch(between):
+            run.append(index)
+            joined = joined or _JOINED.fullmatch(between) is not None
+        else:
+            listed.update(run if joined else ())
+            run, joined = [index], False
     return listed
 
 

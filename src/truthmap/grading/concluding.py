@@ -68,7 +68,7 @@ def concluding_number(text: str, question: str, numbers: Sequence[Number], *, fi
 def _opening(text: str, numbers: Sequence[Number], asked: set[Fraction]) -> Number | None:
     """Give the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
     first = _in_sentence(text, 0, numbers)
-    if len(asked) > 2 or len(first) != len(asked) + 1 or {number.value for number in first[:-1]} != asked:
+    if not 1 <= len(asked) <= 2 or len(first) != len(asked) + 1 or {number.value for number in first[:-1]} != asked:
         return None
     between = text[first[-2].end : first[-1].start]
     return first[-1] if re.search(r"(?:=|\b(?:is|equals|makes|gives))\W*$", between) else None

@@ -14,7 +14,7 @@ _WORD = re.compile(r"[^\W_]+(?:[.'’\-][^\W_]+)*")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")
 # What may stand between two words of one name; a full stop only after an initial or a title (J. R. R., Dr.).
 _JOIN = re.compile(
-    r"[ \u00a0]|[ \u00a0]?[&·][ \u00a0]?|(?<=\b[A-Z])\. ?|(?<=\b(?:Dr|Mr|Ms|St|Jr|Sr))\. ?|(?<=\bMrs)\. ?"
+    r"[ \u00a0]+|[ \u00a0]?[&·][ \u00a0]?|(?<=\b[A-Z])\. ?|(?<=\b(?:Dr|Mr|Ms|St|Jr|Sr))\. ?|(?<=\bMrs)\. ?"
 )
 _PARTICLE_LIST = "of the de del della der den di da do dos du la le el al van von ten ter bin ibn y"
 _PARTICLES = frozenset(_PARTICLE_LIST.split())

@@ -22,7 +22,8 @@ _NUMBER = re.compile(
       \\[dt]?frac\{{\s*(?P<top>\d{{1,{_LONGEST}}})\s*\}}\{{\s*(?P<bottom>\d{{1,{_LONGEST}}})\s*\}}
     | (?P<whole>{_WHOLE})(?P<decimals>\.\d+)?
       (?:(?P<mixed>\s?)(?P<vulgar>[{"".join(_VULGAR)}])
-        |(?:[{_BLANKS}](?P<over>\d{{1,4}}))?[/⁄](?P<under>\d{{1,6}})(?![\d/.]\d))?
+        |(?:[{_BLANKS}](?P<over>\d{{1,4}}))?[/⁄](?P<under>\d{{1,6}})(?!\d|[/.]\d)
+        |[eE](?P<power>[+-]?\d{{1,3}})(?!\w))?
     | (?P<point>\.\d+)
     | (?P<lone>[{"".join(_VULGAR)}])
     """,
@@ -143,6 +144,8 @@ def _value(match: re.Match[str]) -> Fraction | None:
     whole = Fraction(re.sub(r"\D", "", match["whole"]) + (match["decimals"] or ""))
     if match["vulgar"] is not None:
         return whole + Fraction(*_VULGAR[match["vulgar"]])
+    if match["power"] is not None:
+        return whole * Fraction(10) ** int(match["power"])
     if match["under"] is None:
         return whole
     under = int(match["under"])
@@ -162,13 +165,15 @@ def _with_unit(text: str, start: int, end: int, value: Fraction) -> Number:
 def _in_word(text: str, start: int, end: int) -> bool:
     """Say whether the digits belong to a word: `A4`, `x2`, `v1.2.3`; `5km` and `2nd` do not hide theirs."""
     before, after = text[start - 1 : start], text[end : end + 1]
-    continues = before == "." and text[start - 2 : start - 1].isdigit()
+    continues = before in (".", "/") and text[start - 2 : start - 1].isdigit()
+    continues = continues or (text[start] == "." and before.isdigit())
     return before.isalpha() or continues or "_" in (before, after)
 
 
 def _is_negative(text: str, start: int) -> bool:
-    """Say whether the sign before a number is a minus and not a dash or a subtraction: `x = -3`, not `9-3`, `9 - 3`."""
+    """Say whether the sign before a number is a minus: `x = -3`, `are -3`; not `9-3`, `9 -3`, `A-3`."""
     if start == 0 or text[start - 1] not in _MINUS:
         return False
-    before = text[: start - 1].rstrip()
-    return not before or not (before[-1].isalnum() or before[-1] in ")]%")
+    before = text[: start - 1]
+    last = before.rstrip()[-1:]
+    return not (before[-1:].isalnum() or last.isdigit() or last in (")", "]", "%"))

@@ -18,9 +18,20 @@ from truthmap.questions.reading_hub import HubName, hub_name, read_hub
 from truthmap.questions.seen import SeenIds
 from truthmap.questions.sets import QuestionSet, choose, question_set
 from truthmap.questions.study_sets import SPLITS, STUDY_SETS, TRAIN, HubData, StudyFile, StudySet
-from truthmap.records import Question
+from truthmap.records import Question, Word
 
 _Rows = Iterable[Row | Fault]
+
+
+class _Ids(Word):
+    """What is known of the ids of a set's questions."""
+
+    OWN = "own"
+    """The user's: one that comes again is a fault."""
+    BY_LINE = "by line"
+    """Made from line numbers: distinct as they are."""
+    REPEATED_LEFT_OUT = "repeated left out"
+    """A published set's: a row that comes again is left out."""
 
 
 class QuestionSettings(BaseModel):
@@ -68,7 +79,7 @@ def _load_study_set(entry: StudySet, settings: QuestionSettings) -> QuestionSet:
         _file_rows(entry, entry.source, settings) if isinstance(entry.source, StudyFile) else _hub_rows(entry, settings)
     )
     report = Report()
-    questions = _questions(rows, entry.question_of, report, repeated_are_left_out=True)
+    questions = _questions(rows, entry.question_of, report, _Ids.REPEATED_LEFT_OUT)
     chosen = _checked(entry.name, questions, report, settings)
     return question_set(entry.name, chosen, entry.task, report)
 
@@ -111,7 +122,8 @@ def _load_own(source: str, name: str, rows: _Rows, settings: QuestionSettings) -
     if first is None:
         raise QuestionsError(f"{source} holds no questions" + (f": {before[0]}" if before else ""))
     columns = resolve_columns(settings.columns, list(first.values), source)
-    questions = _questions(chain(before, stream), lambda row: question_of(row, columns), report)
+    ids = _Ids.OWN if "id" in columns else _Ids.BY_LINE
+    questions = _questions(chain(before, stream), lambda row: question_of(row, columns), report, ids)
     chosen = _checked(source, questions, report, settings)
     return question_set(name, chosen, own_task(chosen), report)
 
@@ -122,9 +134,7 @@ def _noting(rows: Iterator[Row | Fault], before: list[Row | Fault]) -> Iterator[
         yield row
 
 
-def _questions(
-    rows: _Rows, make: Callable[[Row], Question | None], report: Report, *, repeated_are_left_out: bool = False
-) -> Iterator[Question]:
+def _questions(rows: _Rows, make: Callable[[Row], Question | None], report: Report, ids: _Ids) -> Iterator[Question]:
     """Give the questions of rows; what makes none is counted in the report."""
     seen = SeenIds()
     for row in rows:
@@ -139,9 +149,9 @@ def _questions(
             continue
         if question is None:
             report.left_out += 1
-        elif seen.add(question.id):
+        elif ids is _Ids.BY_LINE or seen.add(question.id):
             yield question
-        elif repeated_are_left_out:
+        elif ids is _Ids.REPEATED_LEFT_OUT:
             report.left_out += 1
         else:
             what = f"the id {question.id[:40]!r} came before"

@@ -48,7 +48,7 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     if exact is not None and response is not None and folded(exact) not in folded(response):
         raise BadRowError(columns["exact_answer"], FaultKind.VALUE, f"{exact[:40]!r} is no piece of the ready answer")
     return Question(
-        id=_text(cells, "id") or f"row-{row.line}",
+        id=_text(cells, "id") or row_id(row),
         text=text,
         accepted=tuple(dict.fromkeys(accepted)),
         candidates=candidates,
@@ -58,6 +58,11 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
         outcome=outcome,
         exact_answer=exact,
     )
+
+
+def row_id(row: Row) -> str:
+    """Give the id of a row that has none: by its line, so distinct as it is."""
+    return f"row-{row.line}"
 
 
 def own_task(questions: Sequence[Question]) -> Task:
