@@ -82,7 +82,7 @@ def test_a_file_of_broken_quotes_is_given_up(tmp_path: Path) -> None:
 
 def test_line_ends_in_a_field_a_byte_order_mark_semicolons_and_tabs_are_read(tmp_path: Path) -> None:
     multi = file(tmp_path, '\ufeffquestion,answer\r\n"What\nis 1?",one\r\nWhat is 2?,two\r\n')
-    assert [row for row in read_csv(multi)] == [
+    assert list(read_csv(multi)) == [
         (2, {"question": "What\nis 1?", "answer": "one"}),
         (4, {"question": "What is 2?", "answer": "two"}),
     ]

@@ -59,7 +59,7 @@ def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[
 
 
 def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
-    """Give the indices of the mentions in a list of different candidates: names joined by commas, and by an or or and."""
+    """Give the indices of the mentions in a list of different candidates: joined by commas, and once by or, and."""
     listed: set[int] = set()
     run, joined = [0], False
     for index in range(1, len(mentions) + 1):
