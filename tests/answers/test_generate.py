@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, language_model, sequences, traced_alone
+from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.answers import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.answers import generate as generating
 from truthmap.errors import ModelError
@@ -186,7 +186,8 @@ def memory_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_no_hook_stays_behind_even_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     lm = language_model("llama")
+    before = hooks_of(lm)
     monkeypatch.setattr("truthmap.answers.decoding.choose_tokens", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         with_states(lm, SETTINGS, Site.RESIDUAL, Site.MLP_IN)
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in lm.model.modules())
+    assert hooks_of(lm) == before

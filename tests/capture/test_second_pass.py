@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model_families import ALL, ROUNDING, language_model, sequences, traced_alone
+from model_families import ALL, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.capture import CaptureSettings, PositionsOf, capture_states
 from truthmap.capture import second_pass as reading
 from truthmap.errors import ModelError
@@ -148,5 +148,6 @@ def test_states_that_are_not_finite_are_named() -> None:
 
 def test_no_hook_stays_behind() -> None:
     lm, of = language_model("llama"), answers()
+    before = hooks_of(lm)
     capture_states(lm, of, places(of), tuple(Site), SETTINGS)
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in lm.model.modules())
+    assert hooks_of(lm) == before
