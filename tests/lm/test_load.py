@@ -186,7 +186,7 @@ def test_a_models_own_code_is_not_run_unless_asked(tiny_model: Path, tmp_path: P
     (copy / "config.json").write_text(json.dumps(config))
     ran = tmp_path / "ran"
     (copy / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\nraise RuntimeError('stop here')\n")
-    with pytest.raises(ModelError, match="comes with Python code of its own; read it, and.*--trust-remote-code"):
+    with pytest.raises(ModelError, match=r"comes with Python code of its own; read it, and.*--trust-remote-code"):
         load_model(str(copy))
     assert not ran.exists()
     with pytest.raises(ModelError, match="stop here"):
