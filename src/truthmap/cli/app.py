@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.ask import ask
+from truthmap.cli.detector import detector
 from truthmap.cli.run import run
 from truthmap.errors import TruthmapError
 
@@ -19,6 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(detector)
+app.command()(ask)
 
 
 @app.callback()
