@@ -148,7 +148,7 @@ def _candidates(risk: Risk, scores: Floats) -> Floats:
     distinct = np.unique(scores)
     places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
     ascending = distinct[places]
-    return ascending if risk is Risk.RIGHT_HELD_BACK else ascending[::-1]
+    return np.asarray(ascending if risk is Risk.RIGHT_HELD_BACK else ascending[::-1], dtype=np.float64)
 
 
 def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Floats:
