@@ -11,6 +11,7 @@ from truthmap import __version__
 from truthmap.cli.ask import ask
 from truthmap.cli.detector import detector
 from truthmap.cli.run import run
+from truthmap.cli.serve import serve
 from truthmap.errors import TruthmapError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(detector)
 app.command()(ask)
+app.command()(serve)
 
 
 @app.callback()

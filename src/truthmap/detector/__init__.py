@@ -9,7 +9,7 @@ from truthmap.detector.fitting import HeadData, SealSettings, fit_head
 from truthmap.detector.guarantee import Promise, Risk, Scored, make_promise
 from truthmap.detector.heads import Head
 from truthmap.detector.listener import Listener, TokenEvent
-from truthmap.detector.rows import forecast_row, tokens_row, verdict_row
+from truthmap.detector.rows import forecast_row, similar_row, tokens_row, verdict_row
 from truthmap.detector.settings import (
     FORMAT,
     LABEL,
@@ -54,6 +54,7 @@ __all__ = [
     "load_detector",
     "make_promise",
     "save_artifact",
+    "similar_row",
     "tokens_row",
     "verdict_row",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class Detector:
         verdicts: dict[int, Verdict] = {}
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
-            listeners = [self.listener(asked[n], max_new_tokens) for n in places]
+            listeners = [self.listener(asked[n], self._greedy(max_new_tokens)) for n in places]
             for _ in self.hear(listeners):
                 pass
             verdicts.update((n, listener.verdict()) for n, listener in zip(places, listeners, strict=True))
@@ -77,7 +77,7 @@ class Detector:
         The last event carries the verdict on the whole answer.
         """
         listener = self.listener(
-            question if isinstance(question, Question) else self.question(question), max_new_tokens
+            question if isinstance(question, Question) else self.question(question), self._greedy(max_new_tokens)
         )
         for _, event in self.hear([listener]):
             yield event
@@ -122,12 +122,23 @@ class Detector:
         return self.lm.prompt_ids(task.chat(question), task.plain(question))
 
     def listener(
-        self, question: Question, max_new_tokens: int | None = None, prompt_ids: tuple[int, ...] | None = None
+        self,
+        question: Question,
+        settings: GenerateSettings | None = None,
+        prompt_ids: tuple[int, ...] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> Listener:
-        """Make what hears one greedy answer: see `hear`."""
-        settings = GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)
+        """Make what hears one answer: see `hear`.
+
+        Args:
+            question: What is asked.
+            settings: How to answer; by default as the run did.
+            prompt_ids: Another prompt than the one the run would ask the question with.
+            stopped: Asked before every token; the answer ends where it says yes.
+        """
+        settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
         ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
-        return Listener(self.artifact, self.lm, question, Ask(Prompt(question.id, ids), settings))
+        return Listener(self.artifact, self.lm, question, Ask(Prompt(question.id, ids), settings, stopped))
 
     def hear(self, listeners: Sequence[Listener]) -> Iterator[tuple[Listener, TokenEvent]]:
         """Answer the listeners' prompts in one batch and give each token's event as it comes."""
@@ -138,6 +149,9 @@ class Detector:
             event = fitting[spoken.row].hear(spoken)
             if event is not None:
                 yield fitting[spoken.row], event
+
+    def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
+        return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)
 
     def _given(self, question: Question, text: str) -> Answer:
         """Make the record of a given answer, closed as the training answers were."""

@@ -85,10 +85,12 @@ class Listener:
         read = token_p_wrong(self._artifact, spoken.states[None])
         return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
 
-    def verdict(self) -> Verdict:
-        """Judge what was heard so far."""
-        states = np.stack(self._states) if self._states else np.empty((0, 0, 0), dtype=np.float32)
-        return judge(self._artifact, Heard(self.question, self._answer(), states))
+    def verdict(self, n_tokens: int | None = None) -> Verdict:
+        """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
+        answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
+        heard = self._states[: len(answer.answer_ids) + 1]
+        states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
+        return judge(self._artifact, Heard(self.question, answer, states))
 
     def _gain(self, *, last: bool) -> str:
         """Give the characters that are new; a character whose bytes are not complete waits for the rest."""
@@ -103,22 +105,22 @@ class Listener:
         """Judge as soon as an exact answer is followed by something that no longer belongs to the word."""
         if not self._judges_early or not gained or gained[0].isalnum():
             return None
-        answer = self._answer()
+        answer = self._answer(len(self._ids))
         span = locate(self.question, answer, self._artifact.config.asking).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
         self._closed_at = span
         return self.verdict()
 
-    def _answer(self) -> Answer:
-        ids = tuple(self._ids)
+    def _answer(self, n_tokens: int) -> Answer:
+        ids = tuple(self._ids[:n_tokens])
         return Answer(
             self.question.id,
             prompt_ids=self.ask.prompt.prompt_ids,
             answer_ids=ids,
             text=self._lm.decode(ids),
-            log_probs=tuple(self._log_probs),
+            log_probs=tuple(self._log_probs[:n_tokens]),
             offsets=self._lm.offsets(ids),
-            finished=self.finish_reason == "stop",
+            finished=self.finish_reason == "stop" and n_tokens == len(self._ids),
             fault=None if self.fits else PROMPT_TOO_LONG,
         )

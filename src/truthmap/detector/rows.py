@@ -30,6 +30,11 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def similar_row(verdict: Verdict) -> list[dict[str, Any]]:
+    """Give the most similar training answers; none where they were not sealed."""
+    return [record.model_dump() for record in verdict.neighbours.nearest] if verdict.neighbours else []
+
+
 def tokens_row(verdict: Verdict) -> list[dict[str, Any]]:
     """Give an answer's tokens with their scores."""
     text = verdict.answer.text
