@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
 from truthmap.records import Position, Site
+
+if TYPE_CHECKING:
+    from truthmap.detector import DetectorConfig
 
 
 def detector(
@@ -48,27 +50,27 @@ def detector(
     seal = SealSettings(limit=at_most, confidence=confidence, false_alarms=false_alarms)
     folder = out or run / "detector"
     artifact = seal_detector(made, folder, DetectorSettings(seal, cell, keep_records=records), Bars())
+    _print(artifact.config, folder)
+
+
+def _print(config: DetectorConfig, folder: Path) -> None:
+    """Print what was sealed, in lines that a narrow terminal holds."""
     console = Console()
-    table = Table(title=f"Detector for {made.summary.model} from {made.summary.questions}", title_justify="left")
-    for name in ("Head", "Reads", "AUC on test", "Calibration", "Error of P(wrong)", "Flagged as far"):
-        table.add_column(name)
-    for head in artifact.config.heads:
+    console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))
+    for head in config.heads:
         reads = ", ".join(f"layer {at.layer} {at.position}" for at in head.cells)
-        table.add_row(
-            str(head.role),
-            reads,
-            f"{head.test} ({head.test.n})",
-            head.calibration.method,
-            f"{head.reliability.expected_error:.3f}",
-            f"{head.drift.false_alarms:.1%}",
+        console.print(Text(f"{head.role}: {reads} ({config.site})"))
+        console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
+        console.print(
+            Text(
+                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average; "
+                f"{head.drift.false_alarms:.1%} flagged as far"
+            )
         )
-    console.print(table)
-    promises = Table(title="Promises of the answer head", title_justify="left", show_header=True)
-    for name in ("Promise", "Kept", "Lets through", "Why"):
-        promises.add_column(name)
-    for promise in artifact.config.heads[0].promises:
+    console.print(Text("Promises of the answer head", "bold"))
+    for promise in config.heads[0].promises:
         said = promise.sentence.partition(": not promised")[0]
-        through = f"{promise.let_through:.0%}" if promise.kept else "–"
-        promises.add_row(Text(said), "yes" if promise.kept else "no", through, Text(promise.why))
-    console.print(promises)
+        console.print(Text(f"{'✓' if promise.kept else '–'} {said}", "green" if promise.kept else "yellow"))
+        through = f"lets {promise.let_through:.0%} through: " if promise.kept else "not promised: "
+        console.print(Text(f"  {through}{promise.why}"))
     console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)

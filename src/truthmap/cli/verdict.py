@@ -17,7 +17,7 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
     console.print(_answer(verdict), soft_wrap=True)
     console.print()
     said = Text(f"{_SIGN[verdict.trust]} {verdict.trust}", style=_STYLE[verdict.trust])
-    if verdict.p_wrong is not None:
+    if verdict.p_wrong is not None and verdict.trust is not Trust.NO_EXACT_ANSWER:
         said.append(f"   P(wrong) = {verdict.p_wrong:.2f}", style="not bold default")
     console.print(said)
     console.print(Text(verdict.meaning[:1].upper() + verdict.meaning[1:] + "."))

@@ -207,4 +207,16 @@ def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, i
     if tested == 0:
         return "no threshold keeps the limit even on the training parts"
     seen = f"{hits} of {tested} " + ("let through were wrong" if wrong else "right ones were held back")
-    return f"the {available} {kind} of the test part do not bear it out (at the suggested threshold {seen})"
+    needed = _needed(hits / tested, limit, confidence)
+    if needed is None:
+        return f"at the suggested threshold {seen}"
+    if needed <= tested:
+        return f"at the suggested threshold {seen}, but a stricter one that was tested before it failed"
+    return f"the test part is too small: {seen}; at that rate about {needed} would be needed"
+
+
+def _needed(rate: float, limit: float, confidence: float) -> int | None:
+    """Give how many tested answers it takes to show the limit at an observed rate; `None`: it cannot be shown."""
+    sizes = np.unique(np.geomspace(1, 1e6, 400).round().astype(np.int64))
+    passing = np.flatnonzero(binom.cdf(np.round(rate * sizes), sizes, limit) <= 1 - confidence)
+    return int(sizes[passing[0]]) if rate < limit and len(passing) else None

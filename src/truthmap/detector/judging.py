@@ -143,12 +143,13 @@ def _trust(head: Head, score: float) -> Trust:
 def _meaning(head: Head, trust: Trust, p_wrong: float, found: Grade) -> str:
     if trust is Trust.NO_EXACT_ANSWER:
         why = "the answer declines to answer" if found.refusal else "no exact answer was found in it"
-        return f"{why}, so that nothing is promised; read elsewhere, {chance(p_wrong)}"
+        where = ", ".join(str(cell.position) for cell in head.config.cells)
+        return f"{why}, and from such answers nothing was learned (read at {where} instead, P(wrong) is {p_wrong:.2f})"
     promise = head.config.promises[0]
+    side = "let through" if trust is Trust.TRUST else "held back"
     if promise.kept:
-        side = "let through" if trust is Trust.TRUST else "held back"
-        return f"{chance(p_wrong)}; {side} by the rule that {promise.sentence}"
-    return f"{chance(p_wrong)}; no promise stands behind the threshold: {promise.why}"
+        return f"{chance(p_wrong)}; {side} by a rule that keeps its promise: {promise.sentence}"
+    return f"{chance(p_wrong)}; {side} by a rule without a guarantee: {promise.why}"
 
 
 def _neighbours(artifact: Artifact, head: Head, state: Floats32) -> Neighbours | None:

@@ -67,8 +67,8 @@ def draw_reliability(head: HeadConfig, axes: Axes | None = None) -> Axes:
     )
     axes.set_xlabel("P(wrong)")
     axes.set_ylabel("Share that is wrong")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
     axes.legend(loc="upper left", frameon=False)
     return axes
 

@@ -14,7 +14,7 @@ from truthmap.server.faults import HttpError
 from truthmap.server.metrics import Metrics
 from truthmap.server.settings import ServeSettings
 
-OPEN = frozenset({"/", "/page.css", "/page.js", "/healthz"})
+OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/healthz"})
 """What is shown without a key: the page holds no secret, and asks for the key itself."""
 
 PATHS = OPEN | {"/v1/chat/completions", "/v1/score", "/v1/models", "/v1/detector", "/metrics"}

@@ -85,7 +85,7 @@ function showWhole(word) {
 }
 
 function showVerdict(word) {
-  const chance = word.p_wrong === null ? "" : `, P(wrong) = ${word.p_wrong.toFixed(2)}`;
+  const chance = word.p_wrong === null || word.trust === "no exact answer found" ? "" : `, P(wrong) = ${word.p_wrong.toFixed(2)}`;
   at("verdict").textContent = `${SIGNS[word.trust]} ${word.trust}${chance}`;
   at("meaning").textContent = word.meaning.charAt(0).toUpperCase() + word.meaning.slice(1) + ".";
   at("drift").hidden = !word.far;
