@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.ask import ask
+from truthmap.cli.detector import detector
 from truthmap.cli.run import run
+from truthmap.cli.serve import serve
 from truthmap.errors import TruthmapError
 
 app = typer.Typer(
@@ -19,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(detector)
+app.command()(ask)
+app.command()(serve)
 
 
 @app.callback()
