@@ -139,7 +139,6 @@ def test_ready_outcomes_and_exact_answers_are_taken_as_they_came() -> None:
     ("task", "message"),
     [
         (Task(GradingRule.CHOICE), "grading by choice needs candidates"),
-        (Task(GradingRule.READY, Locating.NAME), "needs a ready outcome"),
         (Task(GradingRule.JUDGE, Locating.NAME), "needs a model that judges"),
         (Task(GradingRule.ALIAS, Locating.MODEL), "needs a model that locates"),
         (Task(GradingRule.ALIAS, Locating.RULE), "finds no exact answers of its own"),
@@ -148,6 +147,23 @@ def test_ready_outcomes_and_exact_answers_are_taken_as_they_came() -> None:
 def test_a_rule_that_lacks_what_it_needs_says_so(task: Task, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         grade(*pair("Ann Lee."), task)
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "exact"),
+    [
+        (Task(GradingRule.NUMBER), "It is 12.", "12"),
+        (Task(GradingRule.ALIAS, Locating.NAME), "It was Ann Lee.", "Ann Lee"),
+        (Task(GradingRule.JUDGE, Locating.NAME), "It was Ann Lee.", "Ann Lee"),
+        (Task(GradingRule.READY, Locating.NAME), "It was Ann Lee.", "Ann Lee"),
+    ],
+)
+def test_a_question_without_accepted_answers_is_unscored_and_located_all_the_same(
+    task: Task, text: str, exact: str
+) -> None:
+    result = grade(Question("q", "Who was it?"), Answer("q", (1,), (7,), text, (), (), True), task)
+    assert (result.outcome, result.exact_answer) == (Outcome.UNSCORED, exact)
+    assert result.meaning
 
 
 BORDERS: Sequence[tuple[str, str, Callable[[str], int]]] = [

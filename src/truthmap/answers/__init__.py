@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from truthmap.answers.choosing import choose_tokens
+from truthmap.answers.decoding import Running
 from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.answers.ready import ready_answer
 
-__all__ = ["GenerateSettings", "GeneratedBatch", "Prompt", "generate_answers", "ready_answer"]
+__all__ = [
+    "GenerateSettings",
+    "GeneratedBatch",
+    "Prompt",
+    "Running",
+    "choose_tokens",
+    "generate_answers",
+    "ready_answer",
+]

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.ask import ask
 from truthmap.cli.audit import audit
+from truthmap.cli.detector import detector
 from truthmap.cli.questions import questions
 from truthmap.cli.run import run
+from truthmap.cli.serve import serve
 from truthmap.errors import TruthmapError
 
 app = typer.Typer(
@@ -23,6 +26,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(questions)
 app.command()(audit)
+app.command()(detector)
+app.command()(ask)
+app.command()(serve)
 
 
 @app.callback()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from truthmap.analyses import Agreement
-from truthmap.pipeline.auditing import audit_file
+if TYPE_CHECKING:
+    from truthmap.analyses import Agreement
 
 
 def audit(
@@ -26,6 +26,8 @@ def audit(
     Write right or wrong into the column outcome_by_hand of RUN/audit.csv, for as many rows as you like, and, if you
     like, into exact_answer_by_hand whether the exact answer is the right piece of the answer.
     """
+    from truthmap.pipeline.auditing import audit_file
+
     table = Table(title=f"{file}", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column()

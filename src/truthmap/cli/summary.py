@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from truthmap.analyses import Audit, Located
 from truthmap.pipeline import Run
+
+if TYPE_CHECKING:
+    from truthmap.analyses import Audit, Located
 
 
 def print_summary(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from truthmap.errors import UsageError
 from truthmap.grading.aliases import by_alias, find_alias, normalised
@@ -19,6 +20,8 @@ from truthmap.questions import GradingRule, Locating, Task, default_locating, fi
 from truthmap.records import Answer, Grade, Outcome, Question, Span
 
 NO_HELPERS = Helpers()
+NOTHING_ACCEPTED = "the question has no accepted answers to compare with"
+NOTHING_READY = "the question came without an outcome"
 
 _Pair = tuple[Question, Answer]
 _Spans = list[Span | None]
@@ -28,7 +31,7 @@ def grade(question: Question, answer: Answer, task: Task, helpers: Helpers = NO_
     """Grade one answer by the task's rule and locate its exact answer.
 
     Raises:
-        UsageError: the rule needs candidates, a judge, a locator or a ready outcome, and there is none.
+        UsageError: the rule needs candidates, a judge or a locator, and there is none.
     """
     return grade_many([(question, answer)], task, helpers)[0]
 
@@ -37,29 +40,21 @@ def grade_many(pairs: Sequence[_Pair], task: Task, helpers: Helpers = NO_HELPERS
     """Grade many answers, in their order; a judge or locator is asked about many at once.
 
     The exact answer is located by one rule for right and wrong answers (unless the task says `gold`, the study's way).
-    An answer that is unscored or declines to answer has none.
+    An answer that is unscored or declines to answer has none; but where a question has no accepted answers, so that its
+    answers cannot be scored, they are located all the same.
 
     Raises:
         UsageError: as in `grade`.
     """
     for question, _ in pairs:
         _require(question, task, helpers)
-    verdicts = [_unanswered(answer, task) or _by_rule(question, answer, task) for question, answer in pairs]
-    open_places = [place for place, verdict in enumerate(verdicts) if verdict is None]
-    judged = by_judge([pairs[place] for place in open_places], helpers)
-    for place, verdict in zip(open_places, judged, strict=True):
-        verdicts[place] = verdict
-    decided = [verdict for verdict in verdicts if verdict is not None]
-    scored = [
-        place
-        for place, verdict in enumerate(decided)
-        if verdict.outcome is not Outcome.UNSCORED and not verdict.refusal
-    ]
+    verdicts = _verdicts(pairs, task, helpers)
+    telling = [place for place, verdict in enumerate(verdicts) if _is_located(verdict)]
+    located = _locate([pairs[place] for place in telling], [verdicts[place] for place in telling], task, helpers)
     spans: _Spans = [None] * len(pairs)
-    located = _locate([pairs[place] for place in scored], [decided[place] for place in scored], task, helpers)
-    for place, span in zip(scored, located, strict=True):
+    for place, span in zip(telling, located, strict=True):
         spans[place] = span
-    return [_grade(pair, verdict, span) for pair, verdict, span in zip(pairs, decided, spans, strict=True)]
+    return [_grade(pair, verdict, span) for pair, verdict, span in zip(pairs, verdicts, spans, strict=True)]
 
 
 def needs_judge(task: Task) -> bool:
@@ -74,18 +69,11 @@ def needs_locator(task: Task) -> bool:
 
 def _require(question: Question, task: Task, helpers: Helpers) -> None:
     rule = task.grading
-    chooses = rule in (GradingRule.CANDIDATES, GradingRule.CHOICE, GradingRule.LABEL)
-    lacks = (
-        "candidates" if chooses and not question.candidates
-        else "a ready outcome" if rule is GradingRule.READY and question.outcome is None
-        else "accepted answers" if rule is not GradingRule.READY and not question.accepted
-        else None
-    )  # fmt: skip
-    if lacks is not None:
+    if rule in (GradingRule.CANDIDATES, GradingRule.CHOICE, GradingRule.LABEL) and not question.candidates:
         raise UsageError(
-            f"grading by {rule} needs {lacks}, but question {question.id!r} has none; choose another grading rule"
+            f"grading by {rule} needs candidates, but question {question.id!r} has none; choose another grading rule"
         )
-    if needs_judge(task) and helpers.judge is None:
+    if needs_judge(task) and helpers.judge is None and question.accepted:
         raise UsageError("grading by judge needs a model that judges: name one (judge), or choose grading alias")
     if needs_locator(task) and helpers.locator is None:
         raise UsageError(f"locating by {task.locating} needs a model that locates: name one (locator)")
@@ -95,14 +83,36 @@ def _require(question: Question, task: Task, helpers: Helpers) -> None:
         )
 
 
-def _unanswered(answer: Answer, task: Task) -> Verdict | None:
-    if answer.fault is None and answer.text.strip():
-        return None
-    return Verdict(Outcome.UNSCORED, str(task.grading), answer.fault or "the answer is empty")
+def _verdicts(pairs: Sequence[_Pair], task: Task, helpers: Helpers) -> list[Verdict]:
+    verdicts = [_without_judge(question, answer, task) for question, answer in pairs]
+    open_places = [place for place, verdict in enumerate(verdicts) if verdict is None]
+    judged = dict(zip(open_places, by_judge([pairs[place] for place in open_places], helpers), strict=True))
+    return [judged[place] if verdict is None else verdict for place, verdict in enumerate(verdicts)]
+
+
+def _without_judge(question: Question, answer: Answer, task: Task) -> Verdict | None:
+    """Give the verdict on an answer; `None` where a judge must decide."""
+    rule = task.grading
+    if answer.fault is not None or not answer.text.strip():
+        return Verdict(Outcome.UNSCORED, str(rule), answer.fault or "the answer is empty")
+    if rule is GradingRule.READY:
+        outcome = question.outcome or Outcome.UNSCORED
+        return Verdict(outcome, str(rule), "the outcome came with the question" if question.outcome else NOTHING_READY)
+    if question.accepted:
+        return _by_rule(question, answer, task)
+    found = None if rule is GradingRule.JUDGE else _by_rule(question, answer, task)
+    if found is None:
+        return Verdict(Outcome.UNSCORED, str(rule), NOTHING_ACCEPTED)
+    return found if found.refusal else replace(found, outcome=Outcome.UNSCORED, why=NOTHING_ACCEPTED)
+
+
+def _is_located(verdict: Verdict) -> bool:
+    return not verdict.refusal and (
+        verdict.outcome is not Outcome.UNSCORED or verdict.why in (NOTHING_ACCEPTED, NOTHING_READY)
+    )
 
 
 def _by_rule(question: Question, answer: Answer, task: Task) -> Verdict | None:
-    """Give the verdict of a rule; `None` where a judge must decide."""
     if task.grading is GradingRule.JUDGE:
         return None
     if task.grading is GradingRule.CANDIDATES:
@@ -111,9 +121,6 @@ def _by_rule(question: Question, answer: Answer, task: Task) -> Verdict | None:
         return by_number(question, answer)
     if task.grading is GradingRule.ALIAS:
         return by_alias(question, answer.text)
-    if task.grading is GradingRule.READY:
-        assert question.outcome is not None
-        return Verdict(question.outcome, str(GradingRule.READY), "the outcome came with the question")
     return by_choice(question, answer.text, task.grading)
 
 

@@ -6,6 +6,7 @@ from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
 from truthmap.lm.hooks import watched
 from truthmap.lm.load import load_model
+from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
 from truthmap.lm.settings import LoadSettings
@@ -14,6 +15,7 @@ __all__ = [
     "BUILTIN",
     "NO_PREFIX",
     "Blocks",
+    "HalvedBatches",
     "LanguageModel",
     "LoadSettings",
     "Prefix",

@@ -34,6 +34,8 @@ def _task(study: Study, own: Task) -> Task:
         locating = own.locating if study.grading in (None, own.grading) else default_locating(grading)
         if locating is Locating.RULE and study.locator is not None:
             locating = Locating.MODEL
+        if study.protocol == "study" and study.locator is not None:
+            locating = Locating.GOLD
         if locating is Locating.MODEL and study.locator is None:
             locating = Locating.NAME
     if grading is GradingRule.JUDGE and study.judge is None:

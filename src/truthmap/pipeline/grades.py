@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from truthmap.pipeline.auditing import AUDIT, write_audit
 from truthmap.pipeline.settings import SHARD
+from truthmap.pipeline.study_protocol import at_gold
 from truthmap.pipeline.tables import read_records, write_records
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import Answer, Grade, Outcome
@@ -34,7 +35,10 @@ def grade_all(work: Work, answers: Iterable[Answer]) -> dict[str, Grade]:
 
     questions, task = work.questions_by_id, work.question_set.task
     pairs = [(questions[answer.question_id], answer) for answer in answers]
-    return {grade.question_id: grade for grade in grade_many(pairs, task, work.helpers)}
+    grades = grade_many(pairs, task, work.helpers)
+    if work.study.protocol == "study":
+        grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
+    return {grade.question_id: grade for grade in grades}
 
 
 def needs_help(work: Work) -> bool:
