@@ -44,7 +44,7 @@ def test_auc_knows_order_only_and_turns_over_with_the_labels(scores: np.ndarray,
     found = auc_many(scores, y)
     np.testing.assert_allclose(auc_many(np.exp(scores), y).auc, found.auc)
     np.testing.assert_allclose(auc_many(scores, ~y).auc, 1 - found.auc)
-    assert ((0 <= found.low) & (found.low <= found.auc) & (found.auc <= found.high) & (found.high <= 1)).all()
+    assert ((found.low >= 0) & (found.low <= found.auc) & (found.auc <= found.high) & (found.high <= 1)).all()
 
 
 def test_the_variance_is_delongs() -> None:

@@ -82,7 +82,7 @@ def fit_grids(
     y = np.stack([target[kept] for target in targets.values()])
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
     n_layers, _ = source.layout()[site]
-    layers: list[list[Sequence[CellFit]]] = []
+    layers: list[list[list[CellFit]]] = []
     with one_thread_per_cell() as every:
         for layer in range(n_layers):
             read = source.read_layer(site, layer, chosen.ids)
@@ -103,7 +103,7 @@ def _fit_position(
     targets: tuple[Bools, Bools],
     settings: GridSettings,
     position: int,
-) -> Sequence[CellFit]:
+) -> list[CellFit]:
     """Fit one cell of a layer's states (P, n, d); targets are (labels (K, n), shuffled (K, R, n)).
 
     The scores are those of all n answers, NaN where an answer has no state here.
@@ -123,9 +123,7 @@ def _spread(scores: Float32s, here: Bools) -> Float32s:
     return everywhere
 
 
-def _fit_cell(
-    states: torch.Tensor, rows: Labels, y: Bools, shuffled: Bools, settings: GridSettings
-) -> Sequence[CellFit]:
+def _fit_cell(states: torch.Tensor, rows: Labels, y: Bools, shuffled: Bools, settings: GridSettings) -> list[CellFit]:
     """Fit one cell: states (n, d), labels (K, n) and shuffled ones (K, R, n) of the answers that have one there."""
     folds = np.unique(rows.fold)
     training: Bools = rows.fold[None] != folds[:, None]
