@@ -63,7 +63,8 @@ def _print(config: DetectorConfig, folder: Path) -> None:
         console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
         console.print(
             Text(
-                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average; "
+                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average "
+                f"(by chance {head.reliability.chance_error:.3f}); "
                 f"{head.drift.false_alarms:.1%} flagged as far"
             )
         )
