@@ -146,9 +146,9 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
     cells = {
-        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST),
-        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1),
-        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q),
+        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST, C=1.0),
+        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1, C=1.0),
+        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q, C=1.0),
     }
     reads = {
         role: np.stack([s[p[POSITIONS.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
@@ -162,7 +162,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     heads = {
         role: fit_head(
             HeadData(
-                role, (cell,), 1.0, reads[role][:, None], right, fold, tuple(ids),
+                role, (cell,), reads[role][:, None], right, fold, tuple(ids),
                 np.cumsum(fold >= 0) - 1,
             ),
             SealSettings(limit=0.2),
