@@ -11,6 +11,7 @@ from truthmap import __version__
 from truthmap.cli.ask import ask
 from truthmap.cli.audit import audit
 from truthmap.cli.detector import detector
+from truthmap.cli.doctor import doctor
 from truthmap.cli.questions import questions
 from truthmap.cli.run import run
 from truthmap.cli.serve import serve
@@ -29,6 +30,7 @@ app.command()(audit)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)
+app.command()(doctor)
 
 
 @app.callback()

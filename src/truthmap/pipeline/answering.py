@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from truthmap.pipeline.capturing import ShardRows, write_shard
+from truthmap.pipeline.estimate import announce
 from truthmap.pipeline.grades import grade_all, needs_help
 from truthmap.pipeline.settings import SHARD, generate_settings
 from truthmap.pipeline.tables import read_records, write_records
@@ -25,6 +26,9 @@ def answer_questions(work: Work) -> Made:
     parts = work.path("parts") / work.keys["answers"][:16]
     starts = range(0, len(questions), SHARD)
     files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(starts)]
+    missing = [start for start, file in zip(starts, files, strict=True) if not file.exists()]
+    if missing:
+        announce(work, [question for start in missing for question in questions[start : start + SHARD]])
     kept = sum(SHARD for file in files if file.exists())
     with work.progress.stage("Answering", len(questions), min(kept, len(questions))) as advance:
         for number, (start, file) in enumerate(zip(starts, files, strict=True)):
