@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.answers.ready import ready_answer
+from truthmap.answers.scoring import TokenScores, next_token_log_probs, score_tokens
 
-__all__ = ["GenerateSettings", "GeneratedBatch", "Prompt", "generate_answers", "ready_answer"]
+__all__ = [
+    "GenerateSettings",
+    "GeneratedBatch",
+    "Prompt",
+    "TokenScores",
+    "generate_answers",
+    "next_token_log_probs",
+    "ready_answer",
+    "score_tokens",
+]
