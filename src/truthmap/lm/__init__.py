@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
+from truthmap.lm.classifier import EntailmentModel, load_entailment
 from truthmap.lm.hooks import watched
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
@@ -14,11 +15,13 @@ __all__ = [
     "BUILTIN",
     "NO_PREFIX",
     "Blocks",
+    "EntailmentModel",
     "LanguageModel",
     "LoadSettings",
     "Prefix",
     "Tap",
     "forward_inputs",
+    "load_entailment",
     "load_model",
     "shared_prefix",
     "shortest_window",
