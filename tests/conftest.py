@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from truthmap.questions import GradingRule, QuestionSet, Task, question_set
 from truthmap.records import Question
+
+if TYPE_CHECKING:
+    from truthmap.pipeline import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 
@@ -96,3 +101,26 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
     monkeypatch.setattr("truthmap.pipeline.answering.SHARD", 32)
     monkeypatch.setattr("truthmap.pipeline.capturing.SHARD", 32)
     return spoken
+
+
+@pytest.fixture(scope="session")
+def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run; nobody may write into it."""
+    from truthmap.pipeline import Study
+
+    folder = tmp_path_factory.mktemp("made") / "run"
+    load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.pipeline.asking.load_questions", load)
+        Study(model=str(tiny_model), questions="spoken", out=folder).run()
+    return folder
+
+
+@pytest.fixture
+def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Give a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
+    monkeypatch.setattr("truthmap.analyses.estimate.RESAMPLES", 50)
+    from truthmap.pipeline import Run
+
+    shutil.copytree(made_once, tmp_path / "finished")
+    return Run(tmp_path / "finished")

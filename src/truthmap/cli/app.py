@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.compare import compare
+from truthmap.cli.errors import errors
 from truthmap.cli.run import run
+from truthmap.cli.sample import sample
+from truthmap.cli.select import select
+from truthmap.cli.transfer import transfer
 from truthmap.errors import TruthmapError
 
 app = typer.Typer(
@@ -19,6 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(compare)
+app.command()(sample)
+app.command()(errors)
+app.command()(select)
+app.command()(transfer)
 
 
 @app.callback()
