@@ -15,6 +15,7 @@ from truthmap.questions import GradingRule, QuestionSet, Task, question_set
 from truthmap.records import Question
 
 if TYPE_CHECKING:
+    from truthmap.detector import Detector
     from truthmap.pipeline import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
@@ -124,3 +125,101 @@ def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypat
 
     shutil.copytree(made_once, tmp_path / "finished")
     return Run(tmp_path / "finished")
+
+
+def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a detector sealed for the tiny model, whose states tell (a rule made from them) which answers are right."""
+    import numpy as np
+
+    from truthmap import __version__
+    from truthmap.answers import GenerateSettings, Prompt, generate_answers
+    from truthmap.detector import (
+        FORMAT,
+        LABEL,
+        Artifact,
+        AskingConfig,
+        CellAt,
+        DetectorConfig,
+        HeadData,
+        ModelConfig,
+        Role,
+        SealSettings,
+        TrainingConfig,
+        TrainingRecord,
+        fit_head,
+        save_artifact,
+    )
+    from truthmap.detector.speaking import Listening, read_answers
+    from truthmap.grading import grade, locate_positions
+    from truthmap.lm import load_model
+    from truthmap.questions import GradingRule, Task
+    from truthmap.records import POSITIONS, Position, Question, Site
+
+    lm = load_model(str(tiny_model))
+    task = Task(GradingRule.CANDIDATES, max_new_tokens=10)
+    texts = {f"q{n:03d}": f"Which {n * 7919 % 1000} is {n * 104729 % 997}?" for n in range(240)}
+    prompts = [Prompt(i, lm.prompt_ids(text)) for i, text in texts.items()]
+    batches = generate_answers(lm, prompts, GenerateSettings(max_new_tokens=10))
+    answers = {answer.question_id: answer for batch in batches for answer in batch.answers}
+    candidates = tuple((word,) for word in [*WORDS[:15], *WORDS[17:]])
+    questions = {i: Question(i, text, (), candidates) for i, text in texts.items()}
+    found = {i: grade(questions[i], answers[i], task) for i in texts}
+    ids = [i for i in texts if found[i].span is not None]
+    listening = Listening(Site.RESIDUAL, (0, 1))
+    states = read_answers(lm, [(answers[i].prompt_ids, answers[i].answer_ids) for i in ids], listening)
+    places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
+    # Exact answers at the very start are left to the other two heads.
+    cells = {
+        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST),
+        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1),
+        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q),
+    }
+    reads = {
+        role: np.stack([s[p[POSITIONS.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
+        for role, cell in cells.items()
+    }
+    direction = np.random.default_rng(0).normal(size=24)
+    signal = reads[Role.ANSWER] @ direction
+    right = signal > np.median(signal)
+    fold = np.arange(len(ids)) % 7 - 2
+    fold[fold < 0] = -1
+    heads = {
+        role: fit_head(
+            HeadData(
+                role, (cell,), 1.0, reads[role][:, None], right, fold, tuple(ids),
+                np.cumsum(fold >= 0) - 1,
+            ),
+            SealSettings(limit=0.2),
+        )
+        for role, cell in cells.items()
+    }  # fmt: skip
+    config = DetectorConfig(
+        format=FORMAT,
+        truthmap=__version__,
+        label=LABEL,
+        model=ModelConfig(identity=lm.identity(), n_layers=2, width=24),
+        site=Site.RESIDUAL,
+        asking=AskingConfig(task=task, candidates=candidates, max_new_tokens=10, closing_id=0),
+        training=TrainingConfig(
+            questions="spoken", questions_digest="0" * 64, answers_digest="0" * 64, right=int(right.sum()),
+            wrong=int((~right).sum()), unscored=len(texts) - len(ids), found_right=1, found_wrong=1,
+        ),
+        heads=tuple(head.config for head in heads.values()),
+        files={},
+    )  # fmt: skip
+    records = tuple(
+        TrainingRecord(question=texts[i], exact_answer=found[i].exact_answer, right=bool(r))
+        for i, r, f in zip(ids, right, fold, strict=True)
+        if f >= 0
+    )
+    folder = tmp_path_factory.mktemp("sealed")
+    save_artifact(Artifact(config, heads, records), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_detector(sealed: Path) -> Detector:
+    """Give the sealed detector with its model."""
+    from truthmap.detector import load_detector
+
+    return load_detector(sealed)

@@ -6,9 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from truthmap.detector import Detector, load_detector
     from truthmap.errors import TruthmapError
     from truthmap.lm import LanguageModel, LoadSettings, load_model
     from truthmap.pipeline import Bars, Run, Study, open_run
+    from truthmap.pipeline.sealing import seal_detector
     from truthmap.questions import load_questions
     from truthmap.records import Outcome, Part, Position, Site
 
@@ -16,6 +18,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bars",
+    "Detector",
     "LanguageModel",
     "LoadSettings",
     "Outcome",
@@ -25,17 +28,21 @@ __all__ = [
     "Site",
     "Study",
     "TruthmapError",
+    "load_detector",
     "load_model",
     "load_questions",
     "open_run",
+    "seal_detector",
 ]
 
 _HOME = {
+    **dict.fromkeys(("Detector", "load_detector"), "truthmap.detector"),
     **dict.fromkeys(("Bars", "Run", "Study", "open_run"), "truthmap.pipeline"),
     **dict.fromkeys(("LanguageModel", "LoadSettings", "load_model"), "truthmap.lm"),
     **dict.fromkeys(("Outcome", "Part", "Position", "Site"), "truthmap.records"),
     "TruthmapError": "truthmap.errors",
     "load_questions": "truthmap.questions",
+    "seal_detector": "truthmap.pipeline.sealing",
 }
 
 

@@ -45,9 +45,9 @@ def test_faults_are_one_line_and_exit_code_2(
     assert run_command(monkeypatch, "compare", str(finished.path), "--nli", "a", "--judge", "b") == 2
     assert "not both" in capsys.readouterr().err
     assert run_command(monkeypatch, "sample", str(finished.path), "--part", "train") == 2
-    assert "--part" in capsys.readouterr().err
+    assert "part: " in capsys.readouterr().err
     assert run_command(monkeypatch, "sample", str(finished.path), "--temperature", "0") == 2
-    assert "--temperature" in capsys.readouterr().err
+    assert "temperature: " in capsys.readouterr().err
 
 
 def test_transfer(
@@ -62,3 +62,15 @@ def test_transfer(
     assert (tmp_path / "out" / "transfer.svg").exists()
     assert run_command(monkeypatch, "transfer", str(finished.path), str(other), "--site", "mouth") == 2
     assert "--site must be one of residual" in capsys.readouterr().err
+
+
+def test_diff(
+    finished: Run, made_once, tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert run_command(monkeypatch, "diff", str(made_once), str(finished.path)) == 0
+    assert "+0.000 [+0.000, +0.000] over" in capsys.readouterr().out
+    assert (finished.path / "analyses" / "diff.png").exists()
+    assert run_command(monkeypatch, "diff", str(finished.path), str(finished.path)) == 2
+    assert "both maps are the same one" in capsys.readouterr().err
+    assert run_command(monkeypatch, "diff", str(finished.path), str(made_once), "--site", "ear") == 2
+    assert "a site must be one of residual" in capsys.readouterr().err

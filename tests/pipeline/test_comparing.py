@@ -11,7 +11,8 @@ from truthmap.errors import RunFolderError
 from truthmap.pipeline import Run
 from truthmap.pipeline.analysed import FOLDER, read_analysis
 from truthmap.pipeline.comparing import NAME, REFERENCE, compare_run, comparison_table
-from truthmap.pipeline.sampling import SampleSettings, sample_answers
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import sample_answers
 from truthmap.records import Part
 
 

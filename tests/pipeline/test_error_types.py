@@ -11,7 +11,8 @@ from truthmap.errors import RunFolderError
 from truthmap.pipeline import Run
 from truthmap.pipeline.analysed import FOLDER, read_analysis
 from truthmap.pipeline.error_types import error_grids, type_errors
-from truthmap.pipeline.sampling import SampleSettings, sample_answers
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import sample_answers
 from truthmap.records import POSITIONS
 
 

@@ -13,8 +13,9 @@ from truthmap.lm import load_model
 from truthmap.pipeline import Run
 from truthmap.pipeline.comparing import compare_run
 from truthmap.pipeline.judging import LocalAsker, chosen_equivalence
-from truthmap.pipeline.reopening import Where
-from truthmap.pipeline.sampling import SampleSettings, sample_answers
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import sample_answers
+from truthmap.pipeline.where import Where
 
 
 def test_a_local_asker_gives_the_models_greedy_replies_in_order(tiny_model: Path) -> None:

@@ -59,15 +59,34 @@ def reference() -> dict[str, str]:
 
 def numbers(run: Run) -> dict[str, str]:
     """Digests of everything that a run found."""
-    files = ["questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json"]
+    files = [
+        "questions.parquet",
+        "splits.parquet",
+        "answers.parquet",
+        "grades.parquet",
+        "grid.parquet",
+        "summary.json",
+        "null.parquet",
+        "curve.parquet",
+        "scores.safetensors",
+    ]
     shards = sorted(path.name for path in (run.path / "states").glob("*.safetensors"))
     return {name: file_digest(run.path / name) for name in [*files, "heatmap.svg", *(f"states/{s}" for s in shards)]}
 
 
 def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None:
     run = study.run()
-    tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid")}
-    others = {".lock", "study.yaml", "stages.json", "states", "summary.json", "heatmap.png", "heatmap.svg"}
+    tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid", "null", "curve")}
+    others = {
+        ".lock",
+        "study.yaml",
+        "stages.json",
+        "states",
+        "summary.json",
+        "heatmap.png",
+        "heatmap.svg",
+        "scores.safetensors",
+    }
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = run.grid()
     assert grid.auc.shape == (2, len(POSITIONS))

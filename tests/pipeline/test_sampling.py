@@ -10,7 +10,8 @@ import pytest
 from truthmap.errors import RunFolderError
 from truthmap.files import file_digest
 from truthmap.pipeline import Run, Silence
-from truthmap.pipeline.sampling import ANSWERS, GRADES, SampleSettings, has_samples, read_samples, sample_answers
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import ANSWERS, GRADES, has_samples, read_samples, sample_answers
 from truthmap.records import Part
 
 

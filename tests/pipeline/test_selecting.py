@@ -12,8 +12,9 @@ from truthmap.grading import locate_positions
 from truthmap.pipeline import Run
 from truthmap.pipeline.analysed import FOLDER, read_analysis
 from truthmap.pipeline.reopening import reopened
+from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.pipeline.sample_states import sample_states
-from truthmap.pipeline.sampling import Samples, SampleSettings, read_samples, sample_answers
+from truthmap.pipeline.sampling import Samples, read_samples, sample_answers
 from truthmap.pipeline.selecting import select_answers
 from truthmap.probes import Cell
 from truthmap.records import POSITIONS, Outcome, Part, Position, Site

@@ -35,6 +35,16 @@ class Estimate(BaseModel):
         return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
     @property
+    def short(self) -> str:
+        """The text with two decimals, for wide tables."""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    @property
+    def short_signed(self) -> str:
+        """The text of a difference with two decimals."""
+        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether the interval lies on one side of zero."""
         return self.low > 0 or self.high < 0

@@ -46,7 +46,7 @@ def decode_batch(
     Samples of one prompt share its computation.
     """
     rows = tuple(Row() for _ in prompts)
-    running = _Running(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
+    running = Running(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
     with running.watching():
         running.start([p.prompt_ids for p in prompts])
         for step in range(settings.max_new_tokens):
@@ -76,7 +76,7 @@ def _has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
     return any(i not in lm.line_ids for i in ids)
 
 
-class _Running:
+class Running:
     """The rows that are still being decoded: their cache, mask and newest logits; and the states seen so far.
 
     Buffers: for each site (L, n, columns, d), in the model's dtype and on its device; column 0 is the last prompt

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-import torch
+from functools import partial
 
 from truthmap.answers.decoding import Decoded, Row, decode_batch
-from truthmap.lm import NO_PREFIX, LanguageModel, Prefix, shared_prefix, shortest_window
+from truthmap.lm import NO_PREFIX, HalvedBatches, LanguageModel, Prefix, shared_prefix, shortest_window
 from truthmap.records import Answer, Site
 from truthmap.store import TokenStates
 
@@ -74,21 +73,26 @@ def generate_answers(
         Batches; a prompt that leaves no room for an answer comes back with `fault` set and without ids.
     """
     room = None if lm.max_length is None else lm.max_length - settings.max_new_tokens
-    fits = [p for p in prompts if p.prompt_ids and (room is None or len(p.prompt_ids) <= room)]
+    fits = [p for p in prompts if _fits(p, room)]
     done = len(prompts) - len(fits)
     if done:
-        yield GeneratedBatch(tuple(_unanswered(p) for p in prompts if p not in set(fits)), None)
+        yield GeneratedBatch(tuple(_unanswered(p) for p in prompts if not _fits(p, room)), None)
     if not fits:
         return
     prefix = _prefix_for(lm, fits, settings)
+    batches = HalvedBatches(lm.device, "answer being generated")
     for batch in _batches(sorted(fits, key=lambda p: len(p.prompt_ids)), settings):
-        for part, decoded in _decoded(lm, batch, prefix, settings, sites):
+        for part, decoded in batches.work(batch, partial(_decoded, lm, prefix, settings, sites)):
             done += len(part)
             yield GeneratedBatch(
                 tuple(_answer(lm, p, row) for p, row in zip(part, decoded.rows, strict=True)), decoded.states
             )
             if on_progress is not None:
                 on_progress(done)
+
+
+def _fits(prompt: Prompt, room: int | None) -> bool:
+    return len(prompt.prompt_ids) > 0 and (room is None or len(prompt.prompt_ids) <= room)
 
 
 def _prefix_for(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:
@@ -113,22 +117,13 @@ def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> Iterator[
 
 
 def _decoded(
-    lm: LanguageModel, prompts: Sequence[Prompt], prefix: Prefix, settings: GenerateSettings, sites: tuple[Site, ...]
-) -> Iterator[tuple[Sequence[Prompt], Decoded]]:
-    """Decode a batch; when a GPU's memory does not hold it, decode its halves."""
-    try:
-        decoded = decode_batch(lm, prompts, prefix, settings, sites)
-    except torch.OutOfMemoryError:
-        if len(prompts) == 1:
-            raise
-        torch.cuda.empty_cache()
-        decoded = None
-    if decoded is not None:
-        yield prompts, decoded
-        return
-    half = len(prompts) // 2
-    yield from _decoded(lm, prompts[:half], prefix, settings, sites)
-    yield from _decoded(lm, prompts[half:], prefix, settings, sites)
+    lm: LanguageModel,
+    prefix: Prefix,
+    settings: GenerateSettings,
+    sites: tuple[Site, ...],
+    prompts: Sequence[Prompt],
+) -> Decoded:
+    return decode_batch(lm, prompts, prefix, settings, sites)
 
 
 def _answer(lm: LanguageModel, prompt: Prompt, row: Row) -> Answer:

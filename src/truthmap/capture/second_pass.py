@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from truthmap.capture.gather import PositionsOf, require_finite
-from truthmap.lm import NO_PREFIX, LanguageModel, Prefix, forward_inputs, shared_prefix, watched
+from truthmap.lm import NO_PREFIX, HalvedBatches, LanguageModel, Prefix, forward_inputs, shared_prefix, watched
 from truthmap.records import POSITIONS, Answer, Site
 from truthmap.store import StateShard
 
@@ -54,8 +54,9 @@ def capture_states(
     index = np.stack([positions[a.question_id] for a in answers])
     kept: dict[Site, torch.Tensor] = {}
     done = 0
+    batches = HalvedBatches(lm.device, "answer being read")
     for rows in _batches(index, settings):
-        for part in _halved_until_it_fits(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
+        for part, _ in batches.work(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
@@ -82,30 +83,12 @@ def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]
             start = end
 
 
-def _halved_until_it_fits(rows: list[int], work: Callable[[list[int]], None]) -> Iterator[list[int]]:
-    """Do the work for rows; when a GPU's memory does not hold them, for one half after the other."""
-    try:
-        work(rows)
-        fits = True
-    except torch.OutOfMemoryError:
-        if len(rows) == 1:
-            raise
-        torch.cuda.empty_cache()
-        fits = False
-    if fits:
-        yield rows
-    else:
-        half = len(rows) // 2
-        yield from _halved_until_it_fits(rows[:half], work)
-        yield from _halved_until_it_fits(rows[half:], work)
-
-
 @torch.inference_mode()
 def _read(
     lm: LanguageModel,
     answers: Sequence[Answer],
     index: np.ndarray,
-    rows: list[int],
+    rows: Sequence[int],
     prefix: Prefix,
     sites: tuple[Site, ...],
     kept: dict[Site, torch.Tensor],

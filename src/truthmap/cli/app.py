@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from truthmap import __version__
+from truthmap.cli.ask import ask
 from truthmap.cli.compare import compare
+from truthmap.cli.detector import detector
+from truthmap.cli.diff import diff
 from truthmap.cli.errors import errors
 from truthmap.cli.run import run
 from truthmap.cli.sample import sample
 from truthmap.cli.select import select
+from truthmap.cli.serve import serve
 from truthmap.cli.transfer import transfer
 from truthmap.errors import TruthmapError
 
@@ -29,6 +33,10 @@ app.command()(sample)
 app.command()(errors)
 app.command()(select)
 app.command()(transfer)
+app.command()(diff)
+app.command()(detector)
+app.command()(ask)
+app.command()(serve)
 
 
 @app.callback()

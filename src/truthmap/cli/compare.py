@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.analyses import Comparison
 from truthmap.cli.tables import print_lines, print_table
 from truthmap.cli.where import BatchTokens, Device, RunArgument
 from truthmap.pipeline import Bars, open_run
-from truthmap.pipeline.comparing import compare_run
-from truthmap.pipeline.judging import chosen_equivalence
-from truthmap.pipeline.reopening import Where
+
+if TYPE_CHECKING:
+    from truthmap.analyses import Comparison, Method
 
 
 def compare(
@@ -35,7 +34,12 @@ def compare(
 
     Samples are those that `truthmap sample` drew.
     """
-    opened, where = open_run(run), Where(device, batch_tokens)
+    opened = open_run(run)
+    from truthmap.pipeline.comparing import compare_run
+    from truthmap.pipeline.judging import chosen_equivalence
+    from truthmap.pipeline.where import Where
+
+    where = Where(device, batch_tokens)
     equivalence = chosen_equivalence(nli, judge, where)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
     _print(result)
@@ -43,20 +47,23 @@ def compare(
 
 
 def _print(result: Comparison) -> None:
+    left_out = f"; {result.left_out} left out" if result.left_out else ""
+    samples = f"; {result.samples} samples of each question" if result.samples else ""
     print_table(
         f"{result.model} on {result.questions}: {result.right + result.wrong} test answers, {result.right} right, "
-        f"{result.wrong} wrong" + (f" ({result.left_out} left out)" if result.left_out else ""),
-        ("method", "AUC [95 %]", "minus the probe [95 %]", "p", "errors AP", "risk area", "passes"),
-        (
-            (
-                method.name,
-                str(method.auc),
-                "" if method.name == result.reference else method.difference.signed,
-                "" if method.name == result.reference else f"{method.p_value:.2g}",
-                f"{method.error_precision.value:.3f}",
-                f"{method.risk_area.value:.3f}",
-                f"{method.passes:.3g}",
-            )
-            for method in result.methods
-        ),
+        f"{result.wrong} wrong{left_out}{samples}",
+        ("method", "AUC [95 %]", "minus the probe", "p", "errors AP", "risk area", "passes"),
+        (_row(method, is_reference=method.name == result.reference) for method in result.methods),
+    )
+
+
+def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
+    return (
+        method.name,
+        method.auc.short,
+        "" if is_reference else method.difference.short_signed,
+        "" if is_reference else f"{method.p_value:.1g}",
+        f"{method.error_precision.value:.2f}",
+        f"{method.risk_area.value:.2f}",
+        f"{method.passes:.0f}",
     )

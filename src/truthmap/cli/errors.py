@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from truthmap.analyses import ErrorTypes, Estimate
 from truthmap.cli.tables import print_lines, print_table
 from truthmap.cli.where import RunArgument
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
-from truthmap.pipeline.error_types import type_errors
+
+if TYPE_CHECKING:
+    from truthmap.analyses import ErrorTypes, TypeScore
 
 
 def errors(
@@ -26,8 +27,10 @@ def errors(
     """
     if protocol not in ("truthmap", "study"):
         raise UsageError(f"--protocol must be truthmap or study, got {protocol!r}")
-    chosen = cast('Literal["truthmap", "study"]', protocol)
-    result = type_errors(open_run(run), protocol=chosen, progress=Bars())
+    opened = open_run(run)
+    from truthmap.pipeline.error_types import type_errors
+
+    result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
     _print(result)
     print_lines([f"Tables, maps and figure: {run / 'analyses'}/errors*"])
 
@@ -36,21 +39,23 @@ def _print(result: ErrorTypes) -> None:
     print_table(
         f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
         f"{result.protocol}; {result.without_type} without a type",
-        ("type", "questions", "greedy right", "best cell", "AUC validation", "AUC test [95 %]", "log-prob [95 %]"),
-        (
-            (
-                str(score.type).replace("_", " "),
-                f"{score.n} ({score.n / result.sampled:.0%})",
-                "-" if score.greedy_right is None else f"{score.greedy_right:.0%}",
-                score.why_not if score.layer is None else f"layer {score.layer}, {score.position}",
-                "" if score.validation is None else f"{score.validation.value:.3f}",
-                _shown(score.test),
-                _shown(score.log_prob),
-            )
-            for score in result.types
-        ),
+        ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
+        (_row(score, result.sampled) for score in result.types),
+    )
+    print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+
+
+def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:
+    return (
+        _name(score),
+        f"{score.n} ({score.n / sampled:.0%})",
+        "-" if score.greedy_right is None else f"{score.greedy_right:.0%}",
+        "-" if score.layer is None else f"{score.layer}, {score.position}",
+        "-" if score.validation is None else f"{score.validation.value:.2f}",
+        "-" if score.test is None else score.test.short,
+        "-" if score.log_prob is None else score.log_prob.short,
     )
 
 
-def _shown(estimate: Estimate | None) -> str:
-    return "" if estimate is None else str(estimate)
+def _name(score: TypeScore) -> str:
+    return str(score.type).replace("_", " ")

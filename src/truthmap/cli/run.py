@@ -37,6 +37,8 @@ def run(
     prompt_format: Annotated[str, typer.Option(help=_help("prompt_format"))] = _default("prompt_format"),
     blocks: Annotated[str | None, typer.Option(help=_help("blocks"), show_default=False)] = None,
     trust_remote_code: Annotated[bool, typer.Option(help=_help("trust_remote_code"))] = False,
+    protocol: Annotated[str, typer.Option(help=_help("protocol"))] = _default("protocol"),
+    permutations: Annotated[int, typer.Option(help=_help("permutations"))] = _default("permutations"),
     batch_tokens: Annotated[int, typer.Option(help=_help("batch_tokens"))] = _default("batch_tokens"),
     update: Annotated[bool, typer.Option(help="Redo what depends on settings changed since the run was made")] = False,
 ) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from truthmap.cli.tables import print_table
 from truthmap.cli.where import BatchTokens, Device, RunArgument
-from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
-from truthmap.pipeline.reopening import Where
-from truthmap.pipeline.sampling import Samples, SampleSettings, sample_answers
+from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.records import Outcome
+
+if TYPE_CHECKING:
+    from truthmap.pipeline.sampling import Samples
 
 _FIELDS = SampleSettings.model_fields
 
@@ -24,11 +25,11 @@ def _help(name: str) -> str:
 
 def sample(
     run: RunArgument,
-    k: Annotated[int, typer.Option("--k", min=1, max=1000, help=_help("k"))] = 10,
-    temperature: Annotated[float, typer.Option(max=10, help=_help("temperature"))] = 1.0,
-    top_p: Annotated[float, typer.Option(max=1, help=_help("top_p"))] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help=_help("seed"))] = 0,
-    part: Annotated[str, typer.Option(help=_help("part"))] = "all",
+    k: Annotated[int, typer.Option("--k", help=_help("k"))] = _FIELDS["k"].default,
+    temperature: Annotated[float, typer.Option(help=_help("temperature"))] = _FIELDS["temperature"].default,
+    top_p: Annotated[float, typer.Option(help=_help("top_p"))] = _FIELDS["top_p"].default,
+    seed: Annotated[int, typer.Option(help=_help("seed"))] = _FIELDS["seed"].default,
+    part: Annotated[str, typer.Option(help=_help("part"))] = _FIELDS["part"].default,
     device: Device = "auto",
     batch_tokens: BatchTokens = 8192,
 ) -> None:
@@ -36,32 +37,27 @@ def sample(
 
     Killed at any time, the same command goes on where it stopped; a larger --k only adds what is missing.
     """
-    settings = _settings({"k": k, "temperature": temperature, "top_p": top_p, "seed": seed, "part": part})
-    drawn = sample_answers(open_run(run), settings, where=Where(device, batch_tokens), progress=Bars())
-    _print(drawn)
+    settings = SampleSettings.of({"k": k, "temperature": temperature, "top_p": top_p, "seed": seed, "part": part})
+    opened = open_run(run)
+    from truthmap.pipeline.sampling import sample_answers
+    from truthmap.pipeline.where import Where
 
-
-def _settings(values: dict[str, Any]) -> SampleSettings:
-    from pydantic import ValidationError
-
-    try:
-        return SampleSettings(**values)
-    except ValidationError as error:
-        faults = "; ".join(f"--{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(f"these settings cannot be used: {faults}") from error
+    _print(sample_answers(opened, settings, where=Where(device, batch_tokens), progress=Bars()))
 
 
 def _print(drawn: Samples) -> None:
     grades = [grade for its_own in drawn.grades.values() for grade in its_own]
     counts = Counter(grade.outcome for grade in grades)
     some = sum(any(g.outcome is Outcome.RIGHT for g in own) for own in drawn.grades.values())
-    n = len(drawn.question_ids)
+    n, k, temperature = len(drawn.question_ids), drawn.settings.k, drawn.settings.temperature
     print_table(
-        f"{len(grades)} samples: {drawn.settings.k} of each of {n} questions, temperature "
-        f"{drawn.settings.temperature:g}",
-        ("", "samples", "share"),
+        f"{len(grades)} samples: {k} of each of {n} questions, temperature {temperature:g}",
+        ("", "n", "share"),
         [
-            *((str(outcome), str(counts[outcome]), f"{counts[outcome] / len(grades):.1%}") for outcome in Outcome),
-            ("questions with a right sample", str(some), f"{some / n:.1%}"),
+            *(
+                (f"{outcome} samples", str(counts[outcome]), f"{counts[outcome] / max(1, len(grades)):.1%}")
+                for outcome in Outcome
+            ),
+            ("questions with a right sample", str(some), f"{some / max(1, n):.1%}"),
         ],
     )

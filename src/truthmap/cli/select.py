@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from truthmap.analyses import Selection, Strategy
+from typing import TYPE_CHECKING
+
 from truthmap.cli.tables import print_lines, print_table
 from truthmap.cli.where import BatchTokens, Device, RunArgument
 from truthmap.pipeline import Bars, open_run
-from truthmap.pipeline.reopening import Where
-from truthmap.pipeline.selecting import select_answers
+
+if TYPE_CHECKING:
+    from truthmap.analyses import Selection
 
 
 def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens = 8192) -> None:
@@ -15,7 +17,11 @@ def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens 
 
     Samples are those that `truthmap sample` drew.
     """
-    result = select_answers(open_run(run), where=Where(device, batch_tokens), progress=Bars())
+    opened = open_run(run)
+    from truthmap.pipeline.selecting import select_answers
+    from truthmap.pipeline.where import Where
+
+    result = select_answers(opened, where=Where(device, batch_tokens), progress=Bars())
     _print(result)
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
@@ -26,20 +32,29 @@ def _print(result: Selection) -> None:
     print_table(
         f"{result.model} on {result.questions}: {result.n} test questions, {result.k} samples each; the detector reads "
         f"layer {result.layer}, {result.position} ({result.site})",
+        ("choice", "accuracy [95 %]", "minus greedy", "minus majority"),
+        (
+            (
+                str(score.strategy),
+                score.accuracy.short,
+                score.minus_greedy.short_signed,
+                score.minus_majority.short_signed,
+            )
+            for score in result.strategies
+        ),
+    )
+    print_table(
+        "Accuracy by number of samples, and by type of error (questions)",
         (
             "choice",
-            "accuracy [95 %]",
-            "minus greedy [95 %]",
-            "minus majority [95 %]",
+            *(f"k = {k}" for k in result.ks),
             *(f"{str(size.type).replace('_', ' ')} ({size.n})" for size in result.types),
         ),
         (
             (
                 str(score.strategy),
-                str(score.accuracy),
-                "" if score.strategy is Strategy.GREEDY else score.minus_greedy.signed,
-                "" if score.strategy is Strategy.MAJORITY else score.minus_majority.signed,
-                *(f"{estimate.value:.3f}" for estimate in score.by_type),
+                *(f"{accuracy:.2f}" for accuracy in score.by_k),
+                *(f"{estimate.value:.2f}" for estimate in score.by_type),
             )
             for score in result.strategies
         ),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.analyses import Choice, Transfer, TransferScore
 from truthmap.cli.tables import print_lines, print_table
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
-from truthmap.pipeline.transferring import transfer_runs
 from truthmap.records import Site
+
+if TYPE_CHECKING:
+    from truthmap.analyses import Choice, Transfer, TransferScore
 
 
 def transfer(
@@ -26,7 +27,11 @@ def transfer(
     if site not in {str(each) for each in Site}:
         raise UsageError(f"--site must be one of {', '.join(map(str, Site))}, got {site!r}")
     folder = out or runs[0] / "analyses"
-    result = transfer_runs([open_run(run) for run in runs], folder, site=Site(site), progress=Bars())
+    opened = [open_run(run) for run in runs]
+    from truthmap.analyses import Choice
+    from truthmap.pipeline.transferring import transfer_runs
+
+    result = transfer_runs(opened, folder, site=Site(site), progress=Bars())
     _print_sets(result)
     for choice in Choice:
         _print(result, choice)
@@ -44,7 +49,7 @@ def _print_sets(result: Transfer) -> None:
                 str(each.tested),
                 f"{each.right:.0%}",
                 f"layer {each.layer}, {each.position}",
-                "-" if each.log_prob is None else str(each.log_prob),
+                "-" if each.log_prob is None else each.log_prob.short,
             )
             for each in result.sets
         ),
@@ -71,5 +76,5 @@ def _print(result: Transfer, choice: Choice) -> None:
 def _cell(score: TransferScore | None) -> str:
     if score is None:
         return "-"
-    gain = "-" if score.minus_log_prob is None else score.minus_log_prob.signed
-    return f"{score.auc}\n{gain}\n{score.error.value:.1%} (blind {score.blind_error:.1%})"
+    gain = "-" if score.minus_log_prob is None else score.minus_log_prob.short_signed
+    return f"{score.auc.short}\n{gain}\n{score.error.value:.0%} (blind {score.blind_error:.0%})\n"

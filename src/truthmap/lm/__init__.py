@@ -7,6 +7,7 @@ from truthmap.lm.builtin import BUILTIN
 from truthmap.lm.classifier import EntailmentModel, load_entailment
 from truthmap.lm.hooks import watched
 from truthmap.lm.load import load_model
+from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
 from truthmap.lm.settings import LoadSettings
@@ -16,6 +17,7 @@ __all__ = [
     "NO_PREFIX",
     "Blocks",
     "EntailmentModel",
+    "HalvedBatches",
     "LanguageModel",
     "LoadSettings",
     "Prefix",

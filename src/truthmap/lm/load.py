@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.cache import converted_gguf
+from truthmap.lm.faults import POSSIBLE, told_plainly
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.settings import LoadSettings
 
@@ -30,22 +30,25 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     Raises:
         ModelError: there is no such model, or it cannot be loaded; the message says what to do.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     settings = settings or LoadSettings()
     device = pick_device(settings.device)
     with _quiet():
         source = _source(name)
+    if settings.revision is not None and Path(source).is_dir():
+        raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
-    with _told_plainly(name, source), _quiet():
+    with told_plainly(name, source, settings.revision), _quiet():
+        config = AutoConfig.from_pretrained(source, **options)
+        if config.is_encoder_decoder:  # told before gigabytes are fetched
+            raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model = AutoModelForCausalLM.from_pretrained(
-            source, dtype=pick_dtype(settings.dtype, device), **options, **_placement(settings, device)
+            source, config=config, dtype=pick_dtype(settings.dtype, device), **options, **_placement(settings, device)
         )
     if settings.device_map is None and settings.quantization is None:
         model = model.to(device)
-    if model.config.is_encoder_decoder:
-        raise ModelError(f"{name} is an encoder-decoder; truthmap reads decoders")
     model.requires_grad_(False)
     return LanguageModel(name, model.eval(), tokenizer, settings)
 
@@ -97,12 +100,8 @@ def _source(name: str) -> str:
             raise ModelError(f"there is no file {name}")
         return str(converted_gguf(path))
     if not _HUB_ID.fullmatch(name) or path.is_file():
-        raise ModelError(f"unknown model {name!r}: {_possible()}")
+        raise ModelError(f"unknown model {name!r}: {POSSIBLE}")
     return name
-
-
-def _possible() -> str:
-    return f"expected a built-in model ({', '.join(BUILTIN)}), a folder, a .gguf file or a hub id (owner/name)"
 
 
 def _placement(settings: LoadSettings, device: torch.device) -> dict[str, Any]:
@@ -123,40 +122,17 @@ def _placement(settings: LoadSettings, device: torch.device) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_plainly(name: str, source: str) -> Iterator[None]:
-    """Turn what loading can raise into one plain line."""
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
-
-    try:
-        yield
-    except GatedRepoError as error:
-        raise ModelError(
-            f"the hub model {name} is gated: ask for access on its page, then run `hf auth login`"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelError(f"the hub model {name} has no such revision") from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelError(f"unknown model {name!r}: {_possible()}") from error
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{name} cannot be loaded: one of its files is not JSON ({error})") from error
-    except ModelError:
-        raise
-    except Exception as error:  # loading runs through four libraries; what they raise is not one family
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        if not Path(source).is_dir():
-            reason = f"{_possible()}; the hub says: {reason}"
-        raise ModelError(f"the model {name!r} cannot be loaded: {reason}") from error
-
-
-@contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the bars of transformers out of ours, and leave its settings as they were."""
+    from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, own_bar = logging.is_progress_bar_enabled(), gguf_reader.tqdm
     logging.disable_progress_bar()
+    gguf_reader.tqdm = logging.tqdm  # it takes tqdm's own bar, which does not ask whether bars are wanted
     try:
         yield
     finally:
+        gguf_reader.tqdm = own_bar
         if shown:
             logging.enable_progress_bar()

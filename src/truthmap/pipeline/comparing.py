@@ -34,9 +34,10 @@ from truthmap.pipeline.probing import (
     test_scores,
 )
 from truthmap.pipeline.progress import Progress
-from truthmap.pipeline.reopening import Where, reopened
+from truthmap.pipeline.reopening import reopened
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sampling import has_samples, read_samples
+from truthmap.pipeline.where import Where
 from truthmap.probes import Cell, Labels, best_cell
 from truthmap.records import Answer, Position, Span
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from truthmap.pipeline.study_protocol import at_gold
 from truthmap.pipeline.tables import read_records, write_records
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import Answer, Grade, Outcome
@@ -25,4 +26,10 @@ def grade_all(work: Work, answers: Iterable[Answer]) -> dict[str, Grade]:
 
     questions = work.questions_by_id
     task = work.question_set.task
-    return {answer.question_id: grade(questions[answer.question_id], answer, task) for answer in answers}
+    grades = {answer.question_id: grade(questions[answer.question_id], answer, task) for answer in answers}
+    if work.study.protocol == "truthmap":
+        return grades
+    return {
+        answer.question_id: at_gold(questions[answer.question_id], answer, grades[answer.question_id])
+        for answer in answers
+    }

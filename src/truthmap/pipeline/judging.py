@@ -10,7 +10,7 @@ from truthmap.analyses import ByEntailment, ByJudge, ByMeaning, Equivalence
 from truthmap.answers import GenerateSettings, Prompt, generate_answers
 from truthmap.errors import UsageError
 from truthmap.lm import LanguageModel, LoadSettings, load_entailment, load_model
-from truthmap.pipeline.reopening import Where
+from truthmap.pipeline.where import Where
 
 if TYPE_CHECKING:
     from truthmap.grading import Asker

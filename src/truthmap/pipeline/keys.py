@@ -18,9 +18,9 @@ _OWN_SETTINGS = {
     "answers": (
         "model", "revision", "dtype", "quantization", "prompt_format", "trust_remote_code", "max_new_tokens",
     ),
-    "grades": (),
+    "grades": ("protocol",),
     "states": ("sites", "blocks"),
-    "grid": (),
+    "grid": ("permutations",),
     "figures": (),
 }  # fmt: skip
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes import Labels
+from truthmap.probes import Labels, Words
 from truthmap.questions import group_of
-from truthmap.records import Grade, Outcome, Part, Question, Split
+from truthmap.records import Answer, Grade, Outcome, Part, Question, Split
 
 FEWEST = 2
 """Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
@@ -58,3 +58,31 @@ def require_enough(labels: Labels, grades: Sequence[Grade]) -> None:
                 f"too few answers for the splits ({counts}): {name} has {in_right} right and {in_wrong} wrong, "
                 f"at least {FEWEST} of each are needed; ask more questions (a larger --limit)"
             )
+
+
+def words_of(
+    labels: Labels, questions: Sequence[Question], answers: Mapping[str, Answer], grades: Sequence[Grade]
+) -> Words:
+    """Join the words of the labelled answers: exact answer, question with its context, and five lengths.
+
+    The lengths are those of the answer in tokens and in characters, of the exact answer, of the text before it, and of
+    the question in characters.
+    """
+    question = {q.id: " ".join(filter(None, (q.context, q.text))) for q in questions}
+    grade = {g.question_id: g for g in grades}
+    lengths = [
+        (
+            len(answers[i].answer_ids),
+            len(answers[i].text),
+            len(grade[i].exact_answer),
+            span.start if (span := grade[i].span) else len(answers[i].text),
+            len(question[i]),
+        )
+        for i in labels.ids
+    ]
+    return Words(
+        labels.ids,
+        tuple(grade[i].exact_answer for i in labels.ids),
+        tuple(question[i] for i in labels.ids),
+        np.array(lengths, dtype=np.float64).reshape(len(labels.ids), 5),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -12,55 +12,102 @@ import pandas as pd
 from truthmap.analyses import mean_log_prob
 from truthmap.files import write_json, written_whole
 from truthmap.pipeline.capturing import state_store
-from truthmap.pipeline.labels import labels_of, require_enough
+from truthmap.pipeline.combining import combine_cells
+from truthmap.pipeline.labels import labels_of, require_enough, words_of
+from truthmap.pipeline.out_of_fold import NAME, write_out_of_fold
 from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.run import Interval, Summary
 from truthmap.pipeline.settings import grid_settings
 from truthmap.pipeline.tables import read_records
 from truthmap.pipeline.work import Made, Work
-from truthmap.probes import Grid, Labels, TestScore, auc_many, best_cell, fit_grid, round_scores, score_on_test
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question, Split
+from truthmap.probes import (
+    RIGHT,
+    Grid,
+    GridFit,
+    GridSettings,
+    Labels,
+    OutOfFold,
+    TestScore,
+    auc_many,
+    best_cell,
+    fit_curve,
+    fit_grids,
+    fit_words,
+    round_scores,
+    score_on_test,
+    with_p_values,
+    with_words,
+)
+from truthmap.records import Answer, Grade, Outcome, Question, Site, Split
+from truthmap.store import StateStore
 
 
 def fit_map(work: Work) -> Made:
-    """Fit the grid of every site; the best cell of them all is scored once on the test part."""
+    """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
     questions = read_records(work.path("questions.parquet"), Question)
     grades = read_records(work.path("grades.parquet"), Grade)
+    answers = {answer.question_id: answer for answer in read_records(work.path("answers.parquet"), Answer)}
     labels = labels_of(questions, grades, read_records(work.path("splits.parquet"), Split))
     require_enough(labels, grades)
-    store, settings = state_store(work), grid_settings()
-    grids = []
-    for site in work.study.sites:
-        with work.progress.stage(f"Fitting probes: {site}", store.layout()[site][0]) as advance:
-            grids.append(fit_grid(store, labels, site, settings, partial(_layers_done, advance)))
-    best = max((_Best.of(grid) for grid in grids), key=lambda best: best.auc.auc)
+    store, settings = state_store(work), grid_settings(work.study)
+    with work.progress.stage("Fitting words alone", None):
+        seen = labels.of(test=False)
+        words = fit_words(words_of(seen, questions, answers, grades), seen)
+    fits = [_fit_site(work, store, labels, settings, site) for site in work.study.sites]
+    null = np.max(np.stack([fit.null for fit in fits]), axis=0)
+    found = [
+        (with_words(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold) for fit in fits
+    ]
+    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
-    with written_whole(work.path("grid.parquet")) as beside:
-        pd.concat([grid.to_frame() for grid in grids], ignore_index=True).to_parquet(beside)
-    answers = {answer.question_id: answer for answer in read_records(work.path("answers.parquet"), Answer)}
+    several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
+    _write_tables(work, found, null)
+    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
+    if settings.protocol == "truthmap":
+        with work.progress.stage("Fitting fewer answers", None):
+            curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
+        _write_table(work, "curve.parquet", curve)
+        files.append("curve.parquet")
     summary = _summary(work, grades, best, test, _log_prob_auc(answers, labels, test))
-    write_json(work.path("summary.json"), summary.model_dump(mode="json"))
-    return Made(["grid.parquet", "summary.json"])
+    extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    write_json(work.path("summary.json"), summary.model_copy(update=extra).model_dump(mode="json"))
+    return Made(files)
+
+
+def _fit_site(work: Work, store: StateStore, labels: Labels, settings: GridSettings, site: Site) -> GridFit:
+    with work.progress.stage(f"Fitting probes: {site}", store.layout()[site][0]) as advance:
+        done = partial(_layers_done, advance)
+        return fit_grids(store, labels, {RIGHT: labels.y}, site, settings, done)[RIGHT]
 
 
 def _layers_done(advance: Advance, done: int, _layers: int) -> None:
     advance(done)
 
 
+def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
+    _write_table(work, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
+    _write_table(work, "null.parquet", pd.DataFrame({"largest_auc": null}))
+    write_out_of_fold(work.path(NAME), [out_of_fold for _, out_of_fold in found])
+
+
+def _write_table(work: Work, name: str, table: pd.DataFrame) -> None:
+    with written_whole(work.path(name)) as beside:
+        table.to_parquet(beside)
+
+
 @dataclass(frozen=True)
 class _Best:
-    """The best cell of a grid, its cross-validated AUC and its C."""
+    """The best cell of a grid and its numbers."""
 
     grid: Grid
+    out_of_fold: OutOfFold
     auc: Interval
-    c: float
 
     @classmethod
-    def of(cls, grid: Grid) -> _Best:
-        cell = best_cell(grid)
-        at = (cell.layer, POSITIONS.index(cell.position))
-        auc = Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=int(grid.n[at]))
-        return cls(grid, auc, float(grid.c[at]))
+    def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
+        at = best_cell(grid).at
+        scored = int(np.isfinite(out_of_fold.scores[at]).sum())
+        return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
 def _log_prob_auc(answers: Mapping[str, Answer], labels: Labels, test: TestScore) -> Interval | None:
@@ -75,6 +122,7 @@ def _log_prob_auc(answers: Mapping[str, Answer], labels: Labels, test: TestScore
 
 def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
+    at = test.cell.at
     return Summary(
         model=work.study.model,
         questions=work.study.questions,
@@ -87,12 +135,22 @@ def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, 
         site=test.cell.site,
         layer=test.cell.layer,
         position=test.cell.position,
-        C=best.c,
+        C=float(best.grid.c[at]),
         validation=best.auc,
         test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
         log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
+        protocol=work.study.protocol,
+        p_value=_known(best.grid.p_value[at]),
+        words=_known(best.grid.words_auc[at]),
+        within_auc=_known(best.grid.within_auc[at]),
+        within_pairs=int(best.grid.within_pairs[at]),
     )
+
+
+def _known(value: float) -> float | None:
+    """Give a number as JSON can hold it: a missing one is `None`."""
+    return float(value) if np.isfinite(value) else None
 
 
 def _found(grades: Sequence[Grade]) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from truthmap.errors import RunFolderError
 from truthmap.lm import LanguageModel
 from truthmap.pipeline.folder import RunFolder
@@ -11,20 +9,8 @@ from truthmap.pipeline.keys import stage_keys
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.study import Study
+from truthmap.pipeline.where import Where
 from truthmap.pipeline.work import Work
-
-
-@dataclass(frozen=True)
-class Where:
-    """Where and how fast to compute; no number depends on it but by rounding.
-
-    Attributes:
-        device: `auto`, or a torch device.
-        batch_tokens: Tokens in one batch, padding included.
-    """
-
-    device: str = "auto"
-    batch_tokens: int = 8192
 
 
 def reopened(run: Run, where: Where | None = None, progress: Progress | None = None) -> Work:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,9 +17,10 @@ from truthmap.pipeline.tables import read_records
 from truthmap.records import Answer, Grade, Position, Question, Site, Split
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
-    from truthmap.probes import Grid
+    from truthmap.probes import Grid, OutOfFold
     from truthmap.store import StateStore
 
 
@@ -37,6 +38,28 @@ class Interval(BaseModel):
         return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+class SeveralCells(BaseModel):
+    """A detector that reads several cells, against the best single cell.
+
+    Attributes:
+        cells: Layer and position of each, in the order in which they were taken.
+        validation: Its cross-validated AUC on train + validation.
+        gain, gain_low, gain_high: How much higher that is than the best cell's, with the paired 95 % interval.
+        chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
+        test: Its AUC on the test answers, if it was chosen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cells: tuple[tuple[int, Position], ...]
+    validation: Interval
+    gain: float
+    gain_low: float
+    gain_high: float
+    chosen: bool
+    test: Interval | None
+
+
 class Summary(BaseModel):
     """What a run found, in short.
 
@@ -48,6 +71,12 @@ class Summary(BaseModel):
         test: Its AUC on the test part, which was used for nothing else.
         log_prob: AUC of the mean log-probability of the answer's tokens on the same test answers.
         converged: Share of the probes that converged.
+        protocol: `study`: the numbers are made the way of the study that the map comes from.
+        p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
+        null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
+        words: AUC of the best words-only baseline on the answers of `validation`.
+        within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
+        several: The best detector that reads several cells; `None` where none was tried.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +97,13 @@ class Summary(BaseModel):
     test: Interval
     log_prob: Interval | None
     converged: float
+    protocol: Literal["truthmap", "study"] = "truthmap"
+    p_value: float | None = None
+    null_95: float | None = None
+    words: float | None = None
+    within_auc: float | None = None
+    within_pairs: int = 0
+    several: SeveralCells | None = None
 
     @property
     def optimism(self) -> float:
@@ -113,10 +149,13 @@ class Run:
 
     def cells(self) -> pd.DataFrame:
         """Read grid.parquet: a row per cell."""
+        return self._table("grid.parquet")
+
+    def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
         import pyarrow as pa
 
-        path = self.path / "grid.parquet"
+        path = self.path / name
         try:
             return pd.read_parquet(path)
         except (pa.ArrowException, OSError) as error:
@@ -128,6 +167,20 @@ class Run:
 
         frame = self.cells()
         return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
+
+    def out_of_fold(self, site: Site | None = None) -> OutOfFold:
+        """Give what the probes of a site say of answers they have not seen; by default the site of the best cell."""
+        from truthmap.pipeline.out_of_fold import NAME, read_out_of_fold
+
+        return read_out_of_fold(self.path / NAME, site or self.summary.site)
+
+    def null(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Give the largest AUC on the map for each shuffle of the labels: float64 (permutations,)."""
+        return self._table("null.parquet")["largest_auc"].to_numpy()
+
+    def curve(self) -> pd.DataFrame:
+        """Read curve.parquet: what the best cell would have reached with fewer labelled answers."""
+        return self._table("curve.parquet")
 
     def states(self) -> StateStore:
         """Open the store of hidden states."""

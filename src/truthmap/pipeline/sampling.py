@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TypeVar
 
 from truthmap.answers import GenerateSettings, Prompt, generate_answers
 from truthmap.errors import RunFolderError
@@ -19,10 +17,12 @@ from truthmap.lm import LanguageModel
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.grades import grade_all
 from truthmap.pipeline.progress import Advance, Progress
-from truthmap.pipeline.reopening import Where, model_of, reopened
+from truthmap.pipeline.reopening import model_of, reopened
 from truthmap.pipeline.run import Run
+from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.pipeline.settings import generate_settings
 from truthmap.pipeline.tables import read_records, write_records
+from truthmap.pipeline.where import Where
 from truthmap.pipeline.work import Work
 from truthmap.records import Answer, Grade, Part
 
@@ -33,20 +33,6 @@ ANSWERS, GRADES, SCRATCH = "samples.parquet", "sample_grades.parquet", "sample_p
 
 SHARD = 512
 """Samples in a shard: a killed command repeats at most one."""
-
-
-class SampleSettings(BaseModel):
-    """How to sample; what was drawn with the same temperature, top_p and seed is kept and added to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    k: int = Field(10, ge=1, le=1000, description="Samples per question")
-    temperature: float = Field(1.0, gt=0, le=10, description="1 samples from the model as it is")
-    top_p: float = Field(1.0, gt=0, le=1, description="Draw only from the likeliest tokens of this probability")
-    seed: int = Field(0, ge=0, description="Another seed draws others")
-    part: Literal["all", "test"] = Field(
-        "all", description="all questions, or those of the test part alone (enough for compare and select)"
-    )
 
 
 @dataclass(frozen=True)

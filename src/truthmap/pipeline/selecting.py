@@ -26,11 +26,12 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.pipeline.analysed import FOLDER, write_analysis, write_table
 from truthmap.pipeline.probing import run_labels
 from truthmap.pipeline.progress import Progress
-from truthmap.pipeline.reopening import Where, reopened
+from truthmap.pipeline.reopening import reopened
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sample_states import SampleId, sample_states
 from truthmap.pipeline.sampling import Samples, read_samples
 from truthmap.pipeline.settings import grid_settings
+from truthmap.pipeline.where import Where
 from truthmap.probes import Labels, best_cell, score_on_test
 from truthmap.records import Outcome
 

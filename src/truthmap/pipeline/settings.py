@@ -47,6 +47,22 @@ def capture_settings(study: Study) -> CaptureSettings:
     return CaptureSettings(batch_tokens=study.batch_tokens)
 
 
-def grid_settings() -> GridSettings:
-    """How to fit the probes."""
-    return GridSettings()
+def grid_settings(study: Study | None = None) -> GridSettings:
+    """How to fit the probes; without a study the defaults, and no shuffles of the labels."""
+    if study is None:
+        return GridSettings(n_permutations=0)
+    return GridSettings(
+        protocol=study.protocol,
+        n_permutations=study.permutations if study.protocol == "truthmap" else 0,
+        seed=study.seed,
+        device=solver_device(study.device),
+    )
+
+
+def solver_device(device: str) -> str:
+    """Give where the probes are fitted: on the study's CUDA device; else on the CPU (MPS has no float64)."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device if device.startswith("cuda") else "cpu"

@@ -54,6 +54,12 @@ class Study(BaseModel):
     )
     blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
     trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
+    protocol: Literal["truthmap", "study"] = Field(
+        "truthmap", description="study: probes and exact answers as the original study made them, to compare maps"
+    )
+    permutations: int = Field(
+        100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
+    )
     batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
 
     @classmethod

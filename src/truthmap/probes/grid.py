@@ -1,26 +1,26 @@
-"""The grid: a cross-validated probe in every cell."""
+"""The grid: what the probes of all cells reach, as arrays and as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
-from truthmap.probes.labels import Labels, LayerSource
-from truthmap.probes.linear import standardise
-from truthmap.probes.scores import auc_many, round_scores
-from truthmap.probes.settings import GridSettings
-from truthmap.probes.solver import Problems, solve_path
-from truthmap.probes.threads import one_process_threads
 from truthmap.records import POSITIONS, Position, Site
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Float32s = np.ndarray[Any, np.dtype[np.float32]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 
-COLUMNS = ("auc", "low", "high", "n", "n_right", "C", "converged", "gap")
+_KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
+
+
+def _not_computed() -> Any:
+    return np.empty((0, 0))
 
 
 @dataclass(frozen=True)
@@ -31,30 +31,63 @@ class Cell:
     layer: int
     position: Position
 
+    @property
+    def at(self) -> tuple[int, int]:
+        """The cell's index in arrays (L, P)."""
+        return self.layer, POSITIONS.index(self.position)
+
 
 @dataclass(frozen=True)
 class Grid:
     """The probes' scores in every cell of one site; arrays are (L, P).
 
+    Floats are float64 and NaN where a cell has too few answers; a control that was not computed is NaN everywhere.
+
     Attributes:
         site: What was read.
-        auc, low, high: float64: out-of-fold AUC on train + validation at the best C, with its interval; NaN where a
-            cell has too few answers.
+        auc, low, high: Out-of-fold AUC on train + validation at the best C, with its interval.
         n, n_right: int64: answers that have the position, and the right ones among them.
-        c: float64: the C that was chosen, by out-of-fold AUC.
+        c: The C that was chosen, by out-of-fold AUC.
         converged: bool: every probe of the cell, for every C and fold, is at its optimum.
-        gap: float64: the worst certificate among them.
+        gap: The worst certificate among them.
+        average_precision, brier, ece: Of the same out-of-fold scores.
+        p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
+        words_auc: The best of the three words-only baselines on the same answers and folds.
+        words_answer_auc, words_question_auc, words_length_auc: The exact answer's text, the question's text, lengths.
+        within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
+        within_pairs: int64: how many such pairs there are.
     """
 
     site: Site
     auc: Floats
     low: Floats
     high: Floats
-    n: np.ndarray[Any, np.dtype[np.int64]]
-    n_right: np.ndarray[Any, np.dtype[np.int64]]
+    n: Ints
+    n_right: Ints
     c: Floats
-    converged: np.ndarray[Any, np.dtype[np.bool_]]
+    converged: Bools
     gap: Floats
+    average_precision: Floats = field(default_factory=_not_computed)
+    brier: Floats = field(default_factory=_not_computed)
+    ece: Floats = field(default_factory=_not_computed)
+    p_value: Floats = field(default_factory=_not_computed)
+    words_auc: Floats = field(default_factory=_not_computed)
+    words_answer_auc: Floats = field(default_factory=_not_computed)
+    words_question_auc: Floats = field(default_factory=_not_computed)
+    words_length_auc: Floats = field(default_factory=_not_computed)
+    within_auc: Floats = field(default_factory=_not_computed)
+    within_pairs: Ints = field(default_factory=_not_computed)
+
+    def __post_init__(self) -> None:
+        for name in ARRAYS:
+            values = getattr(self, name)
+            if values.size == 0:
+                values = np.full(self.auc.shape, 0 if name == "within_pairs" else np.nan)
+            object.__setattr__(self, name, values.astype(_KINDS.get(name, np.float64), copy=False))
+
+    def significant(self, level: float = 0.05) -> Bools:
+        """Say which cells are significant at `level`, corrected for looking at all of them; bool (L, P)."""
+        return np.asarray(self.p_value <= level)
 
     def to_frame(self) -> pd.DataFrame:
         """Give the grid as a table, a row per cell."""
@@ -63,7 +96,7 @@ class Grid:
             "site": str(self.site),
             "layer": layers.ravel(),
             "position": [str(POSITIONS[p]) for p in positions.ravel()],
-            **{name: getattr(self, name.lower()).ravel() for name in COLUMNS},
+            **{_column(name): getattr(self, name).ravel() for name in ARRAYS},
         }
         frame: pd.DataFrame = pd.DataFrame(columns)
         return frame
@@ -74,45 +107,36 @@ class Grid:
         shape = (int(frame["layer"].max()) + 1, len(POSITIONS))
         order = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(POSITIONS)}))
         order = order.sort_values(["layer", "column"])
-        return cls(
-            Site(frame["site"].iloc[0]), **{name.lower(): order[name].to_numpy().reshape(shape) for name in COLUMNS}
-        )
+        known = {name: order[_column(name)].to_numpy().reshape(shape) for name in ARRAYS if _column(name) in order}
+        return cls(Site(frame["site"].iloc[0]), **known)
 
 
-def fit_grid(
-    source: LayerSource,
-    labels: Labels,
-    site: Site,
-    settings: GridSettings,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Grid:
-    """Fit a probe in every cell of a site, by cross-validation over train + validation.
+ARRAYS: tuple[str, ...] = tuple(each.name for each in fields(Grid) if each.name != "site")
 
-    The test part is not looked at. Layers are read one at a time.
 
-    Args:
-        source: The states.
-        labels: All scored answers.
-        site: What to read.
-        settings: Values of C and the like.
-        on_progress: Called with (layers done, layers).
+def _column(name: str) -> str:
+    return "C" if name == "c" else name
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What the grid's probes say of answers they have not seen.
+
+    Attributes:
+        site: What was read.
+        ids: The answers of train + validation, in the order of axis n.
+        scores: float32 (L, P, n), log-odds of being right by the probe of the cell's chosen C that did not see the
+            answer; NaN where an answer has no such position or a cell has no probe.
     """
-    chosen = labels.of(test=False)
-    n_layers, _ = source.layout()[site]
-    rows: dict[str, list[list[float]]] = {name: [] for name in COLUMNS}
-    with one_process_threads():
-        for layer in range(n_layers):
-            read = source.read_layer(site, layer, chosen.ids)
-            cells = [
-                _fit_cell(states[here], chosen, here, settings)
-                for states, here in zip(read.states, read.present, strict=True)
-            ]
-            for name in COLUMNS:
-                rows[name].append([cell[name] for cell in cells])
-            if on_progress is not None:
-                on_progress(layer + 1, n_layers)
-    kinds = {"n": np.int64, "n_right": np.int64, "converged": np.bool_}
-    return Grid(site, **{name.lower(): np.array(rows[name], dtype=kinds.get(name, np.float64)) for name in COLUMNS})
+
+    site: Site
+    ids: tuple[str, ...]
+    scores: Float32s
+
+    def at(self, cell: Cell) -> dict[str, float]:
+        """Give one cell's scores by question id, missing ones left out."""
+        found = self.scores[cell.at].tolist()
+        return {i: score for i, score in zip(self.ids, found, strict=True) if score == score}
 
 
 def best_cell(grid: Grid) -> Cell:
@@ -121,42 +145,18 @@ def best_cell(grid: Grid) -> Cell:
     Only cells that at least half of the answers have are looked at: a detector for the rest would be of little use, and
     few answers make a high AUC by chance.
     """
-    wide = grid.n * 2 >= grid.n.max()
-    auc = np.where(wide & np.isfinite(grid.auc), grid.auc, -np.inf)
+    auc = np.where(wide_cells(grid), grid.auc, -np.inf)
     layer, position = np.unravel_index(int(np.argmax(auc)), auc.shape)
     return Cell(grid.site, int(layer), POSITIONS[int(position)])
 
 
-def _fit_cell(
-    states: torch.Tensor, labels: Labels, present: np.ndarray[Any, np.dtype[np.bool_]], settings: GridSettings
-) -> dict[str, float]:
-    """Fit one cell: states (n, d) of the answers that have the position."""
-    y, fold = labels.y[present], labels.fold[present]
-    n, n_right = len(y), int(y.sum())
-    nothing = dict.fromkeys(COLUMNS, float("nan")) | {"n": n, "n_right": n_right, "converged": False}
-    folds = np.unique(fold)
-    training = [fold != f for f in folds]
-    if min(n_right, n - n_right) < settings.fewest or any(y[t].all() or not y[t].any() for t in training):
-        return nothing
-    x, _, _ = standardise(states)
-    member = torch.from_numpy(np.stack(training, axis=1)).float()
-    scale = torch.stack([x[torch.from_numpy(t)].std(dim=0, correction=0) for t in training], dim=1)
-    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).float()[:, None].expand(-1, len(folds))
-    own = torch.from_numpy(np.searchsorted(folds, fold))[:, None]
-    held_out, gaps = [], []
-    for solution in solve_path(Problems(x, scale.clamp(min=1e-6), signs, member), settings.cs):
-        # Each answer is scored by the probe that did not see it.
-        held_out.append(solution.scores.gather(1, own)[:, 0].double().numpy())
-        gaps.append((float(solution.gap.max()), bool(solution.converged.all())))
-    scores = auc_many(round_scores(np.stack(held_out)), y, settings.confidence)
-    best = int(np.argmax(scores.auc))
-    return {
-        "auc": float(scores.auc[best]),
-        "low": float(scores.low[best]),
-        "high": float(scores.high[best]),
-        "n": n,
-        "n_right": n_right,
-        "C": sorted(settings.cs)[best],
-        "converged": all(converged for _, converged in gaps),
-        "gap": max(gap for gap, _ in gaps),
-    }
+def wide_cells(grid: Grid) -> Bools:
+    """Say which cells have a probe and at least half of the answers; bool (L, P)."""
+    return np.asarray((grid.n * 2 >= grid.n.max()) & np.isfinite(grid.auc))
+
+
+def best_per_position(grid: Grid) -> Sequence[Cell]:
+    """Give the best layer of each position among the cells that at least half of the answers have, the best first."""
+    auc = np.where(wide_cells(grid), grid.auc, -np.inf)
+    best = [(auc[:, p].max(), Cell(grid.site, int(auc[:, p].argmax()), POSITIONS[p])) for p in range(auc.shape[1])]
+    return [cell for value, cell in sorted(best, key=lambda pair: -pair[0]) if np.isfinite(value)]

@@ -34,7 +34,11 @@ class Labels:
 
     def of(self, test: bool) -> Labels:
         """Keep the answers of the test part, or those of all others."""
-        rows = [n for n, part in enumerate(self.part) if (part is Part.TEST) == test]
+        return self.take(np.array([(part is Part.TEST) == test for part in self.part], dtype=bool))
+
+    def take(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Labels:
+        """Keep the chosen answers: bool (n,)."""
+        rows = np.flatnonzero(chosen).tolist()
         return Labels(
             tuple(self.ids[n] for n in rows),
             self.y[rows],

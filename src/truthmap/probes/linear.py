@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from truthmap.errors import NotEnoughDataError
+from truthmap.probes.factor import factored
 from truthmap.probes.solver import Problems, solve_path
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -54,14 +55,16 @@ def fit_probe(states: torch.Tensor, y: np.ndarray[Any, np.dtype[np.bool_]], c: f
     if y.all() or not y.any():
         raise NotEnoughDataError(f"a probe needs right and wrong answers, got {int(y.sum())} right of {len(y)}")
     x, mean, scale = standardise(states)
-    ones = x.new_ones((len(x), 1))
-    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(x)[:, None]
-    solution = next(solve_path(Problems(x, x.new_ones((x.shape[1], 1)), signs, ones), [c]))
+    reduced = factored(x) if len(x) < x.shape[1] else None
+    z = x if reduced is None else reduced.features
+    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(z)[None]
+    solution = next(solve_path(Problems(z, z.new_ones((1, z.shape[1])), signs, torch.ones_like(signs)), [c]))
+    weight = solution.weight if reduced is None else reduced.widen(solution.weight)
     return LinearProbe(
-        weight=solution.weight[:, 0].double().numpy(),
+        weight=weight[0].double().cpu().numpy(),
         bias=float(solution.bias[0]),
-        mean=mean.numpy(),
-        scale=scale.numpy(),
+        mean=mean.cpu().numpy(),
+        scale=scale.cpu().numpy(),
         c=c,
         converged=bool(solution.converged[0]),
         gap=float(solution.gap[0]),
@@ -74,8 +77,8 @@ def standardise(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch
     Sums are float64: a few dimensions of a language model are thousands of times larger than the others. A column that
     is constant but for rounding keeps its scale of 1 and says nothing.
     """
-    exact = states.to(torch.float64)
-    mean = exact.mean(dim=0)
-    scale = exact.std(dim=0, correction=0)
-    scale[scale <= 1e-7 * mean.abs().clamp(min=1e-30)] = 1.0
-    return ((exact - mean) / scale).float(), mean, scale
+    mean = states.mean(dim=0, dtype=torch.float64)
+    centred = (states - mean).float()  # the difference is taken in float64
+    scale = (centred.square().mean(dim=0, dtype=torch.float64) - centred.mean(dim=0, dtype=torch.float64) ** 2).sqrt()
+    scale[~(scale > 1e-7 * mean.abs().clamp(min=1e-30))] = 1.0
+    return centred.div_(scale.float()), mean, scale

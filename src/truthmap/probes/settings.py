@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from truthmap.errors import UsageError
+
+Protocol = Literal["truthmap", "study"]
 
 
 @dataclass(frozen=True)
@@ -15,14 +18,24 @@ class GridSettings:
         cs: Values of C to choose from, by cross-validation, in each cell.
         confidence: Coverage of the intervals.
         fewest: Answers of each outcome that a cell needs in train + validation; below, it has no probe.
+        protocol: `study`: the way of "LLMs Know More Than They Show", see `study_way`.
+        n_permutations: Shuffles of the labels for the null of the whole map; 0: no p-values.
+        seed: Where the shuffles and the subsets of the sample-size curve start.
+        device: Where the solver works; states are moved there cell by cell.
     """
 
     cs: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     confidence: float = 0.95
     fewest: int = 10
+    protocol: Protocol = "truthmap"
+    n_permutations: int = 100
+    seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not self.cs or any(not c > 0 for c in self.cs):
             raise UsageError(f"cs must be positive numbers, got {self.cs}")
         if not 0 < self.confidence < 1:
             raise UsageError(f"confidence must lie between 0 and 1, got {self.confidence}")
+        if self.n_permutations < 0:
+            raise UsageError(f"n_permutations must be 0 or more, got {self.n_permutations}")

@@ -10,6 +10,7 @@ from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.scores import auc_many, round_scores
 from truthmap.probes.settings import GridSettings
+from truthmap.probes.study_way import fit_their_way, held_out
 from truthmap.records import POSITIONS
 
 
@@ -41,10 +42,14 @@ def score_on_test(source: LayerSource, labels: Labels, grid: Grid, cell: Cell, s
         NotEnoughDataError: the test answers that have the position are all right, or all wrong.
     """
     column = POSITIONS.index(cell.position)
+    their_way = settings.protocol == "study"
     seen, unseen = labels.of(test=False), labels.of(test=True)
     training = source.read_layer(cell.site, cell.layer, seen.ids)
     here = training.present[column]
-    probe = fit_probe(training.states[column][here], seen.y[here], float(grid.c[cell.layer, column]))
+    if their_way:
+        here &= ~held_out(seen, settings.seed)
+    states, right = training.states[column][here], seen.y[here]
+    probe = fit_their_way(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
     testing = source.read_layer(cell.site, cell.layer, unseen.ids)
     there = testing.present[column]
     y = unseen.y[there]

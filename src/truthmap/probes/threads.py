@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
 
 @contextmanager
-def one_process_threads() -> Iterator[None]:
-    """Give the matrix products torch's threads, and keep numpy's and scipy's BLAS to one; undone at the end.
+def one_thread_per_cell() -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], list[Result]]]:
+    """Give a `map` that works on as many cells at once as torch has threads, each with a single thread.
 
-    Two thread pools at work in turn fight over the cores: on small matrices that costs far more than it gains.
+    A cell's matrices are so small that threads within one product cost more than they bring; whole cells side by side
+    keep every core busy, share the states, and give the same numbers on any number of cores. At the end torch and BLAS
+    have the threads that they had before.
     """
     before = torch.get_num_threads()
-    with threadpool_limits(limits=1, user_api="blas"):
-        torch.set_num_threads(before)
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(before, initializer=_one_thread) as pool:
+        torch.set_num_threads(1)
         try:
-            yield
+            yield lambda work, tasks: list(pool.map(work, tasks))
         finally:
+            pool.shutdown(cancel_futures=True)
             torch.set_num_threads(before)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)

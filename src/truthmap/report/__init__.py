@@ -18,7 +18,9 @@ __all__ = [
     "draw_difference",
     "draw_error_types",
     "draw_heatmap",
+    "draw_reliability",
     "draw_risk",
+    "draw_risk_coverage",
     "draw_transfer",
     "error_types_figure",
     "figure_of",
@@ -26,3 +28,4 @@ __all__ = [
     "selection_figure",
     "transfer_figure",
 ]
+from truthmap.report.trust import draw_reliability, draw_risk_coverage

@@ -1,0 +1,87 @@
+"""`truthmap ask`: ask a question and see how far to trust the answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.errors import UsageError
+
+if TYPE_CHECKING:
+    from truthmap.detector import Detector
+
+
+def ask(
+    detector: Annotated[Path, typer.Argument(help="The detector's folder")],
+    question: Annotated[str | None, typer.Argument(help="The question", show_default=False)] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="Judge this answer instead of asking the model", show_default=False)
+    ] = None,
+    before: Annotated[
+        bool, typer.Option("--before", help="Say only whether the model will know, before it answers")
+    ] = False,
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="Something the answer could name; several times", show_default=False)
+    ] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="Ask all questions of a .jsonl or .csv file", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Where --batch writes, .jsonl or .csv", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as one line of JSON")] = False,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Longest answer in tokens", show_default="as in the run")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")] = "auto",
+    allow_different: Annotated[
+        bool, typer.Option(help="Use a model other than the sealed one; its scores mean little")
+    ] = False,
+    trust_remote_code: Annotated[bool, typer.Option(help="Run Python code that comes with a hub model")] = False,
+) -> None:
+    """Ask a question: the answer, its exact answer marked, P(wrong) and whether to trust it."""
+    if (question is None) == (batch is None):
+        raise UsageError("give one question, or a file of them with --batch")
+    if (batch is None) != (out is None):
+        raise UsageError("--batch and --out go together: a file of questions and where the verdicts are written")
+    if before and (answer is not None or batch is not None):
+        raise UsageError("--before speaks of a question before it is answered; leave --answer and --batch out")
+    from truthmap.detector import load_detector
+
+    loaded = load_detector(
+        detector, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
+    )
+    if batch is not None and out is not None:
+        _ask_batch(loaded, batch, out, max_new_tokens)
+        return
+    from truthmap.cli.verdict import print_forecast, print_verdict
+    from truthmap.detector import forecast_row, verdict_row
+
+    asked = loaded.question(question or "", candidate)
+    if before:
+        forecast = loaded.will_know(asked)
+        if as_json:
+            typer.echo(json.dumps(forecast_row(forecast), ensure_ascii=False))
+        else:
+            print_forecast(loaded.config, forecast)
+        return
+    verdict = loaded.ask(asked, max_new_tokens) if answer is None else loaded.score(asked, answer)
+    if as_json:
+        typer.echo(json.dumps(verdict_row(verdict), ensure_ascii=False))
+    else:
+        print_verdict(loaded.config, verdict)
+
+
+def _ask_batch(detector: Detector, source: Path, target: Path, max_new_tokens: int | None) -> None:
+    from truthmap.detector import judge_file
+    from truthmap.pipeline import Bars
+
+    with Bars().stage("Asking", None) as advance:
+        counts = judge_file(detector, source, target, max_new_tokens, advance)
+    told = ", ".join(f"{n} {trust}" for trust, n in counts.items())
+    sys.stderr.write(f"{target}: {told}\n")

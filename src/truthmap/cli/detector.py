@@ -1,0 +1,76 @@
+"""`truthmap detector`: seal the best place on a map as an error detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from truthmap.errors import UsageError
+from truthmap.pipeline import Bars, open_run
+from truthmap.records import Position, Site
+
+if TYPE_CHECKING:
+    from truthmap.detector import DetectorConfig
+
+
+def detector(
+    run: Annotated[Path, typer.Argument(help="The run folder")],
+    out: Annotated[Path | None, typer.Option(help="The detector's folder", show_default="RUN/detector")] = None,
+    at_most: Annotated[
+        float, typer.Option(help="Share of wrong answers among those let through that decides: trust or don't trust")
+    ] = 0.10,
+    confidence: Annotated[float, typer.Option(help="How sure each promise is to hold")] = 0.95,
+    false_alarms: Annotated[
+        float, typer.Option(help="Share of answers like the training ones that may be flagged as far from them")
+    ] = 0.01,
+    layer: Annotated[int | None, typer.Option(help="Read this layer", show_default="the map's best cell")] = None,
+    position: Annotated[
+        Position | None, typer.Option(help="Read at this position", show_default="the map's best cell")
+    ] = None,
+    site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the map's best cell")] = None,
+    records: Annotated[
+        bool, typer.Option(help="Seal the training questions too, to show the most similar ones")
+    ] = True,
+) -> None:
+    """Seal the best cell of a run as a detector: refitted, calibrated, with thresholds that keep a promise."""
+    from truthmap.detector import SealSettings
+    from truthmap.pipeline.sealing import DetectorSettings, seal_detector
+    from truthmap.probes import Cell
+
+    made = open_run(run)
+    if (layer is None) != (position is None):
+        raise UsageError("a cell is a layer and a position: give both --layer and --position, or neither")
+    if layer is None and site is not None:
+        raise UsageError("--site goes with --layer and --position")
+    cell = None if layer is None or position is None else Cell(site or made.summary.site, layer, position)
+    seal = SealSettings(limit=at_most, confidence=confidence, false_alarms=false_alarms)
+    folder = out or run / "detector"
+    artifact = seal_detector(made, folder, DetectorSettings(seal, cell, keep_records=records), Bars())
+    _print(artifact.config, folder)
+
+
+def _print(config: DetectorConfig, folder: Path) -> None:
+    """Print what was sealed, in lines that a narrow terminal holds."""
+    console = Console()
+    console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))
+    for head in config.heads:
+        reads = ", ".join(f"layer {at.layer} {at.position}" for at in head.cells)
+        console.print(Text(f"{head.role}: {reads} ({config.site})"))
+        console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
+        console.print(
+            Text(
+                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average; "
+                f"{head.drift.false_alarms:.1%} flagged as far"
+            )
+        )
+    console.print(Text("Promises of the answer head", "bold"))
+    for promise in config.heads[0].promises:
+        said = promise.sentence.partition(": not promised")[0]
+        console.print(Text(f"{'✓' if promise.kept else '–'} {said}", "green" if promise.kept else "yellow"))
+        through = f"lets {promise.let_through:.0%} through: " if promise.kept else "not promised: "
+        console.print(Text(f"  {through}{promise.why}"))
+    console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)

@@ -1,0 +1,80 @@
+"""`truthmap serve`: a sealed detector behind an OpenAI-style interface, with a page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from truthmap.errors import UsageError
+
+_KEY = "TRUTHMAP_API_KEY"
+
+
+def serve(
+    detector: Annotated[Path, typer.Argument(help="The detector's folder")],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 is reachable from other machines")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one")] = 8000,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Ask clients for this key; better given as {_KEY}, which no process list shows",
+            envvar=_KEY,
+            show_default=False,
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another name the server may be addressed by; several times", show_default=False),
+    ] = None,
+    max_body: Annotated[int, typer.Option(min=1, help="Largest request, in bytes (413)")] = 1 << 18,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, in tokens (413)")] = 512,
+    max_prompt_tokens: Annotated[int, typer.Option(min=1, help="Longest prompt, in tokens (413)")] = 4096,
+    max_queue: Annotated[int, typer.Option(min=1, help="Requests that may wait (429)")] = 256,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds until an answer must be complete (504)")] = 120.0,
+    max_batch: Annotated[int, typer.Option(min=1, help="Requests that are answered together")] = 32,
+    model: Annotated[
+        str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")] = "auto",
+    allow_different: Annotated[
+        bool, typer.Option(help="Use a model other than the sealed one; its scores mean little")
+    ] = False,
+    trust_remote_code: Annotated[bool, typer.Option(help="Run Python code that comes with a hub model")] = False,
+) -> None:
+    """Serve a detector: an OpenAI-compatible interface whose replies say how far to trust them, and a page.
+
+    Stopped with Ctrl-C or SIGTERM, it finishes the requests that are running.
+    """
+    try:
+        import uvicorn
+
+        from truthmap.server import ServeSettings, create_app
+    except ImportError as error:
+        raise UsageError(f"serving needs more packages ({error.name}): pip install 'truthmap[serve]'") from error
+    from truthmap.detector import load_detector
+
+    loopback = host in ("127.0.0.1", "localhost", "::1")
+    named = ("localhost", "127.0.0.1", "[::1]", *(allow_host or ()))
+    settings = ServeSettings(
+        api_key=api_key,
+        hosts=named if loopback or allow_host else None,
+        max_body=max_body,
+        max_tokens=max_tokens,
+        max_prompt_tokens=max_prompt_tokens,
+        max_queue=max_queue,
+        timeout=timeout,
+        max_batch=max_batch,
+    )
+    os.environ.pop(_KEY, None)
+    if not loopback and api_key is None:
+        typer.echo(f"truthmap: {host} can be reached by others, and no --api-key is asked for", err=True)
+    loaded = load_detector(
+        detector, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
+    )
+    config = uvicorn.Config(create_app(loaded, settings), host=host, port=port, log_level="info", server_header=False)
+    uvicorn.Server(config).run()

@@ -1,0 +1,192 @@
+"""A detector in use: ask, score, stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from truthmap.answers import GenerateSettings, Prompt, ready_answer
+from truthmap.detector.artifact import Artifact, load_artifact
+from truthmap.detector.judging import Heard, forecast_of, judge, listening_of
+from truthmap.detector.listener import Listener, TokenEvent
+from truthmap.detector.matching import load_settings, require_match
+from truthmap.detector.settings import DetectorConfig
+from truthmap.detector.speaking import Ask, read_answers, speak
+from truthmap.detector.verdicts import Forecast, Verdict
+from truthmap.errors import UsageError
+from truthmap.lm import LanguageModel, load_model
+from truthmap.records import Answer, Question
+
+_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A sealed detector with the model it listens to.
+
+    Attributes:
+        artifact: What was sealed.
+        lm: The model.
+        allowed: In what the model differs from the sealed one, if that was allowed.
+    """
+
+    artifact: Artifact
+    lm: LanguageModel
+    allowed: tuple[str, ...] = field(default=())
+
+    @property
+    def config(self) -> DetectorConfig:
+        """What the detector says of itself."""
+        return self.artifact.config
+
+    def question(self, text: str, candidates: Sequence[str] | None = None) -> Question:
+        """Make a question of a text, with the sealed candidates or its own.
+
+        Raises:
+            UsageError: the text is empty.
+        """
+        if not text.strip():
+            raise UsageError("the question is empty")
+        own = self.config.asking.candidates if candidates is None else tuple((name,) for name in candidates)
+        return Question(id=text, text=text, candidates=own)
+
+    def ask(self, question: str | Question, max_new_tokens: int | None = None) -> Verdict:
+        """Ask the model a question, as the run did, and judge its answer."""
+        return self.ask_many([question], max_new_tokens)[0]
+
+    def ask_many(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
+        """Ask many questions, in batches; verdicts come in their order."""
+        asked = [q if isinstance(q, Question) else self.question(q) for q in questions]
+        # Prompts of like length share a batch, so that little of it is padding.
+        order = sorted(range(len(asked)), key=lambda n: len(asked[n].text))
+        verdicts: dict[int, Verdict] = {}
+        for start in range(0, len(order), _BATCH):
+            places = order[start : start + _BATCH]
+            listeners = [self.listener(asked[n], self._greedy(max_new_tokens)) for n in places]
+            for _ in self.hear(listeners):
+                pass
+            verdicts.update((n, listener.verdict()) for n, listener in zip(places, listeners, strict=True))
+        return [verdicts[n] for n in range(len(asked))]
+
+    def stream(self, question: str | Question, max_new_tokens: int | None = None) -> Iterator[TokenEvent]:
+        """Ask a question and give each token with its score as it comes, and the verdict as soon as it stands.
+
+        The last event carries the verdict on the whole answer.
+        """
+        listener = self.listener(
+            question if isinstance(question, Question) else self.question(question), self._greedy(max_new_tokens)
+        )
+        for _, event in self.hear([listener]):
+            yield event
+
+    def will_know(self, question: str | Question) -> Forecast:
+        """Say, before anything is generated, how likely the answer is to be wrong.
+
+        Raises:
+            UsageError: the detector has no head that reads the question alone.
+        """
+        asked = question if isinstance(question, Question) else self.question(question)
+        states = read_answers(self.lm, [(self.prompt_ids(asked), ())], listening_of(self.artifact))
+        return forecast_of(self.artifact, asked, states[0][0])
+
+    def score(self, question: str | Question, answer: str) -> Verdict:
+        """Judge an answer that is given, as if the model had said it."""
+        return self.score_many([(question, answer)])[0]
+
+    def score_many(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
+        """Judge many given answers: (question, answer) each; verdicts come in their order."""
+        asked = [(q if isinstance(q, Question) else self.question(q), text) for q, text in pairs]
+        answers = [self._given(q, text) for q, text in asked]
+        judged: dict[int, Verdict] = {}
+        empty = np.empty((0, 0, 0), dtype=np.float32)
+        readable = sorted(
+            (n for n, a in enumerate(answers) if a.answer_ids),
+            key=lambda n: len(answers[n].prompt_ids + answers[n].answer_ids),
+        )
+        for start in range(0, len(readable), _BATCH):
+            places = readable[start : start + _BATCH]
+            sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
+            for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
+                judged[n] = judge(self.artifact, Heard(asked[n][0], answers[n], states))
+        return [
+            judged[n] if n in judged else judge(self.artifact, Heard(asked[n][0], answers[n], empty))
+            for n in range(len(answers))
+        ]
+
+    def prompt_ids(self, question: Question) -> tuple[int, ...]:
+        """Give the whole prompt that asks a question, as the run did."""
+        task = self.config.asking.task
+        return self.lm.prompt_ids(task.chat(question), task.plain(question))
+
+    def listener(
+        self,
+        question: Question,
+        settings: GenerateSettings | None = None,
+        prompt_ids: tuple[int, ...] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Listener:
+        """Make what hears one answer: see `hear`.
+
+        Args:
+            question: What is asked.
+            settings: How to answer; by default as the run did.
+            prompt_ids: Another prompt than the one the run would ask the question with.
+            stopped: Asked before every token; the answer ends where it says yes.
+        """
+        settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
+        ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
+        return Listener(self.artifact, self.lm, question, Ask(Prompt(question.id, ids), settings, stopped))
+
+    def hear(self, listeners: Sequence[Listener]) -> Iterator[tuple[Listener, TokenEvent]]:
+        """Answer the listeners' prompts in one batch and give each token's event as it comes."""
+        fitting = [listener for listener in listeners if listener.fits]
+        if not fitting:
+            return
+        for spoken in speak(self.lm, [listener.ask for listener in fitting], listening_of(self.artifact)):
+            event = fitting[spoken.row].hear(spoken)
+            if event is not None:
+                yield fitting[spoken.row], event
+
+    def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
+        return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)
+
+    def _given(self, question: Question, text: str) -> Answer:
+        """Make the record of a given answer, closed as the training answers were."""
+        answer = ready_answer(self.lm, question.id, self.prompt_ids(question), text)
+        closing = self.config.asking.closing_id
+        if closing is None or not answer.answer_ids:
+            return answer
+        ids = (*answer.answer_ids, closing)
+        return replace(answer, answer_ids=ids, text=self.lm.decode(ids), offsets=self.lm.offsets(ids))
+
+
+def load_detector(
+    path: Path | str,
+    model: str | LanguageModel | None = None,
+    *,
+    device: str = "auto",
+    allow_different: bool = False,
+    trust_remote_code: bool = False,
+) -> Detector:
+    """Load a sealed detector and the model it belongs to.
+
+    Args:
+        path: The detector's folder.
+        model: A loaded model, or where it is found now; by default the name it had when the detector was sealed.
+        device: Where the model is loaded, as in `LoadSettings`.
+        allow_different: Use a model, template or dtype other than the sealed one; its scores mean little then.
+        trust_remote_code: Run Python code that comes with a hub model.
+
+    Raises:
+        RunFolderError: there is no detector.
+        DamagedFileError: a file of it is damaged.
+        ModelError: the model cannot be loaded, or is not the sealed one; the message says in what it differs.
+    """
+    artifact = load_artifact(Path(path))
+    if not isinstance(model, LanguageModel):
+        settings = load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
+        model = load_model(model or artifact.config.model.identity.get("name", ""), settings)
+    return Detector(artifact, model, require_match(artifact.config, model, allow_different=allow_different))

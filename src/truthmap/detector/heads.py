@@ -1,0 +1,70 @@
+"""A readout: the weights of one or a few cells, with everything that turns a score into a judgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from truthmap.detector.cloud import Cloud, nearest
+from truthmap.detector.settings import HeadConfig
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats32 = np.ndarray[Any, np.dtype[np.float32]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """States and what they must give: float32 (m, K, d), and float64 (m,) each."""
+
+    states: Floats32
+    scores: Floats
+    distances: Floats
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted readout of K cells, frozen.
+
+    Attributes:
+        config: What it says of itself.
+        weight: float64 (K, d), for raw states: standardising is folded in.
+        bias: float.
+        cloud: The states it was fitted to, as a Gaussian over K · d dimensions.
+        coordinates: float32 (n, r), the fitted answers in the cloud's coordinates.
+        rows: int64 (n,), which training record each of them is.
+        self_test: States and what they must give.
+    """
+
+    config: HeadConfig
+    weight: Floats
+    bias: float
+    cloud: Cloud
+    coordinates: Floats32
+    rows: Ints
+    self_test: SelfTest
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers of its cells."""
+        return tuple(cell.layer for cell in self.config.cells)
+
+    def score(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
+        """Give the log-odds that answers are right: states (n, K, d) → float64 (n,)."""
+        summed = np.einsum("nkd,kd->n", states.astype(np.float64), self.weight)
+        return np.asarray(summed + self.bias, dtype=np.float64)
+
+    def p_wrong(self, scores: Floats) -> Floats:
+        """Give the calibrated probability of being wrong: scores (n,) → float64 (n,)."""
+        return self.config.calibration.p_wrong(scores)
+
+    def distance(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
+        """Give the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
+        return self.cloud.distance(states.reshape(len(states), -1))
+
+    def nearest(self, state: np.ndarray[Any, np.dtype[Any]], k: int) -> Ints:
+        """Give the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
+        here = self.cloud.coordinates(state.reshape(1, -1))[0]
+        return np.asarray(self.rows[nearest(self.coordinates, here, k)])

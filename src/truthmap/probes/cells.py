@@ -1,0 +1,129 @@
+"""One cell made ready for its probes: standardised states, training parts, and the scores of answers left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.probes.factor import factored
+from truthmap.probes.linear import standardise
+from truthmap.probes.solver import Problems, Solutions, solve_path
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_LEAST_SCALE = 1e-6  # of a feature that is constant in a training part: it says nothing there
+
+
+@dataclass(frozen=True)
+class CellStates:
+    """The states of one cell, with F training parts.
+
+    Attributes:
+        x: float32 (n, d), centred and scaled over all n answers.
+        member: float32 (F, n), 1 where an answer belongs to a training part.
+        scale: float32 (F, d), spread of each feature of `x` in each training part.
+        held_out: int64 (n,), for each answer the training part that lacks it and scores it.
+    """
+
+    x: torch.Tensor
+    member: torch.Tensor
+    scale: torch.Tensor
+    held_out: torch.Tensor
+
+    @classmethod
+    def of(cls, states: torch.Tensor, training: Bools, held_out: Ints) -> CellStates:
+        """Prepare states (n, d); `training` is bool (F, n), `held_out` int64 (n,)."""
+        x, _, _ = standardise(states)
+        member = torch.from_numpy(training).to(x)
+        share = member / member.sum(dim=1, keepdim=True)
+        mean = share @ x
+        scale = (share @ x.square() - mean.square()).clamp(min=_LEAST_SCALE**2).sqrt()
+        return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
+
+    @property
+    def in_dual(self) -> bool:
+        """Whether there are fewer answers than dimensions, so that the Gram matrix is the smaller one."""
+        return self.x.shape[0] < self.x.shape[1]
+
+    def parts(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Give for each training part its features, scaled by it: float32 (n, d or n), and its members (n,).
+
+        Features of fewer dimensions stand for the same problem: see `factor.factored`.
+        """
+        for member, scale in zip(self.member, self.scale, strict=True):
+            x = self.x / scale
+            yield (factored(x).features if self.in_dual else x), member
+
+    def left_out(self, scores: torch.Tensor) -> torch.Tensor:
+        """Give each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
+
+        The probes of the training parts are brought to one intercept: a part short of right answers has a low
+        intercept just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
+        """
+        own_mean = (scores * self.member).sum(dim=2) / self.member.sum(dim=1)
+        shift = own_mean.mean(dim=1, keepdim=True) - own_mean
+        scores = scores + shift[:, :, None]
+        return scores.gather(1, self.held_out.expand(len(scores), 1, -1))[:, 0]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What the cross-validated probes of K label vectors say at one C.
+
+    Attributes:
+        c: The inverse strength of regularisation.
+        scores: float64 (K, n), each answer's log-odds by the probe that did not see it.
+        gap: float64 (K,), the worst certificate of a label vector's probes.
+        converged: bool (K,), all of them are at their optimum.
+    """
+
+    c: float
+    scores: np.ndarray[Any, np.dtype[np.float64]]
+    gap: np.ndarray[Any, np.dtype[np.float64]]
+    converged: Bools
+
+
+def cross_validate(cell: CellStates, y: Bools, cs: Sequence[float]) -> Iterator[LeftOut]:
+    """Fit the probes of all training parts for y: bool (K, n), and score the answers left out, for each C in turn."""
+    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(cell.x)
+    n_labels, n_parts = len(y), len(cell.member)
+    paths = _in_dual(cell, signs, cs) if cell.in_dual else _in_primal(cell, signs, cs)
+    for solutions in paths:
+        scores = torch.cat([s.scores.view(n_labels, -1, y.shape[1]) for s in solutions], dim=1)
+        gap = torch.cat([s.gap.view(n_labels, -1) for s in solutions], dim=1)
+        converged = torch.cat([s.converged.view(n_labels, -1) for s in solutions], dim=1)
+        assert gap.shape == (n_labels, n_parts), gap.shape
+        yield LeftOut(
+            solutions[0].c,
+            cell.left_out(scores).double().cpu().numpy(),
+            gap.amax(dim=1).double().cpu().numpy(),
+            converged.all(dim=1).cpu().numpy(),
+        )
+
+
+def _in_primal(cell: CellStates, signs: torch.Tensor, cs: Sequence[float]) -> Iterator[Sequence[Solutions]]:
+    n_labels, n_parts = len(signs), len(cell.member)
+    problems = Problems(
+        cell.x,
+        cell.scale.repeat(n_labels, 1),
+        signs.repeat_interleave(n_parts, dim=0),
+        cell.member.repeat(n_labels, 1),
+    )
+    for solution in solve_path(problems, cs):
+        yield [solution]
+
+
+def _in_dual(cell: CellStates, signs: torch.Tensor, cs: Sequence[float]) -> Iterator[Sequence[Solutions]]:
+    # Each part scales the features in its own way, so each has a Gram matrix of its own.
+    paths = [
+        solve_path(
+            Problems(z, z.new_ones((len(signs), z.shape[1])), signs, member.expand(len(signs), -1).contiguous()), cs
+        )
+        for z, member in cell.parts()
+    ]
+    yield from zip(*paths, strict=True)

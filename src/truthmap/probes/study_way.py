@@ -1,0 +1,64 @@
+"""The way of the study that the map comes from, so that published maps can be compared with one's own.
+
+"LLMs Know More Than They Show" (Orgad et al., arXiv 2410.02707) fits scikit-learn's logistic regression on raw states
+with C = 1 and 100 iterations, on four fifths of the answers, and scores it on the rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.probes.cell_fit import CellFit, score_cell
+from truthmap.probes.labels import Labels
+from truthmap.probes.linear import LinearProbe
+from truthmap.probes.settings import GridSettings
+from truthmap.seeding import uniform_from
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
+
+
+def fit_cell_their_way(states: torch.Tensor, y: Bools, labels: Labels, settings: GridSettings) -> CellFit:
+    """Fit a cell on four fifths of the answers: states (n, d), y bool (n,); only the other fifth has scores."""
+    scored = held_out(labels, settings.seed)
+    scores = np.full(len(y), np.nan, dtype=np.float32)
+    null = np.empty(0)
+    few = min(int(y.sum()), int((~y).sum())) < settings.fewest
+    if few or any(part.all() or not part.any() for part in (y[scored], y[~scored])):
+        return CellFit({"n": len(y), "n_right": int(y.sum())}, scores, null)
+    probe = fit_their_way(states[~scored], y[~scored])
+    there = probe.score(states[scored].double().cpu().numpy())
+    fit = score_cell(there, y[scored], labels.take(scored), settings)
+    scores[scored] = fit.scores
+    return CellFit({**fit.numbers, "c": C, "converged": probe.converged, "gap": np.nan}, scores, null)
+
+
+def fit_their_way(states: torch.Tensor, y: Bools) -> LinearProbe:
+    """Fit scikit-learn's logistic regression on raw states (n, d), stopped at 100 iterations, converged or not."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    raw = states.double().cpu().numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is what the protocol is known for, and is recorded
+        model = LogisticRegression(C=C, max_iter=ITERATIONS).fit(raw, y)
+    width = raw.shape[1]
+    return LinearProbe(
+        weight=model.coef_[0].astype(np.float64),
+        bias=float(model.intercept_[0]),
+        mean=np.zeros(width),
+        scale=np.ones(width),
+        c=C,
+        converged=bool(model.n_iter_[0] < ITERATIONS),
+        gap=float("nan"),
+    )
+
+
+def held_out(labels: Labels, seed: int) -> Bools:
+    """Say which answers of train + validation the study's probes are scored on: a fifth, drawn by question group."""
+    return np.array([uniform_from("study", seed, group) < TEST_SHARE for group in labels.group], dtype=bool)

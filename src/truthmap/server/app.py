@@ -1,0 +1,213 @@
+"""The application: chat completions with a score, scores of given answers, health, metrics, a page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from importlib import resources
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from truthmap import __version__
+from truthmap.detector import Detector, Forecast, TokenEvent, Verdict, forecast_row, tokens_row, verdict_row
+from truthmap.errors import TruthmapError
+from truthmap.server.asking import Asked, model_id, to_score, understand
+from truthmap.server.batcher import Batcher, Event, Job
+from truthmap.server.faults import HttpError
+from truthmap.server.guards import Guards
+from truthmap.server.metrics import Metrics
+from truthmap.server.replies import DONE, Reply, fault_chunk
+from truthmap.server.requests import Item, read_chat, read_score
+from truthmap.server.settings import ServeSettings
+
+_PAGE = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+
+class Server:
+    """What the routes share."""
+
+    def __init__(self, detector: Detector, settings: ServeSettings) -> None:
+        self.detector, self.settings, self.metrics = detector, settings, Metrics()
+        self.batcher = Batcher(detector, settings, self.metrics)
+
+    async def chat(self, request: Request) -> Response:
+        """Answer a conversation."""
+        wanted = read_chat(await request.body())
+        asked = await run_in_threadpool(understand, wanted, self.detector, self.settings)
+        job, events = Job.here(asked.listener)
+        reply = Reply(asked, model_id(self.detector), wanted.stops)
+        self.batcher.submit(job)
+        tokens = self._tokens(job, asked, events)
+        if wanted.stream:
+            usage = wanted.stream_options is not None and wanted.stream_options.include_usage
+            return StreamingResponse(self._stream(reply, tokens, usage=usage), media_type="text/event-stream")
+        async with contextlib.aclosing(tokens):
+            async for event in tokens:
+                reply.take(event)
+                if reply.finish_reason or await request.is_disconnected():
+                    break
+        word = reply.whole()
+        self.metrics.judged(reply.end())
+        return JSONResponse(word)
+
+    async def score(self, request: Request) -> Response:
+        """Judge given answers; an item without an answer is forecast."""
+        body = await request.body()
+        wanted = read_score(body)
+        works = [await run_in_threadpool(to_score, item, self.detector, self.settings) for item in wanted.items]
+        jobs = [Job.here(work) for work in works]
+        try:
+            for job, _ in jobs:
+                self.batcher.submit(job)
+            waited = asyncio.gather(*(events.get() for _, events in jobs))
+            results = [_checked(event) for event in await asyncio.wait_for(waited, self.settings.timeout)]
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            raise _too_late(self.settings.timeout) from error
+        finally:
+            for job, _ in jobs:
+                job.cancelled.set()
+        rows = [self._result(item, result) for item, result in zip(wanted.items, results, strict=True)]
+        return JSONResponse({"object": "list", "data": rows} if b'"items"' in body else rows[0])
+
+    def _result(self, item: Item, result: Event) -> dict[str, Any]:
+        if isinstance(result, Forecast):
+            return forecast_row(result)
+        assert isinstance(result, Verdict), item
+        self.metrics.judged(result)
+        return {**verdict_row(result), "tokens": tokens_row(result)}
+
+    async def _tokens(self, job: Job, asked: Asked, events: asyncio.Queue[Event]) -> AsyncGenerator[TokenEvent, None]:
+        """Give a job's tokens until it is complete; whoever stops listening cancels it."""
+        until = time.monotonic() + self.settings.timeout
+        try:
+            while True:
+                event = _checked(await asyncio.wait_for(events.get(), max(0.0, until - time.monotonic())))
+                if not isinstance(event, TokenEvent):
+                    return
+                yield event
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            raise _too_late(self.settings.timeout) from error
+        finally:
+            job.cancelled.set()
+            asked.cancelled.set()
+
+    async def _stream(
+        self, reply: Reply, tokens: AsyncGenerator[TokenEvent, None], *, usage: bool
+    ) -> AsyncIterator[bytes]:
+        yield reply.chunk({"role": "assistant", "content": ""})
+        try:
+            async with contextlib.aclosing(tokens):
+                async for event in tokens:
+                    text = reply.take(event)
+                    extra: dict[str, Any] = {"index": event.index, "text": event.text, "p_wrong": event.p_wrong}
+                    if event.verdict is not None and not event.last:
+                        extra["verdict"] = verdict_row(event.verdict)
+                    yield reply.chunk({"content": text}, extra)
+                    if reply.finish_reason:
+                        break
+        except HttpError as fault:
+            yield fault_chunk(fault.message, fault.code)
+            return
+        word = reply.word()
+        self.metrics.judged(reply.end())
+        yield reply.chunk({}, word)
+        if usage:
+            yield reply.usage_chunk()
+        yield DONE
+
+
+def create_app(detector: Detector, settings: ServeSettings | None = None) -> FastAPI:
+    """Make the application that serves a detector.
+
+    Args:
+        detector: A loaded detector.
+        settings: Limits and the key.
+    """
+    settings = settings or ServeSettings()
+    server = Server(detector, settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(server.batcher.stop)
+
+    app = FastAPI(title="truthmap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(Guards, settings=settings, metrics=server.metrics)
+
+    @app.exception_handler(HttpError)
+    async def fault(_: Request, error: HttpError) -> Response:
+        return JSONResponse(error.body(), error.status, error.headers())
+
+    @app.exception_handler(404)
+    async def nowhere(request: Request, _: Exception) -> Response:
+        error = HttpError(404, f"there is nothing at {request.url.path}", "not_found")
+        return JSONResponse(error.body(), 404)
+
+    app.add_api_route("/v1/chat/completions", server.chat, methods=["POST"], response_model=None)
+    app.add_api_route("/v1/score", server.score, methods=["POST"], response_model=None)
+
+    @app.get("/v1/models", response_model=None)
+    async def models() -> Response:
+        entry = {"id": model_id(detector), "object": "model", "created": 0, "owned_by": "truthmap"}
+        return JSONResponse({"object": "list", "data": [entry]})
+
+    @app.get("/v1/detector", response_model=None)
+    async def about() -> Response:
+        return JSONResponse(about_detector(detector))
+
+    @app.get("/healthz", response_model=None)
+    async def healthz() -> Response:
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics", response_model=None)
+    async def metrics() -> Response:
+        return Response(server.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    for path, (name, kind) in _PAGE.items():
+        content = (resources.files("truthmap.server") / "page" / name).read_bytes()
+        app.add_api_route(path, _static(content, kind), methods=["GET"], response_model=None)
+    return app
+
+
+def about_detector(detector: Detector) -> dict[str, Any]:
+    """Say in short what is served: model, questions, where it reads, how good it is, what it promises."""
+    config = detector.config
+    head = config.heads[0]
+    return {
+        "model": model_id(detector),
+        "questions": config.training.questions,
+        "cells": [f"layer {cell.layer}, {cell.position}" for cell in head.cells],
+        "test_auc": head.test.model_dump(),
+        "promise": head.promises[0].sentence,
+        "promise_kept": head.promises[0].kept,
+    }
+
+
+def _static(content: bytes, kind: str) -> Any:
+    async def page() -> Response:
+        return Response(content, media_type=kind)
+
+    return page
+
+
+def _checked(event: Event) -> Event:
+    """Give an event back; one that says what went wrong is raised."""
+    if isinstance(event, TruthmapError):
+        raise HttpError(400, str(event), "invalid_value")
+    if isinstance(event, Exception):
+        raise HttpError(500, f"the model failed: {type(event).__name__}", "model_failed")
+    return event
+
+
+def _too_late(seconds: float) -> HttpError:
+    return HttpError(504, f"the answer was not complete within {seconds:g} seconds", "timeout")

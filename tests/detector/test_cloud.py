@@ -1,0 +1,73 @@
+"""Distances and neighbours: by formulas written out, and what the flag promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from truthmap.detector.cloud import fit_cloud, nearest
+from truthmap.errors import NotEnoughDataError
+
+
+def states(n: int, width: int, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    mixing = np.random.default_rng(99).normal(size=(width, width))
+    return (generator.normal(size=(n, width)) @ mixing * np.linspace(1, 1000, width) + 5).astype(np.float32)
+
+
+def test_with_all_directions_it_is_the_mahalanobis_distance() -> None:
+    x = states(500, 6)
+    cloud = fit_cloud(x, most_directions=6)
+    exact = x.astype(np.float64)
+    centred = exact - exact.mean(axis=0)
+    inverse = np.linalg.inv(centred.T @ centred / len(x))
+    wanted = np.sqrt(np.einsum("nd,de,ne->n", centred, inverse, centred))
+    np.testing.assert_allclose(cloud.distance(x), wanted, rtol=1e-4)
+
+
+def test_with_few_directions_it_is_that_of_probabilistic_principal_components() -> None:
+    x = states(400, 12)
+    cloud = fit_cloud(x, most_directions=4)
+    standard = (x.astype(np.float64) - cloud.mean) / cloud.scale
+    values, vectors = np.linalg.eigh(standard.T @ standard / len(x))
+    noise = values[:-4].mean()
+    covariance = vectors[:, -4:] @ np.diag(values[-4:] - noise) @ vectors[:, -4:].T + noise * np.eye(12)
+    wanted = np.sqrt(np.einsum("nd,de,ne->n", standard, np.linalg.inv(covariance), standard))
+    np.testing.assert_allclose(cloud.distance(x), wanted, rtol=1e-4)
+
+
+def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() -> None:
+    x = states(60, 80)
+    narrow = fit_cloud(x, most_directions=10)
+    standard = (x.astype(np.float64) - narrow.mean) / narrow.scale
+    values = np.linalg.eigvalsh(standard.T @ standard / len(x))[::-1]
+    np.testing.assert_allclose(narrow.variance, values[:10], rtol=1e-6)
+    np.testing.assert_allclose(narrow.noise, values[10:].sum() / 70, rtol=1e-6)
+
+
+def test_a_far_state_is_far_in_whatever_direction_it_lies() -> None:
+    x = states(300, 20)
+    cloud = fit_cloud(x, most_directions=5)
+    usual = np.quantile(cloud.distance(x), 0.99)
+    for step in np.eye(20) * x.std(axis=0) * 30:
+        assert cloud.distance((x[:1] + step).astype(np.float32))[0] > usual
+
+
+def test_a_constant_dimension_does_no_harm() -> None:
+    x = states(100, 8)
+    x[:, 3] = 7
+    cloud = fit_cloud(x)
+    assert np.isfinite(cloud.distance(x)).all()
+
+
+def test_the_nearest_is_the_state_itself() -> None:
+    x = states(100, 16)
+    cloud = fit_cloud(x)
+    coordinates = cloud.coordinates(x).astype(np.float32)
+    for n in (0, 17, 99):
+        assert nearest(coordinates, cloud.coordinates(x[n : n + 1])[0], 3)[0] == n
+
+
+def test_two_states_are_not_enough() -> None:
+    with pytest.raises(NotEnoughDataError, match="at least 3 training states, got 2"):
+        fit_cloud(states(2, 4))

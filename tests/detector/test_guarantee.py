@@ -1,0 +1,129 @@
+"""Promises: kept at the stated rate, refused where the tested answers are too few or do not bear them out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, norm
+
+from truthmap.detector import Promise, Risk, Scored, make_promise
+from truthmap.detector.guarantee import fewest_for, lower_bound, upper_bound
+from truthmap.errors import UsageError
+
+LIMIT = 0.1
+
+
+class World:
+    """Answers whose true risks at every threshold are known: right ones score N(1, 1), wrong ones N(-1, 1)."""
+
+    share_right = 0.6
+
+    def draw(self, n: int, generator: np.random.Generator) -> Scored:
+        right = generator.random(n) < self.share_right
+        return Scored(generator.normal(np.where(right, 1.0, -1.0)), right)
+
+    def risk(self, risk: Risk, threshold: float) -> float:
+        right, wrong = norm.sf(threshold - 1), norm.sf(threshold + 1)
+        if risk is Risk.RIGHT_HELD_BACK:
+            return float(1 - right)
+        let_through = self.share_right * right + (1 - self.share_right) * wrong
+        return float((1 - self.share_right) * wrong / let_through)
+
+
+def guessed(world: World, scored: Scored, risk: Risk) -> float:
+    """What one would do without a guarantee: the most favourable threshold whose observed risk keeps the limit."""
+    order = np.argsort(scored.scores)
+    right = scored.right[order]
+    wrong_through = (~right)[::-1].cumsum()[::-1] / np.arange(len(right), 0, -1)
+    held = (right.cumsum() - right) / right.sum()
+    within = np.flatnonzero((wrong_through if risk is Risk.WRONG_LET_THROUGH else held) <= LIMIT)
+    return float(scored.scores[order][within[0] if risk is Risk.WRONG_LET_THROUGH else within[-1]])
+
+
+@pytest.mark.parametrize("risk", list(Risk))
+def test_over_1000_resamplings_the_promise_is_broken_no_more_often_than_stated(risk: Risk) -> None:
+    world, generator = World(), np.random.default_rng(7)
+    broken = kept = broken_by_guess = 0
+    for _ in range(1000):
+        choosing, testing = world.draw(600, generator), world.draw(400, generator)
+        promise = make_promise(risk, LIMIT, choosing, testing, 0.95)
+        if promise.kept:
+            assert promise.threshold is not None
+            kept += 1
+            broken += world.risk(risk, promise.threshold) > LIMIT
+        broken_by_guess += world.risk(risk, guessed(world, testing, risk)) > LIMIT
+    # At most 5 % may be broken; a procedure at exactly 5 % passes with a probability of 999 in 1,000.
+    assert binomtest(broken, 1000, 0.05, alternative="greater").pvalue > 0.001, broken
+    assert kept > 800  # a promise that is never made is no achievement
+    assert broken_by_guess > 300  # without the tests it fails: this simulation can tell
+
+
+def test_chance_scores_are_promised_nothing() -> None:
+    generator = np.random.default_rng(3)
+    false = 0
+    for _ in range(300):
+        parts = [Scored(generator.normal(size=n), generator.random(n) < 0.7) for n in (300, 200)]
+        false += make_promise(Risk.WRONG_LET_THROUGH, LIMIT, *parts).kept
+    assert false <= 25  # 5 % of 300, and 10 for luck
+
+
+def drawn(n: int, seed: int = 0) -> Scored:
+    return World().draw(n, np.random.default_rng(seed))
+
+
+def test_a_small_test_part_is_told_so() -> None:
+    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.05, drawn(300), drawn(40, 1))
+    assert not promise.kept
+    assert promise.why == "the test part is too small: 40 answers, at least 59 are needed"
+    assert "not promised" in promise.sentence
+
+
+def test_the_fewest_answers_are_those_at_which_no_hit_just_passes() -> None:
+    assert fewest_for(0.1, 0.95) == 29
+    assert 0.9**29 <= 0.05 < 0.9**28
+
+
+def test_a_promise_counts_what_it_says() -> None:
+    testing = drawn(400, 2)
+    promise: Promise = make_promise(Risk.WRONG_LET_THROUGH, LIMIT, drawn(600), testing)
+    assert promise.threshold is not None
+    through = testing.scores >= promise.threshold
+    assert promise.tested == through.sum()
+    assert promise.hits == (through & ~testing.right).sum()
+    assert promise.let_through == pytest.approx(through.mean())
+    assert promise.upper <= LIMIT
+    held = make_promise(Risk.RIGHT_HELD_BACK, LIMIT, drawn(600), testing)
+    assert held.threshold is not None
+    assert held.tested == testing.right.sum()
+    assert held.hits == (testing.right & (testing.scores < held.threshold)).sum()
+
+
+def test_a_laxer_limit_lets_more_through() -> None:
+    shares = [make_promise(Risk.WRONG_LET_THROUGH, x, drawn(600), drawn(400, 2)).let_through for x in (0.05, 0.1, 0.2)]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[-1]
+
+
+@pytest.mark.parametrize(("hits", "tested"), [(0, 30), (3, 40), (40, 40), (17, 100)])
+def test_bounds_are_the_exact_binomials(hits: int, tested: int) -> None:
+    interval = binomtest(hits, tested).proportion_ci(0.9, method="exact")
+    assert lower_bound(hits, tested, 0.95) == pytest.approx(interval.low)
+    assert upper_bound(hits, tested, 0.95) == pytest.approx(interval.high)
+
+
+@pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"limit": 1.0}, {"confidence": 1.0}])
+def test_limits_outside_0_and_1_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="must lie between 0 and 1"):
+        make_promise(
+            Risk.WRONG_LET_THROUGH, wrong.get("limit", 0.1), drawn(50), drawn(50), wrong.get("confidence", 0.95)
+        )
+
+
+def test_nothing_let_through_is_no_threshold() -> None:
+    wrong = Scored(np.linspace(0, 1, 100), np.zeros(100, dtype=bool))
+    promise = make_promise(Risk.WRONG_LET_THROUGH, LIMIT, wrong, wrong)
+    assert not promise.kept
+    assert promise.threshold is None
+    assert promise.tested == 0

@@ -1,0 +1,51 @@
+"""The shared part of the prompts: computed once, never too long, never spoilt by those who use it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model_families import ALL, LAYERS, WINDOW, language_model, sequences
+from truthmap.lm import NO_PREFIX, LanguageModel, LoadSettings, shared_prefix, shortest_window
+
+
+def test_what_all_share_is_found_and_each_keeps_a_token_of_its_own() -> None:
+    lm = language_model("llama")
+    assert shared_prefix(lm, sequences(9)).ids == sequences(9)[0][:9]
+    nested = [(5, 6, 7, 8, 9, 10), (5, 6, 7, 8, 9, 10, 11), (5, 6, 7, 8, 9, 10, 12)]
+    assert shared_prefix(lm, nested).ids == (5, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("given", [[], [(5, 6, 7, 8, 9)], [(5, 6, 7, 8), (5, 6, 7, 9)], [(3, 4), (5, 6)]])
+def test_nothing_is_shared_where_it_would_not_pay(given: list[tuple[int, ...]]) -> None:
+    assert shared_prefix(language_model("llama"), given) == NO_PREFIX
+    assert NO_PREFIX.cache_for(3) is None
+
+
+def test_using_the_prefix_leaves_it_as_it_was() -> None:
+    lm = language_model("gemma2, window")
+    prefix = shared_prefix(lm, sequences(12))
+    before = [layer.keys.clone() for layer in prefix.cache_for(1).layers]
+    used = prefix.cache_for(3)
+    lm.model(torch.full((3, 4), 5), past_key_values=used, use_cache=True)
+    for layer, kept, extended in zip(prefix.cache_for(1).layers, before, used.layers, strict=True):
+        assert torch.equal(layer.keys, kept)
+        assert len(extended.keys) == 3
+    assert prefix.cache_for(1).get_seq_length() == 12
+
+
+def test_recurrent_models_share_nothing() -> None:
+    import transformers
+
+    config = transformers.MambaConfig(vocab_size=64, hidden_size=16, state_size=4, num_hidden_layers=2)
+    model = transformers.MambaForCausalLM(config).eval()
+    lm = LanguageModel("mamba", model, language_model("llama").tokenizer, LoadSettings())
+    assert shared_prefix(lm, sequences(9)) == NO_PREFIX
+
+
+@pytest.mark.parametrize("family", ALL)
+def test_the_shortest_window_is_the_configured_one(family: str) -> None:
+    usual = {"gemma2": 4096, "gemma3": 4096, "gemma3, with vision": 4096, "gpt_oss": 128}
+    expected = WINDOW if family.endswith("window") else usual.get(family)
+    assert shortest_window(language_model(family)) == expected
+    assert language_model(family).n_layers == LAYERS

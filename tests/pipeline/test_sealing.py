@@ -1,0 +1,141 @@
+"""From a run to a detector: the numbers are the run's, and the command line does the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from truthmap.detector import Role, load_artifact, load_detector
+from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline import Run, Study
+from truthmap.pipeline.sealing import DetectorSettings, seal_detector
+from truthmap.probes import Cell, score_on_test
+from truthmap.questions import QuestionSet, question_set
+from truthmap.records import POSITIONS, Outcome, Part, Position, Site
+
+
+@pytest.fixture
+def run(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Run:
+    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run").run()
+
+
+def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
+    artifact = seal_detector(run, tmp_path / "detector")
+    head = artifact.config.heads[0]
+    summary = run.summary
+    assert [(cell.layer, cell.position) for cell in head.cells] == [(summary.layer, summary.position)]
+    assert head.C == summary.C
+    assert head.test.auc == pytest.approx(summary.test.auc, abs=1e-12)
+    assert (head.test.low, head.test.high, head.test.n) == pytest.approx(
+        (summary.test.low, summary.test.high, summary.test.n)
+    )
+    assert artifact.config.training.right == summary.right
+    for name in ("risk_coverage.png", "risk_coverage.svg", "reliability.png", "reliability.svg"):
+        assert (tmp_path / "detector" / name).stat().st_size > 1000
+
+
+def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
+    cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
+    artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cell=cell))
+    from truthmap.pipeline.labels import labels_of
+    from truthmap.pipeline.settings import grid_settings
+
+    labels = labels_of(run.questions(), run.grades(), run.splits())
+    reference = score_on_test(run.states(), labels, run.grid(), cell, grid_settings())
+    layer = run.states().read_layer(Site.RESIDUAL, 1, list(reference.scores))
+    states = layer.states[POSITIONS.index(cell.position)].numpy()[:, None]
+    np.testing.assert_allclose(
+        artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
+    seal_detector(run, tmp_path / "detector", DetectorSettings(cell=Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)))
+    detector = load_detector(tmp_path / "detector")
+    answers, grades = ({x.question_id: x for x in records} for records in (run.answers(), run.grades()))
+    chosen = run.questions()[:20]
+    states = run.states()
+    head = detector.artifact.heads[Role.ANSWER]
+    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
+        grade = grades[question.id]
+        assert verdict.answer.answer_ids == answers[question.id].answer_ids
+        assert verdict.exact_answer == grade.span
+        if grade.outcome is not Outcome.UNSCORED:
+            stored = states.read_layer(Site.RESIDUAL, 1, [question.id]).states[POSITIONS.index(Position.EXACT_LAST)]
+            assert verdict.score == pytest.approx(float(head.score(stored.numpy()[:, None])[0]), abs=1e-2)
+
+
+def test_training_records_are_those_outside_the_test_part(run: Run, tmp_path: Path) -> None:
+    artifact = seal_detector(run, tmp_path / "detector")
+    part = {split.question_id: split.part for split in run.splits()}
+    text = {question.text: question.id for question in run.questions()}
+    assert artifact.records
+    assert all(part[text[record.question]] is not Part.TEST for record in artifact.records)
+    for head in artifact.heads.values():
+        assert len(head.rows) == head.config.fitted
+        assert len(set(head.rows.tolist())) == len(head.rows)
+        rights = [artifact.records[row].right for row in head.rows]
+        assert sum(rights) == head.config.fitted_right
+
+
+def test_a_changed_question_set_is_refused(
+    run: Run, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = question_set("spoken", spoken_set.questions[1:], spoken_set.task)
+    load: Callable[..., QuestionSet] = lambda name, settings: changed  # noqa: E731
+    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", load)
+    with pytest.raises(RunFolderError, match="the question set spoken has changed"):
+        seal_detector(run, tmp_path / "detector")
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (Cell(Site.RESIDUAL, 7, Position.MINUS_1), "no layer 7: the model has the layers 0 to 1"),
+        (Cell(Site.MLP, 0, Position.MINUS_1), "the run read the sites residual, not mlp"),
+    ],
+)
+def test_a_cell_that_is_not_on_the_map_is_refused(run: Run, tmp_path: Path, cell: Cell, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        seal_detector(run, tmp_path / "detector", DetectorSettings(cell=cell))
+
+
+def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from truthmap.cli.app import app
+
+    def call(*arguments: object) -> str:
+        app([str(a) for a in arguments], standalone_mode=False)
+        return capsys.readouterr().out
+
+    sealed = tmp_path / "detector"
+    shown = call("detector", run.path, "--out", sealed, "--layer", "1", "--position", "exact_answer_last")
+    assert "layer 1" in shown
+    assert "Promises of the answer head" in shown
+    assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
+    question = run.questions()[0].text
+    shown = call("ask", sealed, question)
+    assert any(sign in shown for sign in ("✓ trust", "✗ don't trust", "? no exact answer found"))
+    asked = json.loads(call("ask", sealed, question, "--json"))
+    assert asked["question"] == question
+    assert call("ask", sealed, question, "--before").startswith("Before answering: P(wrong) = ")
+    given = json.loads(call("ask", sealed, question, "--answer", "It is France.", "--candidate", "France", "--json"))
+    assert given["exact_answer"] == "France"
+    source, target = tmp_path / "questions.csv", tmp_path / "verdicts.jsonl"
+    with source.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["id", "question", "answer"], ["a", question, ""], ["b", question, "It is France."]]
+        )
+    call("ask", sealed, "--batch", source, "--out", target)
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["a", "b"]
+    assert rows[0]["answer"] == asked["answer"]
+    assert rows[0]["p_wrong"] == pytest.approx(asked["p_wrong"], abs=1e-3)
+    back = tmp_path / "verdicts.csv"
+    call("ask", sealed, "--batch", source, "--out", back)
+    with back.open(newline="") as file:
+        assert [row["trust"] for row in csv.DictReader(file)] == [row["trust"] for row in rows]

@@ -1,0 +1,161 @@
+"""The official `openai` client talks to the server unchanged, and reads the score in the extra field."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import httpx
+import openai
+import pytest
+
+from truthmap.detector import Detector
+from truthmap.server.asking import model_id
+
+
+@pytest.fixture
+def client(address: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{address}/v1", api_key="not asked for", max_retries=0)
+
+
+def messages(question: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}]
+
+
+def test_a_completion_carries_the_verdict(client: openai.OpenAI, tiny_detector: Detector) -> None:
+    name = client.models.list().data[0].id
+    assert name == model_id(tiny_detector)
+    reply = client.chat.completions.create(model=name, messages=messages("Which 1 is 31?"))
+    wanted = tiny_detector.ask("Which 1 is 31?")
+    assert reply.choices[0].message.content == wanted.answer.text
+    assert reply.choices[0].finish_reason in ("stop", "length")
+    assert reply.usage is not None
+    assert reply.usage.completion_tokens == len(wanted.answer.answer_ids)
+    assert reply.usage.prompt_tokens == len(wanted.answer.prompt_ids)
+    said = reply.model_extra["truthmap"]
+    assert said["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
+    assert said["trust"] == str(wanted.trust)
+    assert said["asked_as_trained"] is True
+    assert [token["token"] for token in said["tokens"]] == list(wanted.answer.answer_ids)
+
+
+def test_a_stream_is_the_same_answer_with_a_score_for_every_token(
+    client: openai.OpenAI, tiny_detector: Detector
+) -> None:
+    wanted = tiny_detector.ask("Which 2 is 62?")
+    stream = client.chat.completions.create(
+        model=model_id(tiny_detector),
+        messages=messages("Which 2 is 62?"),
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == wanted.answer.text
+    scored = [c.model_extra["truthmap"] for c in chunks if c.choices and "truthmap" in c.model_extra]
+    scores = [token["p_wrong"] for token in scored if "tokens" not in token]
+    assert scores == pytest.approx([token.p_wrong for token in wanted.tokens], abs=1e-3)
+    final = next(c for c in chunks if c.choices and c.choices[0].finish_reason)
+    assert final.model_extra["truthmap"]["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
+    assert chunks[-1].usage.completion_tokens == len(wanted.answer.answer_ids)
+
+
+def test_50_clients_at_once_get_each_their_own_answer(address: str, tiny_detector: Detector) -> None:
+    questions = [f"Which {n} is {n * 17}?" for n in range(50)]
+    wanted = {verdict.question: verdict for verdict in tiny_detector.ask_many(questions)}
+    assert len({verdict.answer.text for verdict in wanted.values()}) > 20  # so that a mix-up would be seen
+
+    async def ask(client: openai.AsyncOpenAI, question: str, *, stream: bool) -> tuple[str, float]:
+        made = await client.chat.completions.create(
+            model=model_id(tiny_detector), messages=messages(question), stream=stream
+        )
+        if not stream:
+            return made.choices[0].message.content or "", made.model_extra["truthmap"]["p_wrong"]
+        chunks = [chunk async for chunk in made]
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        return text, chunks[-1].model_extra["truthmap"]["p_wrong"]
+
+    async def everybody() -> list[tuple[str, float]]:
+        async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="-", max_retries=0) as client:
+            return await asyncio.gather(*(ask(client, q, stream=n % 2 == 0) for n, q in enumerate(questions)))
+
+    for question, (text, p_wrong) in zip(questions, asyncio.run(everybody()), strict=True):
+        assert text == wanted[question].answer.text
+        assert p_wrong == pytest.approx(wanted[question].p_wrong, abs=1e-3)
+    # Those that waited together shared a batch.
+    counted = httpx.get(f"{address}/metrics").text.splitlines()
+    sizes = {line.partition(" ")[0]: float(line.split()[-1]) for line in counted if line.startswith("truthmap_batch")}
+    assert sizes["truthmap_batch_size_sum"] / sizes["truthmap_batch_size_count"] > 2
+
+
+def test_the_answer_ends_at_a_stop_text(client: openai.OpenAI, tiny_detector: Detector) -> None:
+    wanted = tiny_detector.ask("Which 1 is 31?").answer.text
+    stop = wanted[len(wanted) // 2 : len(wanted) // 2 + 3]
+    reply = client.chat.completions.create(
+        model=model_id(tiny_detector), messages=messages("Which 1 is 31?"), stop=[stop]
+    )
+    assert reply.choices[0].message.content == wanted[: wanted.index(stop)]
+    assert reply.choices[0].finish_reason == "stop"
+    chunks = client.chat.completions.create(
+        model=model_id(tiny_detector), messages=messages("Which 1 is 31?"), stop=[stop], stream=True
+    )
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == wanted[: wanted.index(stop)]
+
+
+def test_drawn_answers_depend_on_the_seed_alone(client: openai.OpenAI, tiny_detector: Detector) -> None:
+    def draw(seed: int) -> str:
+        reply = client.chat.completions.create(
+            model=model_id(tiny_detector), messages=messages("Which 1 is 31?"), temperature=1.5, seed=seed
+        )
+        assert reply.model_extra["truthmap"]["asked_as_trained"] is False
+        return reply.choices[0].message.content or ""
+
+    drawn = {seed: draw(seed) for seed in range(4)}
+    assert {seed: draw(seed) for seed in range(4)} == drawn
+    assert len(set(drawn.values())) > 1
+
+
+def test_a_conversation_is_answered_and_marked_as_unlike_the_training(
+    client: openai.OpenAI, tiny_detector: Detector
+) -> None:
+    conversation = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "Which city?"}]},
+        {"role": "assistant", "content": "Paris"},
+        {"role": "user", "content": "Which country?"},
+    ]
+    reply = client.chat.completions.create(model=model_id(tiny_detector), messages=conversation)
+    said = reply.model_extra["truthmap"]
+    assert said["asked_as_trained"] is False
+    assert said["question"] == "Which country?"
+
+
+def test_candidates_of_its_own_can_come_with_a_question(client: openai.OpenAI, tiny_detector: Detector) -> None:
+    said = tiny_detector.ask("Which 3 is 93?").answer.text
+    word = re.findall(r"\b[A-Za-z]+\b", said)[-1]
+    reply = client.chat.completions.create(
+        model=model_id(tiny_detector),
+        messages=messages("Which 3 is 93?"),
+        extra_body={"truthmap": {"candidates": [word]}},
+    )
+    assert reply.model_extra["truthmap"]["exact_answer"] == word
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "message"),
+    [
+        ({"model": "gpt-9"}, openai.NotFoundError, "there is no model 'gpt-9' here"),
+        ({"n": 2}, openai.BadRequestError, "n = 2 is not offered"),
+        ({"messages": []}, openai.BadRequestError, "messages"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, openai.BadRequestError, "must be the user's"),
+        ({"temperature": 9}, openai.BadRequestError, "temperature"),
+        ({"logprobs": True}, openai.BadRequestError, "logprobs"),
+        ({"max_tokens": 100_000}, openai.APIStatusError, "an answer of 100000 tokens is too long"),
+        ({"messages": messages("Which " * 200)}, openai.APIStatusError, "longer than the model can read"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_a_reason(
+    client: openai.OpenAI, tiny_detector: Detector, changes: dict, status: type[Exception], message: str
+) -> None:
+    request = {"model": model_id(tiny_detector), "messages": messages("Which?"), **changes}
+    with pytest.raises(status, match=message):
+        client.chat.completions.create(**request)
