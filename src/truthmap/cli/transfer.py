@@ -57,11 +57,8 @@ def _print_sets(result: Transfer) -> None:
 
 
 def _print(result: Transfer, choice: Choice) -> None:
-    where = (
-        "the source's best cell"
-        if choice is Choice.OWN
-        else f"the common cell, layer {result.layer}, {result.position}"
-    )
+    common = f"the common cell, layer {result.layer}, {result.position}"
+    where = "the source's best cell" if str(choice) == "own" else common
     targets = [each.name for each in result.sets]
     print_table(
         f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus log-probability's, mistakes",
