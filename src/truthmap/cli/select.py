@@ -25,7 +25,8 @@ def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens 
     _print(result)
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
-    print_lines([f"{lost}; {unread}.", f"Tables and figure: {run / 'analyses'}/select*"])
+    untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {run / 'analyses'}/select*"])
 
 
 def _print(result: Selection) -> None:

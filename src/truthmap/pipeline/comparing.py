@@ -102,6 +102,12 @@ def compare_run(
         notes.append(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
         )
+    methods = measure_methods(confidences, probes.labels, REFERENCE)
+    notes += [
+        f"{method.name}: {method.stood_in} of {len(tested)} replies name no number from 0 to 100 and count as 0.5"
+        for method in methods
+        if method.family is Family.ASKING and method.stood_in
+    ]
     result = Comparison(
         model=run.summary.model,
         questions=run.summary.questions,
@@ -111,7 +117,7 @@ def compare_run(
         left_out=probes.left_out,
         samples=samples,
         equivalence=type(chosen).__name__,
-        methods=measure_methods(confidences, probes.labels, REFERENCE),
+        methods=methods,
         notes=tuple(notes),
     )
     _write(run, result, confidences, probes.labels)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,16 +22,17 @@ from truthmap.analyses import (
     study_types,
 )
 from truthmap.errors import NotEnoughDataError
-from truthmap.pipeline.analysed import FOLDER, write_analysis, write_table
-from truthmap.pipeline.probing import run_labels
+from truthmap.pipeline.analysed import FOLDER, read_table, write_analysis, write_table
+from truthmap.pipeline.probing import only, probe_settings, run_labels
 from truthmap.pipeline.progress import Advance, Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sampling import read_samples
-from truthmap.pipeline.settings import grid_settings
-from truthmap.probes import Grid, Labels, TestScore, auc_many, best_cell, fit_grid, round_scores, score_on_test
+from truthmap.probes import Grid, Labels, TestScore, auc_many, best_cell, fit_grids, round_scores, score_on_test
 from truthmap.records import POSITIONS
 
 NAME = "errors"
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 Protocol = Literal["truthmap", "study"]
 
@@ -49,14 +51,8 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
     samples = read_samples(run)
     counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
     types = types_of(counts, protocol)
-    labels = run_labels(run)
-    grids: dict[ErrorType, Grid] = {}
-    scores = []
-    for kind in ErrorType:
-        score, grid = _score(run, labels, types, kind, progress or Silence())
-        scores.append(score)
-        if grid is not None:
-            grids[kind] = grid
+    grids = _fit(run, types, progress or Silence())
+    scores = [_score(run, types, kind, grids.get(kind)) for kind in ErrorType]
     result = ErrorTypes(
         model=run.summary.model,
         questions=run.summary.questions,
@@ -80,35 +76,51 @@ def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str
 
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
     """Read the grids that `type_errors` fitted."""
-    from truthmap.pipeline.analysed import read_table
-
     frame = read_table(run.path / FOLDER / f"{NAME}_grids.parquet")
     return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
 
 
-def _score(
-    run: Run, labels: Labels, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, progress: Progress
-) -> tuple[TypeScore, Grid | None]:
+def _fit(run: Run, types: Mapping[str, frozenset[ErrorType]], progress: Progress) -> dict[ErrorType, Grid]:
+    """Fit the grids of all types that have enough answers, in one go."""
+    typed, settings, site = _typed(run, types), probe_settings(run), run.summary.site
+    targets = {str(kind): _members(typed, types, kind) for kind in ErrorType}
+    targets = {name: y for name, y in targets.items() if min(y.sum(), (~y).sum()) >= settings.fewest}
+    if not targets:
+        return {}
+    store = run.states()
+    with progress.stage("Fitting kinds of error", store.layout()[site][0]) as advance:
+        fits = fit_grids(store, typed, targets, site, settings, partial(_layers_done, advance))
+    return {ErrorType(name): fit.grid for name, fit in fits.items() if np.isfinite(fit.grid.auc).any()}
+
+
+def _score(run: Run, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, grid: Grid | None) -> TypeScore:
+    labels = run_labels(run)
     members = {i for i, kinds in types.items() if kind in kinds}
     right = [bool(y) for i, y in zip(labels.ids, labels.y, strict=True) if i in members]
     plain = TypeScore(
         type=kind, n=len(members), greedy_right=sum(right) / len(right) if right else None, probed=len(right)
     )
-    typed = _labelled(labels, [i for i in labels.ids if types.get(i)], members)
-    settings = grid_settings()
-    store, site = run.states(), run.summary.site
-    if typed.y.sum() < settings.fewest or (~typed.y).sum() < settings.fewest:
-        why = f"a grid needs {settings.fewest} answers of the type and as many others"
-        return plain.model_copy(update={"why_not": why}), None
-    with progress.stage(f"Probes: {kind}", store.layout()[site][0]) as advance:
-        grid = fit_grid(store, typed, site, settings, partial(_layers_done, advance))
-    if not np.isfinite(grid.auc).any():
-        return plain.model_copy(update={"why_not": "too few answers of the type outside the test part"}), None
+    settings = probe_settings(run)
+    if grid is None:
+        why = f"a map needs {settings.fewest} answers of the type, and as many others, outside the test part"
+        return plain.model_copy(update={"why_not": why})
+    typed = _typed(run, types)
+    labelled = replace(typed, y=_members(typed, types, kind))
     try:
-        test = score_on_test(store, typed, grid, best_cell(grid), settings)
+        test = score_on_test(run.states(), labelled, grid, best_cell(grid), settings)
     except NotEnoughDataError:
-        return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"}), grid
-    return plain.model_copy(update=_found(run, typed, grid, test)), grid
+        return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"})
+    return plain.model_copy(update=_found(run, labelled, grid, test))
+
+
+def _typed(run: Run, types: Mapping[str, frozenset[ErrorType]]) -> Labels:
+    """Give the labels of the answers whose question has a type."""
+    return only(run_labels(run), [i for i, kinds in types.items() if kinds])
+
+
+def _members(labels: Labels, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType) -> Bools:
+    """Say which answers' questions are of a type: bool (n,)."""
+    return np.array([kind in types[i] for i in labels.ids], dtype=bool)
 
 
 def _found(run: Run, labels: Labels, grid: Grid, test: TestScore) -> dict[str, object]:
@@ -127,15 +139,6 @@ def _found(run: Run, labels: Labels, grid: Grid, test: TestScore) -> dict[str, o
         auc = auc_many(round_scores(log_probs), np.array([of_type[i] for i in test.scores]))
         found["log_prob"] = Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0])
     return found
-
-
-def _labelled(labels: Labels, ids: list[str], members: set[str]) -> Labels:
-    """Give labels of the questions `ids`: whether each is one of `members`."""
-    from truthmap.pipeline.probing import only
-
-    kept = only(labels, ids)
-    y = np.array([i in members for i in kept.ids], dtype=bool)
-    return Labels(kept.ids, y, kept.part, kept.fold, kept.group, kept.meaning)
 
 
 def _layers_done(advance: Advance, done: int, _layers: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.pipeline.labels import labels_of
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.settings import grid_settings
-from truthmap.probes import Cell, Grid, Labels, score_on_test
+from truthmap.probes import Cell, Grid, GridSettings, Labels, score_on_test
 from truthmap.records import POSITIONS, Position
 
 
@@ -22,15 +23,13 @@ def run_labels(run: Run) -> Labels:
 def only(labels: Labels, ids: Collection[str]) -> Labels:
     """Keep the answers with these ids, in the labels' order."""
     wanted = set(ids)
-    rows = [n for n, i in enumerate(labels.ids) if i in wanted]
-    return Labels(
-        ids=tuple(labels.ids[n] for n in rows),
-        y=labels.y[rows],
-        part=tuple(labels.part[n] for n in rows),
-        fold=labels.fold[rows],
-        group=tuple(labels.group[n] for n in rows),
-        meaning=tuple(labels.meaning[n] for n in rows),
-    )
+    return labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
+
+
+def probe_settings(run: Run) -> GridSettings:
+    """Give how a run's probes were fitted, without the shuffles of the labels."""
+    seed = int(run.settings["settings"].get("seed", 0))
+    return replace(grid_settings(), protocol=run.summary.protocol, seed=seed)
 
 
 def has_probe(grid: Grid, position: Position) -> bool:
@@ -65,7 +64,7 @@ def auc_of(grid: Grid, cell: Cell) -> float:
 
 def test_scores(run: Run, labels: Labels, grid: Grid, cell: Cell) -> Mapping[str, float]:
     """Give the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
-    return score_on_test(run.states(), labels, grid, cell, grid_settings()).scores
+    return score_on_test(run.states(), labels, grid, cell, probe_settings(run)).scores
 
 
 def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

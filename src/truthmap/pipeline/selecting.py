@@ -24,13 +24,12 @@ from truthmap.analyses import (
 )
 from truthmap.errors import NotEnoughDataError
 from truthmap.pipeline.analysed import FOLDER, write_analysis, write_table
-from truthmap.pipeline.probing import run_labels
+from truthmap.pipeline.probing import probe_settings, run_labels
 from truthmap.pipeline.progress import Progress
 from truthmap.pipeline.reopening import reopened
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sample_states import SampleId, sample_states
 from truthmap.pipeline.sampling import Samples, read_samples
-from truthmap.pipeline.settings import grid_settings
 from truthmap.pipeline.where import Where
 from truthmap.probes import Labels, best_cell, score_on_test
 from truthmap.records import Outcome
@@ -50,7 +49,7 @@ def select_answers(run: Run, *, where: Where | None = None, progress: Progress |
     """
     work, samples = reopened(run, where, progress), read_samples(run)
     labels, grid = run_labels(run), run.grid()
-    fitted = score_on_test(run.states(), labels, grid, best_cell(grid), grid_settings())
+    fitted = score_on_test(run.states(), labels, grid, best_cell(grid), probe_settings(run))
     tested = labels.of(test=True)
     ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
     if not ids:

@@ -73,7 +73,7 @@ def draw_risk(comparison: Comparison, axes: Axes | None = None) -> Axes:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("Coverage: share of the answers kept, the surest first")
     axes.set_ylabel("Risk: share of wrong ones among them")
-    axes.legend(fontsize=8, title="best of each kind")
+    axes.legend(fontsize=8, title="best of each kind", loc="lower right")
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     return axes
