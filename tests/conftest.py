@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from truthmap.records import Question
 
 if TYPE_CHECKING:
     from truthmap.detector import Detector
+    from truthmap.pipeline import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 
@@ -103,6 +105,28 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 
 
 @pytest.fixture(scope="session")
+def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run; nobody may write into it."""
+    from truthmap.pipeline import Study
+
+    folder = tmp_path_factory.mktemp("made") / "run"
+    load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.pipeline.asking.load_questions", load)
+        Study(model=str(tiny_model), questions="spoken", out=folder).run()
+    return folder
+
+
+@pytest.fixture
+def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Give a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
+    monkeypatch.setattr("truthmap.analyses.estimate.RESAMPLES", 50)
+    from truthmap.pipeline import Run
+
+    shutil.copytree(made_once, tmp_path / "finished")
+    return Run(tmp_path / "finished")
+
+
 def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a detector sealed for the tiny model, whose states tell (a rule made from them) which answers are right."""
     import numpy as np

@@ -5,6 +5,7 @@ from __future__ import annotations
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
+from truthmap.lm.classifier import EntailmentModel, load_entailment
 from truthmap.lm.hooks import watched
 from truthmap.lm.load import load_model
 from truthmap.lm.memory import HalvedBatches
@@ -17,6 +18,7 @@ __all__ = [
     "BUILTIN",
     "NO_PREFIX",
     "Blocks",
+    "EntailmentModel",
     "HalvedBatches",
     "LanguageModel",
     "LoadSettings",
@@ -25,6 +27,7 @@ __all__ = [
     "Tap",
     "cut_into_batches",
     "forward_inputs",
+    "load_entailment",
     "load_model",
     "measure_sizes",
     "shared_prefix",
