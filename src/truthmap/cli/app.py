@@ -10,6 +10,7 @@ import typer
 from truthmap import __version__
 from truthmap.cli.ask import ask
 from truthmap.cli.detector import detector
+from truthmap.cli.report import report
 from truthmap.cli.run import run
 from truthmap.cli.serve import serve
 from truthmap.errors import TruthmapError
@@ -25,6 +26,7 @@ app.command()(run)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)
+app.command()(report)
 
 
 @app.callback()
