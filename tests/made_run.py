@@ -55,7 +55,7 @@ class Made:
     signal: float = 2.5
 
 
-def make_run(path: Path, made: Made = Made()) -> Run:  # noqa: B008 - frozen
+def make_run(path: Path, made: Made = Made()) -> Run:
     """Write a run folder."""
     draw = np.random.default_rng(0)
     path.mkdir(parents=True, exist_ok=True)
@@ -174,7 +174,7 @@ def _write_ledger(path: Path, made: Made) -> None:
     folder.write_settings(
         {
             "settings": study.kept_settings(),
-            "model_identity": {"name": "made-model", "architecture": "Made", "dtype": "float32", "prompt_format": "chat"},
+            "model_identity": {"architecture": "Made", "dtype": "float32", "prompt_format": "chat"},
             "questions": {"name": "made questions", "digest": "0" * 64},
             "versions": {"python": "3", "truthmap": "0"},
             "command": None,

@@ -10,6 +10,7 @@ import typer
 from truthmap import __version__
 from truthmap.cli.ask import ask
 from truthmap.cli.detector import detector
+from truthmap.cli.figure import figure
 from truthmap.cli.report import report
 from truthmap.cli.run import run
 from truthmap.cli.serve import serve
@@ -27,6 +28,7 @@ app.command()(detector)
 app.command()(ask)
 app.command()(serve)
 app.command()(report)
+app.command()(figure)
 
 
 @app.callback()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +25,49 @@ _TITLES = {
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _MOST_ROWS = 60
-_LARGEST_PICTURE = 300_000
-_LARGEST_NUMBERS = 600_000
+_LARGEST = 600_000
 _PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
-def analysis_sections(run: Run) -> tuple[Section, ...]:
-    """Give a section for each analysis in the run's folder `analyses`."""
+@dataclass
+class Room:
+    """The bytes that the page may still take in: so that it stays small whatever the analyses wrote."""
+
+    left: int
+
+    def take(self, size: int) -> bool:
+        """Take room for a file of `size` bytes, as base64, if there is enough and the file is not too large."""
+        needed = size * 4 // 3
+        if size > _LARGEST or needed > self.left:
+            return False
+        self.left -= needed
+        return True
+
+
+def analysis_sections(run: Run, room: Room) -> tuple[Section, ...]:
+    """Give a section for each analysis in the run's folder `analyses`, with what there is room for."""
     folder = run.path / "analyses"
     if not folder.is_dir():
         return ()
     names = [path.stem for path in sorted(folder.glob("*.json")) if _NAME.fullmatch(path.stem)]
     order = {name: place for place, name in enumerate(_TITLES)}
-    return tuple(_section(folder, name) for name in sorted(names, key=lambda n: (order.get(n, len(order)), n)))
+    in_order = sorted(names, key=lambda n: (order.get(n, len(order)), n))
+    return tuple(_section(folder, name, room) for name in in_order)
 
 
-def _section(folder: Path, name: str) -> Section:
+def _section(folder: Path, name: str, room: Room) -> Section:
     title = _TITLES.get(name, name.replace("_", " ").replace("-", " ").capitalize())
     try:
         result = read_json(folder / f"{name}.json")
         tables, downloads = _tables(folder, name)
     except TruthmapError as error:
         return Section(name, title, fault=f"This analysis cannot be shown: {error}")
-    said = tuple(_says(result))
+    pictures = tuple(_pictures(folder, name, title, room))
     json_file = Download(f"{name}.json", "application/json", (folder / f"{name}.json").read_bytes())
-    files = [file for file in (json_file, *downloads) if len(file.content) <= _LARGEST_NUMBERS]
+    files = [file for file in (json_file, *downloads) if room.take(len(file.content))]
     left = [file.name for file in (json_file, *downloads) if file not in files]
     more = (f"Too large for this page, in the run's folder analyses: {', '.join(left)}.",) if left else ()
-    return Section(name, title, (*said, *more), tuple(_pictures(folder, name, title)), tables, tuple(files))
+    return Section(name, title, (*_says(result), *more), pictures, tables, tuple(files))
 
 
 def _says(result: Any) -> Iterator[str]:
@@ -69,13 +85,13 @@ def _files(folder: Path, name: str, ending: str) -> list[Path]:
     return sorted([*folder.glob(f"{name}{ending}"), *folder.glob(f"{name}_*{ending}")], key=lambda p: (len(p.stem), p))
 
 
-def _pictures(folder: Path, name: str, title: str) -> Iterator[Picture]:
+def _pictures(folder: Path, name: str, title: str, room: Room) -> Iterator[Picture]:
     """Give the figures: as SVG where that is small, else as PNG."""
     stems = dict.fromkeys(p.stem for ending in _PICTURES for p in _files(folder, name, ending))
     for stem in stems:
         for ending, media_type in _PICTURES.items():
             path = folder / f"{stem}{ending}"
-            if path.is_file() and path.stat().st_size <= _LARGEST_PICTURE:
+            if path.is_file() and room.take(path.stat().st_size):
                 yield Picture(f"{title}: {stem.replace('_', ' ')}", media_type, path.read_bytes())
                 break
 
@@ -103,6 +119,3 @@ def _read_table(path: Path) -> Any:
         return pd.read_parquet(path)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedFileError(f"{path.name} is damaged ({error}); make the analysis again") from error
-
-
-__all__: Sequence[str] = ["analysis_sections"]

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.page_analyses import analysis_sections
+from truthmap.pipeline.page_analyses import Room, analysis_sections
 from truthmap.pipeline.page_facts import asked, command, counts, first_prompt, repeat
 from truthmap.pipeline.page_maps import shown_answers, site_maps
 from truthmap.pipeline.run import Interval, Run
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import POSITIONS
-from truthmap.report.embedding import table_csv
+from truthmap.report.embedding import plotly_source, script_json, table_csv
 from truthmap.report.meaning import Estimate, Findings, sentences
 from truthmap.report.packing import SiteMap, pack_maps
 from truthmap.report.page import Download, Page, Picture, write_page
 
 REPORT = "report.html"
 _STAGE = "report"
+_LARGEST_PAGE = 7_500_000  # bytes; the texts around maps and files take a little more
 
 
 def write_report_stage(work: Work) -> Made:
@@ -64,6 +65,8 @@ def page_of(run: Run) -> Page:
     """Collect what the page says from the saved records of a run."""
     summary = run.summary
     maps = site_maps(run)
+    packed = pack_maps(maps, shown_answers(run), (summary.site, summary.layer, summary.position))
+    room = Room(_LARGEST_PAGE - len(plotly_source()) - len(script_json(packed)))
     return Page(
         title=f"{summary.model} on {summary.questions}",
         meaning=sentences(findings_of(run, maps[0])),
@@ -71,12 +74,12 @@ def page_of(run: Run) -> Page:
         prompt=first_prompt(run),
         warnings=(),
         tables=counts(run),
-        maps=pack_maps(maps, shown_answers(run), (summary.site, summary.layer, summary.position)),
-        map_picture=_map_picture(run),
-        analyses=analysis_sections(run),
+        maps=packed,
+        map_picture=_map_picture(run, room),
+        analyses=analysis_sections(run, room),
         command=command(run),
         repeat=repeat(run),
-        downloads=_downloads(run),
+        downloads=tuple(file for file in _downloads(run) if room.take(len(file.content))),
     )
 
 
@@ -106,7 +109,7 @@ def _estimate(interval: Interval) -> Estimate:
 
 
 def _column_estimate(best: SiteMap, name: str, n: int, at: tuple[int, int]) -> Estimate | None:
-    """Give the estimate in the columns `NAME_auc`, `NAME_low`, `NAME_high` of one cell; ends that are unknown are NaN."""
+    """Give one cell's estimate from the columns `NAME_auc`, `NAME_low`, `NAME_high`; an unknown end is NaN."""
     if f"{name}_auc" not in best.columns:
         return None
     unknown = np.full(best.shape, np.nan)
@@ -114,12 +117,12 @@ def _column_estimate(best: SiteMap, name: str, n: int, at: tuple[int, int]) -> E
     return Estimate(auc, low, high, n)
 
 
-def _map_picture(run: Run) -> Picture | None:
+def _map_picture(run: Run, room: Room) -> Picture | None:
     path = run.path / "heatmap.png"
-    if not path.is_file():
+    if not path.is_file() or not room.take(path.stat().st_size):
         return None
-    summary = run.summary
-    shows = f"Map of layers and tokens; the best cell is layer {summary.layer}, {summary.position}, AUC {summary.validation}"
+    best = run.summary
+    shows = f"Map of layers and tokens; the best cell is layer {best.layer}, {best.position}, AUC {best.validation}"
     return Picture(shows, "image/png", path.read_bytes())
 
 

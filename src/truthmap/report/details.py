@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from truthmap.errors import NotEnoughDataError
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Counts = np.ndarray[Any, np.dtype[np.int64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+_Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
 @dataclass(frozen=True)
@@ -113,29 +116,33 @@ class CellScores:
         here = np.flatnonzero(np.isfinite(log_odds))
         return cls(tuple(ids[n] for n in here.tolist()), log_odds[here].astype(np.float64), y[here])
 
-    @property
+    @cached_property
     def probability(self) -> Floats:
         """float64 (n,): the predicted probability of being right."""
         probability: Floats = expit(self.log_odds)
         return probability
 
     def roc(self) -> RocCurve:
-        """Give the ROC curve, without points on straight stretches.
+        """Give the ROC curve, a point for every distinct score.
 
         Raises:
             NotEnoughDataError: all answers are right, or all are wrong.
         """
-        self._require_both()
-        from sklearn.metrics import roc_curve
-
-        false_positive, true_positive, _ = roc_curve(self.y, self.log_odds)
-        return RocCurve(false_positive, true_positive)
+        n_right, n_wrong = int(self.y.sum()), int((~self.y).sum())
+        if not n_right or not n_wrong:
+            raise NotEnoughDataError(f"a ROC curve needs right and wrong answers, got {n_right} right of {len(self.y)}")
+        order = np.argsort(-self.log_odds, kind="stable")
+        # Answers with the same score pass a threshold together: only the last of them is a point of the curve.
+        last = np.append(np.diff(self.log_odds[order]) != 0, True)
+        right, wrong = (np.append(0, np.cumsum(of[order])[last]) for of in (self.y, ~self.y))
+        return RocCurve(wrong / n_wrong, right / n_right)
 
     def histogram(self, bins: int = DetailSettings.bins) -> Histogram:
         """Count right and wrong answers in equal bins of the predicted probability."""
         edges = np.linspace(0, 1, bins + 1)
-        right, wrong = (np.histogram(self.probability[of], edges)[0] for of in (self.y, ~self.y))
-        return Histogram(edges, right.astype(np.int64), wrong.astype(np.int64))
+        place = np.minimum((self.probability * bins).astype(np.int64), bins - 1)
+        right, wrong = (np.bincount(place[of], minlength=bins) for of in (self.y, ~self.y))
+        return Histogram(edges, right, wrong)
 
     def calibration(self, groups: int = DetailSettings.groups) -> Calibration:
         """Compare predicted probabilities with shares of right answers, in groups of equal size.
@@ -160,12 +167,6 @@ class CellScores:
         chosen = (right[::-1][:count], wrong[:count], wrong[::-1][:count], right[:count])
         return Examples(*(tuple(self.ids[n] for n in members.tolist()) for members in chosen))
 
-    def _require_both(self) -> None:
-        if not len(self.y) or self.y.all() or not self.y.any():
-            raise NotEnoughDataError(
-                f"a ROC curve needs right and wrong answers, got {int(self.y.sum())} right of {len(self.y)}"
-            )
-
 
 def at_shares(curve: RocCurve, points: int = DetailSettings.roc_points) -> Floats:
     """Give the true-positive shares (points,) of a curve at false-positive shares evenly from 0 to 1."""
@@ -174,10 +175,7 @@ def at_shares(curve: RocCurve, points: int = DetailSettings.roc_points) -> Float
 
 def wilson(k: Counts, n: Counts) -> tuple[Floats, Floats]:
     """Give the 95 % interval of shares k / n: Wilson's score interval (JASA 1927)."""
-    from scipy.stats import norm
-
-    z = norm.ppf(0.975)
     share = k / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

@@ -99,11 +99,11 @@ def _best_place(found: Findings) -> str:
     place = f"{place_in_words(found.position)} ({found.position}) in layer {found.layer}"
     if found.test.low <= CHANCE:
         return (
-            f"This run does not show that the answers' correctness can be read anywhere: the best-looking place, {place}, "
-            f"has AUC {found.test} on {found.test.n} test answers, an interval that includes chance (0.5)."
+            "This run does not show that the answers' correctness can be read anywhere: the best-looking place, "
+            f"{place}, has AUC {found.test} on {found.test.n:,} test answers, an interval that includes chance (0.5)."
         )
     return (
-        f"Whether an answer is right is read best at {place}: AUC {found.test} on {found.test.n} test answers "
+        f"Whether an answer is right is read best at {place}: AUC {found.test} on {found.test.n:,} test answers "
         f"that took no part in choosing it ({found.validation.auc:.2f} where it was chosen)."
     )
 
@@ -131,7 +131,9 @@ def _before_answering(found: Findings) -> str | None:
     layer = int(np.nanargmax(found.auc[:, column]))
     at = (layer, column)
     before = Estimate(float(found.auc[at]), float(found.low[at]), float(found.high[at]), int(found.n[at]))
-    start = f"Before the model answers, its last prompt token gives {before} (the best of {len(found.auc)} layers, layer {layer})"
+    start = (
+        f"Before the model answers, its last prompt token gives {before} (layer {layer}, the best of {len(found.auc)})"
+    )
     if before.low <= CHANCE:
         return f"{start}: no better than chance as far as this run can tell."
     if found.position is Position.LAST_Q:
@@ -144,7 +146,10 @@ def _before_answering(found: Findings) -> str | None:
 def _own_confidence(found: Findings) -> str | None:
     if found.log_prob is None:
         return None
-    start = f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob} on the same test answers"
+    start = (
+        f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob} "
+        "on the same test answers"
+    )
     gain = found.log_prob_gain
     if gain is not None:
         difference = f"a paired difference of {gain.auc:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
@@ -172,16 +177,19 @@ def _words_alone(found: Findings) -> str | None:
         return f"{start}; the hidden states hold more than that ({found.validation} on the same answers)."
     if found.validation.high < low:
         return f"{start}, more than the hidden states give ({found.validation}): the words explain the map."
-    return f"{start}; that is within the probe's interval ({found.validation}), so this run does not show that the states hold more than the words."
+    return f"{start}; that lies too near the probe's interval ({found.validation}) to show that the states hold more."
 
 
 def _within_one_answer(found: Findings) -> str | None:
     if found.within is None or not np.isfinite(found.within.auc):
         return None
-    pairs = f"{found.within.n:,} pairs of a right and a wrong one"
-    if not np.isfinite(found.within.low):
-        return f"Among answers that say the same, where common answers being right cannot help, the probe gets {found.within.auc:.2f} (over {pairs}; no interval is known, so nothing is claimed)."
-    start = f"Among answers that say the same, where common answers being right cannot help, the probe gets {found.within} (over {pairs})"
+    known = np.isfinite(found.within.low)
+    start = (
+        "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
+        f"{found.within if known else format(found.within.auc, '.2f')} over {found.within.n:,} right-wrong pairs"
+    )
+    if not known:
+        return f"{start}; no interval is known, so nothing is claimed."
     if found.within.low > CHANCE:
         return f"{start}: it reads more than which answers are usually right."
     return f"{start}: an interval that includes chance, so it may only know which answers are usually right."

@@ -15,9 +15,9 @@ from truthmap.report.shown import cut, marked
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MANY_CELLS = 1500
-_MOST_DETAILED = 4000
+_MOST_DETAILED = 3000
 _COARSE = DetailSettings(roc_points=21, bins=10, groups=8, examples=2)
-_TEXT_BUDGET = 900_000  # characters of questions and answers in the page
+_TEXT_BUDGET = 600_000  # characters of questions and answers in the page
 _TEXT_LIMITS = (500, 300, 160, 80, 40)
 
 
@@ -94,7 +94,7 @@ def pack_maps(
         best: Site, layer and position of the chosen cell.
 
     Returns:
-        Plain data. With more than 1,500 cells the curves are coarser, and beyond 4,000 only the cells with the highest
+        Plain data. With more than 1,500 cells the curves are coarser, and beyond 3,000 only the cells with the highest
         AUC have any, so that a page stays a few megabytes whatever the model's size.
     """
     total = sum(site_map.columns["auc"].size for site_map in maps)
@@ -191,7 +191,7 @@ def _numbers(values: Array) -> list[float | int | bool | None]:
     if values.dtype.kind in "biu":
         kept: list[float | int | bool | None] = values.ravel().tolist()
         return kept
-    return [float(f"{value:.4g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
 
 
 def _thousandths(values: Array) -> list[int]:

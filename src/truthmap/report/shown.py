@@ -23,9 +23,9 @@ class MarkedText:
 
 
 def visible(text: str) -> str:
-    """Put a visible character in place of each control, direction override and lone surrogate; lengths stay the same.
+    r"""Put a visible character in place of each control, direction override and lone surrogate; lengths stay the same.
 
-    >>> visible("a\\x1b[31m")
+    >>> visible("a\x1b[31m")
     'a�[31m'
     """
     return "".join(map(_visible, text))
