@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from tests.made_run import Made, make_run
+
 from truthmap.pipeline.reporting import write_report
 from truthmap.records import Site
 
