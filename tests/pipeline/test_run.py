@@ -86,9 +86,8 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "heatmap.png",
         "heatmap.svg",
         "scores.safetensors",
+        "report.html",
     }
-    tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid")}
-    others = {".lock", "study.yaml", "stages.json", "states", "summary.json", "heatmap.png", "heatmap.svg", "report.html"}
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = run.grid()
     assert grid.auc.shape == (2, len(POSITIONS))

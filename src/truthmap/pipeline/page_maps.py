@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from truthmap.pipeline.run import Run
 from truthmap.records import POSITIONS, Outcome, Site
 from truthmap.report.packing import ShownAnswer, SiteMap, SiteScores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NO_COLUMNS = frozenset({"site", "layer", "position", "gap"})
 
@@ -29,24 +32,20 @@ def site_map(run: Run, site: Site, cells: pd.DataFrame | None = None) -> SiteMap
     frame = frame.sort_values(["layer", "column"])
     shape = (int(frame["layer"].max()) + 1, len(POSITIONS))
     numeric = [name for name in frame.columns if name not in _NO_COLUMNS and frame[name].dtype.kind in "biuf"]
-    columns = {name: frame[name].to_numpy().reshape(shape) for name in numeric if name != "column"}
+    # A control that was not computed is NaN everywhere.
+    known = [name for name in numeric if name != "column" and frame[name].notna().any()]
+    columns = {name: frame[name].to_numpy().reshape(shape) for name in known}
     return SiteMap(site, columns, site_scores(run, site))
 
 
 def site_scores(run: Run, site: Site) -> SiteScores | None:
     """Give a site's out-of-fold scores with their labels, joined by id; `None` where the run kept none."""
-    path = run.path / "scores.safetensors"
-    if not path.is_file():
+    from truthmap.pipeline.out_of_fold import NAME  # brings torch
+
+    if not (run.path / NAME).is_file():
         return None
-    import json
-
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        ids = tuple(json.loads(file.metadata()["ids"]))
-        log_odds = file.get_tensor(str(site))
-    right = labels_by_id(run)
-    return SiteScores(ids, log_odds, np.array([right[i] for i in ids], dtype=bool))
+    found, right = run.out_of_fold(site), labels_by_id(run)
+    return SiteScores(found.ids, found.scores, np.array([right[i] for i in found.ids], dtype=bool))
 
 
 def shown_answers(run: Run) -> Mapping[str, ShownAnswer]:

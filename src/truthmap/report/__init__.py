@@ -7,12 +7,13 @@ from truthmap.report.curves import draw_calibration, draw_histogram, draw_roc
 from truthmap.report.heatmap import draw_heatmap, figure_of, save_figure
 from truthmap.report.trust import draw_reliability, draw_risk_coverage
 
-__all__ = ["draw_heatmap", "draw_reliability", "draw_risk_coverage", "figure_of", "save_figure"]
 __all__ = [
     "draw_calibration",
     "draw_gain",
     "draw_heatmap",
     "draw_histogram",
+    "draw_reliability",
+    "draw_risk_coverage",
     "draw_roc",
     "draw_significance",
     "draw_within",

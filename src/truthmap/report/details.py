@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from truthmap.errors import NotEnoughDataError
 
@@ -119,6 +118,8 @@ class CellScores:
     @cached_property
     def probability(self) -> Floats:
         """float64 (n,): the predicted probability of being right."""
+        from scipy.special import expit
+
         probability: Floats = expit(self.log_odds)
         return probability
 
