@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from truthmap.questions import GradingRule, QuestionSet, Task, question_set
 from truthmap.records import Question
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from truthmap.pipeline import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
+settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
+settings.load_profile("steady")
 
 WORDS = [
     "In", "which", "country", "is", "the", "city", "of", "France", "Germany", "Japan", "Peru", "I", "do", "not", "know",

@@ -15,7 +15,9 @@ from truthmap.cli.detector import detector
 from truthmap.cli.diff import diff
 from truthmap.cli.doctor import doctor
 from truthmap.cli.errors import errors
+from truthmap.cli.figure import figure
 from truthmap.cli.questions import questions
+from truthmap.cli.report import report
 from truthmap.cli.run import run
 from truthmap.cli.sample import sample
 from truthmap.cli.select import select
@@ -43,6 +45,8 @@ app.command()(detector)
 app.command()(ask)
 app.command()(serve)
 app.command()(doctor)
+app.command()(report)
+app.command()(figure)
 
 
 @app.callback()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from truthmap.store import StateShard
 
+_LONGEST_PROMPT = 20_000
+"""Characters of the first prompt that are written down for readers."""
+
 
 def answer_questions(work: Work) -> Made:
     """Ask every question, shard after shard; each finished shard is kept."""
@@ -38,7 +41,14 @@ def answer_questions(work: Work) -> Made:
             advance(start + len(shard))
     answers = [answer for file in files for answer in read_records(file, Answer)]
     write_records(work.path("answers.parquet"), Answer, answers)
-    return Made(["answers.parquet"], scratch=["parts"])
+    return Made(["answers.parquet"], {"first_prompt": _first_prompt(work, answers)}, scratch=["parts"])
+
+
+def _first_prompt(work: Work, answers: Sequence[Answer]) -> str:
+    """Give the first prompt as it was sent: the text of its ids, special tokens included."""
+    text = work.model.tokenizer.decode(list(answers[0].prompt_ids), skip_special_tokens=False)
+    assert isinstance(text, str)
+    return text[:_LONGEST_PROMPT]
 
 
 def _after(start: int, advance: Callable[[int], None], done: int) -> None:
