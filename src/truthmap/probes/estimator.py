@@ -30,7 +30,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         intercept_: float64 (1,).
         classes_: (2,), the labels in ascending order; the second is the one that scores speak for.
         converged_: Whether the fit is at its optimum.
-        gap_: Its certificate, see `solver.TOLERANCE`.
+        gap_: Its certificate, see `solver.CLOSE`.
         n_features_in_: d.
     """
 
@@ -56,7 +56,7 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
                 f"Only binary classification is supported. LogisticProbe tells two labels apart, got "
                 f"{len(self.classes_)}; fit one for each label against the rest"
             )
-        probe = fit_probe(torch.from_numpy(X), y == self.classes_[1], self.C)
+        probe = fit_probe(torch.tensor(X), y == self.classes_[1], self.C)
         weight = probe.weight / probe.scale
         self.coef_ = weight[None]
         self.intercept_ = np.array([probe.bias - probe.mean @ weight])
@@ -76,7 +76,8 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
 
     def predict(self, X: Any) -> Array:
         """Give the likelier label: X float (n, d) → (n,)."""
-        return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(int)])
+        second = self.decision_function(X) > 0
+        return np.asarray(self.classes_[second.astype(int)])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ import torch
 
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.factor import factored
-from truthmap.probes.solver import Problems, solve_path
+from truthmap.probes.solver import CLOSE, Problems, solve_path
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -25,7 +25,7 @@ class LinearProbe:
         mean, scale: float64 (d,), what standardises a state.
         c: The inverse strength of regularisation it was fitted with.
         converged: Whether it is at the optimum.
-        gap: The certificate: see `solver.TOLERANCE`.
+        gap: The certificate: see `solver.CLOSE`.
     """
 
     weight: Floats
@@ -66,7 +66,7 @@ def fit_probe(states: torch.Tensor, y: np.ndarray[Any, np.dtype[np.bool_]], c: f
     reduced = factored(x) if len(x) < x.shape[1] else None
     z = x if reduced is None else reduced.features
     signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(z)[None]
-    solution = next(solve_path(Problems(z, z.new_ones((1, z.shape[1])), signs, torch.ones_like(signs)), [c]))
+    solution = next(solve_path(Problems(z, z.new_ones((1, z.shape[1])), signs, torch.ones_like(signs)), [c], CLOSE))
     weight = solution.weight if reduced is None else reduced.widen(solution.weight)
     return LinearProbe(
         weight=weight[0].double().cpu().numpy(),
