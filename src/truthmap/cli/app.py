@@ -16,6 +16,7 @@ from truthmap.cli.diff import diff
 from truthmap.cli.doctor import doctor
 from truthmap.cli.errors import errors
 from truthmap.cli.figure import figure
+from truthmap.cli.labels import labels
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
@@ -41,6 +42,7 @@ app.command()(errors)
 app.command()(select)
 app.command()(transfer)
 app.command()(diff)
+app.command()(labels)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)

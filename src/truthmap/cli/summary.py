@@ -9,6 +9,35 @@ from rich.table import Table
 from rich.text import Text
 
 from truthmap.pipeline import Run
+from truthmap.pipeline.run import Summary
+
+
+def _scored_how(summary: Summary) -> str:
+    return "cross-validated" if summary.protocol == "truthmap" else "a fifth held out"
+
+
+def _controls(summary: Summary) -> list[tuple[str, str]]:
+    """Give the rows that tell what the best cell's AUC is to be held against."""
+    rows = []
+    if summary.p_value is not None and summary.null_95 is not None:
+        shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
+        rows.append(("  shuffled labels", f"{shuffled} (p = {summary.p_value:.2g})"))
+    if summary.words is not None:
+        rows.append(("  words alone", f"{summary.words:.3f} on the validation answers"))
+    if summary.within_auc is not None:
+        rows.append(
+            ("  same exact answer", f"{summary.within_auc:.3f} over {summary.within_pairs} pairs right / wrong")
+        )
+    several = summary.several
+    if several is not None:
+        gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
+        verdict = f"test {several.test}" if several.chosen else "not beyond noise, so one cell stands"
+        rows.append(
+            (f"  {len(several.cells)} cells together", f"{several.validation} on validation ({gain}): {verdict}")
+        )
+    if summary.protocol == "study":
+        rows.append(("Protocol", "the original study's: raw states, C = 1, 100 iterations, gold exact answers"))
+    return rows
 
 if TYPE_CHECKING:
     from truthmap.analyses import Audit, Located
@@ -32,12 +61,13 @@ def print_summary(run: Run) -> None:
         ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
         *audit_rows(run.audit),
         ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
-        ("  AUC on validation", f"{summary.validation} (cross-validated, {summary.validation.n} answers)"),
+        ("  AUC on validation", f"{summary.validation} ({_scored_how(summary)}, {summary.validation.n} answers)"),
         ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
         (
             "  log-probability",
             f"{summary.log_prob} on the same test answers" if summary.log_prob else "no log-probabilities",
         ),
+        *_controls(summary),
         ("Probes converged", f"{summary.converged:.1%}"),
         ("Map", str(run.path / "heatmap.png")),
         ("Numbers", str(run.path / "grid.parquet")),

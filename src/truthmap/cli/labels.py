@@ -1,0 +1,48 @@
+"""`truthmap labels`: the same map for any other label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from truthmap.cli.tables import print_lines, print_table
+from truthmap.pipeline import Bars, open_run
+from truthmap.records import Site
+
+
+def labels(
+    run: Annotated[Path, typer.Argument(help="The run folder")],
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines or Parquet file with a label for each question")],
+    column: Annotated[str, typer.Option(help="The column of labels")],
+    id_column: Annotated[str, typer.Option(help="The column of question ids")] = "id",
+    site: Annotated[Site | None, typer.Option(help="What is read", show_default="that of the map's best cell")] = None,
+    permutations: Annotated[int, typer.Option(help="Shuffles of the labels for the p-values; 0: none", min=0)] = 100,
+) -> None:
+    """Map where a label of your own can be read: a topic, a human verdict, a kind of error."""
+    from truthmap.pipeline.label_files import read_labels
+    from truthmap.pipeline.other_labels import map_labels
+
+    made = open_run(run)
+    of_question = read_labels(file, column, id_column)
+    found = map_labels(made, column, of_question, site=site, permutations=permutations, progress=Bars())
+    print_table(
+        f"{found.column}: {found.labelled} labelled answers of {made.summary.model} on {made.summary.questions}",
+        ("label", "answers", "best cell", "AUC on validation", "p", "AUC on test"),
+        [
+            (
+                score.label,
+                str(score.n),
+                f"layer {score.layer}, {score.position}",
+                str(score.validation),
+                "–" if score.p_value is None else f"{score.p_value:.3f}",
+                "–" if score.test is None else str(score.test),
+            )
+            for score in found.scores
+        ],
+    )
+    if found.unlabelled or found.unknown:
+        print_lines([f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer"])
+    if found.too_few:
+        print_lines(["too few answers for a map: " + ", ".join(f"{k} ({v})" for k, v in found.too_few.items())])

@@ -1,0 +1,63 @@
+"""Reading a column of labels that somebody wrote for the questions of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from truthmap.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KINDS = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def read_labels(path: Path, column: str, id_column: str = "id") -> dict[str, str]:
+    """Read which label each question has: question id → label as text; empty labels are left out.
+
+    Args:
+        path: A CSV, TSV, JSON Lines or Parquet file.
+        column: The column of labels.
+        id_column: The column of question ids.
+
+    Raises:
+        UsageError: the file is not there or unreadable, lacks a column, or names a question twice with two labels.
+    """
+    table = _read(path)
+    for name in (id_column, column):
+        if name not in table.columns:
+            raise UsageError(f"{path} has no column {name!r}; it has {', '.join(map(repr, map(str, table.columns)))}")
+    labels: dict[str, str] = {}
+    for i, value in zip(table[id_column], table[column], strict=True):
+        label = _text(value)
+        if label and labels.setdefault(_text(i), label) != label:
+            raise UsageError(f"{path} gives question {_text(i)!r} two labels: {labels[_text(i)]!r} and {label!r}")
+    if not labels:
+        raise UsageError(f"{path} has no label in the column {column!r}")
+    return labels
+
+
+def _read(path: Path) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    kind = path.suffix.lower()
+    if kind not in _KINDS:
+        raise UsageError(f"{path} must be one of {', '.join(_KINDS)}")
+    try:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        if kind == ".jsonl":
+            return pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+        return pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} is not there") from error
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise UsageError(f"{path} cannot be read as {kind}: {error}") from error
+
+
+def _text(value: Any) -> str:
+    """Give a cell's text; a missing value is empty."""
+    missing = value is None or value != value
+    return "" if missing else str(value).strip()

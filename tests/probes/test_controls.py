@@ -1,0 +1,175 @@
+"""Words alone, fewer answers, several cells, and the way of the original study."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.probes import (
+    RIGHT,
+    Cell,
+    GridSettings,
+    Labels,
+    Words,
+    auc_many,
+    choose_cells,
+    fit_curve,
+    fit_grids,
+    fit_probe,
+    fit_several,
+    fit_words,
+    round_scores,
+    score_on_test,
+    with_words,
+)
+from truthmap.probes.study_way import fit_their_way, held_out
+from truthmap.records import POSITIONS, Position, Site
+
+from .conftest import MemoryStates, make_labels, make_sample, planted
+
+SETTINGS = GridSettings(n_permutations=0)
+PLANTED = Cell(Site.RESIDUAL, 1, Position.EXACT_FIRST)
+
+
+def words_for(labels: Labels, answer: list[str], question: list[str] | None = None) -> Words:
+    n = len(labels.ids)
+    return Words(labels.ids, tuple(answer), tuple(question or [""] * n), np.zeros((n, 2)))
+
+
+def seen_labels(n: int = 160) -> Labels:
+    return make_labels(np.random.default_rng(0).random(n) < 0.5, test_share=0.0)
+
+
+def test_words_find_that_some_answers_are_right_more_often() -> None:
+    labels = seen_labels()
+    telling = [
+        ("France" if u < 0.9 else "Chad") if right else "Chad"
+        for right, u in zip(labels.y, np.random.default_rng(1).random(len(labels.y)), strict=True)
+    ]
+    found = fit_words(words_for(labels, telling), labels)
+    assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] > 0.9
+    assert auc_many(round_scores(found.question[None]), labels.y).auc[0] == 0.5
+
+
+def test_words_that_tell_nothing_give_about_one_half() -> None:
+    labels = seen_labels(400)
+    said = np.random.default_rng(2).choice(["France", "Chad", "Peru", "Mali"], 400).tolist()
+    found = fit_words(words_for(labels, said), labels)
+    assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] < 0.57
+
+
+def test_lengths_are_a_baseline_too() -> None:
+    labels = seen_labels()
+    lengths = (labels.y * 3.0 + np.random.default_rng(0).random(len(labels.y)))[:, None]
+    words = replace(words_for(labels, ["x"] * len(labels.ids)), lengths=lengths)
+    assert auc_many(round_scores(fit_words(words, labels).length[None]), labels.y).auc[0] == 1.0
+
+
+def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
+    source, labels = planted()
+    fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
+    seen = labels.of(test=False)
+    said = ["yes" if right else "no" for right in seen.y]
+    grid = with_words(fit.grid, fit_words(words_for(seen, said), seen), fit.out_of_fold, labels)
+    known = np.isfinite(grid.auc)
+    assert (grid.words_answer_auc[known] == 1.0).all()
+    assert (grid.words_question_auc[known] == 0.5).all()
+    assert (grid.words_auc[known] == 1.0).all()
+    assert np.isnan(grid.words_auc[~known]).all()
+
+
+def test_the_curve_rises_and_ends_where_the_map_stands() -> None:
+    source, labels = planted(n=400)
+    grid = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT].grid
+    curve = fit_curve(source, labels, PLANTED, SETTINGS)
+    sizes = sorted({point.size for point in curve})
+    mean = [np.mean([point.auc for point in curve if point.size == size]) for size in sizes]
+    seen = labels.of(test=False)
+    assert sizes[:2] == [50, 100]
+    assert sizes[-1] == min(int((seen.fold != f).sum()) for f in range(4))
+    assert mean[0] < mean[-1]
+    assert mean[-1] == pytest.approx(grid.auc[PLANTED.at], abs=0.01)
+
+
+def two_cells(second: float) -> tuple[MemoryStates, Labels]:
+    """Give states of which two cells tell, each in its own way."""
+    source, labels = planted(n=500)
+    states = source.states.clone()
+    random = np.random.default_rng(11)
+    right = torch.from_numpy(labels.y.astype(np.float32))
+    for position, strength in ((4, 1.2), (6, second)):
+        states[1, position, :, 0] = torch.from_numpy(random.standard_normal(500).astype(np.float32)) + strength * right
+    return replace(source, states=states), labels
+
+
+def test_two_cells_that_tell_different_things_beat_one_and_noise_does_not() -> None:
+    for second, better in ((1.2, True), (0.0, False)):
+        source, labels = two_cells(second)
+        fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
+        choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
+        assert choice.beats_single == better
+        assert choice.cells[0] == PLANTED
+        if better:
+            assert Cell(Site.RESIDUAL, 1, POSITIONS[6]) in choice.cells
+            assert choice.low > 0
+
+
+def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None:
+    source, labels = two_cells(1.2)
+    fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
+    choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
+    several = fit_several(source, labels, (fit.grid, fit.out_of_fold), choice)
+    unseen = labels.of(test=True)
+    read = source.read_layer(Site.RESIDUAL, 1, unseen.ids)
+    zero = source.read_layer(Site.RESIDUAL, 0, unseen.ids)
+    states = {c: (read if c.layer else zero).states[c.at[1]].double().numpy() for c in choice.cells}
+    single = fit_probe(
+        source.read_layer(Site.RESIDUAL, 1, labels.of(test=False).ids).states[4], labels.of(test=False).y, 0.1
+    )
+    together = auc_many(round_scores(several.score(states)[None]), unseen.y).auc[0]
+    alone = auc_many(round_scores(single.score(states[PLANTED])[None]), unseen.y).auc[0]
+    assert together > alone
+    gap = {c: np.full_like(s, np.nan) if c != PLANTED else s for c, s in states.items()}
+    assert np.isfinite(several.score(gap)).all()
+
+
+def test_their_way_is_scikit_learns_default_on_raw_states() -> None:
+    sample = make_sample(120, 10, signal=2.0)
+    probe = fit_their_way(sample.states, sample.y)
+    raw = sample.states.double().numpy()
+    with pytest.warns(UserWarning, match="failed to converge") if not probe.converged else _nothing():
+        model = LogisticRegression(max_iter=100).fit(raw, sample.y)
+    np.testing.assert_allclose(probe.score(raw), model.decision_function(raw), rtol=1e-6)
+
+
+class _nothing:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_their_way_scores_a_fifth_and_learns_from_the_rest() -> None:
+    source, labels = planted(n=300)
+    settings = GridSettings(protocol="study", n_permutations=0)
+    fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
+    seen = labels.of(test=False)
+    fifth = held_out(seen, 0)
+    assert 0.1 < fifth.mean() < 0.3
+    assert (np.isfinite(fit.out_of_fold.scores[PLANTED.at]) == fifth).all()
+    assert fit.grid.c[PLANTED.at] == 1.0
+    assert fit.grid.auc[PLANTED.at] > 0.85
+    assert fit.grid.n[PLANTED.at] == len(seen.ids)
+    test = score_on_test(source, labels, fit.grid, PLANTED, settings)
+    assert (test.probe.scale == 1).all()
+
+
+def test_a_test_part_of_one_outcome_has_no_score() -> None:
+    source, labels = planted()
+    test = np.array([part.value == "test" for part in labels.part])
+    grid = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT].grid
+    with pytest.raises(NotEnoughDataError, match="an AUC needs both; ask more questions"):
+        score_on_test(source, replace(labels, y=labels.y | test), grid, PLANTED, SETTINGS)
