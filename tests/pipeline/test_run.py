@@ -85,8 +85,7 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "stages.json",
         "states",
         "summary.json",
-        "heatmap.png",
-        "heatmap.svg",
+        *(f"{name}.{kind}" for name in ("heatmap", "null", "curve") for kind in ("png", "svg")),
         "scores.safetensors",
         "report.html",
     }

@@ -118,6 +118,13 @@ def test_an_overflowed_state_is_missing_in_its_cell_alone() -> None:
     assert np.isfinite(broken.grid.auc[1, 4])
 
 
+def test_states_that_are_all_the_same_give_exactly_one_half() -> None:
+    source, labels = planted()
+    settings = GridSettings(cs=(1e-2, 1.0), n_permutations=0)
+    grid = fit_grid(replace(source, states=torch.ones_like(source.states) * 3.7), labels, Site.RESIDUAL, settings)
+    assert (grid.auc[np.isfinite(grid.auc)] == 0.5).all()
+
+
 def test_the_callers_threads_are_left_as_they_were() -> None:
     source, labels = planted()
     before = torch.get_num_threads()

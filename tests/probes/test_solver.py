@@ -100,6 +100,17 @@ def test_constant_and_duplicated_and_huge_columns_are_harmless(sample: Sample) -
     np.testing.assert_allclose(doubled.weight[:half], doubled.weight[half:], atol=1e-4)
 
 
+def test_wide_states_reach_the_same_optimum_by_the_sampled_preconditioner(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = make_sample(300, 40, signal=2.0)
+    usual = fit_probe(sample.states, sample.y, 0.1)
+    monkeypatch.setattr("truthmap.probes.solver._WIDE", 10)
+    monkeypatch.setattr("truthmap.probes.solver._SAMPLED", 60)
+    wide = fit_probe(sample.states, sample.y, 0.1)
+    assert wide.converged
+    assert relative(wide.weight, usual.weight) < 1e-3
+    assert wide.bias == pytest.approx(usual.bias, rel=1e-3)
+
+
 def test_states_that_are_all_alike_give_the_base_rate() -> None:
     y = np.array([True, True, True, False])
     probe = fit_probe(torch.ones(4, 3), y, 1.0)

@@ -12,6 +12,10 @@ from truthmap.pipeline import Run
 from truthmap.pipeline.run import Summary
 
 
+if TYPE_CHECKING:
+    from truthmap.analyses import Audit, Located
+
+
 def _scored_how(summary: Summary) -> str:
     return "cross-validated" if summary.protocol == "truthmap" else "a fifth held out"
 
@@ -38,9 +42,6 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
     if summary.protocol == "study":
         rows.append(("Protocol", "the original study's: raw states, C = 1, 100 iterations, gold exact answers"))
     return rows
-
-if TYPE_CHECKING:
-    from truthmap.analyses import Audit, Located
 
 
 def print_summary(run: Run) -> None:

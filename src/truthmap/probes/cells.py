@@ -16,6 +16,7 @@ from truthmap.probes.solver import Problems, Solutions, solve_path
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
+_DECIMALS = 6  # of log-odds: as many as float32 holds
 _LEAST_SCALE = 1e-6  # of a feature that is constant in a training part: it says nothing there
 
 
@@ -76,7 +77,8 @@ class CellStates:
         """
         own_mean = (scores * self.member).sum(dim=2) / self.member.sum(dim=1)
         shift = own_mean.mean(dim=1, keepdim=True) - own_mean
-        scores = scores + shift[:, :, None]
+        # Where all states are the same, only the folds' rounding would tell the answers apart.
+        scores = torch.round(scores + shift[:, :, None], decimals=_DECIMALS)
         return scores.gather(1, self.held_out.expand(len(scores), 1, -1))[:, 0]
 
 

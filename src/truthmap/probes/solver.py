@@ -10,7 +10,7 @@ Problems are rows, not columns: a thin matrix times the states is several times 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +25,8 @@ CLOSE = 1e-8
 
 _MOST_NEWTON = 60
 _MOST_CG = 300
+_WIDE = 1024  # dimensions; beyond, the preconditioner is made from a sample of the answers
+_SAMPLED = 512
 _CG_ACCURACY = 0.1  # of the squared residual, in the preconditioner's norm: a better step costs more than it saves
 
 
@@ -101,16 +103,17 @@ def _newton(x: torch.Tensor, rows: _Rows, weight: torch.Tensor, scores: torch.Te
     """Bring weight (B, d + 1) and scores (B, n) to the optimum, in place; give the certificates (B,)."""
     gap = weight.new_full((len(weight),), torch.inf)
     active = torch.arange(len(weight), device=x.device)
-    inverse: torch.Tensor | None = None
+    precondition: Callable[[torch.Tensor], torch.Tensor] | None = None
     for _ in range(_MOST_NEWTON):
         here = rows.take(active)
         w, z = weight[active], scores[active]
         p = torch.sigmoid(-here.y * z)
         gradient = here.penalty * w - (here.y * p * here.member * here.c) @ x
         curvature = p * (1 - p) * here.member * here.c
-        if inverse is None:
-            inverse = _inverse_mean_hessian(x, here.penalty, curvature)
-        step, moved = _conjugate_gradients(x, here.penalty, curvature, -gradient, inverse)
+        if precondition is None:
+            make = _inverse_mean_hessian if x.shape[1] <= _WIDE else _inverse_sampled_hessian
+            precondition = make(x, here.penalty, curvature)
+        step, moved = _conjugate_gradients(x, here.penalty, curvature, -gradient, precondition)
         decrement = -(gradient * step).sum(1)
         before = here.objective(w, z)
         gap[active] = (0.5 * decrement.clamp(min=0) / before).to(gap.dtype)
@@ -122,21 +125,49 @@ def _newton(x: torch.Tensor, rows: _Rows, weight: torch.Tensor, scores: torch.Te
     return gap
 
 
-def _inverse_mean_hessian(x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
-    """Invert the mean of the rows' Hessians: (d + 1, d + 1), the preconditioner of all rows."""
+def _inverse_mean_hessian(
+    x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Give the preconditioner of all rows: the inverse of the mean of their Hessians, (B, d + 1) → (B, d + 1)."""
     hessian = x.T @ (x * curvature.mean(dim=0)[:, None])
     hessian.diagonal().add_(penalty.mean(dim=0))
     hessian[-1, -1] += 1e-6 * hessian.diagonal().mean()
-    return torch.cholesky_inverse(torch.linalg.cholesky(hessian))
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
+    return lambda residual: residual @ inverse
+
+
+def _inverse_sampled_hessian(
+    x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Give a preconditioner for wide states, where a (d, d) matrix costs more than it saves.
+
+    It is the inverse of the Hessian of a few answers, counted up to all of them, through the Woodbury identity: nothing
+    larger than (answers, d) is formed. The intercept stands alone.
+    """
+    mean = curvature.mean(dim=0)
+    diagonal = penalty.mean(dim=0)
+    diagonal[-1] = mean.sum()
+    every = max(1, len(x) // _SAMPLED)
+    sample = x[::every] * (mean[::every] * every).sqrt()[:, None]
+    sample[:, -1] = 0.0
+    scaled = sample / diagonal
+    core = scaled @ sample.T
+    core.diagonal().add_(1.0)
+    factor = torch.linalg.cholesky(core)
+    return lambda residual: residual / diagonal - torch.cholesky_solve(scaled @ residual.T, factor).T @ scaled
 
 
 def _conjugate_gradients(
-    x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor, target: torch.Tensor, inverse: torch.Tensor
+    x: torch.Tensor,
+    penalty: torch.Tensor,
+    curvature: torch.Tensor,
+    target: torch.Tensor,
+    precondition: Callable[[torch.Tensor], torch.Tensor],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Solve (penalty + xᵀ curvature x) step = target for every row; give step (B, d + 1) and x · step (B, n)."""
     step, moved = torch.zeros_like(target), torch.zeros_like(curvature)
     residual = target.clone()
-    z = residual @ inverse
+    z = precondition(residual)
     direction = z.clone()
     product = (residual * z).sum(1, keepdim=True)
     goal = product * _CG_ACCURACY
@@ -148,7 +179,7 @@ def _conjugate_gradients(
         step.addcmul_(direction, alpha)
         moved.addcmul_(along, alpha)
         residual.addcmul_(image, alpha, value=-1)
-        z = residual @ inverse
+        z = precondition(residual)
         new = (residual * z).sum(1, keepdim=True)
         if (new <= goal).all():
             break

@@ -21,6 +21,7 @@ from truthmap.questions.folding import folded
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _COLUMNS = ("words_answer_auc", "words_question_auc", "words_length_auc")
+_DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
 _NOTHING = "(none)"  # an answer without an exact answer is a case of its own
 
 CS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
@@ -117,5 +118,6 @@ def _out_of_fold(x: Any, labels: Labels) -> Floats:
         for number, c in enumerate(CS):
             model = LogisticRegression(C=c, max_iter=1000).fit(x[seen], labels.y[seen])
             scores[number, unseen] = model.decision_function(x[unseen]) - model.decision_function(x[seen]).mean()
+    scores = np.round(scores, _DECIMALS)
     best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
     return np.asarray(scores[best])
