@@ -91,7 +91,7 @@ def test_the_time_is_extrapolated_from_a_few_answers(
     clock, tried = machine(monkeypatch, batch, answer)
     settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
     takes = forecast(language_model("llama"), prompts(1000), settings, SITES, budget)
-    assert takes.seconds == pytest.approx(20 * batch + 1000 * answer), "20 batches of 50"
+    assert takes.seconds == pytest.approx(3 * 1000 / 128 * batch + 1000 * answer), "3 batches in each shard of 128"
     assert takes.answer_tokens == 5.0
     assert tried == [1, 8, 32]
     assert clock[0] < budget
