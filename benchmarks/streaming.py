@@ -19,8 +19,8 @@ from truthmap.detector.speaking import Ask, Listening, speak
 from truthmap.questions import QuestionSettings, load_questions
 from truthmap.records import Question
 
-_QUESTIONS = 12
-_ROUNDS = 3
+_QUESTIONS = 8
+_ROUNDS = 2
 
 
 def run() -> str:
