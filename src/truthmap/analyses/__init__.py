@@ -52,6 +52,7 @@ from truthmap.analyses.selection import (
     TypeSize,
     by_type,
     chance_right,
+    ranked_right,
     sample_numbers,
     score_strategies,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "numbered",
     "percent_prompt",
     "probability_true",
+    "ranked_right",
     "read_percent",
     "risk_area",
     "risk_curve",

@@ -8,6 +8,7 @@ from truthmap.report.error_types import draw_error_types, error_types_figure
 from truthmap.report.heatmap import draw_heatmap, figure_of, save_figure
 from truthmap.report.selection import draw_accuracy_by_k, draw_accuracy_by_type, selection_figure
 from truthmap.report.transfer import draw_transfer, transfer_figure
+from truthmap.report.trust import draw_reliability, draw_risk_coverage
 
 __all__ = [
     "comparison_figure",
@@ -28,4 +29,3 @@ __all__ = [
     "selection_figure",
     "transfer_figure",
 ]
-from truthmap.report.trust import draw_reliability, draw_risk_coverage
