@@ -45,8 +45,10 @@ def test_help_names_every_setting_with_its_default(truthmap: Command, capsys: py
 
     assert truthmap("run", "--help") == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for name in set(Study.model_fields) - {"sites"}:
+    for name in set(Study.model_fields) - {"sites", "columns"}:
         assert f"--{name.replace('_', '-')}" in said
+    for field in Study.model_fields["columns"].default.model_dump():
+        assert f"--{field.replace('_', '-')}-column" in said
     for default in ("smollm2", "cities", "auto", "8192"):
         assert f"[default: {default}]" in said
 

@@ -11,6 +11,7 @@ from truthmap.analyses.asking import (
     read_percent,
     true_or_false_prompt,
 )
+from truthmap.analyses.audit import Audit, Located, PlaceAuc, audit_grades
 from truthmap.analyses.comparison import Comparison, Confidence, Family, Method, measure_methods
 from truthmap.analyses.difference import (
     LEVEL,
@@ -42,6 +43,7 @@ from truthmap.analyses.error_types import (
     study_types,
 )
 from truthmap.analyses.estimate import Estimate, bootstrapped
+from truthmap.analyses.hand_check import Agreement, Checked, compare_with_hand
 from truthmap.analyses.log_prob import Digest, digest, mean_log_prob
 from truthmap.analyses.selection import (
     Candidate,
@@ -65,11 +67,14 @@ __all__ = [
     "LEVEL",
     "OTHERS",
     "TRUE_FIRST",
+    "Agreement",
+    "Audit",
     "ByEntailment",
     "ByJudge",
     "ByMeaning",
     "Candidate",
     "CellDifferences",
+    "Checked",
     "Choice",
     "Comparison",
     "Confidence",
@@ -80,10 +85,12 @@ __all__ = [
     "ErrorTypes",
     "Estimate",
     "Family",
+    "Located",
     "MapDifference",
     "MapScores",
     "MapSide",
     "Method",
+    "PlaceAuc",
     "Pool",
     "SampleCounts",
     "Saying",
@@ -96,11 +103,13 @@ __all__ = [
     "TypeScore",
     "TypeSize",
     "array_of",
+    "audit_grades",
     "best_threshold",
     "bootstrapped",
     "by_type",
     "chance_right",
     "compare_maps",
+    "compare_with_hand",
     "count_samples",
     "digest",
     "error_precision",

@@ -9,10 +9,15 @@ import typer
 
 from truthmap import __version__
 from truthmap.cli.ask import ask
+from truthmap.cli.audit import audit
 from truthmap.cli.compare import compare
 from truthmap.cli.detector import detector
 from truthmap.cli.diff import diff
+from truthmap.cli.doctor import doctor
 from truthmap.cli.errors import errors
+from truthmap.cli.figure import figure
+from truthmap.cli.questions import questions
+from truthmap.cli.report import report
 from truthmap.cli.run import run
 from truthmap.cli.sample import sample
 from truthmap.cli.select import select
@@ -28,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(questions)
+app.command()(audit)
 app.command()(compare)
 app.command()(sample)
 app.command()(errors)
@@ -37,6 +44,9 @@ app.command()(diff)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)
+app.command()(doctor)
+app.command()(report)
+app.command()(figure)
 
 
 @app.callback()

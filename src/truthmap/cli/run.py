@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from truthmap.cli.columns import column_option, columns_of
 from truthmap.cli.summary import print_summary
 from truthmap.pipeline import Bars, Study
 
@@ -24,6 +25,23 @@ def _default(name: str) -> Any:
 def run(
     model: Annotated[str, typer.Option(help=_help("model"))] = "smollm2",
     questions: Annotated[str, typer.Option(help=_help("questions"))] = _default("questions"),
+    questions_file: Annotated[Path | None, typer.Option(help=_help("questions_file"), show_default=False)] = None,
+    questions_split: Annotated[str, typer.Option(help=_help("questions_split"))] = _default("questions_split"),
+    id_column: Annotated[str | None, column_option("id")] = None,
+    question_column: Annotated[str | None, column_option("question")] = None,
+    accepted_column: Annotated[str | None, column_option("accepted")] = None,
+    aliases_column: Annotated[str | None, column_option("aliases")] = None,
+    candidates_column: Annotated[str | None, column_option("candidates")] = None,
+    context_column: Annotated[str | None, column_option("context")] = None,
+    group_column: Annotated[str | None, column_option("group")] = None,
+    response_column: Annotated[str | None, column_option("response")] = None,
+    outcome_column: Annotated[str | None, column_option("outcome")] = None,
+    exact_answer_column: Annotated[str | None, column_option("exact_answer")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help=_help("skip_bad"))] = False,
+    grading: Annotated[str | None, typer.Option(help=_help("grading"), show_default=False)] = None,
+    locating: Annotated[str | None, typer.Option(help=_help("locating"), show_default=False)] = None,
+    judge: Annotated[str | None, typer.Option(help=_help("judge"), show_default=False)] = None,
+    locator: Annotated[str | None, typer.Option(help=_help("locator"), show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help=_help("out"), show_default="runs/MODEL-QUESTIONS")] = None,
     limit: Annotated[int | None, typer.Option(help=_help("limit"), show_default="all")] = None,
     seed: Annotated[int, typer.Option(help=_help("seed"))] = _default("seed"),
@@ -46,7 +64,9 @@ def run(
 
     Killed at any time, the same command goes on where it stopped.
     """
-    settings = {name: value for name, value in locals().items() if name in _STUDY}
+    given = dict(locals())
+    settings = {name: value for name, value in given.items() if name in _STUDY}
+    settings["columns"] = columns_of(given)
     settings["sites"] = tuple(site)
     settings["out"] = out or Path("runs") / f"{_short(model)}-{_short(questions)}"
     made = Study.of(settings).run(update=update, progress=Bars())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from truthmap.pipeline import Run
+
+if TYPE_CHECKING:
+    from truthmap.analyses import Audit, Located
 
 
 def print_summary(run: Run) -> None:
@@ -25,6 +30,7 @@ def print_summary(run: Run) -> None:
             + f", {summary.unscored} unscored ({summary.right / scored:.0%} of the scored ones right)",
         ),
         ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
+        *audit_rows(run.audit),
         ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
         ("  AUC on validation", f"{summary.validation} (cross-validated, {summary.validation.n} answers)"),
         ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
@@ -35,7 +41,30 @@ def print_summary(run: Run) -> None:
         ("Probes converged", f"{summary.converged:.1%}"),
         ("Map", str(run.path / "heatmap.png")),
         ("Numbers", str(run.path / "grid.parquet")),
+        ("Report", str(run.path / "report.html")),
     ]
     for name, value in rows:
         table.add_row(Text(name), Text(value))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for warning in run.audit.warnings:
+        console.print(Text(f"Note: {warning}."))
+
+
+def audit_rows(audit: Audit) -> list[tuple[str, str]]:
+    """Give the lines of the table that say how far the grades can be trusted."""
+    rows = [("  its place and length", f"right: {_place(audit.right)}; wrong: {_place(audit.wrong)}")]
+    if audit.compared:
+        rows.append(("  says the accepted answer", f"{audit.agreeing} of {audit.compared} right answers"))
+    if audit.place is not None:
+        place = audit.place
+        rows.append(("  AUC of its place alone", f"{place.auc:.3f} [{place.low:.3f}, {place.high:.3f}]"))
+    if audit.unscored:
+        rows.append(("Unscored because", "; ".join(f"{why} ({n})" for why, n in audit.unscored.items())))
+    return rows
+
+
+def _place(located: Located) -> str:
+    if located.start is None or located.length is None:
+        return "none found"
+    return f"from token {located.start:.1f}, {located.length:.1f} long"

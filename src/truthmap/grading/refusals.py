@@ -24,14 +24,24 @@ _PATTERNS = (
     r"^(?:unknown|no answer|not known|n/a|none of the above|no information)\W*$",
 )
 _REFUSAL = re.compile("|".join(f"(?:{pattern})" for pattern in _PATTERNS))
+# What is said after a refusal to give an answer all the same.
+_OFFER = re.compile(
+    r"\b(?:perhaps|maybe|possibly|probably|likely|i (?:think|believe|guess|would say|suppose)|"
+    r"my (?:best |only )?guess|it (?:might|may|could|is probably) be)\b"
+)
 # A refusal is said at once; later in a long answer such words qualify what was said.
 _OPENING = 300
 
 
-def is_refusal(text: str) -> bool:
+def is_refusal(text: str, *, open_question: bool = False) -> bool:
     """Say whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
 
     Grading asks this only of answers that name nothing that could be right or wrong: "I'm not sure, perhaps Peru" names
-    Peru and is graded by it.
+    Peru and is graded by it. With an open question nobody knows what could be named: there an answer that goes on to
+    offer something ("perhaps", "I think", "my guess") is no refusal.
     """
-    return bool(_REFUSAL.search(folded(text[:_OPENING])))
+    opening = folded(text[:_OPENING])
+    match = _REFUSAL.search(opening)
+    if match is None:
+        return False
+    return not (open_question and _OFFER.search(opening, match.end()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
 from truthmap.lm.classifier import EntailmentModel, load_entailment
@@ -11,6 +12,7 @@ from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
 from truthmap.lm.settings import LoadSettings
+from truthmap.lm.sizes import Sizes, measure_sizes
 
 __all__ = [
     "BUILTIN",
@@ -21,10 +23,13 @@ __all__ = [
     "LanguageModel",
     "LoadSettings",
     "Prefix",
+    "Sizes",
     "Tap",
+    "cut_into_batches",
     "forward_inputs",
     "load_entailment",
     "load_model",
+    "measure_sizes",
     "shared_prefix",
     "shortest_window",
     "watched",

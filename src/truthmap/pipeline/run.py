@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from truthmap.analyses import Audit
     from truthmap.probes import Grid, OutOfFold
     from truthmap.store import StateStore
 
@@ -130,6 +131,17 @@ class Run:
     def settings(self) -> Mapping[str, Any]:
         """What study.yaml says: settings, model identity, versions, digests."""
         return RunFolder(self.path).settings() or {}
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Whether grades and exact answers can be trusted."""
+        from truthmap.analyses import Audit
+
+        path = self.path / "audit.json"
+        try:
+            return Audit.model_validate(read_json(path))
+        except ValidationError as error:
+            raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
 
     def questions(self) -> tuple[Question, ...]:
         """Read the questions."""

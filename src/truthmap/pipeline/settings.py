@@ -29,7 +29,14 @@ def load_settings(study: Study) -> LoadSettings:
 
 def question_settings(study: Study) -> QuestionSettings:
     """Which questions to take."""
-    return QuestionSettings(limit=study.limit, seed=study.seed)
+    return QuestionSettings(
+        limit=study.limit,
+        seed=study.seed,
+        path=study.questions_file,
+        split=study.questions_split,
+        columns=study.columns,
+        skip_bad=study.skip_bad,
+    )
 
 
 def split_settings(study: Study) -> SplitSettings:

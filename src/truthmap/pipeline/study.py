@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from truthmap.errors import UsageError
+from truthmap.questions import Columns, GradingRule, Locating
 from truthmap.records import Site
 
 if TYPE_CHECKING:
@@ -31,6 +32,20 @@ class Study(BaseModel):
 
     model: str = Field(min_length=1, description="Built-in model (smollm2), folder, .gguf file or hub id")
     questions: str = Field("cities", min_length=1, description="Built-in question set, one of the study's, or a file")
+    questions_file: Path | None = Field(
+        None, description="The file of a study's set (movies, math, …), or the folder that holds it"
+    )
+    questions_split: Literal["train", "test"] = Field("train", description="Which part of a study's set")
+    columns: Columns = Field(Columns(), description="Columns of an own question file, where not named as usual")
+    skip_bad: bool = Field(False, description="Go on without the rows of the file that make no question")
+    grading: GradingRule | None = Field(None, description="Rule that decides right or wrong; default: the set's own")
+    locating: Locating | None = Field(None, description="How the exact answer is found; default: the set's own")
+    judge: str | None = Field(
+        None, description="Model that grades by judge: same (the studied one), a model, or http://host/v1#model"
+    )
+    locator: str | None = Field(
+        None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
+    )
     out: Path = Field(description="The run folder")
     limit: PositiveInt | None = Field(
         None, description="Take at most this many questions: a random subset, always the same"

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from truthmap.errors import RunFolderError
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
+from truthmap.pipeline.memory import forget_peak, peak_bytes
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.study import Study
 from truthmap.records import Question
 
 if TYPE_CHECKING:
+    from truthmap.grading import Helpers
     from truthmap.lm import LanguageModel
     from truthmap.questions import QuestionSet
 
@@ -62,6 +64,13 @@ class Work:
     def questions_by_id(self) -> Mapping[str, Question]:
         """The questions by their ids."""
         return {question.id: question for question in self.question_set.questions}
+
+    @cached_property
+    def helpers(self) -> Helpers:
+        """The models that judge and locate, where the task needs any."""
+        from truthmap.pipeline.helping import helpers_of
+
+        return helpers_of(self)
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Give the whole prompt that asks a question."""
@@ -115,14 +124,16 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
     )
     for name in unfinished:
         started = time.perf_counter()
+        forget_peak()
         made = _stage(name)(work)
-        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, made.note)
+        note = {**made.note, "peak_bytes": peak_bytes()}
+        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, note)
         for folder in made.scratch:
             shutil.rmtree(work.path(folder), ignore_errors=True)
 
 
 def _stage(name: str) -> Callable[[Work], Made]:
-    from truthmap.pipeline import answering, asking, capturing, drawing, grades, mapping
+    from truthmap.pipeline import answering, asking, capturing, drawing, grades, mapping, reporting
 
     stages: dict[str, Callable[[Work], Made]] = {
         "questions": asking.write_questions,
@@ -131,6 +142,7 @@ def _stage(name: str) -> Callable[[Work], Made]:
         "states": capturing.capture_missing_states,
         "grid": mapping.fit_map,
         "figures": drawing.draw_figures,
+        "report": reporting.write_report_stage,
     }
     return stages[name]
 

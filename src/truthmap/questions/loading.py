@@ -1,90 +1,169 @@
-"""Question sets by name or from a file."""
+"""Question sets by name, from a file, or from the hub."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from truthmap.errors import QuestionsError
-from truthmap.questions import builtin
+from truthmap.questions.columns import Columns, resolve_columns
+from truthmap.questions.faults import BadRowError, Fault, FaultKind, Report
+from truthmap.questions.known import BUILT_IN
+from truthmap.questions.own import own_task, question_of
+from truthmap.questions.reading import FORMATS, Row, read_rows
+from truthmap.questions.reading_hub import HubName, hub_name, read_hub
+from truthmap.questions.seen import SeenIds
 from truthmap.questions.sets import QuestionSet, choose, question_set
-from truthmap.questions.tasks import Task
-from truthmap.records import Question
+from truthmap.questions.study_sets import SPLITS, STUDY_SETS, TRAIN, HubData, StudyFile, StudySet
+from truthmap.records import Question, Word
+
+_Rows = Iterable[Row | Fault]
+
+
+class _Ids(Word):
+    """What is known of the ids of a set's questions."""
+
+    OWN = "own"
+    """The user's: one that comes again is a fault."""
+    BY_LINE = "by line"
+    """Made from line numbers: distinct as they are."""
+    REPEATED_LEFT_OUT = "repeated left out"
+    """A published set's: a row that comes again is left out."""
 
 
 class QuestionSettings(BaseModel):
-    """Which questions of a set are taken."""
+    """Which questions of a set are taken, and from where."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int | None = Field(default=None, ge=1, description="At most this many questions, chosen at random.")
     seed: int = Field(default=0, description="Another seed chooses others.")
-    path: Path | None = Field(default=None, description="The file of a set that the package does not carry.")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownSet:
-    """A set that has a name.
-
-    Attributes:
-        name: What it is called.
-        about: One line for a reader.
-        source: Where its questions come from.
-        task: How they are asked, graded and located.
-    """
-
-    name: str
-    about: str
-    source: str
-    task: Task
-
-
-@dataclass(frozen=True, slots=True)
-class _BuiltIn:
-    known: KnownSet
-    questions: Callable[[], Iterator[Question]]
-
-
-_GEONAMES = "built in; GeoNames, CC BY 4.0"
-_BUILT_IN = {
-    entry.known.name: entry
-    for entry in (
-        _BuiltIn(
-            KnownSet("cities", "In which country is the city of X?", _GEONAMES, builtin.CITIES_TASK), builtin.cities
-        ),
-        _BuiltIn(
-            KnownSet("us_cities", "In which US state is the city of X?", _GEONAMES, builtin.US_CITIES_TASK),
-            builtin.us_cities,
-        ),
-        _BuiltIn(
-            KnownSet("larger_city", "Which city has more inhabitants, X or Y?", _GEONAMES, builtin.LARGER_CITY_TASK),
-            builtin.larger_city,
-        ),
-        _BuiltIn(
-            KnownSet("arithmetic", "What is 27 times 14?", "built in", builtin.ARITHMETIC_TASK), builtin.arithmetic
-        ),
-    )
-}
-
-
-def known_sets() -> tuple[KnownSet, ...]:
-    """Give the sets that have a name."""
-    return tuple(entry.known for entry in _BUILT_IN.values())
+    path: Path | None = Field(default=None, description="The file of a study's set, or the folder that holds it.")
+    split: str = Field(default=TRAIN, description="train or test, for the study's sets.")
+    columns: Columns = Field(default=Columns(), description="The columns of an own file.")
+    skip_bad: bool = Field(default=False, description="Go on without the rows that make no question.")
 
 
 def load_questions(name_or_path: str, settings: QuestionSettings | None = None) -> QuestionSet:
-    """Load a question set by its name, or from a file.
+    """Load a question set by its name, from a file (CSV, JSON lines, Parquet), or from the hub (`owner/name`).
 
     Raises:
-        QuestionsError: there is no such set or file, or it is malformed.
+        QuestionsError: there is no such set or file, or rows of it make no question and `skip_bad` is not set.
     """
     settings = settings or QuestionSettings()
-    if name_or_path in _BUILT_IN:
-        entry = _BUILT_IN[name_or_path]
-        chosen = choose(entry.questions(), settings.limit, settings.seed)
-        return question_set(name_or_path, chosen, entry.known.task)
-    known = ", ".join(sorted(_BUILT_IN))
-    raise QuestionsError(f"unknown question set {name_or_path!r}; the known ones are {known}")
+    if name_or_path in BUILT_IN:
+        entry = BUILT_IN[name_or_path]
+        return question_set(name_or_path, choose(entry.questions(), settings.limit, settings.seed), entry.task)
+    if name_or_path in STUDY_SETS:
+        return _load_study_set(STUDY_SETS[name_or_path], settings)
+    path = Path(name_or_path)
+    if path.suffix.lower() in FORMATS or path.exists():
+        return _load_own(name_or_path, path.stem, read_rows(path), settings)
+    hub = hub_name(name_or_path)
+    if hub is not None:
+        return _load_own(name_or_path, name_or_path, read_hub(hub), settings)
+    known = ", ".join([*BUILT_IN, *STUDY_SETS])
+    raise QuestionsError(
+        f"unknown question set {name_or_path!r}: expected one of {known}, a file ({', '.join(FORMATS)}), "
+        "or a data set of the hub (owner/name)"
+    )
+
+
+def _load_study_set(entry: StudySet, settings: QuestionSettings) -> QuestionSet:
+    if settings.split not in SPLITS:
+        raise QuestionsError(f"there is no split {settings.split!r}; expected one of {', '.join(SPLITS)}")
+    rows = (
+        _file_rows(entry, entry.source, settings) if isinstance(entry.source, StudyFile) else _hub_rows(entry, settings)
+    )
+    report = Report()
+    questions = _questions(rows, entry.question_of, report, _Ids.REPEATED_LEFT_OUT)
+    chosen = _checked(entry.name, questions, report, settings)
+    return question_set(entry.name, chosen, entry.task, report)
+
+
+def _file_rows(entry: StudySet, source: StudyFile, settings: QuestionSettings) -> _Rows:
+    wanted = source.names[settings.split]
+    if settings.path is None:
+        raise QuestionsError(
+            f"{entry.name} needs the study's file {wanted}: name it, or the folder it is in, with --questions-file "
+            "(it is in the folder data of github.com/technion-cs-nlp/LLMsKnow)"
+        )
+    path = settings.path / wanted if settings.path.is_dir() else settings.path
+    rows = iter(read_rows(path))
+    first = next((row for row in rows if isinstance(row, Row)), None)
+    if first is None:
+        raise QuestionsError(f"{path} holds no rows")
+    missing = [column for column in source.columns if column not in first.values]
+    if missing:
+        raise QuestionsError(
+            f"{path} is not the file of {entry.name}: it has no column {missing[0]!r}; "
+            f"expected {', '.join(source.columns)}, got {', '.join(first.values)}"
+        )
+    # Read again from the start: what came before the first sound row counts too.
+    return read_rows(path)
+
+
+def _hub_rows(entry: StudySet, settings: QuestionSettings) -> _Rows:
+    source = entry.source
+    assert isinstance(source, HubData)
+    if settings.path is not None:
+        return read_rows(settings.path)
+    return read_hub(HubName(source.id, source.config, source.splits[settings.split]), source.most)
+
+
+def _load_own(source: str, name: str, rows: _Rows, settings: QuestionSettings) -> QuestionSet:
+    report = Report()
+    before: list[Row | Fault] = []
+    stream = iter(rows)
+    first = next((row for row in _noting(stream, before) if isinstance(row, Row)), None)
+    if first is None:
+        raise QuestionsError(f"{source} holds no questions" + (f": {before[0]}" if before else ""))
+    columns = resolve_columns(settings.columns, list(first.values), source)
+    ids = _Ids.OWN if "id" in columns else _Ids.BY_LINE
+    questions = _questions(chain(before, stream), lambda row: question_of(row, columns), report, ids)
+    chosen = _checked(source, questions, report, settings)
+    return question_set(name, chosen, own_task(chosen), report)
+
+
+def _noting(rows: Iterator[Row | Fault], before: list[Row | Fault]) -> Iterator[Row | Fault]:
+    for row in rows:
+        before.append(row)
+        yield row
+
+
+def _questions(rows: _Rows, make: Callable[[Row], Question | None], report: Report, ids: _Ids) -> Iterator[Question]:
+    """Give the questions of rows; what makes none is counted in the report."""
+    seen = SeenIds()
+    for row in rows:
+        report.rows += 1
+        if isinstance(row, Fault):
+            report.add(row)
+            continue
+        try:
+            question = make(row)
+        except BadRowError as error:
+            report.add(Fault(row.line, error.column, error.kind, error.what))
+            continue
+        if question is None:
+            report.left_out += 1
+        elif ids is _Ids.BY_LINE or seen.add(question.id):
+            yield question
+        elif ids is _Ids.REPEATED_LEFT_OUT:
+            report.left_out += 1
+        else:
+            what = f"the id {question.id[:40]!r} came before"
+            report.add(Fault(row.line, None, FaultKind.DUPLICATE, what))
+
+
+def _checked(
+    name: str, questions: Iterable[Question], report: Report, settings: QuestionSettings
+) -> tuple[Question, ...]:
+    chosen = choose(questions, settings.limit, settings.seed)
+    if report.bad and not settings.skip_bad:
+        raise QuestionsError(report.message(name))
+    if not chosen:
+        raise QuestionsError(f"{name} holds no questions" + (f" but {report.counted()} rows" if report.bad else ""))
+    return chosen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from truthmap.files import digest_of
+from truthmap.questions.faults import Report
 from truthmap.questions.tasks import Task
 from truthmap.records import Question
 from truthmap.seeding import uniform_from
@@ -21,18 +22,20 @@ class QuestionSet:
         questions: The questions; their ids are distinct.
         task: How they are asked, graded and located.
         digest: SHA-256 of the questions and the task, in hexadecimal.
+        report: What reading them found: rows, faults, rows left out; empty for a built-in set.
     """
 
     name: str
     questions: tuple[Question, ...]
     task: Task
     digest: str
+    report: Report = field(default_factory=Report, compare=False)
 
 
-def question_set(name: str, questions: Iterable[Question], task: Task) -> QuestionSet:
+def question_set(name: str, questions: Iterable[Question], task: Task, report: Report | None = None) -> QuestionSet:
     """Put a set together and compute its digest."""
     kept = tuple(questions)
-    return QuestionSet(name, kept, task, _digest(kept, task))
+    return QuestionSet(name, kept, task, _digest(kept, task), report or Report())
 
 
 def choose(questions: Iterable[Question], limit: int | None, seed: int) -> tuple[Question, ...]:

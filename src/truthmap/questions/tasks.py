@@ -45,6 +45,12 @@ class Locating(Word):
     """The study's way, kept for comparison: the gold string where the answer is right, a model where it is wrong."""
 
 
+def default_locating(grading: GradingRule) -> Locating:
+    """Give how exact answers are found where a grading rule is chosen and nothing else is said."""
+    finds = (GradingRule.CANDIDATES, GradingRule.NUMBER, GradingRule.CHOICE, GradingRule.LABEL)
+    return Locating.RULE if grading in finds else Locating.MODEL
+
+
 @dataclass(frozen=True, slots=True)
 class Rewrite:
     """A regular expression and what to put in its place, to turn a question into its base-model form."""

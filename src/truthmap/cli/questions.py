@@ -1,0 +1,114 @@
+"""`truthmap questions`: the sets that have a name, some questions of one, or what is wrong with a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from truthmap.cli.columns import column_option, columns_of
+from truthmap.cli.text import plain, printable
+from truthmap.pipeline import Study
+from truthmap.questions import QuestionSet, QuestionSettings, Report, known_sets, load_questions
+from truthmap.records import Question
+
+_SHOWN_FAULTS = 100
+_LONGEST = 300
+_STUDY = Study.model_fields
+
+
+def questions(
+    name: Annotated[
+        str | None, typer.Argument(help="A set, a file or a data set of the hub; none: list the sets")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, help="Show so many questions, chosen at random")] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed shows others")] = 0,
+    questions_file: Annotated[
+        Path | None, typer.Option(help=str(_STUDY["questions_file"].description), show_default=False)
+    ] = None,
+    questions_split: Annotated[str, typer.Option(help=str(_STUDY["questions_split"].description))] = "train",
+    id_column: Annotated[str | None, column_option("id")] = None,
+    question_column: Annotated[str | None, column_option("question")] = None,
+    accepted_column: Annotated[str | None, column_option("accepted")] = None,
+    aliases_column: Annotated[str | None, column_option("aliases")] = None,
+    candidates_column: Annotated[str | None, column_option("candidates")] = None,
+    context_column: Annotated[str | None, column_option("context")] = None,
+    group_column: Annotated[str | None, column_option("group")] = None,
+    response_column: Annotated[str | None, column_option("response")] = None,
+    outcome_column: Annotated[str | None, column_option("outcome")] = None,
+    exact_answer_column: Annotated[str | None, column_option("exact_answer")] = None,
+) -> None:
+    """List the question sets; check one and show some of its questions.
+
+    A file is read whole and each row that makes no question is listed with its line and column. Exit code 1: some rows
+    are bad.
+    """
+    console = Console()
+    columns = columns_of(locals())
+    if name is None:
+        _list_sets(console)
+        return
+    settings = QuestionSettings(
+        limit=max(sample, 1), seed=seed, path=questions_file, split=questions_split, columns=columns, skip_bad=True
+    )
+    found = load_questions(name, settings)
+    _show_set(console, found, sample)
+    if found.report.bad:
+        _show_faults(console, found.report)
+        raise typer.Exit(1)
+
+
+def _list_sets(console: Console) -> None:
+    table = Table(title="Question sets", title_justify="left")
+    for heading in ("Name", "Asks", "Source", "Grading", "Exact answer"):
+        table.add_column(heading, overflow="fold")
+    for known in known_sets():
+        task = known.task
+        table.add_row(*map(plain, (known.name, known.about, known.source, str(task.grading), str(task.locating))))
+    console.print(table)
+    console.print("Own questions: a .csv, .tsv, .jsonl or .parquet file, or owner/name on the hub.")
+
+
+def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
+    task, report = found.task, found.report
+    console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {task.locating}"))
+    if report.rows:
+        left_out = f", {report.left_out:,} left out" if report.left_out else ""
+        console.print(
+            plain(f"{report.rows:,} rows: {report.rows - report.bad - report.left_out:,} questions{left_out}")
+        )
+    for question in found.questions[:sample]:
+        console.print()
+        for heading, value in _lines(found, question):
+            console.print(Text(heading).append_text(plain(value, _LONGEST)))
+
+
+def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
+    """Give what a reader sees of a question: as it is asked, and what is accepted."""
+    lines = [
+        (f"{printable(question.id)}: ", found.task.chat(question)),
+        ("    accepted: ", " | ".join(question.accepted)),
+    ]
+    if question.candidates is not None and len(question.candidates) <= 5:
+        lines.append(("    candidates: ", " | ".join(names[0] for names in question.candidates)))
+    if question.answer is not None:
+        lines.append(("    ready answer: ", question.answer))
+    if question.outcome is not None:
+        lines.append(("    ready outcome: ", str(question.outcome)))
+    return lines
+
+
+def _show_faults(console: Console, report: Report) -> None:
+    console.print()
+    table = Table(title=f"{report.bad:,} rows make no question: {report.counted()}", title_justify="left")
+    for heading in ("Line", "Column", "Fault"):
+        table.add_column(heading, overflow="fold")
+    for fault in report.faults[:_SHOWN_FAULTS]:
+        table.add_row(str(fault.line), plain(fault.column or ""), plain(fault.what))
+    console.print(table)
+    if report.bad > _SHOWN_FAULTS:
+        console.print(f"and {report.bad - _SHOWN_FAULTS:,} more")

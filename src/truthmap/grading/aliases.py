@@ -1,0 +1,96 @@
+"""The rule for open questions with known answers: the answer contains one of them as whole words."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from truthmap.grading.mentions import repeats_question
+from truthmap.grading.refusals import is_refusal
+from truthmap.grading.verdicts import DECLINES, Verdict
+from truthmap.questions import Folded, GradingRule, find_words, fold
+from truthmap.records import Outcome, Question, Span
+
+RULE = str(GradingRule.ALIAS)
+
+_ARTICLE = re.compile(r"(?<!\S)(?:a|an|the)(?!\S)")
+_KEPT_SIGNS = frozenset("#%&@+$€£°")
+_SHORTEST_IN_ANY_CASE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class AliasMention:
+    """A place `span` of the answer's text that says the accepted answer `alias`."""
+
+    span: Span
+    alias: str
+
+
+def by_alias(question: Question, text: str) -> Verdict:
+    """Grade right if the answer contains an accepted answer, wrong if it says something else."""
+    mention = find_alias(text, question.text, question.accepted)
+    if mention is not None:
+        why = f"contains {text[mention.span.start : mention.span.end]!r}, an accepted answer"
+        return Verdict(Outcome.RIGHT, RULE, why, mention.span, normalised(question.accepted[0]))
+    if is_refusal(text, open_question=True):
+        return Verdict(Outcome.WRONG, RULE, DECLINES, refusal=True)
+    return Verdict(Outcome.WRONG, RULE, "contains no accepted answer")
+
+
+def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMention | None:
+    """Find the first accepted answer that the answer contains and does not only repeat from the question.
+
+    Compared are whole words with case, accents, punctuation and articles set aside; of several that begin at one place
+    the longest counts. A name of one or two letters matches only as it is written.
+    """
+    places: list[tuple[int, int, str]] = []
+    for alias in dict.fromkeys(accepted):
+        compared = fold if _bare(alias) is None else bare
+        said, asked, wanted = compared(text), compared(question).text, compared(alias).text.strip()
+        at = find_words(said.text, wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            low, high = said.original(at, end)
+            exact = len(wanted) >= _SHORTEST_IN_ANY_CASE or not wanted.isalpha() or text[low:high] == alias.strip()
+            if exact and not repeats_question(said.text, at, end, asked):
+                places.append((low, -high, alias))
+                break
+            at = find_words(said.text, wanted, at + 1)
+    if not places:
+        return None
+    start, minus_end, alias = min(places)
+    return AliasMention(Span(start, -minus_end), alias)
+
+
+def normalised(text: str) -> str:
+    """Give a text in the one spelling in which answers are compared: folded, without punctuation and articles.
+
+    >>> normalised("The J.R.R. Tolkien’s")
+    'j r r tolkien s'
+    """
+    return bare(text).text.strip()
+
+
+def bare(text: str) -> Folded:
+    """Fold a text, make punctuation blank and drop articles; where nothing is left ("The The", "!!!"), only fold it."""
+    return _bare(text) or fold(text)
+
+
+@lru_cache(maxsize=4096)
+def _bare(text: str) -> Folded | None:
+    whole = fold(text)
+    plain = "".join(" " if _is_punctuation(character) else character for character in whole.text)
+    plain = _ARTICLE.sub(lambda match: " " * len(match.group()), plain)
+    kept = [i for i, character in enumerate(plain) if character != " " or (i > 0 and plain[i - 1] != " ")]
+    if not plain.strip():
+        return None
+    return Folded(
+        "".join(plain[i] for i in kept), tuple(whole.starts[i] for i in kept), tuple(whole.ends[i] for i in kept)
+    )
+
+
+def _is_punctuation(character: str) -> bool:
+    return character not in _KEPT_SIGNS and unicodedata.category(character)[0] in "PSZ"

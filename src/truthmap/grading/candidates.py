@@ -1,0 +1,25 @@
+"""The rule for questions whose answer is one of many things with known names: the first one named decides."""
+
+from __future__ import annotations
+
+from truthmap.grading.mentions import first_mention, is_accepted
+from truthmap.grading.verdicts import Verdict, found, nothing_found
+from truthmap.questions import GradingRule
+from truthmap.records import Question, Span
+
+RULE = str(GradingRule.CANDIDATES)
+
+
+def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> Verdict:
+    """Grade by the first candidate that the answer names and does not only repeat from the question."""
+    candidates = question.candidates or ()
+    mention = first_mention(text, question.text, candidates, shadows)
+    if mention is None:
+        return nothing_found(text, RULE, "names no candidate")
+    return found(
+        right=is_accepted(mention, candidates, question.accepted),
+        rule=RULE,
+        why=f"names {text[mention.start : mention.end]!r} first",
+        span=Span(mention.start, mention.end),
+        meaning=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
+    )

@@ -1,0 +1,88 @@
+"""The rule for questions that offer what to answer: two names, or the labels of a classification."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from truthmap.grading.mentions import Mention, find_mentions, is_accepted
+from truthmap.grading.verdicts import Verdict, found, nothing_found
+from truthmap.questions import GradingRule, folded
+from truthmap.records import Question, Span
+
+_ARTICLES = r"(?:the |a |an |both |either )*"
+# Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
+_EDGE = r"[\s\"'*_`]*"
+_JOINED = re.compile(rf"{_EDGE}(?:,{_EDGE})?(?:/|\bor\b|\band\b|\bversus\b|\bvs\b\.?){_EDGE}{_ARTICLES}{_EDGE}")
+_COMMA = re.compile(rf"{_EDGE},{_EDGE}{_ARTICLES}{_EDGE}")
+# Before a name that is held against the chosen one, or denied.
+_AGAINST = re.compile(
+    r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|compared (?:to|with))|n't)"
+    rf"[\s\"'*_`]*(?:in |of |to |be |represent |refer to |necessarily |directly |exactly )*{_ARTICLES}[\s\"'*_`]*$"
+)
+_LOOK_BACK = 60
+_WORDS = re.compile(r"[^\W_]+")
+_QUOTED_RUN = 5
+"""A run of this many words that the question has too is a quotation of it."""
+
+
+def by_choice(question: Question, text: str, rule: GradingRule) -> Verdict:
+    """Grade by the first candidate that the answer chooses.
+
+    A name is no choice where the answer only lists the candidates ("X or Y"), quotes five or more words of the question
+    in a row, or holds the name against another or denies it ("than X", "not X"). So an answer that names both is graded
+    by the first one that it does not list, quote, compare with or deny; one that chooses neither is unscored.
+    """
+    candidates = question.candidates or ()
+    mentions = find_mentions(text, candidates)
+    chosen = next(_choices(text, question.text, mentions), None)
+    if chosen is None:
+        why = "names candidates but chooses none" if mentions else "names no candidate"
+        return nothing_found(text, str(rule), why)
+    return found(
+        right=is_accepted(chosen, candidates, question.accepted),
+        rule=str(rule),
+        why=f"chooses {text[chosen.start : chosen.end]!r}",
+        span=Span(chosen.start, chosen.end),
+        meaning=folded(candidates[chosen.things[0]][0]),
+    )
+
+
+def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[Mention]:
+    quoted = _quotations(text, question)
+    listed = _listed(text, mentions)
+    for index, mention in enumerate(mentions):
+        inside = any(low <= mention.start and mention.end <= high for low, high in quoted)
+        before = text[max(0, mention.start - _LOOK_BACK) : mention.start].casefold().replace("’", "'")
+        if len(mention.things) == 1 and index not in listed and not inside and not _AGAINST.search(before):
+            yield mention
+
+
+def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
+    """Give the indices of the mentions in a list of different candidates: joined by commas, and once by or, and."""
+    listed: set[int] = set()
+    run, joined = [0], False
+    for index in range(1, len(mentions) + 1):
+        between = ""
+        if index < len(mentions) and mentions[index - 1].things != mentions[index].things:
+            between = text[mentions[index - 1].end : mentions[index].start].casefold()
+        if _JOINED.fullmatch(between) or _COMMA.fullmatch(between):
+            run.append(index)
+            joined = joined or _JOINED.fullmatch(between) is not None
+        else:
+            listed.update(run if joined else ())
+            run, joined = [index], False
+    return listed
+
+
+def _quotations(text: str, question: str) -> list[tuple[int, int]]:
+    """Give the ranges of the answer's characters that repeat five or more words of the question in a row."""
+    asked = [folded(word) for word in _WORDS.findall(question)]
+    runs = {tuple(asked[start : start + _QUOTED_RUN]) for start in range(len(asked) - _QUOTED_RUN + 1)}
+    words = list(_WORDS.finditer(text))
+    said = [folded(word.group()) for word in words]
+    return [
+        (words[start].start(), words[start + _QUOTED_RUN - 1].end())
+        for start in range(len(words) - _QUOTED_RUN + 1)
+        if tuple(said[start : start + _QUOTED_RUN]) in runs
+    ]

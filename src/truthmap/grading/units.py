@@ -1,0 +1,71 @@
+"""Units that numbers are given in, so that 2 km and 2,000 m are the same and 2 km and 2 kg are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: what it measures and how many base units it is."""
+
+    dimension: str
+    factor: Fraction
+
+
+# Dimension → names → how many base units one is. Letters that are also words or variables (m, s, a) count only right
+# after a number, which is the only place where units are looked for.
+_TABLE: Mapping[str, Mapping[str, str]] = {
+    "length": {
+        "mm millimeter millimetre": "1/1000", "cm centimeter centimetre": "1/100", "m meter metre": "1",
+        "km kilometer kilometre": "1000", "inch inches": "254/10000", "ft foot feet": "3048/10000",
+        "yd yard": "9144/10000", "mi mile": "1609344/1000",
+    },
+    "mass": {
+        "mg milligram": "1/1000", "g gram": "1", "kg kilogram kilo": "1000", "ton tonne": "1000000",
+        "oz ounce": "28349523125/1000000000", "lb lbs pound": "45359237/100000",
+    },
+    "time": {
+        "second sec s": "1", "minute min": "60", "hour hr h": "3600", "day": "86400", "week": "604800",
+    },
+    "volume": {
+        "ml milliliter millilitre": "1/1000", "l liter litre": "1", "cup": "2365882365/10000000000",
+        "pint": "473176473/1000000000", "quart": "946352946/1000000000", "gallon": "3785411784/1000000000",
+    },
+    "months": {"month": "1", "year": "12", "decade": "120", "century centuries": "1200"},
+    "dollars": {"dollar usd": "1", "cent": "1/100"},
+    "euros": {"euro eur": "1"},
+    "share": {"percent %": "1/100"},
+}  # fmt: skip
+_SIGNS = {"$": "dollar", "€": "euro"}
+
+
+def _by_name() -> dict[str, Unit]:
+    return {
+        name: Unit(dimension, Fraction(factor))
+        for dimension, units in _TABLE.items()
+        for names, factor in units.items()
+        for name in names.split()
+    }
+
+
+_UNITS = _by_name()
+_AFTER = re.compile(r"[\s\u00a0]?-?(%|¢|[A-Za-z]+)")
+
+
+def unit_after(text: str, end: int) -> Unit | None:
+    """Give the unit that follows a number, if it is a known one; plurals count."""
+    match = _AFTER.match(text, end)
+    if match is None:
+        return None
+    word = "cent" if match[1] == "¢" else match[1].lower()
+    return _UNITS.get(word) or (_UNITS.get(word[:-1]) if word.endswith("s") else None)
+
+
+def unit_before(text: str, start: int) -> Unit | None:
+    """Give the currency whose sign stands before a number."""
+    sign = text[start - 1] if start else ""
+    return _UNITS.get(_SIGNS.get(sign, ""))

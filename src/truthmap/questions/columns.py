@@ -1,0 +1,86 @@
+"""Which column of a file holds what: named by the user, or found by its conventional name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from truthmap.errors import QuestionsError
+
+
+class Columns(BaseModel):
+    """Names of columns; a field left `None` is looked for under its conventional names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None = Field(None, description="Column with an id that no two questions share")
+    question: str | None = Field(None, description="Column with the question")
+    accepted: str | None = Field(None, description="Column with the accepted answer, or a list of them")
+    aliases: str | None = Field(None, description="Column with further accepted answers")
+    candidates: str | None = Field(None, description="Column with everything that an answer could name")
+    context: str | None = Field(None, description="Column with a text given along with the question")
+    group: str | None = Field(None, description="Column with what keeps questions in one part of the split")
+    response: str | None = Field(None, description="Column with a ready answer: nothing is generated")
+    outcome: str | None = Field(None, description="Column with a ready outcome (right, wrong): nothing is graded")
+    exact_answer: str | None = Field(None, description="Column with the exact answer, a piece of the ready answer")
+
+
+CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "question_id", "qid"),
+    "question": ("question", "text", "prompt", "query"),
+    "accepted": ("accepted", "answer", "answers", "correct_answer", "gold", "label", "target"),
+    "aliases": ("aliases", "alias"),
+    "candidates": ("candidates", "choices", "options"),
+    "context": ("context", "passage"),
+    "group": ("group",),
+    "response": ("response", "model_answer", "generated_answer", "completion"),
+    "outcome": ("outcome", "correct", "is_correct"),
+    "exact_answer": ("exact_answer",),
+}
+"""Names that a column goes by when none is named; upper and lower case are the same."""
+
+
+def resolve_columns(columns: Columns, available: Collection[str], source: str) -> dict[str, str]:
+    """Give the column of each field that has one.
+
+    Raises:
+        QuestionsError: a named column is missing, or there is none for the question, or neither accepted answers nor a
+            ready outcome.
+    """
+    by_folded = {name.casefold(): name for name in reversed(tuple(available))}
+    found: dict[str, str] = {}
+    for field, conventional in CONVENTIONAL.items():
+        named = getattr(columns, field)
+        if named is not None:
+            if named not in available:
+                raise QuestionsError(f"{source} has no column {named!r}{_hint(named, available)}; {_listed(available)}")
+            found[field] = named
+        else:
+            name = next((by_folded[name] for name in conventional if name in by_folded), None)
+            if name is not None:
+                found[field] = name
+    if "question" not in found:
+        raise QuestionsError(
+            f"{source} has no column for the question (question, text, prompt or query); {_listed(available)}; "
+            "name it with --question-column"
+        )
+    if "accepted" not in found and "outcome" not in found:
+        raise QuestionsError(
+            f"{source} has no column for the accepted answers (accepted, answer, …) and none for a ready outcome; "
+            f"{_listed(available)}; name one with --accepted-column or --outcome-column"
+        )
+    if "exact_answer" in found and "response" not in found and columns.exact_answer is None:
+        del found["exact_answer"]
+    return found
+
+
+def _hint(named: str, available: Collection[str]) -> str:
+    close = get_close_matches(named, available, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _listed(available: Collection[str]) -> str:
+    shown = ", ".join(list(available)[:20])
+    return f"its columns are {shown}{', …' if len(available) > 20 else ''}"

@@ -1,0 +1,34 @@
+"""Ids that came before, at eight bytes each: for files of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from truthmap.seeding import seed_from
+
+_SMALLEST_MERGE = 1 << 16
+
+
+class SeenIds:
+    """Says of each id whether it came before.
+
+    Ids are known by a 63-bit digest: that two of 10 million different ones share theirs has a chance of 1 in 180,000.
+    New ones gather in a set, which is merged into a sorted array whenever it has grown to an eighth of it.
+    """
+
+    def __init__(self) -> None:
+        self._fresh: set[int] = set()
+        self._sorted = np.empty(0, dtype=np.int64)
+
+    def add(self, name: str) -> bool:
+        """Take an id in; say whether it is new."""
+        digest = seed_from("id", name)
+        place = int(np.searchsorted(self._sorted, digest))
+        if digest in self._fresh or (place < len(self._sorted) and self._sorted[place] == digest):
+            return False
+        self._fresh.add(digest)
+        if len(self._fresh) >= max(_SMALLEST_MERGE, len(self._sorted) // 8):
+            fresh = np.fromiter(self._fresh, dtype=np.int64, count=len(self._fresh))
+            self._sorted = np.sort(np.concatenate([self._sorted, fresh]))
+            self._fresh.clear()
+        return True

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from truthmap.grading import grade
+from truthmap.grading.aliases import bare, find_alias, normalised
+from truthmap.questions import GradingRule, Locating, Task, fold
+from truthmap.records import Answer, Grade, Outcome, Question
+
+TASK = Task(GradingRule.ALIAS, Locating.NAME)
+
+
+def say(text: str, *accepted: str, asked: str = "Who is it?") -> Grade:
+    return grade(Question("q", asked, accepted), Answer("q", (1,), (7,), text, (), (), True), TASK)
+
+
+@pytest.mark.parametrize(
+    ("text", "alias", "right"),
+    [
+        ("It was GEORGE CLOONEY.", "George Clooney", True),
+        ("It was George Clooneys.", "George Clooney", False),
+        ("The Beatles.", "Beatles", True),
+        ("Beatles.", "The Beatles", True),
+        ("by J. R. R. Tolkien’s pen", "J.R.R. Tolkien", True),
+        ("Génesis Rodriguez", "Genesis Rodríguez", True),
+        ("In The Lord of Rings", "The Lord of the Rings", True),
+        ("由杰森·莫玛扮演", "杰森·莫玛", True),
+        ("It is in C# or C.", "C#", True),
+        ("It is c, I think.", "C", False),
+        ("It is C, I think.", "C", True),
+        ("Tell us.", "US", False),
+        ("!!! are a band", "!!!", True),
+        ("A man called The The", "The The", True),
+        ("Nigeria", "Niger", False),
+    ],
+)
+def test_an_accepted_answer_counts_as_whole_words_with_articles_and_accents_set_aside(
+    text: str, alias: str, right: bool
+) -> None:
+    assert say(text, alias).outcome is (Outcome.RIGHT if right else Outcome.WRONG)
+
+
+def test_any_alias_will_do_and_the_evidence_says_which() -> None:
+    result = say("It was Mark Twain.", "Samuel Clemens", "Mark Twain")
+    assert (result.outcome, result.rule) == (Outcome.RIGHT, "alias")
+    assert result.why == "contains 'Mark Twain', an accepted answer"
+
+
+def test_an_answer_that_only_repeats_the_question_is_not_right() -> None:
+    asked = "Who acted as George in the movie 'George of the Jungle'?"
+    assert say("The movie 'George of the Jungle' is a comedy.", "George", asked=asked).outcome is Outcome.WRONG
+
+
+def test_right_and_wrong_answers_with_one_exact_answer_have_one_meaning() -> None:
+    right = say("It was the actor George Clooney.", "George Clooney")
+    wrong = say("It was George  CLOONEY’s!", "Brad Pitt")
+    assert right.meaning == wrong.meaning == "george clooney"
+    aliases = {
+        say(f"It was {name}.", "Samuel Clemens", "Mark Twain").meaning for name in ("Mark Twain", "Samuel Clemens")
+    }
+    assert aliases == {"samuel clemens"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't know who that is.",
+        "I'm sorry, but I do not have any information about this movie.",
+        "As an AI, I cannot watch films.",
+        "Unfortunately, there is not enough context.",
+    ],
+)
+def test_refusals_are_a_kind_of_wrong_without_an_exact_answer(text: str) -> None:
+    result = say(text, "George Clooney")
+    assert (result.outcome, result.refusal, result.span, result.meaning) == (Outcome.WRONG, True, None, "")
+
+
+def test_an_answer_that_offers_something_all_the_same_is_no_refusal() -> None:
+    result = say("I'm not sure, perhaps it was Brad Pitt.", "George Clooney")
+    assert (result.refusal, result.exact_answer) == (False, "Brad Pitt")
+    assert say("I don't know. George Clooney?", "George Clooney").outcome is Outcome.RIGHT
+
+
+@given(st.text(max_size=60))
+def test_a_bare_text_maps_into_the_original_in_order(text: str) -> None:
+    result = bare(text)
+    assert len(result.text) == len(result.starts) == len(result.ends)
+    assert all(0 <= start < end <= len(text) for start, end in zip(result.starts, result.ends, strict=True))
+    assert list(result.starts) == sorted(result.starts)
+    assert normalised(normalised(text)) == normalised(text)
+
+
+WORDS = st.lists(
+    st.sampled_from(["Zoë", "O’Neil", "the", "Straße", "Ωμέγα", "3rd", "e\u0301t", "-", "“x”", "🎉"]),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(WORDS, WORDS, WORDS)
+def test_a_span_found_folds_to_the_alias_it_was_found_by(before: list[str], alias: list[str], after: list[str]) -> None:
+    phrase = " ".join(alias)
+    text = " ".join([*before, phrase, *after])
+    mention = find_alias(text, "", (phrase,))
+    if len(normalised(phrase)) < 3:
+        return
+    assert mention is not None
+    piece = text[mention.span.start : mention.span.end]
+    assert normalised(phrase) in fold(normalised(piece)).text or normalised(piece) == normalised(phrase)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+
+from truthmap.grading import grade
+from truthmap.questions import GradingRule, Task
+from truthmap.questions.study_rows import NLI_LABELS, REVIEW_LABELS
+from truthmap.records import Answer, Grade, Outcome, Question
+
+
+def say(text: str, asked: str = "Which city has more inhabitants, Lima or Quito?", accepted: str = "Lima") -> Grade:
+    return _grade(Question("q", asked, (accepted,), (("Lima",), ("Quito",))), text, GradingRule.CHOICE)
+
+
+def label(text: str, accepted: str = "neutral") -> Grade:
+    labels = REVIEW_LABELS if accepted in ("positive", "negative") else NLI_LABELS
+    asked = 'Does "A" represent entailment, contradiction, or neutrality of "B"?'
+    return _grade(Question("q", asked, (accepted,), labels), text, GradingRule.LABEL)
+
+
+def _grade(question: Question, text: str, rule: GradingRule) -> Grade:
+    return grade(question, Answer("q", (1,), (7,), text, (), (), True), Task(rule))
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("Lima.", "Lima"),
+        ("**Quito**", "Quito"),
+        ("LIMA has more inhabitants than Quito.", "LIMA"),
+        ("Of Lima or Quito, it is Quito.", "Quito"),
+        ("Between Lima and Quito, Quito is larger than Lima.", "Quito"),
+        ("Not Lima but Quito.", "Quito"),
+        ("It isn't Lima: Quito is larger.", "Quito"),
+        ("Unlike Quito, Lima is large.", "Lima"),
+        ("Compared to Quito, Lima is large.", "Lima"),
+        ("Which city has more inhabitants, Lima or Quito? Quito.", "Quito"),
+        ("Lima is larger, Quito is smaller.", "Lima"),
+    ],
+)
+def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> None:
+    result = say(text)
+    assert result.exact_answer == exact
+    assert result.outcome is (Outcome.RIGHT if exact.casefold() == "lima" else Outcome.WRONG)
+    assert result.span is not None
+    assert text[result.span.start : result.span.end] == exact
+
+
+@pytest.mark.parametrize(
+    "text", ["Lima and Quito.", "Either Lima or Quito.", "It is neither Lima nor Quito.", "Bogotá."]
+)
+def test_an_answer_that_chooses_none_is_unscored(text: str) -> None:
+    result = say(text)
+    assert (result.outcome, result.span) == (Outcome.UNSCORED, None)
+
+
+def test_a_quotation_of_the_question_is_no_choice() -> None:
+    sentence = "The developer argued with the designer because he did not like the design."
+    question = Question("q", f"{sentence} Who does 'he' refer to?", ("designer",), (("designer",), ("developer",)))
+    text = f'In the sentence "{sentence}", the pronoun refers to the designer.'
+    result = _grade(question, text, GradingRule.CHOICE)
+    assert result.outcome is Outcome.RIGHT
+    assert result.span is not None
+    assert result.span.start == text.rindex("designer")
+    assert _grade(question, sentence, GradingRule.CHOICE).outcome is Outcome.UNSCORED
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("neutrality", "neutral"),
+        ("The hypothesis contradicts the statement.", "contradiction"),
+        ("It represents entailment.", "entailment"),
+        ("It does not represent entailment; it is neutral.", "neutral"),
+        ("It represents entailment, contradiction, or neutrality. I say contradiction.", "contradiction"),
+        ("It does not necessarily contradict, so it is entailed.", "entailment"),
+    ],
+)
+def test_labels_in_all_their_forms_have_one_meaning(text: str, meaning: str) -> None:
+    result = label(text)
+    assert result.meaning == meaning
+    assert result.outcome is (Outcome.RIGHT if meaning == "neutral" else Outcome.WRONG)
+    assert result.rule == "label"
+
+
+def test_reviews_are_read_by_their_first_label() -> None:
+    assert label("Positive. Although some of it is negative …", "positive").outcome is Outcome.RIGHT
+    assert label("The review is not positive; it is negative.", "negative").outcome is Outcome.RIGHT
+    assert label("It is either positive or negative.", "negative").outcome is Outcome.UNSCORED

@@ -1,0 +1,139 @@
+"""The endpoint that judges or locates, against a server on the loopback address."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from truthmap.errors import ModelError, UsageError
+from truthmap.grading import KEY_VARIABLE, Endpoint
+from truthmap.grading.endpoint import read_completion
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with the given statuses in turn, then always with 200; notes what it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.statuses: list[int] = []
+        self.sent: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.sent.append(content)
+            self.server.keys.append(self.headers.get("Authorization"))
+            status = self.server.statuses.pop(0) if self.server.statuses else 200
+        reply = {"choices": [{"message": {"content": f"echo {content['messages'][0]['content']}"}}]}
+        body = json.dumps(reply).encode() if status == 200 else b"{}"
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "http://127.0.0.1:9/stolen")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def endpoint(server: Server, **settings: Any) -> tuple[Endpoint, list[float]]:
+    waits: list[float] = []
+    return Endpoint(server.url, "some-model", sleep=waits.append, **settings), waits
+
+
+def test_prompts_are_answered_in_order_with_temperature_0(server: Server) -> None:
+    asker, _ = endpoint(server)
+    assert asker.ask([f"p{n}" for n in range(9)]) == [f"echo p{n}" for n in range(9)]
+    assert {content["temperature"] for content in server.sent} == {0}
+    assert {content["model"] for content in server.sent} == {"some-model"}
+    assert {content["max_tokens"] for content in server.sent} == {48}
+
+
+def test_passing_faults_are_tried_again_with_growing_waits(server: Server) -> None:
+    server.statuses = [429, 503]
+    asker, waits = endpoint(server, parallel=1)
+    assert asker.ask(["p"]) == ["echo p"]
+    assert waits == [1.0, 2.0]
+
+
+def test_tries_are_bounded_and_the_message_says_what_to_do(server: Server) -> None:
+    server.statuses = [500] * 10
+    asker, _ = endpoint(server, parallel=1, tries=3)
+    with pytest.raises(ModelError, match=rf"gave no answer \(status 500, 3 tries\).*{KEY_VARIABLE}"):
+        asker.ask(["p"])
+    assert len(server.sent) == 3
+
+
+def test_a_refused_key_is_not_tried_again(server: Server) -> None:
+    server.statuses = [401]
+    with pytest.raises(ModelError, match=r"status 401, 1 tries"):
+        endpoint(server)[0].ask(["p"])
+    assert len(server.sent) == 1
+
+
+def test_a_prompt_that_is_refused_has_no_reply(server: Server) -> None:
+    server.statuses = [400]
+    assert endpoint(server, parallel=1)[0].ask(["too long", "p"]) == ["", "echo p"]
+
+
+def test_an_endpoint_that_is_not_there_is_named(server: Server) -> None:
+    asker = Endpoint("http://127.0.0.1:9/v1", "m", tries=2, timeout=1, sleep=lambda _: None)
+    with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer"):
+        asker.ask(["p"])
+
+
+def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "secret-1")
+    server.statuses = [200, 302]
+    asker, _ = endpoint(server, parallel=1)
+    asker.ask(["p"])
+    assert server.keys == ["Bearer secret-1"]
+    with pytest.raises(ModelError, match="status 302") as caught:
+        asker.ask(["p"])
+    assert "secret-1" not in str(caught.value) + repr(asker)
+
+
+def test_names_of_endpoints_are_read_and_others_refused() -> None:
+    found = Endpoint.of("http://127.0.0.1:8000/v1/#org/model-7b")
+    assert (found.url, found.model) == ("http://127.0.0.1:8000/v1", "org/model-7b")
+    for name in ("http://127.0.0.1/v1", "file:///etc/passwd#m", "ftp://host/v1#m", "http:///v1#m"):
+        with pytest.raises(UsageError, match="names no endpoint"):
+            Endpoint.of(name)
+    with pytest.raises(UsageError, match=KEY_VARIABLE):
+        Endpoint.of("http://me:secret@host/v1#m")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"no json", b"[]", b"{}", b'{"choices": []}', b'{"choices": [{"message": {"content": 7}}]}', b"[" * 99999],
+)
+def test_a_body_that_is_no_completion_is_an_empty_reply(body: bytes) -> None:
+    assert read_completion(body) == ""

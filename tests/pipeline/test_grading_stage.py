@@ -1,0 +1,184 @@
+"""Grading in a run: other rules, models that help, resume, and own files from end to end."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.files import file_digest
+from truthmap.grading import Endpoint
+from truthmap.pipeline import Run, Silence, Study
+from truthmap.pipeline.helping import LocalAsker
+from truthmap.questions import Columns, GradingRule, Locating, QuestionSet
+from truthmap.records import Outcome
+
+
+class Killed(BaseException):
+    """Stands for a kill."""
+
+
+class Counted:
+    """A locator that copies the first word of an answer, counts its prompts, and is killed at a chosen one."""
+
+    def __init__(self, kill_at: int | None = None) -> None:
+        self.prompts = 0
+        self.kill_at = kill_at
+
+    def ask(self, prompts: Sequence[str]) -> list[str]:
+        self.prompts += len(prompts)
+        if self.kill_at is not None and self.prompts > self.kill_at:
+            raise Killed
+        answers = [prompt.rpartition("Answer: ")[2].partition("\nPiece:")[0] for prompt in prompts]
+        return [next((w for w in text.split() if w.isalpha()), "NONE") for text in answers]
+
+
+@pytest.fixture
+def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.setattr("truthmap.pipeline.grades.SHARD", 32)
+    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+
+
+@contextmanager
+def helped_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr("truthmap.pipeline.helping._asker", lambda work, name: asker)
+        yield
+
+
+def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> None:
+    study.run()
+    answers = file_digest(study.out / "answers.parquet")
+    stamp = (study.out / "answers.parquet").stat().st_mtime_ns
+    run = study.model_copy(update={"grading": GradingRule.ALIAS}).run(update=True)
+    assert {grade.rule for grade in run.grades()} == {"alias"}
+    assert file_digest(study.out / "answers.parquet") == answers
+    assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
+
+
+def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_study = study.model_copy(update={"grading": GradingRule.ALIAS, "locator": "same"})
+    whole, killed, rest = Counted(), Counted(kill_at=70), Counted()
+    with helped_by(whole, monkeypatch):
+        reference = open_study.model_copy(update={"out": study.out.parent / "whole"}).run()
+    with helped_by(killed, monkeypatch), pytest.raises(Killed):
+        open_study.run()
+    with helped_by(rest, monkeypatch):
+        run = open_study.run()
+    assert run.grades() == reference.grades()
+    assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
+    # A locator may be asked again in other words; a finished shard is not asked again.
+    assert whole.prompts >= len(run.answers()) - run.summary.unscored - run.summary.refusals
+    assert 0 < rest.prompts < whole.prompts
+    assert not (run.path / "grade-parts").exists()
+
+
+def test_the_studied_model_itself_locates(study: Study) -> None:
+    run = study.model_copy(update={"grading": GradingRule.ALIAS, "locating": Locating.MODEL}).run()
+    texts = {answer.question_id: answer.text for answer in run.answers()}
+    for grade in run.grades():
+        if grade.span is not None:
+            assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
+
+
+def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_long(tiny_model: Path) -> None:
+    from truthmap.lm import load_model
+
+    asker = LocalAsker(load_model(str(tiny_model)), batch_tokens=2048)
+    prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
+    replies = asker.ask(prompts)
+    assert replies[1] == ""
+    assert [asker.ask([prompt])[0] for prompt in prompts] == replies
+
+
+def test_helpers_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
+    from truthmap.pipeline.helping import _asker
+    from truthmap.pipeline.work import Work
+
+    work = Work(study, None, {}, Silence())  # type: ignore[arg-type]
+    found = _asker(work, "http://127.0.0.1:1/v1#m")
+    assert isinstance(found, Endpoint)
+    same = _asker(work, "same")
+    assert isinstance(same, LocalAsker)
+    assert same.model is work.model
+
+
+def test_a_judge_must_be_named_before_anything_is_generated(study: Study) -> None:
+    with pytest.raises(UsageError, match=r"graded by a judge: name one with --judge"):
+        study.model_copy(update={"grading": GradingRule.JUDGE}).run()
+    assert not study.out.exists()
+
+
+def write_own(path: Path, questions: QuestionSet, texts: dict[str, str]) -> None:
+    """Write an own file: ready answers, ready outcomes and exact answers; two bad rows."""
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["Frage", "gold", "response", "outcome", "exact_answer"])
+        for number, question in enumerate(questions.questions):
+            text = texts[question.id]
+            word = next((word for word in text.split() if word in text), text)
+            writer.writerow([question.text, "x", text, "right" if number % 2 else "wrong", word])
+        writer.writerow(["", "x", "y", "right", "y"])
+        writer.writerow(["What?", "x", "y", "who knows", "y"])
+
+
+def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is_generated(
+    tiny_model: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("Peru", "France and Japan", "the city of Paris", "Germany is a country")
+    texts = {question.id: words[n % 4] for n, question in enumerate(spoken.questions)}
+    write_own(tmp_path / "own.csv", spoken, texts)
+    said: list[str] = []
+
+    class News(Silence):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    study = Study(
+        model=str(tiny_model),
+        questions=str(tmp_path / "own.csv"),
+        columns=Columns(question="Frage", accepted="gold"),
+        skip_bad=True,
+        out=tmp_path / "run",
+    )
+    run = study.run(progress=News())
+    assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
+    assert {answer.text for answer in run.answers()} == set(words)
+    assert all(not answer.log_probs for answer in run.answers())
+    assert (run.summary.right, run.summary.wrong) == (80, 80)
+    assert run.summary.found_right == run.summary.found_wrong == 1.0
+    note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]
+    assert note == {"rows": 162, "skipped": {"empty": 1, "a value that is not understood": 1}}
+
+
+def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
+    audit = study.run().audit
+    assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
+    assert audit.right.rate == audit.wrong.rate == 1.0
+    assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
+    other = study.model_copy(update={"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
+    with pytest.raises(NotEnoughDataError):
+        other.run()
+    assert Run(other.out).audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in Run(other.out).grades())
+
+
+def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
+    study: Study, spoken_set: QuestionSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.pipeline.asking import _task
+
+    own = replace(spoken_set.task, grading=GradingRule.ALIAS, locating=Locating.MODEL)
+    assert _task(study, own).locating is Locating.NAME  # nobody was named who could locate
+    assert _task(study.model_copy(update={"locator": "same"}), own).locating is Locating.MODEL
+    number = study.model_copy(update={"grading": GradingRule.NUMBER})
+    assert _task(number, own).locating is Locating.RULE
+    assert _task(study.model_copy(update={"locating": Locating.GOLD}), own).locating is Locating.GOLD
