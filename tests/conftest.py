@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from truthmap.questions import GradingRule, QuestionSet, Task, question_set
 from truthmap.records import Question
 
 if TYPE_CHECKING:
     from truthmap.detector import Detector
+    from truthmap.pipeline import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
+settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
+settings.load_profile("steady")
 
 WORDS = [
     "In", "which", "country", "is", "the", "city", "of", "France", "Germany", "Japan", "Peru", "I", "do", "not", "know",
@@ -103,6 +108,28 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 
 
 @pytest.fixture(scope="session")
+def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run; nobody may write into it."""
+    from truthmap.pipeline import Study
+
+    folder = tmp_path_factory.mktemp("made") / "run"
+    load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.pipeline.asking.load_questions", load)
+        Study(model=str(tiny_model), questions="spoken", out=folder).run()
+    return folder
+
+
+@pytest.fixture
+def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Give a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
+    monkeypatch.setattr("truthmap.analyses.estimate.RESAMPLES", 50)
+    from truthmap.pipeline import Run
+
+    shutil.copytree(made_once, tmp_path / "finished")
+    return Run(tmp_path / "finished")
+
+
 def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a detector sealed for the tiny model, whose states tell (a rule made from them) which answers are right."""
     import numpy as np
@@ -146,9 +173,9 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
     cells = {
-        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST),
-        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1),
-        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q),
+        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST, C=1.0),
+        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1, C=1.0),
+        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q, C=1.0),
     }
     reads = {
         role: np.stack([s[p[POSITIONS.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
@@ -162,7 +189,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     heads = {
         role: fit_head(
             HeadData(
-                role, (cell,), 1.0, reads[role][:, None], right, fold, tuple(ids),
+                role, (cell,), reads[role][:, None], right, fold, tuple(ids),
                 np.cumsum(fold >= 0) - 1,
             ),
             SealSettings(limit=0.2),

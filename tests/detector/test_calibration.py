@@ -78,6 +78,13 @@ def test_on_new_answers_probabilities_mean_what_they_say() -> None:
     assert careless.brier > measured.brier
 
 
+def test_what_chance_does_to_the_error_is_told() -> None:
+    generator = np.random.default_rng(0)
+    p_wrong = generator.random(300)
+    errors = [reliability(p_wrong, generator.random(300) >= p_wrong) for _ in range(200)]
+    assert errors[0].chance_error == pytest.approx(np.mean([e.expected_error for e in errors]), rel=0.1)
+
+
 def test_brier_and_expected_error_by_hand() -> None:
     measured = reliability(np.array([0.0, 0.0, 1.0, 0.5]), np.array([True, False, False, True]), n_bins=2)
     assert measured.brier == pytest.approx((0 + 1 + 0 + 0.25) / 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -32,6 +34,20 @@ def test_using_the_prefix_leaves_it_as_it_was() -> None:
         assert torch.equal(layer.keys, kept)
         assert len(extended.keys) == 3
     assert prefix.cache_for(1).get_seq_length() == 12
+
+
+def test_a_prefix_is_computed_once_however_often_it_is_shared() -> None:
+    lm = replace(language_model("llama"), name="fresh")
+    passes = []
+    handle = lm.model.base_model.register_forward_hook(lambda *_: passes.append(1))
+    try:
+        first = shared_prefix(lm, sequences(12))
+        assert shared_prefix(lm, sequences(12)[1:4]) is first
+        assert len(passes) == 1
+        assert shared_prefix(lm, sequences(9)).length == 9
+    finally:
+        handle.remove()
+    assert len(lm.prefixes) == 1, "older prefixes take no memory"
 
 
 def test_recurrent_models_share_nothing() -> None:

@@ -88,6 +88,7 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "heatmap.png",
         "heatmap.svg",
         "scores.safetensors",
+        "report.html",
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = run.grid()
@@ -162,7 +163,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
     assert numbers(study.run()) == reference
 
 
-@pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures"])
+@pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures", "report"])
 def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
     study: Study, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: str
 ) -> None:

@@ -25,11 +25,12 @@ def run(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Run:
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
-    artifact = seal_detector(run, tmp_path / "detector")
-    head = artifact.config.heads[0]
     summary = run.summary
+    best = Cell(summary.site, summary.layer, summary.position)
+    artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(best,)))
+    head = artifact.config.heads[0]
     assert [(cell.layer, cell.position) for cell in head.cells] == [(summary.layer, summary.position)]
-    assert head.C == summary.C
+    assert head.cells[0].C == summary.C
     assert head.test.auc == pytest.approx(summary.test.auc, abs=1e-12)
     assert (head.test.low, head.test.high, head.test.n) == pytest.approx(
         (summary.test.low, summary.test.high, summary.test.n)
@@ -39,9 +40,18 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
         assert (tmp_path / "detector" / name).stat().st_size > 1000
 
 
+def test_the_cells_are_those_that_the_run_chose(run: Run, tmp_path: Path) -> None:
+    summary = run.summary
+    chosen = [(summary.layer, summary.position)]
+    if summary.several is not None and summary.several.chosen:
+        chosen = list(summary.several.cells)
+    cells = seal_detector(run, tmp_path / "detector").config.heads[0].cells
+    assert [(cell.layer, cell.position) for cell in cells] in (chosen, [(summary.layer, summary.position)])
+
+
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
     cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
-    artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cell=cell))
+    artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
     from truthmap.pipeline.labels import labels_of
     from truthmap.pipeline.settings import grid_settings
 
@@ -55,7 +65,7 @@ def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path
 
 
 def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
-    seal_detector(run, tmp_path / "detector", DetectorSettings(cell=Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)))
+    seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(Cell(Site.RESIDUAL, 1, Position.EXACT_LAST),)))
     detector = load_detector(tmp_path / "detector")
     answers, grades = ({x.question_id: x for x in records} for records in (run.answers(), run.grades()))
     chosen = run.questions()[:20]
@@ -102,7 +112,7 @@ def test_a_changed_question_set_is_refused(
 )
 def test_a_cell_that_is_not_on_the_map_is_refused(run: Run, tmp_path: Path, cell: Cell, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        seal_detector(run, tmp_path / "detector", DetectorSettings(cell=cell))
+        seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
 
 
 def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +123,7 @@ def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys:
         return capsys.readouterr().out
 
     sealed = tmp_path / "detector"
-    shown = call("detector", run.path, "--out", sealed, "--layer", "1", "--position", "exact_answer_last")
+    shown = call("detector", run.path, "--out", sealed, "--cell", "1:exact_answer_last")
     assert "layer 1" in shown
     assert "Promises of the answer head" in shown
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
@@ -139,3 +149,29 @@ def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys:
     call("ask", sealed, "--batch", source, "--out", back)
     with back.open(newline="") as file:
         assert [row["trust"] for row in csv.DictReader(file)] == [row["trust"] for row in rows]
+
+
+def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_states(run: Run, tmp_path: Path) -> None:
+    cells = (Cell(Site.RESIDUAL, 1, Position.EXACT_LAST), Cell(Site.RESIDUAL, 0, Position.MINUS_1))
+    seal_detector(run, tmp_path / "detector", DetectorSettings(cells=cells))
+    detector = load_detector(tmp_path / "detector")
+    head = detector.artifact.heads[Role.ANSWER]
+    assert head.weight.shape == (2, 24)
+    scored = {g.question_id for g in run.grades() if g.outcome is not Outcome.UNSCORED}
+    chosen = [question for question in run.questions() if question.id in scored][:10]
+    store = run.states()
+    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
+        stored = [
+            store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[POSITIONS.index(cell.position)].numpy()
+            for cell in cells
+        ]
+        assert verdict.role is Role.ANSWER
+        assert verdict.score == pytest.approx(float(head.score(np.stack(stored, axis=1))[0]), abs=1e-2)
+
+
+@pytest.mark.parametrize("text", ["12", "x:-1", "3:nowhere", "-1:-1"])
+def test_what_is_no_cell_is_refused(run: Run, text: str) -> None:
+    from truthmap.cli.app import app
+
+    with pytest.raises(UsageError, match="is no cell: expected LAYER:POSITION"):
+        app(["detector", str(run.path), "--cell", text], standalone_mode=False)

@@ -1,195 +1,56 @@
-"""Grades compared with a person's, and how far the errors found in them can move an AUC."""
+"""What several samples of one question say of its answer: how many agree, and over how many meanings they spread."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from pydantic import BaseModel, ConfigDict
-from scipy.stats import beta
-
-from truthmap.errors import NotEnoughDataError
-from truthmap.records import Outcome
+import math
+from collections import Counter
+from collections.abc import Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A graded answer that a person looked at.
+def self_consistency(meaning: int, samples: Sequence[int]) -> float:
+    """Give the share of samples that say the same as the answer, in [0, 1]; NaN without samples.
 
-    Attributes:
-        graded: The outcome that grading gave.
-        by_hand: The outcome that the person gave.
-        span_is_good: Whether the person found the exact answer well located; `None`: not said.
-    """
-
-    graded: Outcome
-    by_hand: Outcome
-    span_is_good: bool | None = None
-
-
-class Share(BaseModel):
-    """A share with its exact 95 % interval (Clopper and Pearson 1934)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hits: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The share; 0 of nothing is 0."""
-        return self.hits / self.n if self.n else 0.0
-
-    def __str__(self) -> str:
-        if not self.n:
-            return "nothing to go by"
-        return f"{self.hits} of {self.n} = {self.value:.0%} [{self.low:.0%}, {self.high:.0%}]"
-
-
-class AucRange(BaseModel):
-    """What an AUC measured against noisy labels says of the AUC against true ones.
-
-    Attributes:
-        measured: The AUC against the grades.
-        corrected: What it would be against true labels if grading errs without regard to the score; `None` where the
-            grades are no better than chance.
-        corrected_low, corrected_high: The same at the ends of the error rates' intervals.
-        least, most: Bounds that hold however the errors lie, at the observed error rates.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    measured: float
-    corrected: float | None
-    corrected_low: float | None
-    corrected_high: float | None
-    least: float
-    most: float
-
-
-class Agreement(BaseModel):
-    """How grading agrees with a person.
-
-    Attributes:
-        rows: Rows that the person filled in.
-        falsely_right: Of the answers graded right, those that are wrong by hand.
-        falsely_wrong: Of the answers graded wrong, those that are right by hand.
-        agreement: Share of a run's scored answers on which both would agree, by the run's own counts.
-        kappa: Cohen's kappa at those counts; `None` where it is not defined.
-        unscored_right: Of the unscored answers, those that are right by hand.
-        good_spans: Of the exact answers that the person judged, the well located ones.
-        auc: What the errors can do to the run's AUC; `None` without one.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rows: int
-    falsely_right: Share
-    falsely_wrong: Share
-    agreement: float
-    kappa: float | None
-    unscored_right: Share
-    good_spans: Share
-    auc: AucRange | None
-
-
-def compare_with_hand(checked: Sequence[Checked], right: int, wrong: int, auc: float | None = None) -> Agreement:
-    """Compare grades with a person's.
+    The vote of Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language Models"
+    (arXiv 2203.11171), taken as a confidence.
 
     Args:
-        checked: The rows that a person filled in.
-        right: How many answers of the run are graded right (the sample is not drawn in proportion).
-        wrong: How many are graded wrong.
-        auc: The run's AUC against its grades.
-
-    Raises:
-        NotEnoughDataError: no row graded right, or none graded wrong, is filled in.
+        meaning: The answer's class of meaning.
+        samples: The samples' classes of meaning.
     """
-    of = {outcome: [row for row in checked if row.graded is outcome] for outcome in Outcome}
-    if not of[Outcome.RIGHT] or not of[Outcome.WRONG]:
-        raise NotEnoughDataError(
-            f"{len(of[Outcome.RIGHT])} rows graded right and {len(of[Outcome.WRONG])} graded wrong are filled in; "
-            "at least one of each is needed: write right or wrong into the column outcome_by_hand"
-        )
-    falsely_right = share_of(row.by_hand is Outcome.WRONG for row in of[Outcome.RIGHT])
-    falsely_wrong = share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.WRONG])
-    cells = _joint(falsely_right.value, falsely_wrong.value, right, wrong)
-    return Agreement(
-        rows=len(checked),
-        falsely_right=falsely_right,
-        falsely_wrong=falsely_wrong,
-        agreement=cells[0] + cells[3],
-        kappa=_kappa(cells),
-        unscored_right=share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
-        good_spans=share_of(row.span_is_good for row in checked if row.span_is_good is not None),
-        auc=None if auc is None else auc_range(auc, falsely_right, falsely_wrong, (right, wrong)),
-    )
+    return samples.count(meaning) / len(samples) if samples else math.nan
 
 
-def share_of(hits: Iterable[bool]) -> Share:
-    """Count a share and give its exact interval."""
-    marks = list(hits)
-    k, n = sum(marks), len(marks)
-    low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
-    high = float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
-    return Share(hits=k, n=n, low=low, high=high)
+def semantic_entropy(samples: Sequence[int]) -> float:
+    """Give the entropy of the samples' classes of meaning by their frequency, in nats; NaN without samples.
+
+    Discrete semantic entropy of Farquhar et al., "Detecting hallucinations in large language models using semantic
+    entropy" (Nature 2024): -Σ p log p over classes, p the share of the samples in a class.
+    """
+    if not samples:
+        return math.nan
+    shares = [count / len(samples) for count in Counter(samples).values()]
+    return _entropy(shares)
 
 
-def auc_range(measured: float, falsely_right: Share, falsely_wrong: Share, counts: tuple[int, int]) -> AucRange:
-    """Say what a measured AUC means for the AUC against true labels.
+def weighted_semantic_entropy(samples: Sequence[int], log_probs: Sequence[float]) -> float:
+    """Give the entropy of the samples' classes of meaning by their probability, in nats; NaN without samples.
 
-    Where errors do not depend on the score, measured - 1/2 = (1 - a - b) (true - 1/2), with a the share of falsely
-    right and b the share of falsely wrong answers (Menon, van Rooyen, Ong and Williamson, ICML 2015). The outer bounds
-    assume nothing: of all pairs of a truly right and a truly wrong answer, those whose two labels are true were
-    counted; all others may have either order.
+    Kuhn, Gal and Farquhar, "Semantic Uncertainty" (arXiv 2302.09664), normalised as in Farquhar et al. (Nature 2024):
+    a class has the summed length-normalised probability of its samples, divided by the sum over all samples.
 
     Args:
-        measured: The AUC against the grades.
-        falsely_right: Share of the answers graded right that are wrong.
-        falsely_wrong: Share of the answers graded wrong that are right.
-        counts: How many answers are graded right and wrong.
+        samples: The samples' classes of meaning.
+        log_probs: The samples' length-normalised log-probabilities.
     """
-    a, b = falsely_right.value, falsely_wrong.value
-    least, most = _bounds(measured, a, b, counts)
-    return AucRange(
-        measured=measured,
-        corrected=_corrected(measured, a + b),
-        corrected_low=_corrected(measured, falsely_right.low + falsely_wrong.low),
-        corrected_high=_corrected(measured, falsely_right.high + falsely_wrong.high),
-        least=least,
-        most=most,
-    )
+    if not samples:
+        return math.nan
+    highest = max(log_probs)
+    mass: dict[int, float] = {}
+    for sample, log_prob in zip(samples, log_probs, strict=True):
+        mass[sample] = mass.get(sample, 0.0) + math.exp(log_prob - highest)
+    total = math.fsum(mass.values())
+    return _entropy([share / total for share in mass.values()])
 
 
-def _corrected(measured: float, errors: float) -> float | None:
-    if errors >= 1:
-        return None
-    return min(max(0.5 + (measured - 0.5) / (1 - errors), 0.0), 1.0)
-
-
-def _bounds(measured: float, a: float, b: float, counts: tuple[int, int]) -> tuple[float, float]:
-    right, wrong = counts
-    pairs = right * wrong
-    kept = (1 - a) * (1 - b) * pairs
-    true_pairs = ((1 - a) * right + b * wrong) * ((1 - b) * wrong + a * right)
-    if not true_pairs:
-        return 0.0, 1.0
-    # Of the kept pairs at least measured·pairs - (pairs - kept), at most measured·pairs are in order.
-    in_order = measured * pairs
-    least = max(0.0, in_order - (pairs - kept)) / true_pairs
-    most = (min(in_order, kept) + true_pairs - kept) / true_pairs
-    return max(0.0, least), min(1.0, most)
-
-
-def _joint(a: float, b: float, right: int, wrong: int) -> tuple[float, float, float, float]:
-    """Give the shares (right by both, only graded right, only right by hand, wrong by both) of all scored answers."""
-    p = right / (right + wrong) if right + wrong else 0.5
-    return p * (1 - a), p * a, (1 - p) * b, (1 - p) * (1 - b)
-
-
-def _kappa(cells: tuple[float, float, float, float]) -> float | None:
-    both, graded, by_hand, neither = cells
-    chance = (both + graded) * (both + by_hand) + (by_hand + neither) * (graded + neither)
-    return None if chance >= 1 else (both + neither - chance) / (1 - chance)
+def _entropy(shares: Sequence[float]) -> float:
+    return abs(math.fsum(-share * math.log(share) for share in shares if share > 0))

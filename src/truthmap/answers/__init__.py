@@ -6,13 +6,17 @@ from truthmap.answers.choosing import choose_tokens
 from truthmap.answers.decoding import Running
 from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.answers.ready import ready_answer
+from truthmap.answers.scoring import TokenScores, next_token_log_probs, score_tokens
 
 __all__ = [
     "GenerateSettings",
     "GeneratedBatch",
     "Prompt",
     "Running",
+    "TokenScores",
     "choose_tokens",
     "generate_answers",
+    "next_token_log_probs",
     "ready_answer",
+    "score_tokens",
 ]

@@ -41,12 +41,17 @@ def choose_tokens(logits: torch.Tensor, prompts: Sequence[Prompt], step: int, se
 
 
 def _drawn(logits: torch.Tensor, draws: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Draw by inverting the cumulative distribution, the likeliest tokens first: one number decides one token.
+    """Draw by inverting the cumulative distribution: one number decides one token.
 
-    Sums are float64 on the CPU where a device has none.
+    Tokens stand in the order of their ids where all may be drawn (sorting a whole vocabulary costs more than a small
+    model's forward pass), else with the likeliest first. Sums are float64, on the CPU where a device has none.
     """
     device = logits.device
     exact = torch.softmax(logits.to("cpu" if device.type == "mps" else device, torch.float64), dim=-1)
+    if top_p >= 1:
+        cumulative = exact.cumsum(dim=-1)
+        found = torch.searchsorted(cumulative, draws.to(exact.device)[:, None] * cumulative[:, -1:], right=True)
+        return found.clamp(max=exact.shape[-1] - 1).squeeze(-1).to(device)
     probabilities, order = exact.sort(dim=-1, descending=True, stable=True)
     cumulative = probabilities.cumsum(dim=-1)
     # The nucleus of Holtzman et al. (arXiv 1904.09751): the fewest tokens whose probabilities reach top_p.

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from truthmap.answers.decoding import Decoded, Row, decode_batch
-from truthmap.lm import NO_PREFIX, HalvedBatches, LanguageModel, Prefix, shared_prefix, shortest_window
+from truthmap.lm import (
+    NO_PREFIX,
+    HalvedBatches,
+    LanguageModel,
+    Prefix,
+    cut_into_batches,
+    shared_prefix,
+    shortest_window,
+)
 from truthmap.records import Answer, Site
 from truthmap.store import TokenStates
 
@@ -81,7 +89,10 @@ def generate_answers(
         return
     prefix = _prefix_for(lm, fits, settings)
     batches = HalvedBatches(lm.device, "answer being generated")
-    for batch in _batches(sorted(fits, key=lambda p: len(p.prompt_ids)), settings):
+    ordered = sorted(fits, key=lambda p: len(p.prompt_ids))
+    lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
+    for places in cut_into_batches(lengths, settings.batch_tokens):
+        batch = ordered[places.start : places.stop]
         for part, decoded in batches.work(batch, partial(_decoded, lm, prefix, settings, sites)):
             done += len(part)
             yield GeneratedBatch(
@@ -104,16 +115,6 @@ def _prefix_for(lm: LanguageModel, prompts: Sequence[Prompt], settings: Generate
     if window is not None and longest >= window:
         return NO_PREFIX
     return shared_prefix(lm, [p.prompt_ids for p in prompts])
-
-
-def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> Iterator[Sequence[Prompt]]:
-    """Cut prompts, sorted by length, into batches of at most `batch_tokens` tokens (at least one prompt each)."""
-    start = 0
-    for end in range(1, len(prompts) + 1):
-        longest = len(prompts[min(end, len(prompts) - 1)].prompt_ids) + settings.max_new_tokens
-        if end == len(prompts) or (end + 1 - start) * longest > settings.batch_tokens:
-            yield prompts[start:end]
-            start = end
 
 
 def _decoded(

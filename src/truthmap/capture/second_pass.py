@@ -11,7 +11,16 @@ import numpy as np
 import torch
 
 from truthmap.capture.gather import PositionsOf, require_finite
-from truthmap.lm import NO_PREFIX, HalvedBatches, LanguageModel, Prefix, forward_inputs, shared_prefix, watched
+from truthmap.lm import (
+    NO_PREFIX,
+    HalvedBatches,
+    LanguageModel,
+    Prefix,
+    cut_into_batches,
+    forward_inputs,
+    shared_prefix,
+    watched,
+)
 from truthmap.records import POSITIONS, Answer, Site
 from truthmap.store import StateShard
 
@@ -75,12 +84,9 @@ def _prefix_for(lm: LanguageModel, answers: Sequence[Answer], settings: CaptureS
 def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]]:
     """Cut rows, the short ones first, into batches of at most `batch_tokens` tokens (at least one row each)."""
     needed = index.max(axis=1) + 1
-    order = np.argsort(needed, kind="stable").tolist()
-    start = 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * needed[order[end]] > settings.batch_tokens:
-            yield order[start:end]
-            start = end
+    order = np.argsort(needed, kind="stable")
+    for places in cut_into_batches(needed[order].tolist(), settings.batch_tokens):
+        yield order[places.start : places.stop].tolist()
 
 
 @torch.inference_mode()

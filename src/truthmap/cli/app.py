@@ -10,10 +10,19 @@ import typer
 from truthmap import __version__
 from truthmap.cli.ask import ask
 from truthmap.cli.audit import audit
+from truthmap.cli.compare import compare
 from truthmap.cli.detector import detector
+from truthmap.cli.diff import diff
+from truthmap.cli.doctor import doctor
+from truthmap.cli.errors import errors
+from truthmap.cli.figure import figure
 from truthmap.cli.questions import questions
+from truthmap.cli.report import report
 from truthmap.cli.run import run
+from truthmap.cli.sample import sample
+from truthmap.cli.select import select
 from truthmap.cli.serve import serve
+from truthmap.cli.transfer import transfer
 from truthmap.errors import TruthmapError
 
 app = typer.Typer(
@@ -26,9 +35,18 @@ app = typer.Typer(
 app.command()(run)
 app.command()(questions)
 app.command()(audit)
+app.command()(compare)
+app.command()(sample)
+app.command()(errors)
+app.command()(select)
+app.command()(transfer)
+app.command()(diff)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)
+app.command()(doctor)
+app.command()(report)
+app.command()(figure)
 
 
 @app.callback()

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
-from truthmap.records import Position, Site
+from truthmap.records import POSITIONS, Position, Site
 
 if TYPE_CHECKING:
     from truthmap.detector import DetectorConfig
+    from truthmap.probes import Cell
 
 
 def detector(
@@ -27,9 +28,12 @@ def detector(
     false_alarms: Annotated[
         float, typer.Option(help="Share of answers like the training ones that may be flagged as far from them")
     ] = 0.01,
-    layer: Annotated[int | None, typer.Option(help="Read this layer", show_default="the map's best cell")] = None,
-    position: Annotated[
-        Position | None, typer.Option(help="Read at this position", show_default="the map's best cell")
+    cell: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read here: LAYER:POSITION, as 12:exact_answer_last; several times for several cells",
+            show_default="the map's best",
+        ),
     ] = None,
     site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the map's best cell")] = None,
     records: Annotated[
@@ -39,18 +43,27 @@ def detector(
     """Seal the best cell of a run as a detector: refitted, calibrated, with thresholds that keep a promise."""
     from truthmap.detector import SealSettings
     from truthmap.pipeline.sealing import DetectorSettings, seal_detector
-    from truthmap.probes import Cell
 
     made = open_run(run)
-    if (layer is None) != (position is None):
-        raise UsageError("a cell is a layer and a position: give both --layer and --position, or neither")
-    if layer is None and site is not None:
-        raise UsageError("--site goes with --layer and --position")
-    cell = None if layer is None or position is None else Cell(site or made.summary.site, layer, position)
+    if site is not None and not cell:
+        raise UsageError("--site goes with --cell")
+    cells = tuple(_cell(text, site or made.summary.site) for text in cell or ())
     seal = SealSettings(limit=at_most, confidence=confidence, false_alarms=false_alarms)
     folder = out or run / "detector"
-    artifact = seal_detector(made, folder, DetectorSettings(seal, cell, keep_records=records), Bars())
+    artifact = seal_detector(made, folder, DetectorSettings(seal, cells or None, keep_records=records), Bars())
     _print(artifact.config, folder)
+
+
+def _cell(text: str, site: Site) -> Cell:
+    """Read a cell of the form LAYER:POSITION."""
+    from truthmap.probes import Cell
+
+    layer, colon, position = text.partition(":")
+    if not colon or not layer.isdecimal() or position not in [str(known) for known in POSITIONS]:
+        raise UsageError(
+            f"--cell {text!r} is no cell: expected LAYER:POSITION, with a position of {', '.join(map(str, POSITIONS))}"
+        )
+    return Cell(site, int(layer), Position(position))
 
 
 def _print(config: DetectorConfig, folder: Path) -> None:
@@ -63,7 +76,8 @@ def _print(config: DetectorConfig, folder: Path) -> None:
         console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
         console.print(
             Text(
-                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average; "
+                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average "
+                f"(by chance {head.reliability.chance_error:.3f}); "
                 f"{head.drift.false_alarms:.1%} flagged as far"
             )
         )

@@ -41,6 +41,7 @@ def print_summary(run: Run) -> None:
         ("Probes converged", f"{summary.converged:.1%}"),
         ("Map", str(run.path / "heatmap.png")),
         ("Numbers", str(run.path / "grid.parquet")),
+        ("Report", str(run.path / "report.html")),
     ]
     for name, value in rows:
         table.add_row(Text(name), Text(value))

@@ -30,7 +30,9 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
             mark = "right" if record.right else "wrong"
             console.print(Text(f"  {_plain(record.question)} – {_plain(record.exact_answer) or '(none)'} ({mark})"))
     if verdict.far and verdict.role is not None:
-        console.print(Text(_far(config, verdict.role, verdict.distance or 0.0), style="yellow"))
+        console.print(Text(_far(config, verdict.role, "answers", verdict.distance), style="yellow"))
+    elif verdict.question_far:
+        console.print(Text(_far(config, Role.BEFORE, "questions"), style="yellow"))
 
 
 def print_forecast(config: DetectorConfig, forecast: Forecast) -> None:
@@ -40,7 +42,7 @@ def print_forecast(config: DetectorConfig, forecast: Forecast) -> None:
     console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {sure}"))
     console.print(Text(forecast.meaning[:1].upper() + forecast.meaning[1:] + "."))
     if forecast.far:
-        console.print(Text(_far(config, Role.BEFORE, forecast.distance), style="yellow"))
+        console.print(Text(_far(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
 
 
 def _answer(verdict: Verdict) -> Text:
@@ -54,12 +56,13 @@ def _answer(verdict: Verdict) -> Text:
     return shown
 
 
-def _far(config: DetectorConfig, role: Role, distance: float) -> str:
+def _far(config: DetectorConfig, role: Role, what: str, distance: float | None = None) -> str:
     head = config.head(role)
     assert head is not None
+    how = "" if distance is None else f"distance {distance:.0f}, "
     return (
-        f"Unlike the training answers (distance {distance:.1f}, beyond {head.drift.threshold:.1f}, which "
-        f"{head.drift.false_alarms:.1%} of the test answers were): the probability may not hold here."
+        f"Unlike the training {what} ({how}beyond {head.drift.threshold:.0f}, as {head.drift.false_alarms:.1%} of the "
+        "test part was): the probability may not hold here."
     )
 
 

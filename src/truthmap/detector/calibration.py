@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,11 +11,13 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
 from truthmap.errors import NotEnoughDataError
+from truthmap.seeding import seed_from
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
+_DRAWS = 200
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
@@ -79,6 +82,7 @@ class Reliability(BaseModel):
         bins: Tenths of the answers, the most trusted first.
         brier: Mean squared difference between P(wrong) and what came, in [0, 1].
         expected_error: Mean absolute difference between the two in the bins, weighted by their sizes (ECE).
+        chance_error: What that would be on average if every P(wrong) were true: so few answers differ by chance.
     """
 
     model_config = _FROZEN
@@ -86,6 +90,7 @@ class Reliability(BaseModel):
     bins: tuple[Bin, ...]
     brier: float
     expected_error: float
+    chance_error: float
 
 
 def fit_platt(scores: Floats, right: Bools) -> Platt:
@@ -165,8 +170,16 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
     bins = tuple(
         Bin(n=len(part), p_wrong=float(p_wrong[part].mean()), wrong=float((~right[part]).mean())) for part in parts
     )
+    drawn = np.random.default_rng(seed_from("reliability")).random((_DRAWS, len(p_wrong))) < p_wrong
     return Reliability(
         bins=bins,
         brier=float(((p_wrong - (~right)) ** 2).mean()),
-        expected_error=sum(b.n * abs(b.p_wrong - b.wrong) for b in bins) / len(p_wrong),
+        expected_error=float(_error(p_wrong, (~right)[None], parts)[0]),
+        chance_error=float(_error(p_wrong, drawn, parts).mean()),
     )
+
+
+def _error(p_wrong: Floats, wrong: Bools, parts: Sequence[Ints]) -> Floats:
+    """Give the expected calibration error of outcomes bool (m, n): float64 (m,)."""
+    differences = [len(part) * np.abs(wrong[:, part].mean(axis=1) - p_wrong[part].mean()) for part in parts]
+    return np.asarray(sum(differences) / len(p_wrong), dtype=np.float64)

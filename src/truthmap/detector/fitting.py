@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from truthmap.detector.calibration import fit_calibrator, reliability
 from truthmap.detector.cloud import fit_cloud
 from truthmap.detector.guarantee import Promise, Risk, Scored, lower_bound, make_promise, upper_bound
-from truthmap.detector.heads import Floats32, Head, SelfTest
+from truthmap.detector.heads import Floats32, Head, SelfTest, score_states
+from truthmap.detector.readout import fit_readout
 from truthmap.detector.settings import CellAt, CoveragePoint, Drift, HeadConfig, Measured, Role
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.probes import LinearProbe, auc_many, fit_probe, round_scores
+from truthmap.probes import auc_many, round_scores
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -53,8 +53,7 @@ class HeadData:
 
     Attributes:
         role: When the head is used.
-        cells: Its K cells.
-        c: The inverse strength of regularisation, chosen on train + validation.
+        cells: Its K cells, each with the C that was chosen on train + validation.
         states: float32 (n, K, d).
         right: bool (n,).
         fold: int64 (n,), cross-validation fold, -1 in the test part.
@@ -64,7 +63,6 @@ class HeadData:
 
     role: Role
     cells: tuple[CellAt, ...]
-    c: float
     states: Floats32
     right: Bools
     fold: Ints
@@ -83,20 +81,16 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     """
     known = data.fold >= 0
     _require_both(data, known)
-    x = torch.from_numpy(data.states.reshape(len(data.states), -1))
-    probe = fit_probe(x[known], data.right[known], data.c)
-    weight = (probe.weight / probe.scale).reshape(data.states.shape[1:])
-    bias = probe.bias - float(probe.weight @ (probe.mean / probe.scale))
-    held_out = _held_out(data, x)
-    scores = np.where(known, held_out.scores, probe.score(x.double().numpy()))
+    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells))
+    scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
-    cloud = fit_cloud(data.states[known].reshape(int(known.sum()), -1))
-    distances = np.where(known, held_out.distances, cloud.distance(x.numpy()))
+    flat = data.states.reshape(len(data.states), -1)
+    cloud = fit_cloud(flat[known])
+    distances = np.where(known, _held_out_distances(flat, data.fold), cloud.distance(flat))
     found = auc_many(round_scores(scores[None, ~known]), data.right[~known])
     config = HeadConfig(
         role=data.role,
         cells=data.cells,
-        C=data.c,
         fitted=int(known.sum()),
         fitted_right=int(data.right[known].sum()),
         test=Measured(
@@ -108,29 +102,20 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
         risk_coverage=_risk_coverage(scores[~known], data.right[~known]),
         drift=_drift(distances[known], distances[~known], settings.false_alarms),
     )
-    coordinates = cloud.coordinates(x[known].numpy()).astype(np.float32)
-    return _with_self_test(Head(config, weight, bias, cloud, coordinates, data.rows[known], _NO_TEST), data.states)
+    coordinates = cloud.coordinates(flat[known]).astype(np.float32)
+    head = Head(config, readout.weight, readout.bias, cloud, coordinates, data.rows[known], _NO_TEST)
+    return _with_self_test(head, data.states)
 
 
 _NO_TEST = SelfTest(np.empty((0, 1, 1), dtype=np.float32), np.empty(0), np.empty(0))
 
 
-@dataclass(frozen=True)
-class _HeldOut:
-    """Scores and distances float64 (n,) by what did not see the answer; NaN in the test part."""
-
-    scores: Floats
-    distances: Floats
-
-
-def _held_out(data: HeadData, x: torch.Tensor) -> _HeldOut:
-    scores, distances = np.full(len(x), np.nan), np.full(len(x), np.nan)
-    for fold in np.unique(data.fold[data.fold >= 0]):
-        here, rest = data.fold == fold, (data.fold >= 0) & (data.fold != fold)
-        probe: LinearProbe = fit_probe(x[rest], data.right[rest], data.c)
-        scores[here] = probe.score(x[here].double().numpy())
-        distances[here] = fit_cloud(x[rest].numpy()).distance(x[here].numpy())
-    return _HeldOut(scores, distances)
+def _held_out_distances(states: Floats32, fold: Ints) -> Floats:
+    """Give each answer's distance to those of the other folds: states (n, K · d) → float64 (n,), NaN in test."""
+    distances = np.full(len(states), np.nan)
+    for held in np.unique(fold[fold >= 0]):
+        distances[fold == held] = fit_cloud(states[(fold >= 0) & (fold != held)]).distance(states[fold == held])
+    return distances
 
 
 def _require_both(data: HeadData, known: Bools) -> None:

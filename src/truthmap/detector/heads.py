@@ -53,8 +53,7 @@ class Head:
 
     def score(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
         """Give the log-odds that answers are right: states (n, K, d) → float64 (n,)."""
-        summed = np.einsum("nkd,kd->n", states.astype(np.float64), self.weight)
-        return np.asarray(summed + self.bias, dtype=np.float64)
+        return score_states(states, self.weight, self.bias)
 
     def p_wrong(self, scores: Floats) -> Floats:
         """Give the calibrated probability of being wrong: scores (n,) → float64 (n,)."""
@@ -68,3 +67,8 @@ class Head:
         """Give the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
         here = self.cloud.coordinates(state.reshape(1, -1))[0]
         return np.asarray(self.rows[nearest(self.coordinates, here, k)])
+
+
+def score_states(states: np.ndarray[Any, np.dtype[Any]], weight: Floats, bias: float) -> Floats:
+    """Give the log-odds that answers are right: states (n, K, d), weight (K, d) → float64 (n,)."""
+    return np.asarray(np.einsum("nkd,kd->n", states.astype(np.float64), weight) + bias, dtype=np.float64)

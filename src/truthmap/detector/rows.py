@@ -23,6 +23,7 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "score": verdict.score,
         "head": None if verdict.role is None else str(verdict.role),
         "far": verdict.far,
+        "question_far": verdict.question_far,
         "distance": verdict.distance,
         "similar": None if near is None else near.n,
         "similar_right": None if near is None else near.right,

@@ -31,12 +31,13 @@ class Role(Word):
 
 
 class CellAt(BaseModel):
-    """A cell of the detector's site."""
+    """A cell of the detector's site, and the inverse strength of regularisation that its probe was fitted with."""
 
     model_config = _STRICT
 
     layer: int = Field(ge=0, le=10_000)
     position: Position
+    C: float = Field(gt=0)
 
 
 class Measured(BaseModel):
@@ -88,7 +89,6 @@ class HeadConfig(BaseModel):
     Attributes:
         role: When it is used.
         cells: Where it reads (K of them); their dot products are summed.
-        C: The inverse strength of regularisation it was fitted with.
         fitted: Answers it was fitted to (train + validation), and the right ones among them.
         test: Its AUC on the test part.
         calibration: From score to P(wrong).
@@ -102,7 +102,6 @@ class HeadConfig(BaseModel):
 
     role: Role
     cells: tuple[CellAt, ...] = Field(min_length=1, max_length=64)
-    C: float = Field(gt=0)
     fitted: int = Field(ge=2)
     fitted_right: int = Field(ge=1)
     test: Measured

@@ -58,6 +58,7 @@ class Verdict:
         role: Which head was used.
         distance: Mahalanobis distance of the state to the training states.
         far: The distance is beyond the detector's threshold: what it says may not hold here.
+        question_far: So is the question's own, before anything was said.
         neighbours: The most similar training answers, where they were sealed too.
         tokens: Every answer token with its score.
         meaning: The verdict in one sentence.
@@ -73,6 +74,7 @@ class Verdict:
     role: Role | None
     distance: float | None
     far: bool
+    question_far: bool
     neighbours: Neighbours | None
     tokens: tuple[TokenScore, ...]
     meaning: str

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
+from truthmap.lm.classifier import EntailmentModel, load_entailment
 from truthmap.lm.hooks import watched
 from truthmap.lm.load import load_model
 from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
 from truthmap.lm.settings import LoadSettings
+from truthmap.lm.sizes import Sizes, measure_sizes
 
 __all__ = [
     "BUILTIN",
     "NO_PREFIX",
     "Blocks",
+    "EntailmentModel",
     "HalvedBatches",
     "LanguageModel",
     "LoadSettings",
     "Prefix",
+    "Sizes",
     "Tap",
+    "cut_into_batches",
     "forward_inputs",
+    "load_entailment",
     "load_model",
+    "measure_sizes",
     "shared_prefix",
     "shortest_window",
     "watched",

@@ -21,6 +21,8 @@ from truthmap.lm.settings import LoadSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from truthmap.lm.prefix import Prefix
+
 _SAMPLED = 1024  # numbers of each weight tensor that go into the fingerprint
 
 
@@ -133,6 +135,11 @@ class LanguageModel:
     def encode(self, text: str) -> tuple[int, ...]:
         """Give the ids of a piece of text that continues a prompt: no special tokens are added."""
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    @cached_property
+    def prefixes(self) -> dict[tuple[int, ...], Prefix]:
+        """The shared prefix that was computed last, by its ids: see `shared_prefix`."""
+        return {}
 
     @cached_property
     def takes_positions(self) -> bool:

@@ -52,7 +52,8 @@ NO_PREFIX = Prefix((), None)
 def shared_prefix(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> Prefix:
     """Compute the longest prefix that all sequences share, each keeping at least one token of its own.
 
-    Models whose state is not one of keys and values (recurrent layers) share nothing.
+    The newest prefix is kept, so that the shards of a run compute it once. Models whose state is not one of keys and
+    values (recurrent layers) share nothing.
     """
     if len(sequences) < 2:
         return NO_PREFIX
@@ -61,10 +62,13 @@ def shared_prefix(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> Pref
     if length < _WORTH_SHARING or not _has_plain_cache(lm):
         return NO_PREFIX
     ids = tuple(first[:length])
-    tokens = torch.tensor([ids], device=lm.device)
-    with torch.inference_mode():
-        output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
-    return Prefix(ids, output.past_key_values)
+    if ids not in lm.prefixes:
+        tokens = torch.tensor([ids], device=lm.device)
+        with torch.inference_mode():
+            output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
+        lm.prefixes.clear()  # the shards of a run share one; older ones would only take memory
+        lm.prefixes[ids] = Prefix(ids, output.past_key_values)
+    return lm.prefixes[ids]
 
 
 def shortest_window(lm: LanguageModel) -> int | None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from truthmap.pipeline.capturing import ShardRows, write_shard
+from truthmap.pipeline.estimate import announce
 from truthmap.pipeline.grades import grade_all, needs_help
 from truthmap.pipeline.settings import SHARD, generate_settings
 from truthmap.pipeline.tables import read_records, write_records
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from truthmap.store import StateShard
 
+_LONGEST_PROMPT = 20_000
+"""Characters of the first prompt that are written down for readers."""
+
 
 def answer_questions(work: Work) -> Made:
     """Ask every question, shard after shard; each finished shard is kept."""
@@ -25,6 +29,9 @@ def answer_questions(work: Work) -> Made:
     parts = work.path("parts") / work.keys["answers"][:16]
     starts = range(0, len(questions), SHARD)
     files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(starts)]
+    missing = [start for start, file in zip(starts, files, strict=True) if not file.exists()]
+    if missing:
+        announce(work, [question for start in missing for question in questions[start : start + SHARD]])
     kept = sum(SHARD for file in files if file.exists())
     with work.progress.stage("Answering", len(questions), min(kept, len(questions))) as advance:
         for number, (start, file) in enumerate(zip(starts, files, strict=True)):
@@ -34,7 +41,14 @@ def answer_questions(work: Work) -> Made:
             advance(start + len(shard))
     answers = [answer for file in files for answer in read_records(file, Answer)]
     write_records(work.path("answers.parquet"), Answer, answers)
-    return Made(["answers.parquet"], scratch=["parts"])
+    return Made(["answers.parquet"], {"first_prompt": _first_prompt(work, answers)}, scratch=["parts"])
+
+
+def _first_prompt(work: Work, answers: Sequence[Answer]) -> str:
+    """Give the first prompt as it was sent: the text of its ids, special tokens included."""
+    text = work.model.tokenizer.decode(list(answers[0].prompt_ids), skip_special_tokens=False)
+    assert isinstance(text, str)
+    return text[:_LONGEST_PROMPT]
 
 
 def _after(start: int, advance: Callable[[int], None], done: int) -> None:

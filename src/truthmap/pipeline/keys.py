@@ -8,7 +8,7 @@ from typing import Any
 from truthmap.files import digest_of, file_digest
 from truthmap.pipeline.study import Study
 
-STAGES = ("questions", "answers", "grades", "states", "grid", "figures")
+STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
 
 _FORMAT = 1
 """Raise when stored results of older versions must not be used any more."""
@@ -22,6 +22,7 @@ _OWN_SETTINGS = {
     "states": ("sites", "blocks"),
     "grid": ("permutations",),
     "figures": (),
+    "report": (),
 }  # fmt: skip
 
 

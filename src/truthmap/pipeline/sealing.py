@@ -46,6 +46,7 @@ from truthmap.report import draw_reliability, draw_risk_coverage, figure_of, sav
 if TYPE_CHECKING:
     from truthmap.questions import QuestionSet
 
+_NEARLY_ALL = 0.95
 _EVERYWHERE = (Position.FIRST_ANSWER, Position.MINUS_1)
 """Positions of the answer that every answer has."""
 
@@ -56,12 +57,12 @@ class DetectorSettings:
 
     Attributes:
         seal: What it is to promise.
-        cell: Where it reads; `None`: the best cell of the run's map.
+        cells: Where it reads; `None`: the best cell of the run's map, or the several that the run found to beat it.
         keep_records: Seal the training questions too, so that the most similar ones can be shown.
     """
 
     seal: SealSettings = field(default_factory=SealSettings)
-    cell: Cell | None = None
+    cells: tuple[Cell, ...] | None = None
     keep_records: bool = True
 
 
@@ -80,10 +81,10 @@ def seal_detector(
     roles = _cells_by_role(source, settings)
     heads: dict[Role, Head] = {}
     with (progress or Silence()).stage("Sealing the detector", len(roles)) as advance:
-        for done, (role, cell) in enumerate(roles.items(), 1):
-            heads[role] = fit_head(_head_data(source, role, cell), settings.seal)
+        for done, (role, cells) in enumerate(roles.items(), 1):
+            heads[role] = fit_head(_head_data(source, role, cells), settings.seal)
             advance(done)
-    artifact = Artifact(_config(source, roles[Role.ANSWER].site, heads), heads, _records(source, settings))
+    artifact = Artifact(_config(source, roles[Role.ANSWER][0].site, heads), heads, _records(source, settings))
     sealed = save_artifact(artifact, out)
     _draw(sealed, out)
     return sealed
@@ -148,20 +149,35 @@ class _Source:
         return self.run.grid(site)
 
 
-def _cells_by_role(source: _Source, settings: DetectorSettings) -> dict[Role, Cell]:
-    summary = source.run.summary
-    chosen = settings.cell or Cell(summary.site, summary.layer, summary.position)
-    grid = source.grid(chosen.site)
+def _cells_by_role(source: _Source, settings: DetectorSettings) -> dict[Role, tuple[Cell, ...]]:
+    chosen = settings.cells or _chosen_by_run(source.run)
+    grid = source.grid(chosen[0].site)
     n_layers = len(grid.auc)
-    if not 0 <= chosen.layer < n_layers:
-        raise UsageError(f"there is no layer {chosen.layer}: the model has the layers 0 to {n_layers - 1}")
-    if not np.isfinite(grid.c[chosen.layer, POSITIONS.index(chosen.position)]):
-        raise NotEnoughDataError(f"the cell layer {chosen.layer}, {chosen.position} has too few answers for a probe")
+    for cell in chosen:
+        if cell.site is not chosen[0].site:
+            raise UsageError(f"a detector reads one site, but {chosen[0].site} and {cell.site} were given")
+        if not 0 <= cell.layer < n_layers:
+            raise UsageError(f"there is no layer {cell.layer}: the model has the layers 0 to {n_layers - 1}")
+        if not np.isfinite(grid.c[cell.layer, POSITIONS.index(cell.position)]):
+            raise NotEnoughDataError(f"the cell layer {cell.layer}, {cell.position} has too few answers for a probe")
     roles = {Role.ANSWER: chosen}
-    if chosen.position not in _EVERYWHERE:
-        roles[Role.FALLBACK] = _best_of(grid, _EVERYWHERE)
-    roles[Role.BEFORE] = _best_of(grid, (Position.LAST_Q,))
+    if not all(cell.position in _EVERYWHERE for cell in chosen):
+        roles[Role.FALLBACK] = (_best_of(grid, _EVERYWHERE),)
+    roles[Role.BEFORE] = (_best_of(grid, (Position.LAST_Q,)),)
     return roles
+
+
+def _chosen_by_run(run: Run) -> tuple[Cell, ...]:
+    """Give the run's best cell, or the several that beat it, if nearly every answer that has the best has them all."""
+    summary = run.summary
+    best = Cell(summary.site, summary.layer, summary.position)
+    if summary.several is None or not summary.several.chosen:
+        return (best,)
+    several = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
+    n = run.grid().n
+    fewest = min(int(n[cell.layer, POSITIONS.index(cell.position)]) for cell in several)
+    wide = fewest >= _NEARLY_ALL * n[best.layer, POSITIONS.index(best.position)]
+    return several if wide else (best,)
 
 
 def _best_of(grid: Grid, positions: Sequence[Position]) -> Cell:
@@ -172,16 +188,24 @@ def _best_of(grid: Grid, positions: Sequence[Position]) -> Cell:
     return Cell(grid.site, int(layer), positions[int(place)])
 
 
-def _head_data(source: _Source, role: Role, cell: Cell) -> HeadData:
-    labels, column = source.labels, POSITIONS.index(cell.position)
-    read = source.run.states().read_layer(cell.site, cell.layer, labels.ids)
-    here = np.flatnonzero(read.present[column])
+def _head_data(source: _Source, role: Role, cells: tuple[Cell, ...]) -> HeadData:
+    """Read the states of the answers that have all of a head's cells."""
+    labels, store, grid = source.labels, source.run.states(), source.grid(cells[0].site)
+    columns = [POSITIONS.index(cell.position) for cell in cells]
+    layers = {layer: store.read_layer(cells[0].site, layer, labels.ids) for layer in {cell.layer for cell in cells}}
+    present = [layers[cell.layer].present[column] for cell, column in zip(cells, columns, strict=True)]
+    here = np.flatnonzero(np.all(present, axis=0))
+    states = [
+        layers[cell.layer].states[column][here].float().numpy() for cell, column in zip(cells, columns, strict=True)
+    ]
     known = {i: n for n, i in enumerate(labels.of(test=False).ids)}
     return HeadData(
         role=role,
-        cells=(CellAt(layer=cell.layer, position=cell.position),),
-        c=float(source.grid(cell.site).c[cell.layer, column]),
-        states=read.states[column][here].float().numpy()[:, None],
+        cells=tuple(
+            CellAt(layer=cell.layer, position=cell.position, C=float(grid.c[cell.layer, column]))
+            for cell, column in zip(cells, columns, strict=True)
+        ),
+        states=np.stack(states, axis=1),
         right=labels.y[here],
         fold=labels.fold[here],
         group=tuple(labels.group[n] for n in here),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from truthmap.errors import RunFolderError
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
+from truthmap.pipeline.memory import forget_peak, peak_bytes
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.study import Study
@@ -123,14 +124,16 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
     )
     for name in unfinished:
         started = time.perf_counter()
+        forget_peak()
         made = _stage(name)(work)
-        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, made.note)
+        note = {**made.note, "peak_bytes": peak_bytes()}
+        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, note)
         for folder in made.scratch:
             shutil.rmtree(work.path(folder), ignore_errors=True)
 
 
 def _stage(name: str) -> Callable[[Work], Made]:
-    from truthmap.pipeline import answering, asking, capturing, drawing, grades, mapping
+    from truthmap.pipeline import answering, asking, capturing, drawing, grades, mapping, reporting
 
     stages: dict[str, Callable[[Work], Made]] = {
         "questions": asking.write_questions,
@@ -139,6 +142,7 @@ def _stage(name: str) -> Callable[[Work], Made]:
         "states": capturing.capture_missing_states,
         "grid": mapping.fit_map,
         "figures": drawing.draw_figures,
+        "report": reporting.write_report_stage,
     }
     return stages[name]
 

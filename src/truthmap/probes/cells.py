@@ -19,6 +19,15 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 _LEAST_SCALE = 1e-6  # of a feature that is constant in a training part: it says nothing there
 
 
+def usable(states: torch.Tensor, present: Bools) -> Bools:
+    """Say which answers have a finite state at a position: states (n, d), present bool (n,).
+
+    An overflow of half precision leaves no state to learn from: it is missing, and the cell counts one answer fewer.
+    """
+    finite = torch.isfinite(states.sum(dim=1, dtype=torch.float64))
+    return np.asarray(present & finite.cpu().numpy())
+
+
 @dataclass(frozen=True)
 class CellStates:
     """The states of one cell, with F training parts.

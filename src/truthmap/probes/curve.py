@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from truthmap.probes.cells import CellStates, cross_validate
+from truthmap.probes.cells import CellStates, cross_validate, usable
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.scores import auc_many, round_scores
@@ -44,7 +44,7 @@ def fit_curve(source: LayerSource, labels: Labels, cell: Cell, settings: GridSet
     """
     chosen = labels.of(test=False)
     read = source.read_layer(cell.site, cell.layer, chosen.ids)
-    here = read.present[cell.at[1]]
+    here = usable(read.states[cell.at[1]], read.present[cell.at[1]])
     states, rows = read.states[cell.at[1]][here].to(settings.device), chosen.take(here)
     tasks = [(size, repeat) for size in _sizes(rows) for repeat in range(REPEATS)]
     with one_thread_per_cell() as every:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from truthmap.probes.cell_fit import CellFit, score_cell
-from truthmap.probes.cells import CellStates, LeftOut, cross_validate
-from truthmap.probes.grid import ARRAYS, Bools, Floats, Grid, OutOfFold
+from truthmap.probes.cells import CellStates, LeftOut, cross_validate, usable
+from truthmap.probes.grid import ARRAYS, Bools, Float32s, Floats, Grid, OutOfFold
 from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.null import corrected_p_values, max_null, null_aucs, shuffled_labels
 from truthmap.probes.scores import auc_many, round_scores
@@ -82,17 +82,16 @@ def fit_grids(
     y = np.stack([target[kept] for target in targets.values()])
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
     n_layers, _ = source.layout()[site]
-    layers: list[list[Sequence[CellFit]]] = []
+    layers: list[list[list[CellFit]]] = []
     with one_thread_per_cell() as every:
         for layer in range(n_layers):
             read = source.read_layer(site, layer, chosen.ids)
             work = partial(_fit_position, read.states, read.present, chosen, (y, shuffled), settings)
             layers.append(every(work, range(len(POSITIONS))))
-            present = read.present
             if on_progress is not None:
                 on_progress(layer + 1, n_layers)
     return {
-        name: _grid_of([[cell[number] for cell in row] for row in layers], present, site, chosen.ids)
+        name: _grid_of([[cell[number] for cell in row] for row in layers], site, chosen.ids)
         for number, name in enumerate(targets)
     }
 
@@ -104,20 +103,35 @@ def _fit_position(
     targets: tuple[Bools, Bools],
     settings: GridSettings,
     position: int,
-) -> Sequence[CellFit]:
-    """Fit one cell of a layer's states (P, n, d); targets are (labels (K, n), shuffled (K, R, n))."""
-    here = present[position]
+) -> list[CellFit]:
+    """Fit one cell of a layer's states (P, n, d); targets are (labels (K, n), shuffled (K, R, n)).
+
+    The scores are those of all n answers, NaN where an answer has no state here.
+    """
+    here = usable(states[position], present[position])
     y, shuffled = targets[0][:, here], targets[1][:, :, here]
-    rows = labels.take(here)
     if settings.protocol == "study":
-        return [fit_cell_their_way(states[position][here], row, rows, settings) for row in y]
+        fits = [fit_cell_their_way(states[position][here], row, labels.take(here), settings) for row in y]
+    else:
+        fits = _fit_cell(states[position][here].to(settings.device), labels.take(here), y, shuffled, settings)
+    return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
+
+
+def _spread(scores: Float32s, here: Bools) -> Float32s:
+    everywhere = np.full(len(here), np.nan, dtype=np.float32)
+    everywhere[here] = scores
+    return everywhere
+
+
+def _fit_cell(states: torch.Tensor, rows: Labels, y: Bools, shuffled: Bools, settings: GridSettings) -> list[CellFit]:
+    """Fit one cell: states (n, d), labels (K, n) and shuffled ones (K, R, n) of the answers that have one there."""
     folds = np.unique(rows.fold)
     training: Bools = rows.fold[None] != folds[:, None]
     fits = [_nothing(row, shuffled.shape[1]) for row in y]
     fit = [number for number, row in enumerate(y) if _enough(row, training, settings.fewest)]
     if fit:
         held_out = np.searchsorted(folds, rows.fold)
-        cell = CellStates.of(states[position][here].to(settings.device), training, held_out)
+        cell = CellStates.of(states, training, held_out)
         paths = list(cross_validate(cell, y[fit], settings.cs))
         for number, each in enumerate(fit):
             fits[each] = _cell_fit([_one(left_out, number) for left_out in paths], y[each], rows, settings)
@@ -154,17 +168,14 @@ def _cell_fit(path: Sequence[LeftOut], y: Bools, labels: Labels, settings: GridS
     return replace(scored, numbers={**scored.numbers, **fit})
 
 
-def _grid_of(rows: Sequence[Sequence[CellFit]], present: Bools, site: Site, ids: tuple[str, ...]) -> GridFit:
+def _grid_of(rows: Sequence[Sequence[CellFit]], site: Site, ids: tuple[str, ...]) -> GridFit:
     """Put the cells (L, P) of one label together."""
     empty = {"n": 0, "n_right": 0, "within_pairs": 0, "converged": False}
     arrays = {
         name: np.array([[cell.numbers.get(name, empty.get(name, np.nan)) for cell in row] for row in rows])
         for name in ARRAYS
     }
-    scores = np.full((len(rows), len(rows[0]), len(ids)), np.nan, dtype=np.float32)
-    for layer, row in enumerate(rows):
-        for position, cell in enumerate(row):
-            scores[layer, position, present[position]] = cell.scores
+    scores = np.stack([np.stack([cell.scores for cell in row]) for row in rows])
     null = max_null([cell.null for row in rows for cell in row])
     grid = Grid(site, **arrays)
     return GridFit(with_p_values(grid, null), OutOfFold(site, ids, scores), null)

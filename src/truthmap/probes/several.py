@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from truthmap.probes.cells import CellStates, cross_validate
+from truthmap.probes.cells import CellStates, cross_validate, usable
 from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
 from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -125,7 +125,7 @@ def fit_several(source: LayerSource, labels: Labels, fits: tuple[Grid, OutOfFold
     probes = []
     for cell in choice.cells:
         read = source.read_layer(cell.site, cell.layer, seen.ids)
-        here = read.present[cell.at[1]]
+        here = usable(read.states[cell.at[1]], read.present[cell.at[1]])
         probes.append(fit_probe(read.states[cell.at[1]][here], seen.y[here], float(grid.c[cell.at])))
     scored = np.isfinite(out_of_fold.scores[choice.cells[0].at])
     features = _features(out_of_fold, choice.cells, scored)

@@ -35,7 +35,8 @@ def fit_cell_their_way(states: torch.Tensor, y: Bools, labels: Labels, settings:
     there = probe.score(states[scored].double().cpu().numpy())
     fit = score_cell(there, y[scored], labels.take(scored), settings)
     scores[scored] = fit.scores
-    return CellFit({**fit.numbers, "c": C, "converged": probe.converged, "gap": np.nan}, scores, null)
+    counts = {"n": len(y), "n_right": int(y.sum())}
+    return CellFit({**fit.numbers, **counts, "c": C, "converged": probe.converged, "gap": np.nan}, scores, null)
 
 
 def fit_their_way(states: torch.Tensor, y: Bools) -> LinearProbe:

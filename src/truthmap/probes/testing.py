@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
+from truthmap.probes.cells import usable
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -45,13 +46,13 @@ def score_on_test(source: LayerSource, labels: Labels, grid: Grid, cell: Cell, s
     their_way = settings.protocol == "study"
     seen, unseen = labels.of(test=False), labels.of(test=True)
     training = source.read_layer(cell.site, cell.layer, seen.ids)
-    here = training.present[column]
+    here = usable(training.states[column], training.present[column])
     if their_way:
         here &= ~held_out(seen, settings.seed)
     states, right = training.states[column][here], seen.y[here]
     probe = fit_their_way(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
     testing = source.read_layer(cell.site, cell.layer, unseen.ids)
-    there = testing.present[column]
+    there = usable(testing.states[column], testing.present[column])
     y = unseen.y[there]
     if y.all() or not y.any():
         raise NotEnoughDataError(

@@ -32,7 +32,7 @@ class Metrics:
     def judged(self, verdict: Verdict) -> None:
         """Count a verdict."""
         self._verdicts.labels(trust=str(verdict.trust)).inc()
-        if verdict.far:
+        if verdict.far or verdict.question_far:
             self._far.inc()
 
     def text(self) -> bytes:

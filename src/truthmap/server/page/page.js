@@ -88,8 +88,9 @@ function showVerdict(word) {
   const chance = word.p_wrong === null || word.trust === "no exact answer found" ? "" : `, P(wrong) = ${word.p_wrong.toFixed(2)}`;
   at("verdict").textContent = `${SIGNS[word.trust]} ${word.trust}${chance}`;
   at("meaning").textContent = word.meaning.charAt(0).toUpperCase() + word.meaning.slice(1) + ".";
-  at("drift").hidden = !word.far;
-  at("drift").textContent = word.far
+  const far = word.far || word.question_far;
+  at("drift").hidden = !far;
+  at("drift").textContent = far
     ? "This is unlike anything the detector was trained on: the probability may not hold here."
     : "";
   at("similar").hidden = !word.similar_answers || word.similar_answers.length === 0;

@@ -1,0 +1,65 @@
+"""Asking a model what it thinks of its own answer: the prompts, and what to make of its replies."""
+
+from __future__ import annotations
+
+import math
+import re
+
+TRUE_FIRST = ("True", "False")
+FALSE_FIRST = ("False", "True")
+
+_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(%|percent|/\s*100)?")
+
+
+def true_or_false_prompt(question: str, answer: str, choices: tuple[str, str]) -> str:
+    """Give the prompt that asks whether an answer is true, with the choices in the order given.
+
+    After "p(True)" of Kadavath et al., "Language Models (Mostly) Know What They Know" (arXiv 2207.05221).
+    """
+    first, second = choices
+    return (
+        f"Question: {question}\nProposed answer: {answer.strip()}\nIs the proposed answer true or false?\n"
+        f"(A) {first}\n(B) {second}\nReply with the letter only."
+    )
+
+
+def probability_true(true_first: tuple[float, float], false_first: tuple[float, float]) -> float:
+    """Give p(True), the mean over both orders of the choices: a liking for a letter cancels.
+
+    Args:
+        true_first: Natural log-probabilities of the letters A and B where A says True.
+        false_first: The same where A says False.
+    """
+    return (_share(true_first[0], true_first[1]) + _share(false_first[1], false_first[0])) / 2
+
+
+def percent_prompt(question: str, answer: str) -> str:
+    """Give the prompt that asks for a confidence in words.
+
+    Verbalised confidence in one number, as in Tian et al., "Just Ask for Calibration" (arXiv 2305.14975).
+    """
+    return (
+        f"Question: {question}\nProposed answer: {answer.strip()}\n"
+        "How likely is it that the proposed answer is right? Reply with one number from 0 to 100, in percent."
+    )
+
+
+def read_percent(reply: str) -> float | None:
+    """Give the probability that a reply names first, or `None` if it names none between 0 and 100.
+
+    A fraction without a sign of percent ("0.85") is taken as it stands.
+
+    >>> read_percent("I am 85% sure."), read_percent("0.85"), read_percent("Very likely.")
+    (0.85, 0.85, None)
+    """
+    for number, percent in _NUMBER.findall(reply):
+        value = float(number)
+        if not percent and "." in number and value <= 1:
+            return value
+        if value <= 100:
+            return value / 100
+    return None
+
+
+def _share(log_prob: float, other: float) -> float:
+    return 1 / (1 + math.exp(min(other - log_prob, 700.0)))

@@ -1,0 +1,127 @@
+"""Which answers to a question say the same: by their exact answers, or as another model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from truthmap.grading import Asker
+from truthmap.questions import folded
+from truthmap.records import Answer, Grade
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """An answer as equivalence looks at it: the question's text, the answer and its grade."""
+
+    question: str
+    answer: Answer
+    grade: Grade
+
+
+class Equivalence(Protocol):
+    """Sorts the answers of one question into classes of meaning."""
+
+    def classes(self, sayings: Sequence[Saying]) -> list[int]:
+        """Give each saying's class: equal numbers say the same; all sayings answer one question."""
+        ...
+
+
+class ByMeaning:
+    """Answers with the same exact answer say the same: folded, a candidate's aliases and a number's spellings equal.
+
+    Where no exact answer was found, the whole folded text stands for it; all refusals say the same. The accepted
+    answers play no part: a confidence must not know them.
+    """
+
+    def classes(self, sayings: Sequence[Saying]) -> list[int]:
+        """Give each saying's class."""
+        return numbered([meaning_of(saying.answer, saying.grade) for saying in sayings])
+
+
+class Entailment(Protocol):
+    """Tells whether one text follows from another: a natural-language-inference model."""
+
+    def entails(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Say for each (premise, conclusion) whether the first entails the second."""
+        ...
+
+
+@dataclass(frozen=True)
+class ByEntailment:
+    """Answers that entail each other say the same (Kuhn et al., arXiv 2302.09664): question and answer, both ways."""
+
+    model: Entailment
+
+    def classes(self, sayings: Sequence[Saying]) -> list[int]:
+        """Give each saying's class."""
+        texts = [f"{saying.question} {saying.answer.text.strip()}" for saying in sayings]
+        return _clustered(texts, self.model.entails)
+
+
+@dataclass(frozen=True)
+class ByJudge:
+    """Answers say the same when a model, asked about each two of them, says yes both ways round."""
+
+    judge: Asker
+
+    def classes(self, sayings: Sequence[Saying]) -> list[int]:
+        """Give each saying's class."""
+        if not sayings:
+            return []
+        question = sayings[0].question
+
+        def same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+            prompts = [judge_prompt(question, one, other) for one, other in pairs]
+            return [folded(reply).startswith("yes") for reply in self.judge.ask(prompts)]
+
+        return _clustered([saying.answer.text.strip() for saying in sayings], same)
+
+
+class _Says(Protocol):
+    def __call__(self, pairs: Sequence[tuple[str, str]], /) -> list[bool]: ...
+
+
+def judge_prompt(question: str, one: str, other: str) -> str:
+    """Give the prompt that asks a judge whether two answers say the same."""
+    return (
+        f"Question: {question}\nFirst answer: {one}\nSecond answer: {other}\n"
+        "Do the two answers give the same answer to the question? Reply with yes or no only."
+    )
+
+
+def meaning_of(answer: Answer, grade: Grade) -> str:
+    """Give what an answer says in one spelling."""
+    if grade.refusal:
+        return "refusal"
+    exact = folded(grade.meaning or grade.exact_answer)
+    return f"exact {exact}" if exact else f"text {folded(answer.text)}"
+
+
+def numbered(meanings: Sequence[str]) -> list[int]:
+    """Number meanings in the order in which they first come.
+
+    >>> numbered(["peru", "chile", "peru"])
+    [0, 1, 0]
+    """
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(meaning, len(numbers)) for meaning in meanings]
+
+
+def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
+    """Put each text into the first class whose first member it says the same as, in both directions.
+
+    Equal texts are looked at once.
+    """
+    founders: list[str] = []
+    found: dict[str, int] = {}
+    for text in texts:
+        if text not in found:
+            both = [pair for founder in founders for pair in ((founder, text), (text, founder))]
+            said = says(both) if both else []
+            alike = [forth and back for forth, back in zip(said[::2], said[1::2], strict=True)]
+            found[text] = alike.index(True) if True in alike else len(founders)
+            if True not in alike:
+                founders.append(text)
+    return [found[text] for text in texts]

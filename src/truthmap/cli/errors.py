@@ -1,0 +1,61 @@
+"""`truthmap errors`: the kinds of error of a sampled run, and whether they can be read before sampling."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from truthmap.cli.tables import print_lines, print_table
+from truthmap.cli.where import RunArgument
+from truthmap.errors import UsageError
+from truthmap.pipeline import Bars, open_run
+
+if TYPE_CHECKING:
+    from truthmap.analyses import ErrorTypes, TypeScore
+
+
+def errors(
+    run: RunArgument,
+    protocol: Annotated[
+        str, typer.Option(help="truthmap: each question has one type; study: the study's overlapping types")
+    ] = "truthmap",
+) -> None:
+    """Sort the questions by kind of error, from their samples, and draw a map of each kind.
+
+    Samples are those that `truthmap sample` drew.
+    """
+    if protocol not in ("truthmap", "study"):
+        raise UsageError(f"--protocol must be truthmap or study, got {protocol!r}")
+    opened = open_run(run)
+    from truthmap.pipeline.error_types import type_errors
+
+    result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
+    _print(result)
+    print_lines([f"Tables, maps and figure: {run / 'analyses'}/errors*"])
+
+
+def _print(result: ErrorTypes) -> None:
+    print_table(
+        f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
+        f"{result.protocol}; {result.without_type} without a type",
+        ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
+        (_row(score, result.sampled) for score in result.types),
+    )
+    print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+
+
+def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:
+    return (
+        _name(score),
+        f"{score.n} ({score.n / sampled:.0%})",
+        "-" if score.greedy_right is None else f"{score.greedy_right:.0%}",
+        "-" if score.layer is None else f"{score.layer}, {score.position}",
+        "-" if score.validation is None else f"{score.validation.value:.2f}",
+        "-" if score.test is None else score.test.short,
+        "-" if score.log_prob is None else score.log_prob.short,
+    )
+
+
+def _name(score: TypeScore) -> str:
+    return str(score.type).replace("_", " ")

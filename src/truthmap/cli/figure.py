@@ -1,0 +1,48 @@
+"""`truthmap figure`: a figure of a run for a paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from truthmap.errors import UsageError
+from truthmap.pipeline import open_run
+from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
+from truthmap.records import Position, Site, Word
+from truthmap.report.style import FigureStyle, draw_and_save
+
+_Word = TypeVar("_Word", bound=Word)
+_KINDS = "; ".join(f"{name}: {kind.shows}" for name, kind in FIGURES.items())
+
+
+def figure(
+    run: Annotated[Path, typer.Argument(help="The run folder", show_default=False)],
+    kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where to save it: .png, .svg or .pdf", show_default=False)],
+    title: Annotated[str | None, typer.Option(help="A line above the figure", show_default="none")] = None,
+    site: Annotated[str | None, typer.Option(help="What was read", show_default="the best cell's")] = None,
+    layer: Annotated[int | None, typer.Option(help="A cell's layer", show_default="the best cell's")] = None,
+    position: Annotated[str | None, typer.Option(help="A cell's position", show_default="the best cell's")] = None,
+    width: Annotated[float | None, typer.Option(help="Width in inches", show_default="what suits it")] = None,
+    height: Annotated[float | None, typer.Option(help="Height in inches", show_default="what suits it")] = None,
+    font: Annotated[str | None, typer.Option(help="Font family", show_default="DejaVu Sans")] = None,
+    font_size: Annotated[float, typer.Option(help="Size of the letters in points")] = FigureStyle.font_size,
+    dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG")] = FigureStyle.dpi,
+) -> None:
+    """Draw one figure of a finished run from its saved numbers, in publication quality."""
+    opened = open_run(run)
+    choice = Choice(_member(Site, "site", site), layer, _member(Position, "position", position), title)
+    style = FigureStyle(width, height, font, font_size, dpi)
+    draw_and_save(lambda: draw_figure(opened, kind, choice), out, style)
+    typer.echo(str(out))
+
+
+def _member(kind: type[_Word], name: str, value: str | None) -> _Word | None:
+    if value is None:
+        return None
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise UsageError(f"there is no {name} {value!r}; there are {', '.join(map(str, kind))}") from error

@@ -1,0 +1,23 @@
+"""`truthmap report`: everything a run found, on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from truthmap.pipeline import open_run
+from truthmap.pipeline.reporting import write_report
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="The run folder", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Where to write the page", show_default="RUN/report.html")] = None,
+) -> None:
+    """Write the report of a finished run: one page with the map, what it means and every analysis the run has.
+
+    The page is one file that needs no network. `truthmap run` writes it at its end; write it again after analyses.
+    """
+    path = write_report(open_run(run), out)
+    typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -1,0 +1,33 @@
+"""Tables in the terminal: what comes from outside is shown as text, never as markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a title and a table under it: the first column to the left, the others to the right.
+
+    A table is never squeezed: one wider than the terminal runs over, so that no number is cut.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for n, column in enumerate(columns):
+        table.add_column(Text(column), justify="right" if n else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    natural = console.measure(table, options=console.options.update(width=1000)).maximum
+    Console(width=max(console.width, natural)).print(table)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of text."""
+    console = Console()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,40 @@
+"""Cutting sequences into batches by a budget of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def cut_into_batches(lengths: Sequence[int], budget: int) -> list[range]:
+    """Cut sequences, sorted by length, into as few batches as the budget allows, about equally heavy ones.
+
+    A batch is padded to its longest sequence and holds at most `budget` tokens, or one sequence.
+
+    Args:
+        lengths: Tokens of each sequence, ascending.
+        budget: Tokens in one batch, padding included.
+
+    Returns:
+        For each batch the places of its sequences.
+    """
+    fewest = _filled(lengths, budget)
+    # Filled to the budget, they would leave a last batch of a few rows, which costs nearly as much as a full one:
+    # the smallest budget that needs no more batches spreads the rows.
+    low, high = 0, budget
+    while high - low > 1:
+        middle = (low + high) // 2
+        if len(_filled(lengths, middle)) == len(fewest):
+            high = middle
+        else:
+            low = middle
+    return _filled(lengths, high)
+
+
+def _filled(lengths: Sequence[int], budget: int) -> list[range]:
+    """Fill batch after batch up to the budget."""
+    batches, start = [], 0
+    for end in range(1, len(lengths) + 1):
+        if end == len(lengths) or (end + 1 - start) * lengths[end] > budget:
+            batches.append(range(start, end))
+            start = end
+    return batches

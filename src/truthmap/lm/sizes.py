@@ -1,0 +1,65 @@
+"""How many bytes a model, its cache and its states take, asked of the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from truthmap.lm.hooks import watched
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Site
+
+_TOKENS = 8  # a short pass shows every size
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a model, in bytes.
+
+    Attributes:
+        weights: All parameters and buffers.
+        cache_token: Keys and values of one token in all layers.
+        state: For each site the state of one token in one layer.
+        logits: The float32 logits of one token.
+    """
+
+    weights: int
+    cache_token: int
+    state: Mapping[Site, int]
+    logits: int
+
+
+@torch.inference_mode()
+def measure_sizes(lm: LanguageModel, sites: tuple[Site, ...]) -> Sizes:
+    """Read sizes off one short forward pass.
+
+    Raises:
+        ModelError: the model lacks one of the sites.
+    """
+    state: dict[Site, int] = {}
+
+    def look(site: Site, _layer: int, states: torch.Tensor) -> None:
+        state[site] = states.shape[-1] * states.element_size()
+
+    tokens = torch.zeros((1, _TOKENS), dtype=torch.long, device=lm.device)
+    inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    for site in sites:
+        with watched(lm.blocks.at(site), partial(look, site)):
+            output = lm.model.base_model(**inputs, use_cache=True)
+    tensors = [*lm.model.parameters(), *lm.model.buffers()]
+    return Sizes(
+        weights=sum(t.numel() * t.element_size() for t in tensors),
+        cache_token=_cached(output.past_key_values) // _TOKENS,
+        state=state,
+        logits=4 * int(lm.model.config.get_text_config().vocab_size),
+    )
+
+
+def _cached(cache: Any) -> int:
+    layers = getattr(cache, "layers", ())
+    held = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
+    return sum(t.numel() * t.element_size() for t in held if isinstance(t, torch.Tensor))

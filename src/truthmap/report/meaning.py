@@ -1,0 +1,195 @@
+"""What a run's numbers mean, in a few sentences: nothing is claimed where intervals overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from truthmap.records import POSITIONS, Position, Site
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+CHANCE = 0.5
+_SIGNIFICANT = 0.05
+
+_PLACES = {
+    Position.LAST_Q: "the last token of the prompt, before the model answers",
+    Position.FIRST_ANSWER: "the first token of the answer",
+    Position.SECOND_ANSWER: "the second token of the answer",
+    Position.EXACT_BEFORE_FIRST: "the token before the exact answer",
+    Position.EXACT_FIRST: "the first token of the exact answer",
+    Position.EXACT_LAST: "the last token of the exact answer",
+    Position.EXACT_AFTER_LAST: "the token after the exact answer",
+    Position.MINUS_1: "the last token of all",
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An AUC with its 95 % interval on n answers."""
+
+    auc: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.auc:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+    def above(self, other: Estimate) -> bool:
+        """Tell whether the whole interval lies above the other's."""
+        return self.low > other.high
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The numbers that the sentences are made from.
+
+    Attributes:
+        site, layer, position: The chosen cell.
+        validation: Its cross-validated AUC, by which it was chosen.
+        test: Its AUC on the test part.
+        auc, low, high: float64 (L, P), the map of its site, cross-validated.
+        n: int64 (L, P), answers of each cell.
+        log_prob: The mean log-probability's AUC on the same test answers.
+        log_prob_gain: The test AUC minus that of the log-probability with its paired interval, where it is known.
+        p_value: float64 (L, P), corrected for looking at every cell.
+        words: AUC of the words alone on the chosen cell's answers, cross-validated.
+        within: AUC within one exact answer in the chosen cell, with the number of pairs as n.
+    """
+
+    site: Site
+    layer: int
+    position: Position
+    validation: Estimate
+    test: Estimate
+    auc: Floats
+    low: Floats
+    high: Floats
+    n: np.ndarray[Any, np.dtype[np.int64]]
+    log_prob: Estimate | None = None
+    log_prob_gain: Estimate | None = None
+    p_value: Floats | None = None
+    words: Estimate | None = None
+    within: Estimate | None = None
+
+
+def sentences(findings: Findings) -> tuple[str, ...]:
+    """Say what the numbers mean, in three to six sentences."""
+    says: tuple[Callable[[Findings], str | None], ...] = (
+        _best_place,
+        _how_sharp,
+        _before_answering,
+        _own_confidence,
+        _words_alone,
+        _within_one_answer,
+    )
+    return tuple(said for say in says if (said := say(findings)) is not None)
+
+
+def place_in_words(position: Position) -> str:
+    """Name a position in plain words."""
+    return _PLACES.get(position, f"token {position.value} of the whole sequence")
+
+
+def _best_place(found: Findings) -> str:
+    place = f"{place_in_words(found.position)} ({found.position}) in layer {found.layer}"
+    if found.test.low <= CHANCE:
+        return (
+            "This run does not show that the answers' correctness can be read anywhere: the best-looking place, "
+            f"{place}, has AUC {found.test} on {found.test.n:,} test answers, an interval that includes chance (0.5)."
+        )
+    return (
+        f"Whether an answer is right is read best at {place}: AUC {found.test} on {found.test.n:,} test answers "
+        f"that took no part in choosing it ({found.validation.auc:.2f} where it was chosen)."
+    )
+
+
+def _how_sharp(found: Findings) -> str | None:
+    """Say how many cells the noise cannot tell from the best one, and how many are above chance at all."""
+    fitted = np.isfinite(found.auc)
+    alike = int((fitted & (found.high >= found.validation.low)).sum())
+    sharp = (
+        f"{alike:,} have intervals that reach the chosen one's, so its exact layer and token are no finding"
+        if alike > 1
+        else "the chosen one's interval lies above all others"
+    )
+    if found.p_value is None:
+        return f"Of the {int(fitted.sum()):,} cells {sharp}."
+    significant = int((found.p_value < _SIGNIFICANT).sum())
+    beat = f"{significant or 'none'} beat{'s' if significant == 1 else ''} shuffled labels"
+    return f"Of the {int(fitted.sum()):,} cells {beat} (corrected for looking at all of them); {sharp}."
+
+
+def _before_answering(found: Findings) -> str | None:
+    column = POSITIONS.index(Position.LAST_Q)
+    if not np.isfinite(found.auc[:, column]).any():
+        return None
+    layer = int(np.nanargmax(found.auc[:, column]))
+    at = (layer, column)
+    before = Estimate(float(found.auc[at]), float(found.low[at]), float(found.high[at]), int(found.n[at]))
+    start = (
+        f"Before the model answers, its last prompt token gives {before} (layer {layer}, the best of {len(found.auc)})"
+    )
+    if before.low <= CHANCE:
+        return f"{start}: no better than chance as far as this run can tell."
+    if found.position is Position.LAST_Q:
+        return f"{start}: the answer itself adds nothing that this run can see."
+    if found.validation.above(before):
+        return f"{start}: the model knows something before it answers, but less than its answer's tokens tell."
+    return f"{start}: the intervals overlap, so this run does not show that the answer's tokens tell more."
+
+
+def _own_confidence(found: Findings) -> str | None:
+    if found.log_prob is None:
+        return None
+    start = (
+        f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob} "
+        "on the same test answers"
+    )
+    gain = found.log_prob_gain
+    if gain is not None:
+        difference = f"a paired difference of {gain.auc:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+        if gain.low > 0:
+            return f"{start}; the probe reads more ({difference})."
+        if gain.high < 0:
+            return f"{start}; the probe reads less ({difference})."
+        return f"{start}; which is better this run cannot tell ({difference})."
+    if found.test.above(found.log_prob):
+        return f"{start}, clearly less than the probe."
+    if found.log_prob.above(found.test):
+        return f"{start}, clearly more than the probe."
+    return f"{start}; the intervals overlap, so which is better this run cannot tell."
+
+
+def _words_alone(found: Findings) -> str | None:
+    if found.words is None:
+        return None
+    start = f"The words of question and answer alone, without any hidden state, reach {found.words.auc:.2f}"
+    if np.isfinite(found.words.low):
+        start = f"The words of question and answer alone, without any hidden state, reach {found.words}"
+    low = found.words.low if np.isfinite(found.words.low) else found.words.auc
+    high = found.words.high if np.isfinite(found.words.high) else found.words.auc
+    if found.validation.low > high:
+        return f"{start}; the hidden states hold more than that ({found.validation} on the same answers)."
+    if found.validation.high < low:
+        return f"{start}, more than the hidden states give ({found.validation}): the words explain the map."
+    return f"{start}; that lies too near the probe's interval ({found.validation}) to show that the states hold more."
+
+
+def _within_one_answer(found: Findings) -> str | None:
+    if found.within is None or not np.isfinite(found.within.auc):
+        return None
+    known = np.isfinite(found.within.low)
+    start = (
+        "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
+        f"{found.within if known else format(found.within.auc, '.2f')} over {found.within.n:,} right-wrong pairs"
+    )
+    if not known:
+        return f"{start}; no interval is known, so nothing is claimed."
+    if found.within.low > CHANCE:
+        return f"{start}: it reads more than which answers are usually right."
+    return f"{start}: an interval that includes chance, so it may only know which answers are usually right."

@@ -1,0 +1,63 @@
+"""Untrusted text made fit to be seen: nothing invisible, nothing that reorders its surroundings, nothing endless."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from truthmap.records import Span
+
+_KEPT = "\n\t"
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_IN_PLACE = "\ufffd"
+_CUT = "…"
+
+
+@dataclass(frozen=True)
+class MarkedText:
+    """A text in three pieces, the marked one in the middle; pieces may be empty."""
+
+    before: str
+    marked: str
+    after: str
+
+
+def visible(text: str) -> str:
+    r"""Put a visible character in place of each control, direction override and lone surrogate; lengths stay the same.
+
+    >>> visible("a\x1b[31m")
+    'a�[31m'
+    """
+    return "".join(map(_visible, text))
+
+
+def cut(text: str, limit: int) -> str:
+    """Give the text made visible, its end left off where it is longer than `limit` characters."""
+    return visible(text if len(text) <= limit else text[: limit - 1].rstrip() + _CUT)
+
+
+def marked(text: str, span: Span | None, limit: int) -> MarkedText:
+    """Give the text made visible and cut to about `limit` characters around the span, which is marked.
+
+    A span longer than the limit is itself cut.
+    """
+    if span is None:
+        return MarkedText(cut(text, limit), "", "")
+    inside = cut(text[span.start : span.end], limit)
+    room = max(0, limit - len(inside))
+    before, after = text[: span.start], text[span.end :]
+    left = min(len(before), max(room // 2, room - len(after)))
+    right = min(len(after), room - left)
+    head = before[len(before) - left :]
+    return MarkedText(
+        visible(head if left == len(before) else _CUT + head),
+        inside,
+        visible(after if right == len(after) else after[:right] + _CUT),
+    )
+
+
+def _visible(character: str) -> str:
+    if character in _KEPT:
+        return character
+    hidden = unicodedata.category(character) in ("Cc", "Cs") or character in _REORDERING
+    return _IN_PLACE if hidden else character

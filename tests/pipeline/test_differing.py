@@ -1,0 +1,76 @@
+"""Two maps of finished runs: the AUCs are the maps' own, and what cannot be compared is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from truthmap.analyses import MapDifference, array_of
+from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline import Run, Study
+from truthmap.pipeline.analysed import read_analysis
+from truthmap.pipeline.differing import diff_runs
+from truthmap.questions import QuestionSet
+from truthmap.records import Site
+
+
+@pytest.fixture(scope="session")
+def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with the maps of two sites."""
+    folder = tmp_path_factory.mktemp("sites") / "sites"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: spoken)
+        return Study(model=str(tiny_model), questions="spoken", out=folder, sites=(Site.RESIDUAL, Site.MLP)).run()
+
+
+def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
+    result = diff_runs(two_sites, two_sites, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
+    one, other = two_sites.grid(Site.RESIDUAL).auc, two_sites.grid(Site.MLP).auc
+    np.testing.assert_allclose(array_of(result.auc_first), one, atol=1e-6)
+    np.testing.assert_allclose(array_of(result.difference), other - one, atol=1e-6)
+    assert result.cells == np.isfinite(other - one).sum()
+    assert result.mean.value == pytest.approx(np.nanmean(other - one), abs=1e-6)
+    assert result.both == result.first.answers == result.second.answers
+    assert result.first.name.endswith("residual")
+    assert read_analysis(tmp_path, "diff", MapDifference) == result
+    assert len(pd.read_parquet(tmp_path / "diff.parquet")) == 30
+    assert (tmp_path / "diff.svg").exists()
+
+
+def test_a_map_does_not_differ_from_its_copy(made_once: Path, tmp_path: Path) -> None:
+    copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
+    result = diff_runs(Run(made_once), copy, tmp_path / "out")
+    assert (result.higher, result.lower) == (0, 0)
+    assert result.mean.value == result.mean.high == 0
+    assert result.largest_p == 1
+
+
+def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_path: Path) -> None:
+    run = Run(made_once)
+    with pytest.raises(UsageError, match="both maps are the same one"):
+        diff_runs(run, run, tmp_path)
+    with pytest.raises(RunFolderError, match="has no map of site mlp, it has residual"):
+        diff_runs(run, run, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
+
+
+def test_maps_of_other_shapes_are_refused(
+    made_once: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.pipeline import differing
+
+    whole = differing._scores
+
+    def without_a_layer(run: Run, site: Site):
+        found = whole(run, site)
+        return (
+            found if run.path == made_once else differing.MapScores(found.ids, found.groups, found.y, found.scores[:1])
+        )
+
+    copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
+    monkeypatch.setattr(differing, "_scores", without_a_layer)
+    with pytest.raises(RunFolderError, match=r"different shapes: .* has 2 layers and .* 1"):
+        diff_runs(Run(made_once), copy, tmp_path / "out")

@@ -1,0 +1,110 @@
+"""Choosing among the samples of a run: the states are the model's own, and the accuracies can be counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from truthmap.analyses import Selection, Strategy
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.grading import locate_positions
+from truthmap.pipeline import Run
+from truthmap.pipeline.analysed import FOLDER, read_analysis
+from truthmap.pipeline.reopening import reopened
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sample_states import sample_states
+from truthmap.pipeline.sampling import Samples, read_samples, sample_answers
+from truthmap.pipeline.selecting import select_answers
+from truthmap.probes import Cell
+from truthmap.records import POSITIONS, Outcome, Part, Position, Site
+
+
+@pytest.fixture
+def sampled(finished: Run) -> tuple[Run, Samples]:
+    return finished, sample_answers(finished, SampleSettings(k=5, part="test"))
+
+
+def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    run, samples = sampled
+    monkeypatch.setattr("truthmap.pipeline.sample_states.SHARD", 7)
+    cell = Cell(Site.RESIDUAL, 0, Position.MINUS_2)
+    ids, work = samples.question_ids[:6], reopened(run)
+    states = sample_states(run, work, samples, ids, cell)
+    assert len(states) == sum(len(a.answer_ids) >= 2 for i in ids for a in samples.answers[i])
+    for (i, number), state in states.items():
+        answer, grade = samples.answers[i][number - 1], samples.grades[i][number - 1]
+        with torch.inference_mode():
+            output = work.model.model(torch.tensor([answer.prompt_ids + answer.answer_ids]), output_hidden_states=True)
+        place = locate_positions(answer, grade.span)[POSITIONS.index(Position.MINUS_2)]
+        np.testing.assert_allclose(state, output.hidden_states[1][0, place].numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, samples = sampled
+    cell = Cell(Site.RESIDUAL, 1, Position.MINUS_1)
+    first = sample_states(run, reopened(run), samples, samples.question_ids, cell)
+    monkeypatch.setattr("truthmap.pipeline.sample_states.model_of", lambda run, work: 1 / 0)
+    again = sample_states(run, reopened(run), samples, samples.question_ids, cell)
+    assert again.keys() == first.keys()
+    assert all((again[i] == first[i]).all() for i in first)
+    next((run.path / "sample_states").glob("*.safetensors")).write_bytes(b"nothing")
+    with pytest.raises(DamagedFileError, match="delete it to have it made again"):
+        sample_states(run, reopened(run), samples, samples.question_ids, cell)
+
+
+def test_accuracies_are_those_of_the_test_questions(sampled) -> None:
+    run, samples = sampled
+    result = select_answers(run)
+    greedy = {grade.question_id: grade.outcome for grade in run.grades()}
+    test = [split.question_id for split in run.splits() if split.part is Part.TEST]
+    usable = [
+        i
+        for i in test
+        if greedy[i] is not Outcome.UNSCORED and any(g.outcome is not Outcome.UNSCORED for g in samples.grades[i])
+    ]
+    assert (result.n, result.left_out) == (len(usable), len(test) - len(usable))
+    assert result.strategy(Strategy.GREEDY).accuracy.value == pytest.approx(
+        np.mean([greedy[i] is Outcome.RIGHT for i in usable])
+    )
+    right = [any(g.outcome is Outcome.RIGHT for g in samples.grades[i]) for i in usable]
+    assert result.strategy(Strategy.ORACLE).accuracy.value == pytest.approx(np.mean(right))
+    table = pd.read_parquet(run.path / FOLDER / "select_questions.parquet")
+    for score in result.strategies:
+        assert table[str(score.strategy)].mean() == pytest.approx(score.accuracy.value)
+    assert read_analysis(run.path / FOLDER, "select", Selection) == result
+
+
+def test_a_detector_that_knows_chooses_like_the_oracle(sampled, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, _ = sampled
+    samples = read_samples(run)
+
+    def knowing(run, work, samples, ids, cell):
+        return {(i, g.sample): np.array([float(g.outcome is Outcome.RIGHT)]) for i in ids for g in samples.grades[i]}
+
+    class Reads:
+        @staticmethod
+        def score(states):
+            return states[:, 0]
+
+    from truthmap.pipeline import selecting
+
+    fitted = selecting.score_on_test
+
+    def fit(*arguments):
+        found = fitted(*arguments)
+        object.__setattr__(found, "probe", Reads)
+        return found
+
+    monkeypatch.setattr(selecting, "sample_states", knowing)
+    monkeypatch.setattr(selecting, "score_on_test", fit)
+    result = select_answers(run)
+    assert result.strategy(Strategy.DETECTOR).accuracy == result.strategy(Strategy.ORACLE).accuracy
+    assert samples.settings.k == 5
+
+
+def test_a_run_without_samples_is_refused(finished: Run) -> None:
+    with pytest.raises(RunFolderError, match="truthmap sample"):
+        select_answers(finished)
