@@ -75,10 +75,10 @@ def _cells() -> list[_Cell]:
 
 
 def _grid(cells: list[_Cell]) -> list[str]:
-    ours = _cpu_seconds(lambda: [_ours(cell) for cell in cells])
-    default = _cpu_seconds(lambda: [_theirs(cell, 100) for cell in cells])
-    converged = _cpu_seconds(lambda: [_theirs(cell, 100_000) for cell in cells])
-    null = _cpu_seconds(lambda: [_null(cell) for cell in cells])
+    ours = sum(_cpu_seconds(partial(_ours, cell)) for cell in cells)
+    default = sum(_cpu_seconds(partial(_theirs, cell, 100)) for cell in cells)
+    converged = sum(_cpu_seconds(partial(_theirs, cell, 100_000)) for cell in cells)
+    null = sum(_cpu_seconds(partial(_null, cell)) for cell in cells)
     n, d = cells[0].states.shape
     each = GRID_CELLS / len(cells)
     return [
