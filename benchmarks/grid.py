@@ -83,7 +83,7 @@ def _grid(cells: list[_Cell]) -> list[str]:
     each = GRID_CELLS / len(cells)
     return [
         (
-            f"n = {n} answers, d = {d}, {len(cells)} cells timed, CPU seconds for all {GRID_CELLS}; 6 C values × 5 folds "
+            f"n = {n} answers, d = {d}, {len(cells)} cells timed, CPU seconds for all {GRID_CELLS}; 6 C × 5 folds "
             "+ refit + AUC."
         ),
         "",
@@ -139,7 +139,7 @@ def _accuracy(cells: list[_Cell]) -> list[str]:
             auc = max(auc, _auc_difference(cell, exact, c))
     return [
         (
-            f"Against newton-cholesky in float64, C from 1e-4 to 10: weights differ by at most {weight:.1e} (relative), "
+            f"Against newton-cholesky in float64, C from 1e-4 to 10: weights differ by at most {weight:.1e}, "
             f"AUCs of a fold left out by at most {auc:.1e}."
         )
     ]
