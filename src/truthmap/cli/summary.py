@@ -11,7 +11,6 @@ from rich.text import Text
 from truthmap.pipeline import Run
 from truthmap.pipeline.run import Summary
 
-
 if TYPE_CHECKING:
     from truthmap.analyses import Audit, Located
 
