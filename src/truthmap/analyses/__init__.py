@@ -54,12 +54,14 @@ from truthmap.analyses.selection import (
     TypeSize,
     by_type,
     chance_right,
+    ranked_right,
     sample_numbers,
     score_strategies,
 )
 from truthmap.analyses.selective import error_precision, risk_area, risk_curve
 from truthmap.analyses.threshold import best_threshold, share
 from truthmap.analyses.transfer import OTHERS, Choice, Transfer, TransferScore, TransferSet
+from truthmap.analyses.within import WithinInterval, within_interval
 
 __all__ = [
     "FALSE_FIRST",
@@ -101,6 +103,7 @@ __all__ = [
     "TransferSet",
     "TypeScore",
     "TypeSize",
+    "WithinInterval",
     "array_of",
     "audit_grades",
     "best_threshold",
@@ -119,6 +122,7 @@ __all__ = [
     "numbered",
     "percent_prompt",
     "probability_true",
+    "ranked_right",
     "read_percent",
     "risk_area",
     "risk_curve",
@@ -131,4 +135,5 @@ __all__ = [
     "study_types",
     "true_or_false_prompt",
     "weighted_semantic_entropy",
+    "within_interval",
 ]
