@@ -149,7 +149,7 @@ def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.
 def _warnings(right: Located, wrong: Located, place: PlaceAuc | None) -> Iterable[str]:
     if place is not None and place.low > TELLING_AUC:
         yield (
-            f"the place of the exact answer alone tells right from wrong (AUC {place.auc:.2f} "
+            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.auc:.2f} "
             f"[{place.low:.2f}, {place.high:.2f}]): part of what the exact-answer columns show may be that"
         )
     if right.n and wrong.n and abs(right.rate - wrong.rate) > TELLING_GAP:
