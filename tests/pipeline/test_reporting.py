@@ -21,12 +21,14 @@ from truthmap.cli.app import app
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import write_json
 from truthmap.pipeline import Run, Study
+from truthmap.pipeline.analysis_figures import ANALYSIS_FIGURES
 from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.page_facts import command
 from truthmap.pipeline.page_maps import site_map
 from truthmap.pipeline.reporting import page_of, write_report
 from truthmap.questions import QuestionSet
+from truthmap.questions.columns import Columns
 from truthmap.records import POSITIONS, Position, Site
 
 
@@ -220,7 +222,10 @@ def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished
 def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) -> None:
     """The command on the page must be one that `truthmap run` takes, whatever the settings."""
     options = {name for p in get_command(app).commands["run"].params for name in p.opts}  # type: ignore[attr-defined]
-    study = Study(model="m", out=run.path, sites=(Site.RESIDUAL, Site.MLP), trust_remote_code=True, seed=7, limit=3)
+    columns = Columns(**dict.fromkeys(Columns.model_fields, "my column"))
+    study = Study(
+        model="m", out=run.path, sites=(Site.RESIDUAL, Site.MLP), trust_remote_code=True, seed=7, columns=columns
+    )
     kept = study.kept_settings()
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
@@ -228,12 +233,13 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     words = shlex.split(command(Run(run.path)))
     assert {word for word in words if word.startswith("--")} <= options
     assert words.count("--site") == 2
+    assert words.count("my column") == len(Columns.model_fields)
     assert words[words.index("--seed") + 1] == "7"
     assert "--trust-remote-code" in words
 
 
-@pytest.mark.parametrize("kind", FIGURES)
-def test_every_kind_of_figure_is_drawn_from_the_saved_numbers(run: Run, kind: str) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind not in ANALYSIS_FIGURES])
+def test_every_kind_of_figure_of_the_map_is_drawn_from_the_saved_numbers(run: Run, kind: str) -> None:
     axes = draw_figure(run, kind, Choice(title="A title"))
     assert axes.get_title() == "A title"
     figure = Figure()
@@ -247,6 +253,12 @@ def test_a_figure_of_a_cell_shows_that_cell(run: Run) -> None:
     assert f"AUC {auc:.3f}" in axes.get_legend_handles_labels()[1][0]
     x, y = axes.lines[1].get_data()
     assert np.trapezoid(np.asarray(y), np.asarray(x)) == pytest.approx(auc, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ANALYSIS_FIGURES)
+def test_a_figure_whose_numbers_are_not_there_says_how_to_get_them(run: Run, kind: str) -> None:
+    with pytest.raises(RunFolderError, match=r"truthmap \w+|run the study again"):
+        draw_figure(run, kind)
 
 
 def test_figures_that_cannot_be_drawn_are_refused(run: Run, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ from truthmap.analyses.selection import (
 from truthmap.analyses.selective import error_precision, risk_area, risk_curve
 from truthmap.analyses.threshold import best_threshold, share
 from truthmap.analyses.transfer import OTHERS, Choice, Transfer, TransferScore, TransferSet
+from truthmap.analyses.within import WithinInterval, within_interval
 
 __all__ = [
     "FALSE_FIRST",
@@ -102,6 +103,7 @@ __all__ = [
     "TransferSet",
     "TypeScore",
     "TypeSize",
+    "WithinInterval",
     "array_of",
     "audit_grades",
     "best_threshold",
@@ -133,4 +135,5 @@ __all__ = [
     "study_types",
     "true_or_false_prompt",
     "weighted_semantic_entropy",
+    "within_interval",
 ]

@@ -11,7 +11,6 @@ from truthmap.errors import UsageError
 from truthmap.pipeline import open_run
 from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
 from truthmap.records import Position, Site, Word
-from truthmap.report.style import FigureStyle, draw_and_save
 
 _Word = TypeVar("_Word", bound=Word)
 _KINDS = "; ".join(f"{name}: {kind.shows}" for name, kind in FIGURES.items())
@@ -28,10 +27,12 @@ def figure(
     width: Annotated[float | None, typer.Option(help="Width in inches", show_default="what suits it")] = None,
     height: Annotated[float | None, typer.Option(help="Height in inches", show_default="what suits it")] = None,
     font: Annotated[str | None, typer.Option(help="Font family", show_default="DejaVu Sans")] = None,
-    font_size: Annotated[float, typer.Option(help="Size of the letters in points")] = FigureStyle.font_size,
-    dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG")] = FigureStyle.dpi,
+    font_size: Annotated[float, typer.Option(help="Size of the letters in points")] = 10.0,
+    dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG")] = 300,
 ) -> None:
     """Draw one figure of a finished run from its saved numbers, in publication quality."""
+    from truthmap.report.style import FigureStyle, draw_and_save
+
     opened = open_run(run)
     choice = Choice(_member(Site, "site", site), layer, _member(Position, "position", position), title)
     style = FigureStyle(width, height, font, font_size, dpi)

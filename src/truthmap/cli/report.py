@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from truthmap.pipeline import open_run
-from truthmap.pipeline.reporting import write_report
 
 
 def report(
@@ -19,5 +18,7 @@ def report(
 
     The page is one file that needs no network. `truthmap run` writes it at its end; write it again after analyses.
     """
+    from truthmap.pipeline.reporting import write_report
+
     path = write_report(open_run(run), out)
     typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")

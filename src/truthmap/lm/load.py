@@ -14,6 +14,7 @@ from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.cache import converted_gguf
 from truthmap.lm.faults import POSSIBLE, told_plainly
+from truthmap.lm.hub import hub_answers
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.settings import LoadSettings
 
@@ -39,6 +40,8 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     if settings.revision is not None and Path(source).is_dir():
         raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
+    if not Path(source).is_dir() and not hub_answers(source, settings.revision):
+        options["local_files_only"] = True  # what was fetched before is in the hub's cache
     with told_plainly(name, source, settings.revision), quiet():
         config = AutoConfig.from_pretrained(source, **options)
         if config.is_encoder_decoder:  # told before gigabytes are fetched

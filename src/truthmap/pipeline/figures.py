@@ -9,23 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.page_maps import site_map
+from truthmap.pipeline.analysis_figures import ANALYSIS_FIGURES, Draw
 from truthmap.pipeline.run import Run
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.report import (
-    draw_calibration,
-    draw_gain,
-    draw_heatmap,
-    draw_histogram,
-    draw_roc,
-    draw_significance,
-    draw_within,
-)
-from truthmap.report.details import CellScores
-from truthmap.report.packing import SiteMap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from truthmap.report.details import CellScores
+    from truthmap.report.packing import SiteMap
 
 _SIGNIFICANT = 0.05
 
@@ -76,39 +68,67 @@ def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | Non
 
 
 def _map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_heatmap
+
     return draw_heatmap(_site(run, choice).columns["auc"], axes, title=choice.title)
 
 
 def _hatched_map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_heatmap
+
     found = _site(run, choice)
     p_value = _column(run, found, "p_value")
     return draw_heatmap(found.columns["auc"], axes, title=choice.title, not_significant=p_value >= _SIGNIFICANT)
 
 
 def _significance(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_significance
+
     return draw_significance(_column(run, _site(run, choice), "p_value"), axes, title=choice.title)
 
 
 def _gain(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_gain
+
     found = _site(run, choice)
     return draw_gain(found.columns["auc"], _column(run, found, "words_auc"), axes, title=choice.title)
 
 
 def _within(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_within
+
     return draw_within(_column(run, _site(run, choice), "within_auc"), axes, title=choice.title)
 
 
 def _roc(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_roc
+
     cell = _cell(run, choice)
     return draw_roc(cell.scores.roc(), axes, title=choice.title, label=f"{cell.name}\nAUC {cell.auc:.3f}")
 
 
 def _histogram(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_histogram
+
     return draw_histogram(_cell(run, choice).scores.histogram(), axes, title=choice.title)
 
 
 def _calibration(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+    from truthmap.report import draw_calibration
+
     return draw_calibration(_cell(run, choice).scores.calibration(), axes, title=choice.title)
+
+
+def _of_analysis(draw: Draw) -> Callable[[Run, Choice, Axes | None], Axes]:
+    """Make a figure that has no choice of cell one of the kinds; a title takes the place of its own."""
+
+    def drawn(run: Run, choice: Choice, axes: Axes | None) -> Axes:
+        axes = draw(run, axes)
+        if choice.title is not None:
+            axes.set_title(choice.title)
+        return axes
+
+    return drawn
 
 
 FIGURES: Mapping[str, FigureKind] = {
@@ -120,6 +140,7 @@ FIGURES: Mapping[str, FigureKind] = {
     "roc": FigureKind("ROC curve of one cell", _roc),
     "histogram": FigureKind("right and wrong answers by one cell's predicted probability", _histogram),
     "calibration": FigureKind("predicted probability against share right, of one cell", _calibration),
+    **{name: FigureKind(shows, _of_analysis(draw)) for name, (shows, draw) in ANALYSIS_FIGURES.items()},
 }
 """Every kind of figure, by name."""
 
@@ -132,6 +153,8 @@ class _Cell:
 
 
 def _site(run: Run, choice: Choice) -> SiteMap:
+    from truthmap.pipeline.page_maps import site_map
+
     site = choice.site or run.summary.site
     known = sorted(run.cells()["site"].unique())
     if str(site) not in known:

@@ -11,7 +11,7 @@ import numpy as np
 
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES
-from truthmap.pipeline.run import Run
+from truthmap.pipeline.run import Run, SeveralCells
 from truthmap.pipeline.study import Study
 from truthmap.records import Outcome, Part
 from truthmap.report.details import wilson
@@ -41,13 +41,41 @@ def asked(run: Run) -> Mapping[str, str]:
         "Exact answer found": (
             f"in {summary.found_right:.1%} of the right and {summary.found_wrong:.1%} of the wrong answers"
         ),
+        **_audited(run),
         "Length of an answer": f"{np.median(lengths):.0f} tokens (median; the longest has {lengths.max()})"
         if len(lengths)
         else "",
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
         "Probes converged": f"{summary.converged:.1%}",
+        "Several cells": _several(summary.several),
+        "Protocol": "" if summary.protocol == "truthmap" else "the study's: not comparable with truthmap's own numbers",
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _audited(run: Run) -> dict[str, str]:
+    """Say what the audit found of the exact answers, where there is one."""
+    if not (run.path / "audit.json").is_file():
+        return {}
+    audit = run.audit
+    facts = {}
+    if audit.compared:
+        share = audit.agreeing / audit.compared
+        facts["Exact answer is the accepted one"] = f"in {share:.1%} of {audit.compared:,} right answers"
+    if audit.place is not None:
+        place = audit.place
+        facts["The exact answer's place alone gives"] = f"AUC {place.auc:.2f} [{place.low:.2f}, {place.high:.2f}]"
+    return facts
+
+
+def _several(several: SeveralCells | None) -> str:
+    """Say whether reading several cells is better than reading the best one."""
+    if several is None:
+        return ""
+    gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
+    if not several.chosen or several.test is None:
+        return f"{len(several.cells)} together give {gain}: not beyond noise, so the single cell stands"
+    return f"{len(several.cells)} together give {gain} more on validation; AUC {several.test} on test"
 
 
 def counts(run: Run) -> tuple[Table, ...]:
@@ -79,9 +107,12 @@ def command(run: Run) -> str:
     settings = run.settings.get("settings") or {}
     fields = Study.model_fields
     words = ["truthmap", "run"]
+    for column, given in (settings.get("columns") or {}).items():
+        if given is not None:
+            words += [f"--{column.replace('_', '-')}-column", str(given)]
     for name, value in settings.items():
         default = fields[name].get_default() if name in fields else None
-        if value is None or (name != "model" and _plain(value) == _plain(default)):
+        if name == "columns" or value is None or (name != "model" and _plain(value) == _plain(default)):
             continue
         option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
         if value is True:
@@ -122,11 +153,14 @@ def _stages(run: Run) -> list[tuple[Any, ...]]:
 
 def _settings(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
     settings = known.get("settings") or {}
-    return [
-        (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
-        for name, value in settings.items()
-        if value is not None
-    ]
+    shown = {name: _one_line(value) for name, value in settings.items() if value is not None}
+    return [(name, value) for name, value in shown.items() if value != ""]
+
+
+def _one_line(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {one}" for name, one in value.items() if one is not None)
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _gigabytes(count: Any) -> float | None:

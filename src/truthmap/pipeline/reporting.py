@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from truthmap.errors import TruthmapError
+from truthmap.pipeline.analysed import FOLDER, read_analysis
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.page_analyses import Room, analysis_sections
+from truthmap.pipeline.page_detector import detector_sections
 from truthmap.pipeline.page_facts import asked, command, counts, first_prompt, repeat
 from truthmap.pipeline.page_maps import shown_answers, site_maps
 from truthmap.pipeline.run import Interval, Run
@@ -22,6 +25,8 @@ from truthmap.report.page import Download, Page, Picture, write_page
 
 REPORT = "report.html"
 _STAGE = "report"
+_AUDIT = "audit.json"
+_LOG_PROB = "log-prob, mean"
 _LARGEST_PAGE = 7_500_000  # bytes; the texts around maps and files take a little more
 
 
@@ -72,11 +77,11 @@ def page_of(run: Run) -> Page:
         meaning=sentences(findings_of(run, maps[0])),
         asked=asked(run),
         prompt=first_prompt(run),
-        warnings=(),
+        warnings=run.audit.warnings if (run.path / _AUDIT).is_file() else (),
         tables=counts(run),
         maps=packed,
         map_picture=_map_picture(run, room),
-        analyses=analysis_sections(run, room),
+        analyses=(*analysis_sections(run, room), *detector_sections(run, room)),
         command=command(run),
         repeat=repeat(run),
         downloads=tuple(file for file in _downloads(run) if room.take(len(file.content))),
@@ -98,9 +103,10 @@ def findings_of(run: Run, best: SiteMap) -> Findings:
         high=columns["high"],
         n=columns["n"],
         log_prob=None if summary.log_prob is None else _estimate(summary.log_prob),
+        log_prob_gain=_log_prob_gain(run),
         p_value=columns.get("p_value"),
         words=_column_estimate(best, "words", int(columns["n"][at]), at),
-        within=_column_estimate(best, "within", int(np.nan_to_num(columns.get("within_pairs", columns["n"])[at])), at),
+        within=_within(run, best, at),
     )
 
 
@@ -115,6 +121,32 @@ def _column_estimate(best: SiteMap, name: str, n: int, at: tuple[int, int]) -> E
     unknown = np.full(best.shape, np.nan)
     auc, low, high = (float(best.columns.get(f"{name}_{end}", unknown)[at]) for end in ("auc", "low", "high"))
     return Estimate(auc, low, high, n)
+
+
+def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Give the AUC within one exact answer of one cell, with its interval."""
+    from truthmap.analyses import within_interval
+
+    if best.scores is None:
+        return None
+    cell = best.scores.cell(*at)
+    meaning = {grade.question_id: grade.meaning for grade in run.grades()}
+    found = within_interval(cell.log_odds, cell.y, [meaning[i] for i in cell.ids], "report")
+    return None if found is None else Estimate(found.auc, found.low, found.high, found.pairs)
+
+
+def _log_prob_gain(run: Run) -> Estimate | None:
+    """Give the probe's paired gain over the mean log-probability, where the run was compared with it."""
+    from truthmap.analyses import Comparison
+
+    if not (run.path / FOLDER / "compare.json").is_file():
+        return None
+    try:
+        comparison = read_analysis(run.path / FOLDER, "compare", Comparison)
+        against = comparison.method(_LOG_PROB).difference
+    except (TruthmapError, KeyError):
+        return None  # the section of the comparison says what is wrong with it
+    return Estimate(-against.value, -against.high, -against.low, comparison.right + comparison.wrong)
 
 
 def _map_picture(run: Run, room: Room) -> Picture | None:

@@ -8,6 +8,8 @@ from truthmap.report.curves import draw_calibration, draw_histogram, draw_roc
 from truthmap.report.difference import difference_figure, draw_difference
 from truthmap.report.error_types import draw_error_types, error_types_figure
 from truthmap.report.heatmap import draw_heatmap, figure_of, save_figure
+from truthmap.report.null import draw_null
+from truthmap.report.sample_size import draw_sample_size
 from truthmap.report.selection import draw_accuracy_by_k, draw_accuracy_by_type, selection_figure
 from truthmap.report.transfer import draw_transfer, transfer_figure
 from truthmap.report.trust import draw_reliability, draw_risk_coverage
@@ -24,10 +26,12 @@ __all__ = [
     "draw_gain",
     "draw_heatmap",
     "draw_histogram",
+    "draw_null",
     "draw_reliability",
     "draw_risk",
     "draw_risk_coverage",
     "draw_roc",
+    "draw_sample_size",
     "draw_significance",
     "draw_transfer",
     "draw_within",

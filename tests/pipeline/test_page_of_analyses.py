@@ -1,0 +1,70 @@
+"""Real analyses of a real (tiny) run on its page, and their figures drawn anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from truthmap.pipeline import Run
+from truthmap.pipeline.analysis_figures import ANALYSIS_FIGURES
+from truthmap.pipeline.comparing import compare_run
+from truthmap.pipeline.differing import diff_runs
+from truthmap.pipeline.error_types import type_errors
+from truthmap.pipeline.figures import Choice, draw_figure
+from truthmap.pipeline.page_maps import site_map
+from truthmap.pipeline.reporting import findings_of, page_of, write_report
+from truthmap.pipeline.sampling import SampleSettings, sample_answers
+from truthmap.pipeline.sealing import seal_detector
+from truthmap.pipeline.selecting import select_answers
+
+
+@pytest.fixture
+def analysed(finished: Run, made_once: Path) -> Run:
+    sample_answers(finished, SampleSettings(k=4, temperature=0.6))
+    compare_run(finished, ask_model=False)
+    type_errors(finished)
+    select_answers(finished)
+    diff_runs(Run(made_once), finished, finished.path / "analyses")
+    seal_detector(finished, finished.path / "detector")
+    return finished
+
+
+def test_every_analysis_is_on_the_page_with_a_figure_a_table_and_its_numbers(analysed: Run) -> None:
+    page = page_of(analysed)
+    assert [section.name for section in page.analyses] == ["compare", "errors", "select", "diff", "detector"]
+    for section in page.analyses:
+        assert not section.fault
+        assert section.pictures
+        assert section.tables
+        assert section.downloads
+    detector = page.analyses[-1]
+    assert detector.says[0].startswith("Can it be promised that of the answers let through at most")
+    assert {row[0] for row in detector.tables[0].rows} >= {"answer"}
+    assert write_report(analysed).stat().st_size < 8_000_000
+    for kind in ANALYSIS_FIGURES:
+        if kind != "transfer":
+            assert draw_figure(analysed, kind, Choice(title="A title")).get_title() == "A title"
+    found = findings_of(analysed, site_map(analysed, analysed.summary.site))
+    assert found.log_prob_gain is not None
+    # The paired difference is that of the two AUCs on the same answers.
+    assert found.log_prob is not None
+    assert found.log_prob_gain.auc == pytest.approx(found.test.auc - found.log_prob.auc, abs=1e-6)
+    assert any("paired difference" in sentence for sentence in page.meaning)
+
+
+def test_a_damaged_detector_is_named_and_the_rest_is_shown(finished: Run) -> None:
+    folder = finished.path / "detector"
+    seal_detector(finished, folder)
+    (folder / "config.json").write_text("{")
+    section = page_of(finished).analyses[-1]
+    assert section.fault.startswith("The detector cannot be shown: ")
+
+
+def test_the_audits_warnings_are_on_the_page(finished: Run) -> None:
+    path = finished.path / "audit.json"
+    audit = finished.audit.model_copy(update={"warnings": ("The place tells <b>too</b> much.",)})
+    path.write_text(audit.model_dump_json())
+    page = page_of(Run(finished.path))
+    assert page.warnings == ("The place tells <b>too</b> much.",)
+    assert "The place tells &lt;b&gt;too&lt;/b&gt; much." in write_report(Run(finished.path)).read_text()
