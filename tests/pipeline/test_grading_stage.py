@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from truthmap.answers import LocalAsker
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.files import file_digest
 from truthmap.grading import Endpoint
 from truthmap.pipeline import Run, Silence, Study
-from truthmap.pipeline.helping import LocalAsker
 from truthmap.questions import Columns, GradingRule, Locating, QuestionSet
 from truthmap.records import Outcome
 
