@@ -130,6 +130,7 @@ def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypat
     return Run(tmp_path / "finished")
 
 
+@pytest.fixture(scope="session")
 def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a detector sealed for the tiny model, whose states tell (a rule made from them) which answers are right."""
     import numpy as np

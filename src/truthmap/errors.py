@@ -33,3 +33,7 @@ class NotEnoughDataError(TruthmapError, ValueError):
 
 class StorageError(TruthmapError, OSError):
     """A file cannot be written or read: the disk is full, the folder is read-only."""
+
+
+class PartialError(TruthmapError):
+    """Some shards of a stage failed for good; the message names them, and all others are finished and kept."""

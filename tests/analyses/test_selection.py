@@ -11,6 +11,7 @@ from truthmap.analyses import (
     Pool,
     Strategy,
     chance_right,
+    ranked_right,
     sample_numbers,
     score_strategies,
 )
@@ -54,6 +55,20 @@ def test_ties_are_shared() -> None:
 def test_a_detector_that_can_read_none_chooses_at_random() -> None:
     of = pool(candidate(True, 0, score=None), candidate(False, 1, score=None), candidate(False, 1, score=None))
     assert chance_right(Strategy.DETECTOR, of, of.candidates) == pytest.approx(1 / 3)
+
+
+def test_ranking_is_looked_at_within_a_question() -> None:
+    of = pool(
+        candidate(True, 0, -1.0, 2.0),
+        candidate(False, 1, -1.0, 1.0),
+        candidate(False, 1, -3.0, 3.0),
+        candidate(False, 2, -0.5, None),
+    )
+    assert ranked_right(Strategy.DETECTOR, of) == 0.5
+    assert ranked_right(Strategy.LOG_PROB, of) == pytest.approx((0.5 + 1 + 0) / 3)
+    assert ranked_right(Strategy.MAJORITY, of) == pytest.approx((0 + 0 + 0.5) / 3)
+    assert np.isnan(ranked_right(Strategy.ORACLE, of))
+    assert np.isnan(ranked_right(Strategy.DETECTOR, pool(candidate(True, 0), candidate(True, 0))))
 
 
 @pytest.fixture

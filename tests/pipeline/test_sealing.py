@@ -19,9 +19,17 @@ from truthmap.questions import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Part, Position, Site
 
 
+@pytest.fixture(scope="module")
+def made(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One run for all tests here; none of them changes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: spoken)
+        return Study(model=str(tiny_model), questions="spoken", out=tmp_path_factory.mktemp("sealing") / "run").run()
+
+
 @pytest.fixture
-def run(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Run:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run").run()
+def run(made: Run, spoken_set: QuestionSet) -> Run:
+    return Run(made.path)
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ from truthmap.analyses.selection import (
     TypeSize,
     by_type,
     chance_right,
+    ranked_right,
     sample_numbers,
     score_strategies,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "numbered",
     "percent_prompt",
     "probability_true",
+    "ranked_right",
     "read_percent",
     "risk_area",
     "risk_curve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ class StrategyScore(BaseModel):
         accuracy: Share of the questions with a right choice.
         minus_greedy: That, minus the share of right greedy answers, on the same questions.
         minus_majority: That, minus the accuracy of the vote, on the same questions.
+        within: Chance that it ranks a right sample above a wrong one of the same question, over the questions that have
+            both; `None` where a strategy ranks nothing, or no question has both.
         by_k: Accuracy with each number of samples in `Selection.ks`.
         by_type: Accuracy within each type of error in `Selection.types`.
     """
@@ -91,6 +94,7 @@ class StrategyScore(BaseModel):
     accuracy: Estimate
     minus_greedy: Estimate
     minus_majority: Estimate
+    within: Estimate | None
     by_k: tuple[float, ...]
     by_type: tuple[Estimate, ...]
 
@@ -164,6 +168,26 @@ def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]
     return sum(c.right for c in chosen) / len(chosen)
 
 
+def ranked_right(strategy: Strategy, pool: Pool) -> float:
+    """Give the chance that a strategy ranks a right candidate above a wrong one of the same question; ties count half.
+
+    NaN where the question has not both, or the strategy ranks nothing. Unlike an AUC over all samples this cannot be
+    earned by telling easy questions from hard ones.
+    """
+    votes = Counter(c.meaning for c in pool.candidates)
+    values: dict[Strategy, list[float | None]] = {
+        Strategy.MAJORITY: [float(votes[c.meaning]) for c in pool.candidates],
+        Strategy.LOG_PROB: [c.log_prob for c in pool.candidates],
+        Strategy.MEAN_LOG_PROB: [c.mean_log_prob for c in pool.candidates],
+        Strategy.DETECTOR: [c.score for c in pool.candidates],
+    }
+    known = [(c.right, v) for c, v in zip(pool.candidates, values.get(strategy, []), strict=False) if v is not None]
+    right, wrong = [v for is_right, v in known if is_right], [v for is_right, v in known if not is_right]
+    if not right or not wrong:
+        return math.nan
+    return float(np.mean([(r > w) + (r == w) / 2 for r in right for w in wrong]))
+
+
 def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[ErrorType]) -> tuple[StrategyScore, ...]:
     """Score every strategy on the same questions; intervals by bootstrap over questions (groups), paired.
 
@@ -182,6 +206,8 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
         within = [_mean_within(chances[:, rows], kind[rows] == str(each)) for each in kinds]
         return np.concatenate([mean, mean - mean[greedy], mean - mean[majority], *within])
 
+    ranked = {s: [ranked_right(s, p) for p in pools] for s in strategies}
+
     found = bootstrapped(measures, [pool.group for pool in pools], "select")
     blocks = [found[start : start + len(strategies)] for start in range(0, len(found), len(strategies))]
     curves = {s: tuple(_accuracy_with(s, pools, k) for k in ks) for s in strategies}
@@ -191,6 +217,7 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
             accuracy=blocks[0][n],
             minus_greedy=blocks[1][n],
             minus_majority=blocks[2][n],
+            within=_mean_known(ranked[strategy], [pool.group for pool in pools]),
             by_k=curves[strategy],
             by_type=tuple(block[n] for block in blocks[3:]),
         )
@@ -217,6 +244,15 @@ def _accuracy_with(strategy: Strategy, pools: Sequence[Pool], k: int) -> float:
         starts = range(n) if size < n and strategy is not Strategy.GREEDY else range(1)
         means.append(np.mean([chance_right(strategy, pool, ring[start : start + size]) for start in starts]))
     return float(np.mean(means))
+
+
+def _mean_known(values: Sequence[float], groups: Sequence[str]) -> Estimate | None:
+    """Give the mean of the values that are not NaN, with its interval."""
+    known = [(value, group) for value, group in zip(values, groups, strict=True) if not math.isnan(value)]
+    if not known:
+        return None
+    kept = np.array([value for value, _ in known])
+    return bootstrapped(lambda rows: np.array([kept[rows].mean()]), [group for _, group in known], "select")[0]
 
 
 def _highest(candidates: Sequence[Candidate], values: Sequence[float]) -> Sequence[Candidate]:

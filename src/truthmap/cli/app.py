@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -23,7 +24,8 @@ from truthmap.cli.sample import sample
 from truthmap.cli.select import select
 from truthmap.cli.serve import serve
 from truthmap.cli.transfer import transfer
-from truthmap.errors import TruthmapError
+from truthmap.cli.verify import verify
+from truthmap.errors import PartialError, TruthmapError
 
 app = typer.Typer(
     name="truthmap",
@@ -47,6 +49,7 @@ app.command()(serve)
 app.command()(doctor)
 app.command()(report)
 app.command()(figure)
+app.command()(verify)
 
 
 @app.callback()
@@ -60,14 +63,18 @@ def truthmap(
 
 
 def main() -> None:
-    """Run the command line: a fault of the user's input is one line on standard error and exit code 2."""
+    """Run the command line.
+
+    A fault of the user's input is one line on standard error and exit code 2; 3: only a part of the work failed.
+    """
     try:
         app()
     except TruthmapError as error:
         one_line = " ".join(str(error).split())
-        sys.exit(_fail(one_line, 2))
-    except KeyboardInterrupt:
-        sys.exit(_fail("stopped; start the same command again to go on where it stopped", 130))
+        sys.exit(_fail(one_line, 3 if isinstance(error, PartialError) else 2))
+    except KeyboardInterrupt as stopped:
+        number = getattr(stopped, "signal", signal.SIGINT)
+        sys.exit(_fail("stopped; start the same command again to go on where it stopped", 128 + number))
 
 
 def _fail(message: str, code: int) -> int:

@@ -25,7 +25,9 @@ def compare(
     ] = None,
     judge: Annotated[
         str | None,
-        typer.Option(help="Samples say the same if this language model says so", show_default=False),
+        typer.Option(
+            help="Samples say the same if this language model or endpoint (http://…#name) says so", show_default=False
+        ),
     ] = None,
     device: Device = "auto",
     batch_tokens: BatchTokens = 8192,

@@ -58,6 +58,10 @@ def run(
     protocol: Annotated[str, typer.Option(help=_help("protocol"))] = _default("protocol"),
     permutations: Annotated[int, typer.Option(help=_help("permutations"))] = _default("permutations"),
     batch_tokens: Annotated[int, typer.Option(help=_help("batch_tokens"))] = _default("batch_tokens"),
+    cluster: Annotated[str | None, typer.Option(help=_help("cluster"), show_default="this machine alone")] = None,
+    workers: Annotated[int | None, typer.Option(help=_help("workers"), show_default=False)] = None,
+    gpus_per_worker: Annotated[float, typer.Option(help=_help("gpus_per_worker"))] = _default("gpus_per_worker"),
+    cpus_per_worker: Annotated[int, typer.Option(help=_help("cpus_per_worker"))] = _default("cpus_per_worker"),
     update: Annotated[bool, typer.Option(help="Redo what depends on settings changed since the run was made")] = False,
 ) -> None:
     """Draw the map: ask the questions, grade the answers, capture the states, fit a probe in every cell.

@@ -33,13 +33,14 @@ def _print(result: Selection) -> None:
     print_table(
         f"{result.model} on {result.questions}: {result.n} test questions, {result.k} samples each; the detector reads "
         f"layer {result.layer}, {result.position} ({result.site})",
-        ("choice", "accuracy [95 %]", "minus greedy", "minus majority"),
+        ("choice", "accuracy [95 %]", "minus greedy", "minus majority", "ranks right over wrong"),
         (
             (
                 str(score.strategy),
                 score.accuracy.short,
                 score.minus_greedy.short_signed,
                 score.minus_majority.short_signed,
+                "" if score.within is None else score.within.short,
             )
             for score in result.strategies
         ),

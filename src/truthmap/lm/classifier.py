@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from truthmap.errors import ModelError
-from truthmap.lm.load import pick_device, pick_dtype
+from truthmap.lm.load import pick_device, pick_dtype, quiet
 from truthmap.lm.settings import LoadSettings
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def load_entailment(name: str, settings: LoadSettings | None = None) -> Entailme
 
     settings = settings or LoadSettings()
     device = pick_device(settings.device)
+    revision, dtype = settings.revision or "main", pick_dtype(settings.dtype, device)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=settings.revision or "main")
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name, revision=settings.revision or "main", dtype=pick_dtype(settings.dtype, device)
-        )
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
+            model = AutoModelForSequenceClassification.from_pretrained(name, revision=revision, dtype=dtype)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"the NLI model {name!r} cannot be loaded: {reason}") from error

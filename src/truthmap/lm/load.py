@@ -14,6 +14,7 @@ from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.cache import converted_gguf
 from truthmap.lm.faults import POSSIBLE, told_plainly
+from truthmap.lm.hub import hub_answers
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.settings import LoadSettings
 
@@ -34,12 +35,14 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
 
     settings = settings or LoadSettings()
     device = pick_device(settings.device)
-    with _quiet():
+    with quiet():
         source = _source(name)
     if settings.revision is not None and Path(source).is_dir():
         raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
-    with told_plainly(name, source, settings.revision), _quiet():
+    if not Path(source).is_dir() and not hub_answers(source, settings.revision):
+        options["local_files_only"] = True  # what was fetched before is in the hub's cache
+    with told_plainly(name, source, settings.revision), quiet():
         config = AutoConfig.from_pretrained(source, **options)
         if config.is_encoder_decoder:  # told before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
@@ -122,7 +125,7 @@ def _placement(settings: LoadSettings, device: torch.device) -> dict[str, Any]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the bars of transformers out of ours, and leave its settings as they were."""
     from transformers import modeling_gguf_pytorch_utils as gguf_reader
     from transformers.utils import logging

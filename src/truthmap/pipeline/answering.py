@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from truthmap.pipeline.capturing import ShardRows, write_shard
+from truthmap.errors import DamagedFileError
+from truthmap.pipeline.capturing import ShardRows, put_shard, record_shard
 from truthmap.pipeline.estimate import announce
+from truthmap.pipeline.executors import Job, Tally
 from truthmap.pipeline.grades import grade_all, needs_help
+from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.settings import SHARD, generate_settings
-from truthmap.pipeline.tables import read_records, write_records
+from truthmap.pipeline.tables import join_tables, read_records, write_records
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import Answer, Question
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from truthmap.store import StateShard
+    from truthmap.store import ShardEntry, StateShard
+
+
+@dataclass(frozen=True)
+class AnsweredShard:
+    """The answers of a shard, and the entry of its states' file where they were kept on the way."""
+
+    answers: tuple[Answer, ...]
+    states: ShardEntry | None
+
 
 _LONGEST_PROMPT = 20_000
 """Characters of the first prompt that are written down for readers."""
@@ -27,44 +40,56 @@ def answer_questions(work: Work) -> Made:
     """Ask every question, shard after shard; each finished shard is kept."""
     questions = work.question_set.questions
     parts = work.path("parts") / work.keys["answers"][:16]
-    starts = range(0, len(questions), SHARD)
-    files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(starts)]
-    missing = [start for start, file in zip(starts, files, strict=True) if not file.exists()]
-    if missing:
-        announce(work, [question for start in missing for question in questions[start : start + SHARD]])
-    kept = sum(SHARD for file in files if file.exists())
-    with work.progress.stage("Answering", len(questions), min(kept, len(questions))) as advance:
-        for number, (start, file) in enumerate(zip(starts, files, strict=True)):
-            shard = questions[start : start + SHARD]
-            if not file.exists():
-                write_records(file, Answer, _answer_shard(work, number, shard, partial(_after, start, advance)))
-            advance(start + len(shard))
-    answers = [answer for file in files for answer in read_records(file, Answer)]
-    write_records(work.path("answers.parquet"), Answer, answers)
-    return Made(["answers.parquet"], {"first_prompt": _first_prompt(work, answers)}, scratch=["parts"])
+    shards = [questions[start : start + SHARD] for start in range(0, len(questions), SHARD)]
+    files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(shards)]
+    missing = [number for number, file in enumerate(files) if not _is_kept(work, file)]
+    jobs = [Job(n, tuple(q.id for q in shards[n]), (n, shards[n]), len(shards[n])) for n in missing]
+    if jobs and work.study.cluster is None:
+        announce(work, [question for number in missing for question in shards[number]])
+    done = len(questions) - sum(job.size for job in jobs)
+    with work.progress.stage("Answering", len(questions), done) as advance:
+        for answered in work.executor.map(answer_shard, jobs, Tally(advance, done)):
+            # The shard counts as finished when its answers are there, so a kill between the two loses nothing.
+            if answered.result.states is not None:
+                record_shard(work, answered.number, answered.result.states)
+            write_records(files[answered.number], Answer, answered.result.answers)
+    join_tables(work.path("answers.parquet"), files)
+    (first,) = work.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
+    return Made(["answers.parquet"], {"first_prompt": first.result}, scratch=["parts"])
 
 
-def _first_prompt(work: Work, answers: Sequence[Answer]) -> str:
-    """Give the first prompt as it was sent: the text of its ids, special tokens included."""
-    text = work.model.tokenizer.decode(list(answers[0].prompt_ids), skip_special_tokens=False)
+def _first_prompt(file: Path) -> tuple[int, ...]:
+    return read_records(file, Answer)[0].prompt_ids
+
+
+def _unseen(done: int) -> None:
+    """Show nothing."""
+
+
+def prompt_text(work: Work, ids: tuple[int, ...], advance: Advance) -> str:  # noqa: ARG001 (every job is called so)
+    """Give a prompt as it was sent: the text of its ids, special tokens included, cut where it gets long."""
+    text = work.model.tokenizer.decode(list(ids), skip_special_tokens=False)
     assert isinstance(text, str)
     return text[:_LONGEST_PROMPT]
 
 
-def _after(start: int, advance: Callable[[int], None], done: int) -> None:
-    advance(start + done)
+def _is_kept(work: Work, file: Path) -> bool:
+    if not file.exists():
+        return False
+    try:
+        read_records(file, Answer)
+    except DamagedFileError:
+        work.progress.say(f"{file} is damaged; asking its questions again")
+        return False
+    return True
 
 
-def _answer_shard(
-    work: Work, number: int, questions: Sequence[Question], advance: Callable[[int], None]
-) -> list[Answer]:
-    """Answer one shard of questions, in their order; its states, if kept on the way, are written first.
-
-    The shard counts as finished when its answers are there, so a kill between the two loses nothing.
-    """
+def answer_shard(work: Work, shard: tuple[int, Sequence[Question]], advance: Advance) -> AnsweredShard:
+    """Answer one shard of questions, in their order; the file of its states, if kept on the way, is written."""
     from truthmap.answers import Prompt, generate_answers, ready_answer
     from truthmap.capture import gather
 
+    number, questions = shard
     answers = {
         q.id: ready_answer(work.model, q.id, work.prompt_ids(q), q.answer) for q in questions if q.answer is not None
     }
@@ -81,8 +106,8 @@ def _answer_shard(
             rows = ShardRows.of(batch.answers, grade_all(work, batch.answers))
             positions.update(rows.positions)
             pieces.append(gather(batch.states, rows.positions))
-    in_order = [answers[question.id] for question in questions]
-    if positions:
-        scored = tuple(answer for answer in in_order if answer.question_id in positions)
-        write_shard(work, number, ShardRows(scored, positions), pieces)
-    return in_order
+    in_order = tuple(answers[question.id] for question in questions)
+    if not positions:
+        return AnsweredShard(in_order, None)
+    scored = tuple(answer for answer in in_order if answer.question_id in positions)
+    return AnsweredShard(in_order, put_shard(work, number, ShardRows(scored, positions), pieces))

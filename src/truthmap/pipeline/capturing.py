@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from truthmap.errors import RunFolderError
 from truthmap.files import digest_of
+from truthmap.pipeline.executors import Job, Tally
+from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.settings import SHARD, capture_settings
-from truthmap.pipeline.tables import read_records
+from truthmap.pipeline.tables import read_in_pieces, read_records
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import Answer, Grade, Outcome
 
 if TYPE_CHECKING:
-    from truthmap.store import StateShard, StateStore
-
-STATES = "states"
+    from truthmap.store import ShardEntry, StateShard, StateStore
 
 
 @dataclass(frozen=True)
@@ -52,48 +53,72 @@ class ShardRows:
 
 def state_store(work: Work) -> StateStore:
     """Open the run's store of states."""
-    from truthmap.store import StateStore
-
-    return StateStore(work.path(STATES))
+    return work.store
 
 
-def write_shard(work: Work, number: int, rows: ShardRows, pieces: Sequence[StateShard]) -> None:
-    """Write the states of one shard, put together from pieces, in the rows' order."""
+def put_shard(work: Work, number: int, rows: ShardRows, pieces: Sequence[StateShard]) -> ShardEntry:
+    """Write the file of one shard's states, put together from pieces, in the rows' order."""
     from truthmap.store import join_shards
 
     ids = tuple(answer.question_id for answer in rows.answers)
-    state_store(work).write(number, rows.key(work), join_shards(pieces, ids))
+    return work.store.put(number, rows.key(work), join_shards(pieces, ids))
+
+
+def record_shard(work: Work, number: int, entry: ShardEntry) -> None:
+    """Let a shard whose file a worker has written count.
+
+    Raises:
+        RunFolderError: the file is not where this process looks for it.
+    """
+    if not work.store.holds(number, entry):
+        raise RunFolderError(
+            f"a worker has written shard {number} of the states, but it does not appear in {work.store.folder}: "
+            "choose an --out that all machines share, or an address that they all reach (s3://…)"
+        )
+    work.store.record(number, entry)
 
 
 def capture_missing_states(work: Work) -> Made:
     """Capture the states of the shards that have none yet, or none that fit, or broken ones."""
-    from truthmap.capture import capture_states
-
-    store = state_store(work)
-    for number, fault in store.damaged().items():
+    store = work.store
+    for number, fault in store.misplaced().items():
         work.progress.say(f"{fault}; capturing its states again")
         store.forget(number)
-    shards = dict(_shards(work))
-    total = sum(len(rows.answers) for rows in shards.values())
-    missing = {number: rows for number, rows in shards.items() if not store.has(number, rows.key(work))}
-    done = total - sum(len(rows.answers) for rows in missing.values())
-    store.keep_only(shards)
-    if missing:
-        with work.progress.stage("Capturing states", total, done) as advance:
-            for number, rows in missing.items():
-                shard = capture_states(
-                    work.model, rows.answers, rows.positions, work.study.sites, capture_settings(work.study)
-                )
-                store.write(number, rows.key(work), shard)
-                done += len(rows.answers)
-                advance(done)
-    return Made([f"{STATES}/index.json", *(f"{STATES}/{name}" for name in store.file_names)])
-
-
-def _shards(work: Work) -> Iterator[tuple[int, ShardRows]]:
-    answers = read_records(work.path("answers.parquet"), Answer)
     grades = {grade.question_id: grade for grade in read_records(work.path("grades.parquet"), Grade)}
-    for number, start in enumerate(range(0, len(answers), SHARD)):
-        rows = ShardRows.of(answers[start : start + SHARD], grades)
+    total, missing, wanted = 0, [], set()
+    for number, rows in _shards(work, grades):
+        wanted.add(number)
+        total += len(rows.answers)
+        if not store.has(number, rows.key(work)):
+            missing.append((number, len(rows.answers)))
+    store.keep_only(wanted)
+    done = total - sum(size for _, size in missing)
+    if missing:
+        numbers = {number for number, _ in missing}
+        jobs = (
+            Job(number, tuple(a.question_id for a in rows.answers), (number, rows), len(rows.answers))
+            for number, rows in _shards(work, grades)
+            if number in numbers
+        )
+        with work.progress.stage("Capturing states", total, done) as advance:
+            for captured in work.executor.map(capture_shard, jobs, Tally(advance, done)):
+                record_shard(work, captured.number, captured.result)
+    return Made([], {"index": store.digest})
+
+
+def capture_shard(work: Work, shard: tuple[int, ShardRows], advance: Advance) -> ShardEntry:
+    """Capture the states of one shard of answers and write their file."""
+    from truthmap.capture import capture_states
+
+    number, rows = shard
+    settings = capture_settings(work.study)
+    states = capture_states(work.model, rows.answers, rows.positions, work.study.sites, settings, advance)
+    return work.store.put(number, rows.key(work), states)
+
+
+def _shards(work: Work, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
+    """Give the shards that have scored answers, one after the other, so that few are in memory at a time."""
+    for number, answers in enumerate(read_in_pieces(work.path("answers.parquet"), Answer, SHARD)):
+        rows = ShardRows.of(answers, grades)
         if rows.answers:
             yield number, rows

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ _ROWS = 5
 """Prompts that the laws are tried on."""
 _TOKENS = 12
 """Answer tokens that the laws are tried on."""
+_BRIEFLY = GenerateSettings(max_new_tokens=_TOKENS)
 
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.25}
 """Greatest relative difference of a token's state that rounding explains, by the dtype that the model computes in.
@@ -159,30 +160,36 @@ def _state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Chec
     finite = all(bool(torch.isfinite(states).all()) for states in alone)
     found = "all finite" if finite else f"some are NaN or infinite in {lm.dtype}; try another --dtype"
     yield Check("states", Verdict.HOLDS if finite else Verdict.BROKEN, found)
-    yield _compared(lm, "residual = hidden_states", [_own_hidden_states(lm, rows[-1])], [alone[-1][:-1]])
-    shorter = [_states(lm, [ids[: len(ids) // 2 + 1]])[0] for ids in rows]
-    before = [states[:, : len(ids) // 2 + 1] for ids, states in zip(rows, alone, strict=True)]
-    yield _compared(lm, "later tokens change nothing", shorter, before)
-    for side in ("left", "right"):
-        yield _compared(lm, f"batched = single, padded {side}", _states(lm, rows, left=side == "left"), alone)
-    answers, kept = _generated(lm, prompts)
-    whole = [_states(lm, [a.prompt_ids + a.answer_ids])[0] for a in answers]
-    wanted = [states[:, len(a.prompt_ids) - 1 :] for a, states in zip(answers, whole, strict=True)]
-    yield _compared(lm, "generated = forward", kept, wanted)
-    yield _compared(lm, "second pass = forward", *_captured(lm, answers, whole))
+    longest, half = rows[-1], [len(ids) // 2 + 1 for ids in rows]
+    yield _law(lm, "residual = hidden_states", lambda: Pairs([_own_hidden_states(lm, longest)], [alone[-1][:-1]]))
+    begun = [ids[:count] for ids, count in zip(rows, half, strict=True)]
+    before = [states[:, :count] for states, count in zip(alone, half, strict=True)]
+    yield _law(lm, "later tokens change nothing", lambda: Pairs([_states(lm, [ids])[0] for ids in begun], before))
+    yield _law(lm, "batched = single, padded left", lambda: Pairs(_states(lm, rows, left=True), alone))
+    yield _law(lm, "batched = single, padded right", lambda: Pairs(_states(lm, rows, left=False), alone))
+    yield _law(lm, "generated = forward", lambda: _generated(lm, prompts))
+    yield _law(lm, "second pass = forward", lambda: _captured(lm, prompts))
 
 
-def _compared(lm: LanguageModel, name: str, found: Sequence[torch.Tensor], wanted: Sequence[torch.Tensor]) -> Check:
-    """Compare states (L, tokens, d), pair by pair."""
-    difference = max(relative_difference(one, other) for one, other in zip(found, wanted, strict=True))
+class Pairs(NamedTuple):
+    """States that must be the same: float (L, tokens, d), pair by pair."""
+
+    found: Sequence[torch.Tensor]
+    wanted: Sequence[torch.Tensor]
+
+
+def _law(lm: LanguageModel, name: str, states: Callable[[], Pairs]) -> Check:
+    """Try a law; that it cannot be tried is a finding too."""
+    try:
+        pairs = states()
+    except (ModelError, RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        return Check(name, Verdict.BROKEN, f"fails: {type(error).__name__}: {reason[:200]}")
+    difference = max(relative_difference(one, other) for one, other in zip(*pairs, strict=True))
     tolerance = TOLERANCES[lm.dtype]
     holds = difference <= tolerance
-    return Check(
-        name,
-        Verdict.HOLDS if holds else Verdict.BROKEN,
-        f"differs by {difference:.1g} at most" + ("" if holds else f", rounding explains {tolerance:g}"),
-        difference,
-    )
+    found = f"differs by {difference:.1g} at most" + ("" if holds else f", rounding explains {tolerance:g}")
+    return Check(name, Verdict.HOLDS if holds else Verdict.BROKEN, found, difference)
 
 
 def relative_difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -217,28 +224,29 @@ def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = Tr
 def _own_hidden_states(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
     """Give the model's own hidden states of every layer but the last, which it gives behind its final norm."""
     tokens = torch.tensor([list(ids)], device=lm.device)
-    own = lm.model(input_ids=tokens, output_hidden_states=True).hidden_states
+    mask = torch.ones_like(tokens)
+    own = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
     if len(own) != lm.n_layers + 1:
         raise ModelError(f"{lm.name} gives {len(own)} hidden states, expected {lm.n_layers} layers and the embeddings")
     return torch.stack([states[0].cpu() for states in own[1:-1]])
 
 
-def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> tuple[list[Answer], list[torch.Tensor]]:
-    """Answer in one batch, with whatever prefix is shared; give answers and states (L, 1 + answer, d)."""
-    answers: list[Answer] = []
-    kept: list[torch.Tensor] = []
-    for batch in generate_answers(lm, prompts, GenerateSettings(max_new_tokens=_TOKENS), (Site.RESIDUAL,)):
-        answers.extend(batch.answers)
-        if batch.states is not None:
-            states = batch.states.states[Site.RESIDUAL].cpu()
-            kept.extend(states[:, n, : 1 + length] for n, length in enumerate(batch.states.answer_lengths))
-    return answers, kept
+def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
+    """Answer in one batch, with whatever prefix is shared, states kept; and read each answer alone."""
+    found: list[torch.Tensor] = []
+    wanted: list[torch.Tensor] = []
+    for batch in generate_answers(lm, prompts, _BRIEFLY, (Site.RESIDUAL,)):
+        assert batch.states is not None
+        kept = batch.states.states[Site.RESIDUAL].cpu()
+        for n, answer in enumerate(batch.answers):
+            found.append(kept[:, n, : 1 + len(answer.answer_ids)])
+            wanted.append(_alone(lm, answer)[:, len(answer.prompt_ids) - 1 :])
+    return Pairs(found, wanted)
 
 
-def _captured(
-    lm: LanguageModel, answers: Sequence[Answer], whole: Sequence[torch.Tensor]
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Read answers again at 15 places each; give states (L, P, d) found there and wanted."""
+def _captured(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
+    """Answer, read the answers again in one batch at 15 places each; and read each answer alone."""
+    answers = [answer for batch in generate_answers(lm, prompts, _BRIEFLY) for answer in batch.answers]
     places = {
         a.question_id: np.array(
             [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(POSITIONS))], dtype=np.int32
@@ -247,5 +255,8 @@ def _captured(
     }
     shard = capture_states(lm, answers, places, (Site.RESIDUAL,), CaptureSettings())
     found = [shard.states[Site.RESIDUAL][:, :, n] for n in range(len(answers))]
-    wanted = [states[:, places[a.question_id]] for a, states in zip(answers, whole, strict=True)]
-    return found, wanted
+    return Pairs(found, [_alone(lm, a)[:, places[a.question_id]] for a in answers])
+
+
+def _alone(lm: LanguageModel, answer: Answer) -> torch.Tensor:
+    return _states(lm, [answer.prompt_ids + answer.answer_ids])[0]

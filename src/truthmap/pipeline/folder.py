@@ -13,9 +13,11 @@ from filelock import FileLock, Timeout
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
+from truthmap.pipeline.keys import STAGES
 
 _LEDGER = "stages.json"
 _STUDY = "study.yaml"
+_ANEW = "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class RunFolder:
         finally:
             lock.release()
 
+    @property
+    def states(self) -> Path | str:
+        """Where the hidden states are."""
+        return self.path / "states"
+
     def settings(self) -> dict[str, Any] | None:
         """Give what study.yaml says, or `None` where there is none yet.
 
@@ -85,9 +92,10 @@ class RunFolder:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DamagedFileError(f"{path} is damaged: it is not YAML ({error})".replace("\n", " ")) from error
+            reason = " ".join(str(error).split())
+            raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
-            raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`")
+            raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
         return content
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
@@ -116,14 +124,23 @@ class RunFolder:
         ]
 
     def finish(self, stage: str, key: str, files: Iterable[str], seconds: float, note: Mapping[str, Any]) -> None:
-        """Write down that a stage is finished and what its files hold."""
+        """Write down that a stage is finished and what its files hold.
+
+        A stage that comes out otherwise than it stood in the ledger takes those behind it out of the ledger in the same
+        write: they were made from what it was before.
+        """
         ledger = self._ledger()
-        ledger[stage] = {
+        made = {
             "key": key,
             "files": {name: file_digest(self.path / name) for name in files},
-            "seconds": round(seconds, 3),
             "note": dict(note),
+            "seconds": round(seconds, 3),
         }
+        before = ledger.get(stage)
+        if before is not None and any(before.get(part) != made[part] for part in ("key", "files", "note")):
+            behind = STAGES[STAGES.index(stage) + 1 :] if stage in STAGES else ()
+            ledger = {name: entry for name, entry in ledger.items() if name not in behind}
+        ledger[stage] = made
         write_json(self.path / _LEDGER, ledger)
 
     def _ledger(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,32 +13,27 @@ from truthmap.files import write_json, written_whole
 from truthmap.pipeline.capturing import state_store
 from truthmap.pipeline.combining import combine_cells
 from truthmap.pipeline.labels import labels_of, require_enough, words_of
+from truthmap.pipeline.layers import fit_layers
 from truthmap.pipeline.out_of_fold import NAME, write_out_of_fold
-from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.run import Interval, Summary
 from truthmap.pipeline.settings import grid_settings
 from truthmap.pipeline.tables import read_records
 from truthmap.pipeline.work import Made, Work
 from truthmap.probes import (
-    RIGHT,
     Grid,
-    GridFit,
-    GridSettings,
     Labels,
     OutOfFold,
     TestScore,
     auc_many,
     best_cell,
     fit_curve,
-    fit_grids,
     fit_words,
     round_scores,
     score_on_test,
     with_p_values,
     with_words,
 )
-from truthmap.records import Answer, Grade, Outcome, Question, Site, Split
-from truthmap.store import StateStore
+from truthmap.records import Answer, Grade, Outcome, Question, Split
 
 
 def fit_map(work: Work) -> Made:
@@ -53,7 +47,7 @@ def fit_map(work: Work) -> Made:
     with work.progress.stage("Fitting words alone", None):
         seen = labels.of(test=False)
         words = fit_words(words_of(seen, questions, answers, grades), seen)
-    fits = [_fit_site(work, store, labels, settings, site) for site in work.study.sites]
+    fits = [fit_layers(work, labels, settings, site) for site in work.study.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
         (with_words(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold) for fit in fits
@@ -72,16 +66,6 @@ def fit_map(work: Work) -> Made:
     extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
     write_json(work.path("summary.json"), summary.model_copy(update=extra).model_dump(mode="json"))
     return Made(files)
-
-
-def _fit_site(work: Work, store: StateStore, labels: Labels, settings: GridSettings, site: Site) -> GridFit:
-    with work.progress.stage(f"Fitting probes: {site}", store.layout()[site][0]) as advance:
-        done = partial(_layers_done, advance)
-        return fit_grids(store, labels, {RIGHT: labels.y}, site, settings, done)[RIGHT]
-
-
-def _layers_done(advance: Advance, done: int, _layers: int) -> None:
-    advance(done)
 
 
 def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:

@@ -198,7 +198,7 @@ class Run:
         """Open the store of hidden states."""
         from truthmap.store import StateStore
 
-        return StateStore(self.path / "states")
+        return StateStore(RunFolder(self.path).states)
 
 
 def open_run(path: Path | str) -> Run:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from truthmap.pipeline.progress import Progress
     from truthmap.pipeline.run import Run
 
-WHERE_ONLY = frozenset({"out", "device", "device_map", "batch_tokens"})
+WHERE_ONLY = frozenset(
+    {"out", "device", "device_map", "batch_tokens", "cluster", "workers", "gpus_per_worker", "cpus_per_worker"}
+)
 """Settings that say where and how fast, not what: they may differ when a run is taken up again."""
 
 
@@ -76,6 +78,12 @@ class Study(BaseModel):
         100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
     )
     batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+    cluster: str | None = Field(
+        None, min_length=1, description="Do the work on a Ray cluster: auto (the running one) or its address"
+    )
+    workers: PositiveInt | None = Field(None, description="Workers on the cluster; default: as many as it has room for")
+    gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
+    cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Study:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from truthmap.errors import DamagedFileError
-from truthmap.files import written_whole
+from truthmap.files import storage_errors, written_whole
 from truthmap.records import Answer, Grade, Outcome, Part, Question, Span, Split
 
 Record = TypeVar("Record", Question, Answer, Grade, Split)
@@ -113,22 +114,61 @@ def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> 
         for name, column in _COLUMNS[kind].items()
     }
     with written_whole(path) as beside:
-        pq.write_table(pa.table(columns), beside, compression="zstd")
+        pq.write_table(pa.table(columns), beside, compression="zstd", write_page_checksum=True)
+
+
+def join_tables(path: Path, pieces: Sequence[Path]) -> None:
+    """Write the rows of several tables of one kind to one file, piece after piece, whole or not at all.
+
+    Raises:
+        DamagedFileError: a piece is no such table.
+        StorageError: the file cannot be written.
+    """
+    with written_whole(path) as beside, storage_errors(path):
+        with _damage_told(pieces[0], "records"):
+            schema = pq.read_schema(pieces[0])
+        with pq.ParquetWriter(beside, schema, compression="zstd", write_page_checksum=True) as writer:
+            for piece in pieces:
+                with _damage_told(piece, "records"):
+                    table = pq.read_table(piece, page_checksum_verification=True)
+                writer.write_table(table)
 
 
 def read_records(path: Path, kind: type[Record]) -> tuple[Record, ...]:
     """Read back what `write_records` wrote.
 
     Raises:
-        DamagedFileError: the file is no Parquet file, or its columns are not those of `kind`.
+        DamagedFileError: the file is no Parquet file, its pages are not those that were written, or its columns are not
+            those of `kind`.
     """
+    with _damage_told(path, f"{kind.__name__} records"):
+        return _records(pq.read_table(path, page_checksum_verification=True), kind)
+
+
+def read_in_pieces(path: Path, kind: type[Record], size: int) -> Iterator[tuple[Record, ...]]:
+    """Read back what `write_records` or `join_tables` wrote, `size` records at a time.
+
+    Raises:
+        DamagedFileError: as `read_records`.
+    """
+    with _damage_told(path, f"{kind.__name__} records"), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(size, columns=list(_COLUMNS[kind])):
+            yield _records(pa.Table.from_batches([batch]), kind)
+
+
+def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
+    columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
+    reads = [column.read for column in _COLUMNS[kind].values()]
+    rows = zip(*columns.values(), strict=True)
+    return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
+
+
+@contextmanager
+def _damage_told(path: Path, what: str) -> Iterator[None]:
     try:
-        table = pq.read_table(path)
-        columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
-        reads = [column.read for column in _COLUMNS[kind].values()]
-        rows = zip(*columns.values(), strict=True)
-        return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
+        yield
     except (pa.ArrowException, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
+        reason = " ".join(str(error).split())
         raise DamagedFileError(
-            f"{path} is damaged: expected a table of {kind.__name__} records ({error}); delete it to have it made again"
+            f"{path} is damaged: expected a table of {what} ({reason}); delete it to have it made again"
         ) from error

@@ -7,25 +7,29 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from truthmap.errors import RunFolderError
+from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
 from truthmap.pipeline.memory import forget_peak, peak_bytes
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
+from truthmap.pipeline.stopping import Stop
 from truthmap.pipeline.study import Study
 from truthmap.records import Question
 
 if TYPE_CHECKING:
     from truthmap.grading import Helpers
     from truthmap.lm import LanguageModel
+    from truthmap.pipeline.executors import Executor
     from truthmap.questions import QuestionSet
+    from truthmap.store import StateStore
 
 _NEEDS_MODEL = ("answers", "states")
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
@@ -48,6 +52,7 @@ class Work:
     folder: RunFolder
     keys: Mapping[str, str]
     progress: Progress
+    stop: Stop = field(default_factory=Stop)
 
     def path(self, name: str) -> Path:
         """Give the path of a file of the run."""
@@ -78,6 +83,21 @@ class Work:
         return self.model.prompt_ids(task.chat(question), task.plain(question))
 
     @cached_property
+    def store(self) -> StateStore:
+        """The run's hidden states."""
+        from truthmap.store import StateStore
+
+        return StateStore(self.folder.states)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Who does the shards."""
+        from truthmap.pipeline.executors import ThisMachine
+        from truthmap.pipeline.executors.on_ray import RayCluster
+
+        return ThisMachine(self) if self.study.cluster is None else RayCluster(self)
+
+    @cached_property
     def model(self) -> LanguageModel:
         """The model, loaded when a stage first needs it."""
         from truthmap.lm import load_model
@@ -95,9 +115,10 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
         try:
             _refuse_other_settings(folder, study, update=update)
             work = Work(study, folder, stage_keys(study), progress or Silence())
-            unfinished = [stage for stage in STAGES if not folder.is_finished(stage, work.keys[stage])]
+            unfinished = [stage for stage in STAGES if not stands(work, stage)]
             if unfinished:
-                _make(work, unfinished)
+                with work.stop.listening(work.progress.say), closing(work.executor):
+                    _make(work, unfinished)
             else:
                 work.progress.say(f"nothing to do: {study.out} is finished")
         except BaseException:
@@ -122,7 +143,11 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
             "command": " ".join(["truthmap", *sys.argv[1:]]) if Path(sys.argv[0]).name == "truthmap" else None,
         }
     )
-    for name in unfinished:
+    for name in STAGES:
+        # Asked anew for each: a stage that comes out differently takes those behind it out of the ledger.
+        if stands(work, name):
+            continue
+        work.stop.check()
         started = time.perf_counter()
         forget_peak()
         made = _stage(name)(work)
@@ -130,6 +155,20 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
         work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, note)
         for folder in made.scratch:
             shutil.rmtree(work.path(folder), ignore_errors=True)
+
+
+def stands(work: Work, stage: str) -> bool:
+    """Tell whether a stage is finished, from what its key stands for, and its files are still what it wrote.
+
+    The states are many times larger than all other files together: here their sizes are looked at; their bytes are
+    checked when they are read, and by `verify_run`.
+    """
+    if not work.folder.is_finished(stage, work.keys[stage]):
+        return False
+    if stage != "states":
+        return True
+    entry = work.folder.entry(stage)
+    return entry is not None and entry.note.get("index") == work.store.digest and not work.store.misplaced()
 
 
 def _stage(name: str) -> Callable[[Work], Made]:
@@ -149,7 +188,13 @@ def _stage(name: str) -> Callable[[Work], Made]:
 
 def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> None:
     """Refuse a folder made with other settings, unless `update`."""
-    known = folder.settings()
+    try:
+        known = folder.settings()
+    except DamagedFileError:
+        if not update:
+            raise
+        folder.write_settings({"settings": study.kept_settings()})
+        return
     if known is None or update:
         return
     before, now = known["settings"], study.kept_settings()
@@ -172,7 +217,7 @@ def _identity(work: Work) -> dict[str, str]:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
     known = (work.folder.settings() or {}).get("model_identity")
-    identity = work.model.identity()
+    identity = work.executor.identity()
     answers = work.folder.entry("answers")
     if known and answers and answers.key == work.keys["answers"]:
         different = [f"{n} was {known.get(n)}, is {value}" for n, value in identity.items() if known.get(n) != value]

@@ -44,9 +44,16 @@ US_CITIES_TASK = Task(
         "University of [California]", "Gulf of [California]",
     ),
 )  # fmt: skip
-LARGER_CITY_TASK = Task(grading=GradingRule.CHOICE, locating=Locating.RULE, max_new_tokens=24)
-ARITHMETIC_TASK = Task(grading=GradingRule.NUMBER, locating=Locating.RULE, max_new_tokens=24)
-ARITHMETIC_QUESTIONS = 1500
+LARGER_CITY_TASK = Task(
+    grading=GradingRule.CHOICE,
+    locating=Locating.RULE,
+    chat_prompt="{text} Answer with the name of the city.",
+    max_new_tokens=24,
+)
+ARITHMETIC_TASK = Task(
+    grading=GradingRule.NUMBER, locating=Locating.RULE, chat_prompt="{text} Answer shortly.", max_new_tokens=32
+)
+ARITHMETIC_QUESTIONS = 1000
 
 _Names = tuple[str, ...]
 
@@ -81,7 +88,7 @@ def larger_city() -> Iterator[Question]:
 
 
 def arithmetic() -> Iterator[Question]:
-    """Give 1,500 sums such as "What is 27 times 14?", of graded difficulty, no sum twice."""
+    """Give 1,000 sums such as "What is 27 times 14?", of graded difficulty, no sum twice."""
     seen: set[str] = set()
     number = 0
     while len(seen) < ARITHMETIC_QUESTIONS:
@@ -93,10 +100,10 @@ def arithmetic() -> Iterator[Question]:
 
 
 # (operation, largest first number, largest second number): what one grade asks. A small model masters the first ones
-# and fails at the last ones.
+# and fails at the last ones; where a grade has no sums left that were not asked, the others go on.
 _GRADES = (
-    ("plus", 20, 20), ("minus", 20, 20), ("plus", 99, 99), ("minus", 99, 99), ("times", 12, 12), ("times", 99, 9),
-    ("plus", 999, 999), ("minus", 999, 999), ("divided by", 12, 12), ("times", 99, 99),
+    ("times", 9, 9), ("plus", 9, 9), ("minus", 9, 9), ("plus", 20, 20), ("times", 12, 12), ("minus", 20, 20),
+    ("times", 20, 12), ("plus", 40, 20), ("divided by", 12, 12), ("minus", 40, 20),
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -43,14 +43,12 @@ def draw_transfer(
     values = np.array([[np.nan if e is None else e.value for e in row] for row in estimates])
     colours, low, high = _COLOURS[shown]
     axes.set_facecolor("0.85")
-    axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=high, aspect="auto")
+    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=high, aspect="auto")
     for row, line in enumerate(estimates):
         for column, estimate in enumerate(line):
             if estimate is not None:
-                strong = abs(estimate.value - (low + high) / 2) / (high - low)
-                dark = strong > 0.3 and (shown == "gain" or estimate.value > (low + high) / 2)
-                text = _text(estimate, shown)
-                axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
+                ink = _ink(image.to_rgba(np.array([estimate.value]))[0])
+                axes.text(column, row, _text(estimate, shown), ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(targets)), targets, rotation=30, ha="right")
     axes.set_yticks(range(len(sources)), sources)
     axes.set_xlabel("tested on")
@@ -58,6 +56,11 @@ def draw_transfer(
     place = f"layer {result.layer}, {result.position}" if choice is Choice.COMMON else "the source's best cell"
     axes.set_title(f"{_TITLES[shown]}\n{place}", fontsize=10)
     return axes
+
+
+def _ink(colour: np.ndarray[Any, np.dtype[np.float64]]) -> str:
+    """Give black or white, whichever stands out on a colour (r, g, b, alpha): by its luminance (ITU-R BT.709)."""
+    return "black" if float(colour[:3] @ (0.2126, 0.7152, 0.0722)) > 0.5 else "white"
 
 
 def _estimate(score: TransferScore | None, shown: Shown) -> Estimate | None:

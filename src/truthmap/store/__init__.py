@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from truthmap.store.states import LayerStates, StateShard, StateStore, join_shards
+from truthmap.store.index import index_anew
+from truthmap.store.shards import LayerStates, ShardEntry, StateShard, join_shards
+from truthmap.store.states import StateStore
 from truthmap.store.tokens import TokenStates
 
-__all__ = ["LayerStates", "StateShard", "StateStore", "TokenStates", "join_shards"]
+__all__ = ["LayerStates", "ShardEntry", "StateShard", "StateStore", "TokenStates", "index_anew", "join_shards"]

@@ -1,0 +1,22 @@
+"""A detector for the benchmarks: from the demo's run where there is one, else from a small run made for it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from truthmap import Study, load_detector, open_run
+from truthmap.detector import Detector
+from truthmap.pipeline.sealing import seal_detector
+
+_DEMO = Path(__file__).parent.parent / "runs" / "demo"
+
+
+def demo_detector() -> Detector:
+    """Seal a detector in a folder that is removed again, and load it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        finished = (_DEMO / "summary.json").exists()
+        run = open_run(_DEMO) if finished else Study(model="smollm2", out=path / "run", limit=300).run()
+        seal_detector(run, path / "detector")
+        return load_detector(path / "detector")

@@ -1,0 +1,34 @@
+"""`truthmap verify`: read a whole run, name what is broken, and have just that made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from truthmap.pipeline import Bars
+from truthmap.pipeline.verifying import repair_run, verify_run
+
+
+def verify(
+    run: Annotated[Path, typer.Argument(help="The run folder")],
+    repair: Annotated[bool, typer.Option("--repair", help="Make again what is broken, and nothing else")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="While repairing, run the code that came with the model")
+    ] = False,
+) -> None:
+    """Read every file of a run and name those that are missing or not as they were written.
+
+    Exit code 0: all is whole. 1: something is broken, and named.
+    """
+    broken = verify_run(run, Bars())
+    if broken and repair:
+        repair_run(run, Bars(), trust_remote_code=trust_remote_code)
+        broken = verify_run(run, Bars())
+    for fault in broken:
+        typer.echo(str(fault))
+    if broken:
+        typer.echo(f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again")
+        raise typer.Exit(1)
+    typer.echo(f"{run} is whole")

@@ -1,0 +1,88 @@
+"""The index of a store: what each finished shard's file must hold. It is written after the files it names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from truthmap.errors import DamagedFileError
+from truthmap.places import Place, place_at
+from truthmap.store.shard_file import entry_of
+from truthmap.store.shards import ShardEntry
+
+FORMAT = 2
+INDEX = "index.json"
+_SUFFIX = ".safetensors"
+
+
+def shard_name(number: int) -> str:
+    """Give the name of a shard's file."""
+    return f"{number:05d}{_SUFFIX}"
+
+
+def read_index(place: Place) -> dict[int, ShardEntry]:
+    """Read the index; where there is none, there are no shards.
+
+    Raises:
+        DamagedFileError: it is not the index that this version writes.
+    """
+    where = f"{place.address}/{INDEX}"
+    try:
+        index = json.loads(place.read(INDEX))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:
+        raise _damaged(where, error) from error
+    try:
+        if index["format"] != FORMAT:
+            raise DamagedFileError(
+                f"{where} has format {index['format']!r}, this truthmap writes format {FORMAT}; "
+                "delete it to have the states captured again"
+            )
+        return {
+            int(name.removesuffix(_SUFFIX)): ShardEntry(**{**entry, "ids": tuple(entry["ids"])})
+            for name, entry in index["shards"].items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(where, error) from error
+
+
+def write_index(place: Place, entries: Mapping[int, ShardEntry]) -> None:
+    """Write the index, whole or not at all."""
+    with place.written(INDEX) as path:
+        path.write_bytes(_content(entries))
+
+
+def index_digest(entries: Mapping[int, ShardEntry]) -> str:
+    """Give the SHA-256 of the index of these shards."""
+    return hashlib.sha256(_content(entries)).hexdigest()
+
+
+def index_anew(folder: Path | str, digest: str) -> bool:
+    """Make a lost index anew from the shards' files, if that gives the index of this digest; tell whether it did."""
+    place = place_at(folder)
+    entries = {}
+    for name in place.sizes():
+        if name.endswith(_SUFFIX) and name.removesuffix(_SUFFIX).isdigit():
+            try:
+                entries[int(name.removesuffix(_SUFFIX))] = entry_of(place, name)
+            except DamagedFileError:
+                continue
+    if index_digest(entries) != digest:
+        return False
+    write_index(place, entries)
+    return True
+
+
+def _content(entries: Mapping[int, ShardEntry]) -> bytes:
+    shards = {shard_name(number): asdict(entry) for number, entry in sorted(entries.items())}
+    return json.dumps({"format": FORMAT, "shards": shards}).encode("ascii")
+
+
+def _damaged(where: str, error: Exception) -> DamagedFileError:
+    return DamagedFileError(
+        f"{where} is damaged: expected the index of a store ({error}); `truthmap verify` with --repair makes it anew"
+    )

@@ -1,0 +1,83 @@
+"""What goes into the store and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.records import POSITIONS, Site
+
+
+@dataclass(frozen=True)
+class StateShard:
+    """The states of a few answers, all layers and positions.
+
+    Attributes:
+        ids: Question ids, in the order of axis n.
+        present: bool (P, n); False where an answer has no such position. The state there is zero and means nothing.
+        states: For each site a float tensor (L, P, n, d) on the CPU.
+    """
+
+    ids: tuple[str, ...]
+    present: np.ndarray[Any, np.dtype[np.bool_]]
+    states: Mapping[Site, torch.Tensor]
+
+    def __post_init__(self) -> None:
+        assert self.present.shape == (len(POSITIONS), len(self.ids)), self.present.shape
+        for states in self.states.values():
+            assert states.ndim == 4, states.shape
+            assert tuple(states.shape[1:3]) == self.present.shape, states.shape
+
+
+def join_shards(pieces: Sequence[StateShard], ids: Sequence[str]) -> StateShard:
+    """Put pieces together into one shard with the answers in the order of `ids`.
+
+    Raises:
+        KeyError: an id is in no piece.
+    """
+    found = [i for piece in pieces for i in piece.ids]
+    place = {i: n for n, i in enumerate(found)}
+    order = [place[i] for i in ids]
+    return StateShard(
+        tuple(ids),
+        np.concatenate([piece.present for piece in pieces], axis=1)[:, order],
+        {site: torch.cat([piece.states[site] for piece in pieces], dim=2)[:, :, order] for site in pieces[0].states},
+    )
+
+
+@dataclass(frozen=True)
+class LayerStates:
+    """One layer's states of one site for chosen answers, at all positions or at one.
+
+    Attributes:
+        ids: The answers, in the order of axis n.
+        states: float tensor (P, n, d), in the stored dtype; (1, n, d) from `read_cell`.
+        present: bool (P, n); (1, n) from `read_cell`.
+    """
+
+    ids: tuple[str, ...]
+    states: torch.Tensor
+    present: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """What the index says of a finished shard.
+
+    Attributes:
+        key: Digest of everything that made it.
+        digest: SHA-256 of the file.
+        header: SHA-256 of the file's header, which holds the checksums of the states.
+        size: Bytes in the file.
+        ids: The answers, in the order of axis n.
+    """
+
+    key: str
+    digest: str
+    header: str
+    size: int
+    ids: tuple[str, ...]

@@ -1,0 +1,154 @@
+"""Runs in processes of their own, which can be killed: started from a server that has everything imported already."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing as mp
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal
+
+from truthmap.errors import TruthmapError
+from truthmap.files import file_digest
+from truthmap.pipeline import Silence, Study
+from truthmap.pipeline.progress import Advance
+from truthmap.questions import QuestionSet
+
+SHARD = 32
+_SERVER = mp.get_context("forkserver")
+_SERVER.set_forkserver_preload(
+    [
+        "tests.killing",
+        "transformers.models.llama.modeling_llama",
+        "truthmap.pipeline.mapping",
+        "truthmap.report.heatmap",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Death:
+    """Kill yourself right before or after the `at`-th renaming of a finished file."""
+
+    at: int
+    when: Literal["before", "after"]
+
+
+@dataclass
+class Seen(Silence):
+    """What a run showed: for each stage how much was done when it began, and its news."""
+
+    begun: dict[str, int] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
+        self.begun[name] = done
+        yield lambda _done: None
+
+    def say(self, text: str) -> None:
+        self.news.append(text)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: its exit code (negative: the signal that killed it), and what the run showed or raised."""
+
+    code: int
+    seen: Seen | None
+    fault: str | None
+
+
+@dataclass
+class RunProcess:
+    """A study being run in a process of its own."""
+
+    process: BaseProcess
+    news: Connection
+
+    def wait_until_begun(self) -> None:
+        """Wait until the imports are behind it."""
+        assert self.news.recv() == "begun"
+
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        told: tuple[Seen | None, str | None] = (None, None)
+        with suppress(EOFError):  # a killed process tells nothing
+            told = self.news.recv()
+        self.process.join(120)
+        assert self.process.exitcode is not None, "a run hangs"
+        return Ended(self.process.exitcode, *told)
+
+
+def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
+    """Start a run of a study in a process of its own."""
+    here, there = _SERVER.Pipe(duplex=False)
+    process = _SERVER.Process(target=_work, args=(study, questions, death, there), daemon=True)
+    process.start()
+    there.close()
+    return RunProcess(process, here)
+
+
+def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None) -> Ended:
+    """Run a study in a process of its own and wait for its end."""
+    running = start(study, questions, death)
+    running.wait_until_begun()
+    return running.ended()
+
+
+def numbers(folder: Path) -> dict[str, str]:
+    """Give the digests of everything that a run found."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".parquet", ".safetensors", ".svg"})
+    return {str(path.relative_to(folder)): file_digest(path) for path in [*files, folder / "summary.json"]}
+
+
+def finished_work(folder: Path) -> dict[str, Any]:
+    """Give what is finished in a run folder: the ledger's entries, and how many answers are kept."""
+    ledger = folder / "stages.json"
+    parts = [path for path in (folder / "parts").rglob("*.parquet") if not path.name.startswith(".")]
+    return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
+
+
+def _work(study: Study, questions: QuestionSet, death: Death | None, news: Connection) -> None:
+    import torch
+
+    from truthmap.pipeline import answering, asking, capturing
+
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    torch.set_num_threads(1)
+    asking.load_questions = lambda name, settings: questions
+    answering.SHARD = capturing.SHARD = SHARD
+    if death is not None:
+        _die_at(death)
+    news.send("begun")
+    seen, fault, code = Seen(), None, 0
+    try:
+        study.run(progress=seen)
+    except TruthmapError as error:
+        fault, code = f"{type(error).__name__}: {error}", 2
+    except KeyboardInterrupt as stopped:
+        fault, code = str(stopped), 128 + getattr(stopped, "signal", 0)
+    news.send((seen, fault))
+    news.close()
+    raise SystemExit(code)
+
+
+def _die_at(death: Death) -> None:
+    replace, count = os.replace, 0
+
+    def dying(*paths: Any, **options: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == death.at and death.when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*paths, **options)
+        if count == death.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = dying

@@ -1,0 +1,187 @@
+"""What a study takes, told before it starts; and the refusal where the disk is too small."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from model_families import WIDTH, language_model, sequences
+from truthmap.answers import GenerateSettings, Prompt
+from truthmap.errors import StorageError
+from truthmap.lm import measure_sizes
+from truthmap.pipeline import Silence, Study, estimate
+from truthmap.pipeline.estimate import Forecast, forecast, in_bytes, in_time, require_room
+from truthmap.questions import QuestionSet
+from truthmap.records import POSITIONS, Site
+
+SETTINGS = GenerateSettings(max_new_tokens=8)
+SITES = (Site.RESIDUAL,)
+
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def prompts(count: int, length: int = 10) -> list[Prompt]:
+    return [Prompt(f"q{n}", sequences(0, (length,))[0]) for n in range(count)]
+
+
+def test_sizes_are_the_models_own() -> None:
+    lm = language_model("llama")
+    sizes = measure_sizes(lm, (Site.RESIDUAL, Site.MLP_IN))
+    assert sizes.weights == 4 * sum(t.numel() for t in [*lm.model.parameters(), *lm.model.buffers()])
+    assert sizes.cache_token == 3 * 2 * 2 * 8 * 4, "layers × keys and values × heads × width of a head × bytes"
+    assert sizes.state == {Site.RESIDUAL: 4 * WIDTH, Site.MLP_IN: 4 * 48}
+    assert sizes.logits == 4 * 64
+
+
+def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
+    told: list[str] = []
+    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_IN))
+
+    class Listener(Silence):
+        def say(self, text: str) -> None:
+            told.append(text)
+
+    seen = {}
+    make = estimate.forecast
+
+    def noted(*given: object) -> Forecast:
+        seen["forecast"] = make(*given)  # type: ignore[arg-type]
+        return seen["forecast"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate, "forecast", noted)
+        run = study.run(progress=Listener())
+    takes = seen["forecast"]
+    stored = sum(path.stat().st_size for path in (run.path / "states").glob("*.safetensors"))
+    scored = len(run.states().ids)
+    expected = (takes.disk - estimate._OTHER_FILES) * scored / takes.answers
+    assert stored == pytest.approx(expected, rel=0.03), "the safetensors headers come on top"
+    assert told[0].startswith("To do: 160 answers, 68 MB on disk, ")
+    assert " of memory" in told[0]
+
+
+def test_states_of_ready_answers_take_disk_too() -> None:
+    lm = language_model("llama")
+    some, all_ready = forecast(lm, prompts(10), SETTINGS, SITES, 0, 90), forecast(lm, [], SETTINGS, SITES, 5, 100)
+    assert some.answers == all_ready.answers == 100
+    assert some.disk == all_ready.disk == 3 * len(POSITIONS) * 100 * WIDTH * 4 + estimate._OTHER_FILES
+    assert all_ready.seconds is None
+
+
+def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
+    lm = language_model("llama")
+    small = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 16)
+    assert forecast(lm, prompts(500), small, SITES, 0).memory == forecast(lm, prompts(5000), small, SITES, 0).memory
+    large = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 160)
+    assert forecast(lm, prompts(500), large, SITES, 0).memory > forecast(lm, prompts(500), small, SITES, 0).memory
+
+
+@pytest.mark.parametrize(("batch", "answer", "budget"), [(1.0, 0.5, 100.0), (0.0, 2.0, 100.0), (2.0, 0.125, 1000.0)])
+def test_the_time_is_extrapolated_from_a_few_answers(
+    monkeypatch: pytest.MonkeyPatch, batch: float, answer: float, budget: float
+) -> None:
+    clock, tried = machine(monkeypatch, batch, answer)
+    settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
+    takes = forecast(language_model("llama"), prompts(1000), settings, SITES, budget)
+    assert takes.seconds == pytest.approx(3 * 1000 / 128 * batch + 1000 * answer), "3 batches in each shard of 128"
+    assert takes.answer_tokens == 5.0
+    assert tried == [1, 8, 32]
+    assert clock[0] < budget
+
+
+def test_a_forecast_keeps_to_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, tried = machine(monkeypatch, 3.0, 1.0)
+    takes = forecast(language_model("llama"), prompts(1000), SETTINGS, SITES, 10.0)
+    assert tried == [1]
+    assert clock[0] == 4.0
+    assert takes.seconds == pytest.approx(4000.0)
+
+
+def test_no_effort_goes_into_what_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, tried = machine(monkeypatch, 0.0, 0.01)
+    takes = forecast(language_model("llama"), prompts(200), SETTINGS, SITES, 10.0)
+    assert tried == [1]
+    assert takes.seconds == pytest.approx(2.0)
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, batch: float, answer: float) -> tuple[list[float], list[int]]:
+    """Put a machine in the place of this one: a batch costs `batch` seconds, and each answer in it `answer`."""
+    clock, tried = [0.0], []
+
+    def answered(_lm: object, asked: Sequence[Prompt], *_: object) -> int:
+        tried.append(len(asked))
+        clock[0] += batch + answer * len(asked)
+        return 5 * len(asked)
+
+    monkeypatch.setattr(estimate, "_answer", answered)
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: clock[0])
+    return clock, tried
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_answered(
+    tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 100, 10_000_000))
+    with pytest.raises(StorageError, match=r"the disk is too small: the run needs about 74 MB in .*, 10 MB are free"):
+        study.run()
+    assert not (study.out / "parts").exists()
+    monkeypatch.undo()
+
+
+def test_room_is_looked_for_where_the_folder_will_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def usage(path: Path) -> Usage:
+        asked.append(path)
+        return Usage(100, 0, 100)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    require_room(tmp_path / "not" / "yet", 90)
+    assert asked == [tmp_path]
+    with pytest.raises(StorageError, match="fewer questions"):
+        require_room(tmp_path, 91)
+
+
+def test_a_finished_part_is_not_asked_room_for_again(
+    tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced: list[int] = []
+    monkeypatch.setattr("truthmap.pipeline.answering.announce", lambda _work, some: announced.append(len(some)))
+    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+
+    class Killed(BaseException):
+        pass
+
+    writes = []
+
+    def dying(*_: object) -> None:
+        writes.append(1)
+        if len(writes) == 3:
+            raise Killed
+        real(*_)  # type: ignore[arg-type]
+
+    from truthmap.pipeline import answering
+
+    real = answering.write_records
+    monkeypatch.setattr(answering, "write_records", dying)
+    with pytest.raises(Killed):
+        study.run()
+    study.run()
+    assert announced == [160, 160 - 2 * 32]
+
+
+def test_what_it_takes_is_written_for_a_reader() -> None:
+    takes = Forecast(answers=1600, disk=1_700_000_000, memory=950_000_000, too_long=3, seconds=400)
+    said = "1,600 answers, 1.7 GB on disk, 950 MB of memory, 3 prompts too long for the model, about 7 min for answers"
+    assert str(takes).startswith(said)
+    assert [in_bytes(n) for n in (12, 1200, 9_900_000, 12_000_000_000)] == ["12 bytes", "1.2 kB", "9.9 MB", "12 GB"]
+    assert [in_time(s) for s in (0.2, 45, 100, 6000)] == ["1 s", "45 s", "2 min", "1.7 h"]

@@ -1,0 +1,351 @@
+"""Faults: whatever happens to a run, it ends with the same numbers, and finished work is not done again.
+
+A minute here; `make soak` goes on with other moments for an hour (`TRUTHMAP_SOAK` seconds).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests.killing import Death, Seen, finished_work, numbers, run_to_end, start
+
+from truthmap.errors import DamagedFileError, RunFolderError, StorageError
+from truthmap.pipeline import Run, Study
+from truthmap.pipeline.verifying import repair_run, verify_run
+from truthmap.questions import QuestionSet
+from truthmap.records import Site
+
+SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0"))
+_FEW = 4
+Reference = tuple[dict[str, str], float]
+
+
+@pytest.fixture
+def study(tiny_model: Path, tmp_path: Path) -> Study:
+    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """Give the numbers of the run that nothing happened to, and the seconds it took."""
+    out = tmp_path_factory.mktemp("reference") / "run"
+    whole = Study(model=str(tiny_model), questions="spoken", out=out, device="cpu")
+    running = start(whole, spoken)
+    running.wait_until_begun()
+    begun = time.monotonic()
+    assert running.ended().code == 0
+    return numbers(out), time.monotonic() - begun
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a finished run, to be copied."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
+    return out
+
+
+def moments(few: int) -> Iterator[int]:
+    """Give numbers of trials: a few, or those of an hour."""
+    ends = time.monotonic() + SOAK / 2
+    for trial in count():
+        if trial >= few and time.monotonic() >= ends:
+            return
+        yield trial
+
+
+def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> None:
+    """See that a run taken up again ends with the expected numbers and does no finished work again."""
+    before = finished_work(study.out)
+    ended = run_to_end(study, questions)
+    assert ended.code == 0, ended.fault
+    assert ended.seen is not None
+    assert numbers(study.out) == expected
+    after = finished_work(study.out)
+    assert {name: after["ledger"][name] for name in before["ledger"]} == before["ledger"]
+    assert ended.seen.begun.get("Answering", 160) >= min(before["answers"], 160)
+    assert not list(study.out.rglob(".*.part"))
+
+
+def test_killed_at_any_moment_a_run_goes_on_to_the_same_numbers(
+    study: Study, spoken: QuestionSet, reference: Reference
+) -> None:
+    expected, seconds = reference
+    for trial in moments(_FEW):
+        chance = random.Random(trial)
+        for _ in range(chance.choice([1, 1, 2])):  # killed once or twice on the way
+            running = start(study, spoken)
+            running.wait_until_begun()
+            time.sleep(chance.uniform(0, seconds))
+            running.process.kill()
+            assert running.ended().code in {-signal.SIGKILL, 0}
+        goes_on(study, spoken, expected)
+        shutil.rmtree(study.out)
+
+
+def test_killed_at_any_renaming_a_run_goes_on_to_the_same_numbers(
+    study: Study, spoken: QuestionSet, reference: Reference
+) -> None:
+    for trial in moments(_FEW):
+        # The files of a run appear by some thirty renamings; 7 is prime to that, so that all of them get their turn.
+        death = Death(at=3 + trial * 7 % 30, when="before" if trial % 2 else "after")
+        assert run_to_end(study, spoken, death).code in {-signal.SIGKILL, 0}
+        goes_on(study, spoken, reference[0])
+        shutil.rmtree(study.out)
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_a_run_finishes_the_shard_and_says_how_to_go_on(
+    study: Study, spoken: QuestionSet, reference: Reference, asked: signal.Signals
+) -> None:
+    running = start(study, spoken)
+    running.wait_until_begun()
+    while running.process.is_alive() and not list((study.out / "parts").rglob("0*.parquet")):
+        time.sleep(0.002)
+    assert running.process.pid is not None
+    os.kill(running.process.pid, asked)
+    ended = running.ended()
+    assert ended.code == 128 + asked
+    assert ended.fault == "stopped; start the same command again to go on where it stopped"
+    assert ended.seen is not None
+    assert ended.seen.news == ["stopping when this shard is finished; once more to stop at once"]
+    kept = finished_work(study.out)
+    assert kept["answers"] >= 32 or "answers" in kept["ledger"]
+    goes_on(study, spoken, reference[0])
+
+
+def test_of_two_runs_on_one_folder_the_second_refuses(study: Study, spoken: QuestionSet, reference: Reference) -> None:
+    first = start(study, spoken)
+    first.wait_until_begun()
+    while not (study.out / "study.yaml").exists():
+        time.sleep(0.002)
+    second = run_to_end(study, spoken)
+    assert second.code == 2
+    assert second.fault is not None
+    assert "another run is working in" in second.fault
+    assert first.ended().code == 0
+    assert numbers(study.out) == reference[0]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 300 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk]
+    if sys.platform != "linux" or os.getuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("a small disk can be mounted by root on Linux only")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_disk_that_fills_up_is_named_and_what_is_finished_is_kept(
+    study: Study, spoken: QuestionSet, reference: Reference, small_disk: Path
+) -> None:
+    on_it = study.model_copy(update={"out": small_disk / "run"})
+    ended = run_to_end(on_it, spoken)
+    assert ended.code == 2
+    assert ended.fault is not None
+    assert ended.fault.startswith("StorageError: the disk is full: ")
+    assert ended.fault.endswith("Free some space and start the same command again.")
+    assert not list(small_disk.rglob(".*.part"))
+    subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
+    goes_on(on_it, spoken, reference[0])
+
+
+def test_a_read_only_folder_is_named_and_can_still_be_verified(
+    study: Study, spoken: QuestionSet, finished: Path, small_disk: Path
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
+    shutil.copytree(finished, small_disk / "run")
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    ended = run_to_end(study.model_copy(update={"out": small_disk / "run"}), spoken)
+    assert ended.code == 2
+    assert ended.fault is not None
+    assert "cannot be written: Read-only file system; choose a folder you may write to" in ended.fault
+    assert verify_run(small_disk / "run") == ()
+
+
+@pytest.fixture
+def copy(finished: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
+    """Give a finished run that may be broken."""
+    return shutil.copytree(finished, tmp_path / "copy")
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_run_verifies(copy: Path) -> None:
+    assert verify_run(copy) == ()
+
+
+@pytest.mark.parametrize("at", [0, 20, 2000, -1])
+def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
+    name = "states/00002.safetensors"
+    flip(copy / name, at)
+    store = Run(copy).states()
+    with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
+        for layer in range(2):
+            store.read_layer(Site.RESIDUAL, layer)
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("states", name)
+
+
+def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: Path) -> None:
+    flip(copy / "states/00001.safetensors", -40)
+    (copy / "grid.parquet").unlink()
+    with pytest.raises(DamagedFileError, match=r"00001\.safetensors is damaged"):
+        study.model_copy(update={"out": copy}).run()
+    assert not (copy / "grid.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json",
+        "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json", "stages.json",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("fault", ["flipped", "cut", "missing"])
+def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
+    before = numbers(copy)
+    path = copy / name
+    if fault == "flipped":
+        flip(path, path.stat().st_size // 2)
+    elif fault == "cut":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        path.unlink()
+    broken = verify_run(copy)
+    assert broken
+    if name != "stages.json":  # without its books, everything in a run is in doubt
+        assert {part.name for part in broken} == {name}
+    seen = Seen()
+    repair_run(copy, seen)
+    assert verify_run(copy) == ()
+    after = numbers(copy)
+    assert after.keys() == before.keys()
+    exact = {other for other in before if not other.startswith(("states/", "grid", "summary", "heatmap"))}
+    assert {other: after[other] for other in exact} == {other: before[other] for other in exact}
+    assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
+
+
+def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: Path) -> None:
+    (copy / "study.yaml").write_text("settings: [")
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("study", "study.yaml")
+    with pytest.raises(DamagedFileError, match=r"study\.yaml is damaged: it is not YAML"):
+        repair_run(copy)
+    same = study.model_copy(update={"out": copy})
+    before = json.loads((copy / "stages.json").read_text())
+    with pytest.raises(DamagedFileError, match="--update writes it anew"):
+        same.run()
+    same.run(update=True)
+    assert verify_run(copy) == ()
+    assert json.loads((copy / "stages.json").read_text()) == before
+
+
+def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
+    study: Study, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.answers import decoding
+
+    old = numbers(copy)
+    (copy / "answers.parquet").unlink()
+    second = decoding.choose_tokens
+
+    def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
+        logits[:, 0] += 3.0
+        return second(logits, prompts, step, settings)
+
+    monkeypatch.setattr(decoding, "choose_tokens", another)
+    study.model_copy(update={"out": copy}).run()
+    new = numbers(copy)
+    assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
+    assert verify_run(copy) == ()
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    study: Study, spoken_set: QuestionSet, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    wall = iter([*range(2_000_000_000, 1_000_000_000, -7_777_777)] * 1000)
+    monkeypatch.setattr(time, "time", lambda: float(next(wall)))
+    monkeypatch.setattr("truthmap.pipeline.work.time.perf_counter", lambda: 0.0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        study.run()
+        for path in study.out.rglob("*"):
+            os.utime(path, (4_000_000_000, 4_000_000_000))
+        seen = Seen()
+        study.run(progress=seen)
+    finally:
+        torch.set_num_threads(threads)
+    assert seen.begun == {}
+    assert numbers(study.out) == reference[0]
+
+
+def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        timeouts = {"HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+        told = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hub"), **timeouts}
+        code = "import sys; sys.argv = ['truthmap', *sys.argv[1:]]; from truthmap.cli import main; main()"
+        words = ["run", "--model", "nobody/nothing", "--limit", "20", "--out", str(tmp_path / "run")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            check=False,
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("truthmap: the model 'nobody/nothing' is not on this machine and the hub cannot be reached")
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
+    from truthmap.pipeline.folder import RunFolder
+
+    with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
+        verify_run(copy)
+
+
+def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
+        verify_run(tmp_path)
+
+
+def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
+    import errno
+
+    from truthmap.files import written_whole
+
+    with pytest.raises(StorageError, match="the disk is full"), written_whole(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []

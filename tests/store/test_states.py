@@ -1,0 +1,212 @@
+"""The store of states: what is read is what was written, no more is read than asked for, and damage is named."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from truthmap.errors import DamagedFileError, StorageError, UsageError
+from truthmap.places import LocalPlace, RemotePlace, place_at
+from truthmap.records import POSITIONS, Position, Site
+from truthmap.store import StateShard, StateStore, index_anew
+
+LAYERS, WIDTH, EACH = 3, 8, 5
+
+
+def shard(number: int, n: int = EACH, dtype: torch.dtype = torch.float32) -> StateShard:
+    generator = torch.Generator().manual_seed(number)
+    states = torch.randn((LAYERS, len(POSITIONS), n, WIDTH), generator=generator).to(dtype)
+    present = np.random.default_rng(number).random((len(POSITIONS), n)) < 0.8
+    states = states * torch.from_numpy(present)[None, :, :, None]
+    return StateShard(tuple(f"q{number}-{i}" for i in range(n)), present, {Site.RESIDUAL: states})
+
+
+@pytest.fixture(params=["folder", "remote"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """Give a folder, and a place that fsspec opens."""
+    if request.param == "folder":
+        yield tmp_path / "states"
+        return
+    yield f"memory://{uuid.uuid4().hex}/states"
+
+
+@pytest.fixture
+def store(address: Path | str) -> StateStore:
+    made = StateStore(address)
+    for number in range(3):
+        made.write(number, f"key {number}", shard(number))
+    return made
+
+
+def test_what_is_read_is_what_was_written(store: StateStore, address: Path | str) -> None:
+    again = StateStore(address)
+    assert again.layout() == {Site.RESIDUAL: (LAYERS, WIDTH)}
+    for layer in range(LAYERS):
+        read = again.read_layer(Site.RESIDUAL, layer)
+        assert read.ids == store.ids == tuple(i for n in range(3) for i in shard(n).ids)
+        torch.testing.assert_close(
+            read.states, torch.cat([shard(n).states[Site.RESIDUAL][layer] for n in range(3)], dim=1), rtol=0, atol=0
+        )
+        np.testing.assert_array_equal(read.present, np.concatenate([shard(n).present for n in range(3)], axis=1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_states_keep_their_dtype(tmp_path: Path, dtype: torch.dtype) -> None:
+    store = StateStore(tmp_path)
+    store.write(0, "key", shard(0, dtype=dtype))
+    read = store.read_layer(Site.RESIDUAL, 1).states
+    assert read.dtype is dtype
+    torch.testing.assert_close(read, shard(0, dtype=dtype).states[Site.RESIDUAL][1], rtol=0, atol=0)
+
+
+def test_answers_come_in_the_order_asked_for(store: StateStore) -> None:
+    asked = ("q2-4", "q0-1", "q1-0")
+    read, whole = store.read_layer(Site.RESIDUAL, 2, asked), store.read_layer(Site.RESIDUAL, 2)
+    places = [whole.ids.index(i) for i in asked]
+    torch.testing.assert_close(read.states, whole.states[:, places], rtol=0, atol=0)
+    np.testing.assert_array_equal(read.present, whole.present[:, places])
+    with pytest.raises(KeyError, match=r"1 answers have no states in .*'stranger'"):
+        store.read_layer(Site.RESIDUAL, 0, ["q0-0", "stranger"])
+
+
+def test_a_cell_is_its_place_in_the_layer(store: StateStore) -> None:
+    for p, position in enumerate(POSITIONS):
+        cell, layer = store.read_cell(Site.RESIDUAL, 1, position), store.read_layer(Site.RESIDUAL, 1)
+        torch.testing.assert_close(cell.states, layer.states[p : p + 1], rtol=0, atol=0)
+        np.testing.assert_array_equal(cell.present, layer.present[p : p + 1])
+
+
+def test_reading_a_cell_reads_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 400
+    StateStore(tmp_path).write(0, "key", shard(0, n))
+    store, taken = StateStore(tmp_path), []
+    read = LocalPlace.read
+
+    def counting(self: LocalPlace, name: str, start: int = 0, end: int | None = None) -> bytes:
+        taken.append(len(content := read(self, name, start, end)))
+        return content
+
+    monkeypatch.setattr(LocalPlace, "read", counting)
+    store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
+    cell = n * WIDTH * 4
+    assert cell <= sum(taken) < 3 * cell  # the cell, the header and the mask
+    assert sum(taken) < (tmp_path / "00000.safetensors").stat().st_size / 10
+    taken.clear()
+    store.read_cell(Site.RESIDUAL, 2, Position.MINUS_1)
+    assert taken == [cell]
+
+
+def test_every_reader_of_safetensors_opens_a_shard(tmp_path: Path) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    read = load_file(tmp_path / "00000.safetensors")
+    torch.testing.assert_close(read["residual"], shard(0).states[Site.RESIDUAL], rtol=0, atol=0)
+    np.testing.assert_array_equal(read["present"].numpy(), shard(0).present)
+
+
+def test_the_same_shard_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in "ab":
+        StateStore(tmp_path / name).write(0, "key", shard(0))
+    assert (tmp_path / "a/00000.safetensors").read_bytes() == (tmp_path / "b/00000.safetensors").read_bytes()
+
+
+def test_every_single_flipped_bit_is_found(tmp_path: Path) -> None:
+    """Bits of padding spaces in the header aside, which mean nothing and are found all the same."""
+    StateStore(tmp_path).write(0, "key", shard(0, 2))
+    path = tmp_path / "00000.safetensors"
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
+        store = StateStore(tmp_path)
+        with pytest.raises(DamagedFileError, match=r"00000\.safetensors is damaged"):
+            for layer in range(LAYERS):
+                store.read_layer(Site.RESIDUAL, layer)
+        assert list(store.damaged()) == [0]
+
+
+def test_a_missing_or_cut_file_is_named(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    for number in range(3):
+        store.write(number, "key", shard(number))
+    (tmp_path / "00000.safetensors").unlink()
+    cut = tmp_path / "00002.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    assert list(store.misplaced()) == list(store.damaged()) == [0, 2]
+    with pytest.raises(DamagedFileError, match=r"00000\.safetensors is missing"):
+        StateStore(tmp_path).read_layer(Site.RESIDUAL, 0)
+
+
+def test_a_shard_counts_when_it_is_recorded(store: StateStore, address: Path | str) -> None:
+    entry = store.put(3, "key 3", shard(3))
+    assert not StateStore(address).has(3, "key 3")
+    assert store.holds(3, entry)
+    store.record(3, entry)
+    assert StateStore(address).has(3, "key 3")
+    assert not StateStore(address).has(3, "another key")
+
+
+def test_shards_that_are_not_wanted_go(store: StateStore, address: Path | str) -> None:
+    store.keep_only([1])
+    assert StateStore(address).numbers == (1,)
+    assert set(place_at(address).sizes()) == {"00001.safetensors", "index.json"}
+
+
+def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: Path | str) -> None:
+    digest, place = store.digest, place_at(address)
+    place.remove("index.json")
+    assert StateStore(address).numbers == ()
+    assert not index_anew(address, "0" * 64)
+    assert index_anew(address, digest)
+    assert StateStore(address).ids == store.ids
+    assert StateStore(address).damaged() == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "index.json is damaged"),
+        (b"[" * 100_000, "index.json is damaged"),
+        (b"[]", "index.json is damaged"),
+        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap writes format 2"),
+        (b'{"format": 2, "shards": {"x": {}}}', "index.json is damaged"),
+        (b"\xff\xfe", "index.json is damaged"),
+    ],
+)
+def test_a_strange_index_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "index.json").write_bytes(content)
+    with pytest.raises(DamagedFileError, match=said):
+        StateStore(tmp_path)
+
+
+def test_a_remote_file_is_whole_or_absent() -> None:
+    place = RemotePlace(f"memory://{uuid.uuid4().hex}")
+    with pytest.raises(ZeroDivisionError), place.written("file") as path:
+        path.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert place.sizes() == {}
+    with place.written("file") as path:
+        path.write_bytes(b"whole")
+    assert place.read("file") == b"whole"
+    assert place.size("file") == 5
+    assert place.size("other") is None
+
+
+def test_an_address_that_nothing_opens_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nosuch://bucket cannot be opened"):
+        place_at("nosuch://bucket")
+
+
+def test_a_place_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = RemotePlace("memory://somewhere")
+
+    def refuse(*args: object, **options: object) -> bytes:
+        raise RuntimeError("connection reset")
+
+    monkeypatch.setattr(place._files, "cat_file", refuse)
+    with pytest.raises(StorageError, match="memory://somewhere/file cannot be reached: connection reset"):
+        place.read("file")
