@@ -132,9 +132,13 @@ def _how_sharp(found: Findings) -> str | None:
     if found.p_value is None:
         return f"Of the {int(fitted.sum()):,} cells {sharp}."
     significant = int((found.p_value < _SIGNIFICANT).sum())
-    count = "all" if significant == fitted.sum() else f"{significant:,}" if significant else "none"
-    beat = f"{count} beat{'s' if significant == 1 else ''} shuffled labels"
-    return f"Of the {int(fitted.sum()):,} cells {beat} (corrected for looking at all of them); {sharp}."
+    n = int(fitted.sum())
+    beat = (
+        f"All {n:,} cells beat"
+        if significant == n
+        else f"Of the {n:,} cells {significant or 'none'} beat{'s' if significant == 1 else ''}"
+    )
+    return f"{beat} shuffled labels (corrected for looking at all of them); {sharp}."
 
 
 def _before_answering(found: Findings) -> str | None:
