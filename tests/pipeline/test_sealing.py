@@ -12,24 +12,17 @@ import pytest
 
 from truthmap.detector import Role, load_artifact, load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline import Run, Study
+from truthmap.pipeline import Run
 from truthmap.pipeline.sealing import DetectorSettings, seal_detector
 from truthmap.probes import Cell, score_on_test
 from truthmap.questions import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Part, Position, Site
 
 
-@pytest.fixture(scope="module")
-def made(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """One run for all tests here; none of them changes it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: spoken)
-        return Study(model=str(tiny_model), questions="spoken", out=tmp_path_factory.mktemp("sealing") / "run").run()
-
-
 @pytest.fixture
-def run(made: Run, spoken_set: QuestionSet) -> Run:
-    return Run(made.path)
+def run(made_once: Path, spoken_set: QuestionSet) -> Run:
+    """Give the finished run; no test here writes into it."""
+    return Run(made_once)
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:

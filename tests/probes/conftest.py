@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from truthmap.probes import Labels
-from truthmap.records import POSITIONS, Part, Site
+from truthmap.records import POSITIONS, Part, Position, Site
 from truthmap.store import LayerStates
 
 
@@ -63,6 +63,10 @@ class MemoryStates:
         chosen = self.ids if ids is None else tuple(ids)
         rows = [self.ids.index(i) for i in chosen]
         return LayerStates(chosen, self.states[layer][:, rows].clone(), self.present[:, rows])
+
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+        whole, p = self.read_layer(site, layer, ids), POSITIONS.index(position)
+        return LayerStates(whole.ids, whole.states[p : p + 1], whole.present[p : p + 1])
 
 
 def planted(

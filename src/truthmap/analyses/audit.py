@@ -15,7 +15,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from truthmap.grading import agrees_with_accepted, span_tokens
-from truthmap.probes import auc_many, round_scores
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -135,6 +134,8 @@ def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
     scores = _out_of_fold(features, y)
+    from truthmap.probes import auc_many, round_scores
+
     auc = auc_many(round_scores(scores[None]), y)
     return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
 
@@ -149,7 +150,7 @@ def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.
 def _warnings(right: Located, wrong: Located, place: PlaceAuc | None) -> Iterable[str]:
     if place is not None and place.low > TELLING_AUC:
         yield (
-            f"the place of the exact answer alone tells right from wrong (AUC {place.auc:.2f} "
+            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.auc:.2f} "
             f"[{place.low:.2f}, {place.high:.2f}]): part of what the exact-answer columns show may be that"
         )
     if right.n and wrong.n and abs(right.rate - wrong.rate) > TELLING_GAP:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.estimate import Estimate, bootstrapped
 from truthmap.analyses.selective import error_precision, risk_area, risk_curve
-from truthmap.probes import Labels, auc_differences, auc_many, round_scores
 from truthmap.records import Word
+
+if TYPE_CHECKING:
+    from truthmap.probes import Labels
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -129,6 +131,8 @@ def measure_methods(confidences: Sequence[Confidence], labels: Labels, reference
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
+    from truthmap.probes import auc_differences, auc_many, round_scores
+
     scores = round_scores(np.array([[c.of(i) for i in labels.ids] for c in confidences], dtype=np.float64))
     y = labels.y
     auc = auc_many(scores, y)

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
 from truthmap.analyses.estimate import Estimate
-from truthmap.probes import placements, round_scores
 from truthmap.records import Position, Site
 from truthmap.seeding import seed_from
 
@@ -155,6 +154,8 @@ class _Terms:
 
 
 def _terms(scores: MapScores, groups: dict[str, int]) -> _Terms:
+    from truthmap.probes import placements, round_scores
+
     flat = scores.scores.reshape(-1, scores.scores.shape[-1]).astype(np.float64)
     auc, terms = np.full(len(flat), np.nan), np.zeros((len(flat), len(groups)))
     column = np.array([groups[group] for group in scores.groups])

@@ -56,7 +56,8 @@ class AucRange(BaseModel):
         corrected: What it would be against true labels if grading errs without regard to the score; `None` where the
             grades are no better than chance.
         corrected_low, corrected_high: The same at the ends of the error rates' intervals.
-        least, most: Bounds that hold however the errors lie, at the observed error rates.
+        least, most: Bounds that hold however the errors lie, at error rates from the observed ones up to the upper ends
+            of their intervals.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -152,14 +153,15 @@ def auc_range(measured: float, falsely_right: Share, falsely_wrong: Share, count
         counts: How many answers are graded right and wrong.
     """
     a, b = falsely_right.value, falsely_wrong.value
-    least, most = _bounds(measured, a, b, counts)
+    rates = [(x, y) for x in (a, falsely_right.high) for y in (b, falsely_wrong.high)]
+    bounds = [_bounds(measured, x, y, counts) for x, y in rates]
     return AucRange(
         measured=measured,
         corrected=_corrected(measured, a + b),
         corrected_low=_corrected(measured, falsely_right.low + falsely_wrong.low),
         corrected_high=_corrected(measured, falsely_right.high + falsely_wrong.high),
-        least=least,
-        most=most,
+        least=min(least for least, _ in bounds),
+        most=max(most for _, most in bounds),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from truthmap.answers.asker import LocalAsker
 from truthmap.answers.choosing import choose_tokens
 from truthmap.answers.decoding import Running
 from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
@@ -11,6 +12,7 @@ from truthmap.answers.scoring import TokenScores, next_token_log_probs, score_to
 __all__ = [
     "GenerateSettings",
     "GeneratedBatch",
+    "LocalAsker",
     "Prompt",
     "Running",
     "TokenScores",

@@ -13,7 +13,7 @@ from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
 from truthmap.records import Position, Site, Word
 
 _Word = TypeVar("_Word", bound=Word)
-_KINDS = "; ".join(f"{name}: {kind.shows}" for name, kind in FIGURES.items())
+_KINDS = f"One of {', '.join(FIGURES)}"
 
 
 def figure(

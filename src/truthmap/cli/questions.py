@@ -13,7 +13,7 @@ from rich.text import Text
 from truthmap.cli.columns import column_option, columns_of
 from truthmap.cli.text import plain, printable
 from truthmap.pipeline import Study
-from truthmap.questions import QuestionSet, QuestionSettings, Report, known_sets, load_questions
+from truthmap.questions import Locating, QuestionSet, QuestionSettings, Report, known_sets, load_questions
 from truthmap.records import Question
 
 _SHOWN_FAULTS = 100
@@ -75,7 +75,8 @@ def _list_sets(console: Console) -> None:
 
 def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
     task, report = found.task, found.report
-    console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {task.locating}"))
+    by = f"{task.locating} (without a --locator: name)" if task.locating is Locating.MODEL else str(task.locating)
+    console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {by}"))
     if report.rows:
         left_out = f", {report.left_out:,} left out" if report.left_out else ""
         console.print(

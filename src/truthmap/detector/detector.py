@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from truthmap.answers import GenerateSettings, Prompt, ready_answer
+from truthmap.answers import GenerateSettings, LocalAsker, Prompt, ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.judging import Heard, forecast_of, judge, listening_of
 from truthmap.detector.listener import Listener, TokenEvent
@@ -17,9 +17,12 @@ from truthmap.detector.settings import DetectorConfig
 from truthmap.detector.speaking import Ask, read_answers, speak
 from truthmap.detector.verdicts import Forecast, Verdict
 from truthmap.errors import UsageError
+from truthmap.grading import Helpers, needs_locator
 from truthmap.lm import LanguageModel, load_model
 from truthmap.records import Answer, Question
 
+SAME = "same"
+"""Names the studied model as the one that finds exact answers."""
 _BATCH = 32
 
 
@@ -41,6 +44,12 @@ class Detector:
     def config(self) -> DetectorConfig:
         """What the detector says of itself."""
         return self.artifact.config
+
+    @property
+    def helpers(self) -> Helpers:
+        """The model that finds exact answers, where the task asks for one and it is the studied one."""
+        own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
+        return Helpers(locator=LocalAsker(self.lm)) if own else Helpers()
 
     def question(self, text: str, candidates: Sequence[str] | None = None) -> Question:
         """Make a question of a text, with the sealed candidates or its own.
@@ -66,9 +75,10 @@ class Detector:
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
             listeners = [self.listener(asked[n], self._greedy(max_new_tokens)) for n in places]
-            for _ in self.hear(listeners):
-                pass
-            verdicts.update((n, listener.verdict()) for n, listener in zip(places, listeners, strict=True))
+            given = {listener: event.verdict for listener, event in self.hear(listeners) if event.last}
+            verdicts.update(
+                (n, given.get(listener) or listener.verdict()) for n, listener in zip(places, listeners, strict=True)
+            )
         return [verdicts[n] for n in range(len(asked))]
 
     def stream(self, question: str | Question, max_new_tokens: int | None = None) -> Iterator[TokenEvent]:
@@ -110,7 +120,7 @@ class Detector:
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
             for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
-                judged[n] = judge(self.artifact, Heard(asked[n][0], answers[n], states))
+                judged[n] = judge(self.artifact, Heard(asked[n][0], answers[n], states), self.helpers)
         return [
             judged[n] if n in judged else judge(self.artifact, Heard(asked[n][0], answers[n], empty))
             for n in range(len(answers))
@@ -141,14 +151,23 @@ class Detector:
         return Listener(self.artifact, self.lm, question, Ask(Prompt(question.id, ids), settings, stopped))
 
     def hear(self, listeners: Sequence[Listener]) -> Iterator[tuple[Listener, TokenEvent]]:
-        """Answer the listeners' prompts in one batch and give each token's event as it comes."""
+        """Answer the listeners' prompts in one batch and give each token's event as it comes.
+
+        Where a model must find the exact answer, the last events, which carry the verdicts, come when all have spoken.
+        """
         fitting = [listener for listener in listeners if listener.fits]
+        waiting: list[tuple[Listener, TokenEvent]] = []
         if not fitting:
             return
         for spoken in speak(self.lm, [listener.ask for listener in fitting], listening_of(self.artifact)):
-            event = fitting[spoken.row].hear(spoken)
-            if event is not None:
-                yield fitting[spoken.row], event
+            listener = fitting[spoken.row]
+            event = listener.hear(spoken)
+            if event is not None and event.last and not listener.judges_alone:
+                waiting.append((listener, event))
+            elif event is not None:
+                yield listener, event
+        for listener, event in waiting:
+            yield listener, replace(event, verdict=listener.verdict(helpers=self.helpers))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
         return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)

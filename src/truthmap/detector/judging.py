@@ -14,12 +14,13 @@ from truthmap.detector.settings import AskingConfig, Role
 from truthmap.detector.speaking import Listening
 from truthmap.detector.verdicts import Forecast, Neighbours, TokenScore, Trust, Verdict, chance
 from truthmap.errors import UsageError
-from truthmap.grading import MISSING, grade, locate_positions
+from truthmap.grading import MISSING, Helpers, grade, locate_positions
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question
 
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
 EXACT = frozenset({Position.EXACT_BEFORE_FIRST, Position.EXACT_FIRST, Position.EXACT_LAST, Position.EXACT_AFTER_LAST})
+NO_HELPERS = Helpers()
 _NEIGHBOURS = 10
 _SHOWN = 3
 
@@ -45,20 +46,20 @@ def listening_of(artifact: Artifact) -> Listening:
     return Listening(artifact.config.site, tuple(layers))
 
 
-def locate(question: Question, answer: Answer, asking: AskingConfig) -> Grade:
+def locate(question: Question, answer: Answer, asking: AskingConfig, helpers: Helpers) -> Grade:
     """Find the exact answer as the run did; whether the answer is right is not looked at.
 
     Where the task's rule needs something that a new question does not have, there is no exact answer.
     """
     try:
-        return grade(question, answer, asking.task)
+        return grade(question, answer, asking.task, helpers)
     except UsageError as error:
         return Grade(question.id, Outcome.UNSCORED, str(asking.task.grading), None, "", "", str(error))
 
 
-def judge(artifact: Artifact, heard: Heard) -> Verdict:
-    """Give the verdict on an answer."""
-    found = locate(heard.question, heard.answer, artifact.config.asking)
+def judge(artifact: Artifact, heard: Heard, helpers: Helpers = NO_HELPERS) -> Verdict:
+    """Give the verdict on an answer; where the task lets a model find the exact answer, `helpers` holds it."""
+    found = locate(heard.question, heard.answer, artifact.config.asking, helpers)
     places = locate_positions(heard.answer, found.span)
     last_q = len(heard.answer.prompt_ids) - 1
     column = {p: int(place) - last_q for p, place in zip(POSITIONS, places, strict=True) if place != MISSING}

@@ -8,10 +8,11 @@ import numpy as np
 
 from truthmap.answers.generate import PROMPT_TOO_LONG
 from truthmap.detector.artifact import Artifact
-from truthmap.detector.judging import EXACT, Heard, judge, locate, token_p_wrong
+from truthmap.detector.judging import EXACT, NO_HELPERS, Heard, judge, locate, token_p_wrong
 from truthmap.detector.settings import Role
 from truthmap.detector.speaking import Ask, Floats32, Spoken
 from truthmap.detector.verdicts import Verdict
+from truthmap.grading import Helpers, needs_locator
 from truthmap.lm import LanguageModel
 from truthmap.records import Answer, Position, Question, Span
 
@@ -45,12 +46,22 @@ class Listener:
     Attributes:
         ask: The prompt and how it is answered.
         question: What was asked.
+        judges_alone: No model is needed to find the exact answer, so that verdicts come while tokens do.
         finish_reason: `stop`: the model closed the answer; `length`: it was cut off; `None`: it is not complete.
     """
 
     def __init__(self, artifact: Artifact, lm: LanguageModel, question: Question, ask: Ask) -> None:
+        """Hear what `ask` brings.
+
+        Args:
+            artifact: The detector.
+            lm: The model that speaks.
+            question: What was asked.
+            ask: The prompt and how it is answered.
+        """
         self.ask, self.question = ask, question
         self.finish_reason: str | None = None
+        self.judges_alone = not needs_locator(artifact.config.asking.task)
         self._artifact, self._lm = artifact, lm
         self._ids: list[int] = []
         self._log_probs: list[float] = []
@@ -81,16 +92,18 @@ class Listener:
         if spoken.last:
             self.finish_reason = "stop" if spoken.closed else "length"
         gained = self._gain(last=spoken.last)
-        verdict = self.verdict() if spoken.last else self._early(gained)
+        verdict = None
+        if self.judges_alone:
+            verdict = self.verdict() if spoken.last else self._early(gained)
         read = token_p_wrong(self._artifact, spoken.states[None])
         return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
 
-    def verdict(self, n_tokens: int | None = None) -> Verdict:
+    def verdict(self, n_tokens: int | None = None, helpers: Helpers = NO_HELPERS) -> Verdict:
         """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
         answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
         heard = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
-        return judge(self._artifact, Heard(self.question, answer, states))
+        return judge(self._artifact, Heard(self.question, answer, states), helpers)
 
     def _gain(self, *, last: bool) -> str:
         """Give the characters that are new; a character whose bytes are not complete waits for the rest."""
@@ -106,7 +119,7 @@ class Listener:
         if not self._judges_early or not gained or gained[0].isalnum():
             return None
         answer = self._answer(len(self._ids))
-        span = locate(self.question, answer, self._artifact.config.asking).span
+        span = locate(self.question, answer, self._artifact.config.asking, NO_HELPERS).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
         self._closed_at = span

@@ -137,6 +137,8 @@ class AskingConfig(BaseModel):
 
     Attributes:
         task: Prompts, grading rule, locating rule.
+        locator: Where the task lets a model find the exact answer: `same`, the studied one, or the name of another,
+            which is not called by a sealed detector.
         candidates: What an answer can name, where all training questions share it; `None`: a question brings its own,
             or has none.
         max_new_tokens: Length limit of an answer, in tokens.
@@ -146,6 +148,7 @@ class AskingConfig(BaseModel):
     model_config = _STRICT
 
     task: Task
+    locator: str | None = Field(None, max_length=1000)
     candidates: tuple[tuple[_Text, ...], ...] | None = Field(None, max_length=1_000_000)
     max_new_tokens: int = Field(ge=1, le=100_000)
     closing_id: int | None = Field(None, ge=0)

@@ -20,11 +20,10 @@ Draw = Callable[[Run, "Axes | None"], "Axes"]
 
 def sample_size(run: Run, axes: Axes | None) -> Axes:
     """Draw what fewer labelled answers would have given."""
-    from truthmap.report import draw_sample_size
+    from truthmap.report import draw_curve
 
     _require(run, "curve.parquet")
-    curve = run.curve()
-    return draw_sample_size(curve["size"].to_numpy(), curve["auc"].to_numpy(), axes)
+    return draw_curve(run.curve(), axes)
 
 
 def null(run: Run, axes: Axes | None) -> Axes:

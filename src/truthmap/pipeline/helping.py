@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from truthmap.pipeline.settings import load_settings
@@ -15,28 +14,6 @@ if TYPE_CHECKING:
 
 SAME = "same"
 """Names the studied model as judge or locator."""
-_REPLY_TOKENS = 24
-
-
-@dataclass(frozen=True)
-class LocalAsker:
-    """A loaded model that answers prompts greedily, in few tokens."""
-
-    model: LanguageModel
-    batch_tokens: int
-
-    def ask(self, prompts: Sequence[str]) -> list[str]:
-        """Answer each prompt, in order; an empty string where a prompt is too long."""
-        from truthmap.answers import GenerateSettings, Prompt, generate_answers
-
-        asked = [Prompt(str(number), self.model.prompt_ids(text, text)) for number, text in enumerate(prompts)]
-        settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=self.batch_tokens)
-        replies = {
-            answer.question_id: answer.text
-            for batch in generate_answers(self.model, asked, settings)
-            for answer in batch.answers
-        }
-        return [replies[prompt.question_id] for prompt in asked]
 
 
 def helpers_of(work: Work) -> Helpers:
@@ -51,6 +28,7 @@ def helpers_of(work: Work) -> Helpers:
 
 
 def _asker(work: Work, name: str) -> Asker:
+    from truthmap.answers import LocalAsker
     from truthmap.grading import Endpoint
 
     if "://" in name:

@@ -8,7 +8,6 @@ from truthmap.analyses import ByEntailment, ByJudge, ByMeaning, Equivalence
 from truthmap.errors import UsageError
 from truthmap.grading import Endpoint
 from truthmap.lm import LoadSettings, load_entailment, load_model
-from truthmap.pipeline.helping import LocalAsker
 
 if TYPE_CHECKING:
     from truthmap.grading import Asker
@@ -37,4 +36,6 @@ def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equi
 def _asker(judge: str, where: Where) -> Asker:
     if "://" in judge:
         return Endpoint.of(judge)
+    from truthmap.answers import LocalAsker
+
     return LocalAsker(load_model(judge, LoadSettings(device=where.device)), where.batch_tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,23 +12,41 @@ from truthmap.probes import Labels, Words
 from truthmap.questions import group_of
 from truthmap.records import Answer, Grade, Outcome, Part, Question, Split
 
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
 FEWEST = 2
 """Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
 
 
 def labels_of(questions: Sequence[Question], grades: Sequence[Grade], splits: Sequence[Split]) -> Labels:
-    """Join grades, splits and groups by question id; unscored answers are left out."""
+    """Join grades, splits and groups by question id; unscored answers are left out.
+
+    Folds in which too few answers of an outcome are left are joined to others.
+    """
     split = {s.question_id: s for s in splits}
     group = {q.id: ":".join(group_of(q)) for q in questions}
     scored = [g for g in grades if g.outcome is not Outcome.UNSCORED]
+    y = np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool)
     return Labels(
         ids=tuple(g.question_id for g in scored),
-        y=np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool),
+        y=y,
         part=tuple(split[g.question_id].part for g in scored),
-        fold=np.array([split[g.question_id].fold for g in scored], dtype=np.int64),
+        fold=_joined_folds(np.array([split[g.question_id].fold for g in scored], dtype=np.int64), y),
         group=tuple(group[g.question_id] for g in scored),
         meaning=tuple(g.meaning for g in scored),
     )
+
+
+def _joined_folds(fold: Ints, y: Bools) -> Ints:
+    """Join each fold that has fewer than `FEWEST` answers of an outcome to the next poorest, while two are left."""
+    joined: Ints = fold.copy()
+    while True:
+        fewest = {n: int(min(y[joined == n].sum(), (~y[joined == n]).sum())) for n in np.unique(joined[joined >= 0])}
+        poorest = sorted(fewest, key=lambda n: (fewest[n], n))
+        if len(poorest) <= 2 or fewest[poorest[0]] >= FEWEST:
+            return joined
+        joined[joined == poorest[0]] = poorest[1]
 
 
 def require_enough(labels: Labels, grades: Sequence[Grade]) -> None:

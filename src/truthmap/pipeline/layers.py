@@ -12,7 +12,7 @@ from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.work import Work
 from truthmap.probes import RIGHT, Grid, GridFit, GridSettings, Labels, OutOfFold, fit_grids
 from truthmap.probes.grid import ARRAYS
-from truthmap.records import Site
+from truthmap.records import Position, Site
 from truthmap.store import LayerStates, StateStore
 
 
@@ -40,6 +40,10 @@ class OneLayer:
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
         """Read the one layer, which is number 0 here."""
         return self.store.read_layer(site, self.layer + layer, ids)
+
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+        """Read a cell of the one layer."""
+        return self.store.read_cell(site, self.layer + layer, position, ids)
 
 
 def fit_layers(work: Work, labels: Labels, settings: GridSettings, site: Site) -> GridFit:

@@ -23,6 +23,7 @@ _TITLES = {
 }
 """Headings in the page's order; an analysis that is not listed comes after these under its own name."""
 
+_LABELS = "labels-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _MOST_ROWS = 60
 _LARGEST = 600_000
@@ -56,7 +57,7 @@ def analysis_sections(run: Run, room: Room) -> tuple[Section, ...]:
 
 
 def _section(folder: Path, name: str, room: Room) -> Section:
-    title = _TITLES.get(name, name.replace("_", " ").replace("-", " ").capitalize())
+    title = _TITLES.get(name) or _own_title(name)
     try:
         result = read_json(folder / f"{name}.json")
         tables, downloads = _tables(folder, name)
@@ -68,6 +69,12 @@ def _section(folder: Path, name: str, room: Room) -> Section:
     left = [file.name for file in (json_file, *downloads) if file not in files]
     more = (f"Too large for this page, in the run's folder analyses: {', '.join(left)}.",) if left else ()
     return Section(name, title, (*_says(result), *more), pictures, tables, tuple(files))
+
+
+def _own_title(name: str) -> str:
+    if name.startswith(_LABELS):
+        return f"Other labels: {name.removeprefix(_LABELS)}"
+    return name.replace("_", " ").replace("-", " ").capitalize()
 
 
 def _says(result: Any) -> Iterator[str]:

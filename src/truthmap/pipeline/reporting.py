@@ -19,7 +19,7 @@ from truthmap.pipeline.run import Interval, Run
 from truthmap.pipeline.work import Made, Work
 from truthmap.records import POSITIONS
 from truthmap.report.embedding import plotly_source, script_json, table_csv
-from truthmap.report.meaning import Estimate, Findings, sentences
+from truthmap.report.meaning import Estimate, Findings, estimate_from_counts, sentences
 from truthmap.report.packing import SiteMap, pack_maps
 from truthmap.report.page import Download, Page, Picture, write_page
 
@@ -105,7 +105,7 @@ def findings_of(run: Run, best: SiteMap) -> Findings:
         log_prob=None if summary.log_prob is None else _estimate(summary.log_prob),
         log_prob_gain=_log_prob_gain(run),
         p_value=columns.get("p_value"),
-        words=_column_estimate(best, "words", int(columns["n"][at]), at),
+        words=_words(best, at),
         within=_within(run, best, at),
     )
 
@@ -114,13 +114,12 @@ def _estimate(interval: Interval) -> Estimate:
     return Estimate(interval.auc, interval.low, interval.high, interval.n)
 
 
-def _column_estimate(best: SiteMap, name: str, n: int, at: tuple[int, int]) -> Estimate | None:
-    """Give one cell's estimate from the columns `NAME_auc`, `NAME_low`, `NAME_high`; an unknown end is NaN."""
-    if f"{name}_auc" not in best.columns:
+def _words(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Give what the words alone reach on the answers of one cell."""
+    if "words_auc" not in best.columns or not np.isfinite(best.columns["words_auc"][at]):
         return None
-    unknown = np.full(best.shape, np.nan)
-    auc, low, high = (float(best.columns.get(f"{name}_{end}", unknown)[at]) for end in ("auc", "low", "high"))
-    return Estimate(auc, low, high, n)
+    n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])
+    return estimate_from_counts(float(best.columns["words_auc"][at]), n_right, n - n_right)
 
 
 def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:

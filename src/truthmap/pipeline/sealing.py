@@ -31,8 +31,10 @@ from truthmap.detector import (
 )
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
 from truthmap.files import file_digest
+from truthmap.grading import needs_locator
 from truthmap.pipeline.asking import load_question_set
 from truthmap.pipeline.folder import RunFolder
+from truthmap.pipeline.helping import SAME
 from truthmap.pipeline.keys import stage_keys
 from truthmap.pipeline.labels import labels_of
 from truthmap.pipeline.progress import Progress, Silence
@@ -232,6 +234,7 @@ def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorCon
         site=site,
         asking=AskingConfig(
             task=task,
+            locator=_locator(source),
             candidates=shared.pop() if len(shared) == 1 else None,
             max_new_tokens=settings["max_new_tokens"] or task.max_new_tokens,
             closing_id=_closing_id(source.answers),
@@ -249,6 +252,14 @@ def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorCon
         heads=tuple(head.config for head in heads.values()),
         files={},
     )
+
+
+def _locator(source: _Source) -> str | None:
+    """Name the model that finds exact answers, where the task asks for one."""
+    if not needs_locator(source.question_set.task):
+        return None
+    named = source.settings.get("locator") or SAME
+    return SAME if named == source.settings["model"] else str(named)
 
 
 def _closing_id(answers: Sequence[Answer]) -> int | None:

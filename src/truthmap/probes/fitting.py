@@ -18,7 +18,8 @@ from truthmap.probes.scores import auc_many, round_scores
 from truthmap.probes.settings import GridSettings
 from truthmap.probes.study_way import fit_cell_their_way
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import POSITIONS, Part, Site
+from truthmap.records import POSITIONS, Part, Position, Site
+from truthmap.store import LayerStates
 
 RIGHT = "right"
 
@@ -47,7 +48,7 @@ def fit_grid(
 ) -> Grid:
     """Fit a probe in every cell of a site, by cross-validation over train + validation.
 
-    The test part is not looked at. Layers are read one at a time.
+    The test part is not looked at. Cells are read one at a time by each thread, so that few are in memory.
 
     Args:
         source: The states.
@@ -85,8 +86,8 @@ def fit_grids(
     layers: list[list[list[CellFit]]] = []
     with one_thread_per_cell() as every:
         for layer in range(n_layers):
-            read = source.read_layer(site, layer, chosen.ids)
-            work = partial(_fit_position, read.states, read.present, chosen, (y, shuffled), settings)
+            read = partial(source.read_cell, site, layer, ids=chosen.ids)
+            work = partial(_fit_position, read, chosen, (y, shuffled), settings)
             layers.append(every(work, range(len(POSITIONS))))
             if on_progress is not None:
                 on_progress(layer + 1, n_layers)
@@ -97,23 +98,24 @@ def fit_grids(
 
 
 def _fit_position(
-    states: torch.Tensor,
-    present: Bools,
+    read: Callable[[Position], LayerStates],
     labels: Labels,
     targets: tuple[Bools, Bools],
     settings: GridSettings,
     position: int,
 ) -> list[CellFit]:
-    """Fit one cell of a layer's states (P, n, d); targets are (labels (K, n), shuffled (K, R, n)).
+    """Read and fit one cell; targets are (labels (K, n), shuffled (K, R, n)).
 
-    The scores are those of all n answers, NaN where an answer has no state here.
+    Its states are in memory while it is being fitted, and no longer. The scores are those of all n answers, NaN where
+    an answer has no state here.
     """
-    here = usable(states[position], present[position])
+    cell = read(POSITIONS[position])
+    states, here = cell.states[0], usable(cell.states[0], cell.present[0])
     y, shuffled = targets[0][:, here], targets[1][:, :, here]
     if settings.protocol == "study":
-        fits = [fit_cell_their_way(states[position][here], row, labels.take(here), settings) for row in y]
+        fits = [fit_cell_their_way(states[here], row, labels.take(here), settings) for row in y]
     else:
-        fits = _fit_cell(states[position][here].to(settings.device), labels.take(here), y, shuffled, settings)
+        fits = _fit_cell(states[here].to(settings.device), labels.take(here), y, shuffled, settings)
     return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
 
 

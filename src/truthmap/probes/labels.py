@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from truthmap.records import Part, Site
+from truthmap.records import Part, Position, Site
 from truthmap.store import LayerStates
 
 
@@ -50,7 +50,7 @@ class Labels:
 
 
 class LayerSource(Protocol):
-    """Where states are read from, one layer at a time."""
+    """Where states are read from, a layer or a cell at a time."""
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         """Give (L, d) of each site."""
@@ -58,4 +58,8 @@ class LayerSource(Protocol):
 
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
         """Read one layer for `ids`, in that order."""
+        ...
+
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+        """Read one cell for `ids`, in that order: P is 1. Several threads may do so at once."""
         ...

@@ -12,7 +12,6 @@ from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.scores import auc_many, round_scores
 from truthmap.probes.settings import GridSettings
 from truthmap.probes.study_way import fit_their_way, held_out
-from truthmap.records import POSITIONS
 
 
 @dataclass(frozen=True)
@@ -42,24 +41,23 @@ def score_on_test(source: LayerSource, labels: Labels, grid: Grid, cell: Cell, s
     Raises:
         NotEnoughDataError: the test answers that have the position are all right, or all wrong.
     """
-    column = POSITIONS.index(cell.position)
     their_way = settings.protocol == "study"
     seen, unseen = labels.of(test=False), labels.of(test=True)
-    training = source.read_layer(cell.site, cell.layer, seen.ids)
-    here = usable(training.states[column], training.present[column])
+    training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
+    here = usable(training.states[0], training.present[0])
     if their_way:
         here &= ~held_out(seen, settings.seed)
-    states, right = training.states[column][here], seen.y[here]
+    states, right = training.states[0][here], seen.y[here]
     probe = fit_their_way(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
-    testing = source.read_layer(cell.site, cell.layer, unseen.ids)
-    there = usable(testing.states[column], testing.present[column])
+    testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
+    there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]
     if y.all() or not y.any():
         raise NotEnoughDataError(
             f"the test part has {int(y.sum())} right of {len(y)} answers with the position {cell.position}: "
             "an AUC needs both; ask more questions"
         )
-    scores = probe.score(testing.states[column][there].double().numpy())
+    scores = probe.score(testing.states[0][there].double().numpy())
     found = auc_many(round_scores(scores[None]), y, settings.confidence)
     ids = [i for i, present in zip(unseen.ids, there, strict=True) if present]
     auc, low, high = float(found.auc[0]), float(found.low[0]), float(found.high[0])

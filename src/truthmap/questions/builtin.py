@@ -88,7 +88,7 @@ def larger_city() -> Iterator[Question]:
 
 
 def arithmetic() -> Iterator[Question]:
-    """Give 1,000 sums such as "What is 27 times 14?", of graded difficulty, no sum twice."""
+    """Give 1,000 sums such as "What is 17 times 12?", of graded difficulty, no sum twice."""
     seen: set[str] = set()
     number = 0
     while len(seen) < ARITHMETIC_QUESTIONS:

@@ -9,9 +9,9 @@ from truthmap.report.difference import difference_figure, draw_difference
 from truthmap.report.error_types import draw_error_types, error_types_figure
 from truthmap.report.heatmap import draw_heatmap, figure_of, save_figure
 from truthmap.report.label_maps import draw_label_maps
-from truthmap.report.null import draw_null
-from truthmap.report.sample_size import draw_sample_size
+from truthmap.report.sample_size import draw_curve
 from truthmap.report.selection import draw_accuracy_by_k, draw_accuracy_by_type, selection_figure
+from truthmap.report.shuffles import draw_null
 from truthmap.report.transfer import draw_transfer, transfer_figure
 from truthmap.report.trust import draw_reliability, draw_risk_coverage
 
@@ -22,6 +22,7 @@ __all__ = [
     "draw_accuracy_by_type",
     "draw_calibration",
     "draw_comparison",
+    "draw_curve",
     "draw_difference",
     "draw_error_types",
     "draw_gain",
@@ -33,7 +34,6 @@ __all__ = [
     "draw_risk",
     "draw_risk_coverage",
     "draw_roc",
-    "draw_sample_size",
     "draw_significance",
     "draw_transfer",
     "draw_within",

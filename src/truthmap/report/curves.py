@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from truthmap.report.details import Calibration, Histogram, RocCurve
+from truthmap.report.frame import new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ _SIZE = (4.2, 3.6)
 
 def draw_roc(curve: RocCurve, axes: Axes | None = None, *, title: str | None = None, label: str | None = None) -> Axes:
     """Draw a ROC curve; `label` names it in a legend."""
-    axes = _new_axes() if axes is None else axes
+    axes = new_axes(*_SIZE) if axes is None else axes
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1)
     axes.plot(curve.false_positive, curve.true_positive, color=RIGHT, linewidth=1.8, label=label)
     axes.set_xlim(-0.01, 1.01)
@@ -32,7 +33,7 @@ def draw_roc(curve: RocCurve, axes: Axes | None = None, *, title: str | None = N
 
 def draw_histogram(histogram: Histogram, axes: Axes | None = None, *, title: str | None = None) -> Axes:
     """Draw right and wrong answers by predicted probability, told apart without colour by their hatching."""
-    axes = _new_axes() if axes is None else axes
+    axes = new_axes(*_SIZE) if axes is None else axes
     width = np.diff(histogram.edges)
     left = histogram.edges[:-1]
     axes.bar(left, histogram.right, width * 0.45, align="edge", color=RIGHT, label="right")
@@ -49,7 +50,7 @@ def draw_histogram(histogram: Histogram, axes: Axes | None = None, *, title: str
 
 def draw_calibration(calibration: Calibration, axes: Axes | None = None, *, title: str | None = None) -> Axes:
     """Draw shares of right answers against predictions, with 95 % intervals."""
-    axes = _new_axes() if axes is None else axes
+    axes = new_axes(*_SIZE) if axes is None else axes
     share = calibration.right / calibration.n
     low, high = calibration.interval()
     axes.plot([0, 1], [0, 1], color="0.6", linestyle=":", linewidth=1)
@@ -69,12 +70,3 @@ def _titled(axes: Axes, title: str | None) -> Axes:
     if title:
         axes.set_title(title)
     return axes
-
-
-def _new_axes() -> Axes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()

@@ -141,6 +141,16 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 150, tight: bool = Tru
         figure.savefig(beside, format=kind, dpi=dpi, bbox_inches="tight" if tight else None, metadata=undated)
 
 
+def small_axes() -> Axes:
+    """Give axes on a new figure of a usual size, for a plot that is no map."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
 def _new_axes(n_layers: int, n_positions: int) -> Axes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

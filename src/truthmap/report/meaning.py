@@ -77,6 +77,18 @@ class Findings:
     within: Estimate | None = None
 
 
+def estimate_from_counts(auc: float, n_right: int, n_wrong: int) -> Estimate:
+    """Give an AUC with the 95 % interval that its size and the counts alone imply.
+
+    The standard error is that of Hanley and McNeil, "The meaning and use of the area under a receiver operating
+    characteristic (ROC) curve" (Radiology 1982).
+    """
+    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (n_right - 1) * (one - auc**2) + (n_wrong - 1) * (two - auc**2)
+    half = 1.959964 * float(np.sqrt(spread / (n_right * n_wrong)))
+    return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half), n_right + n_wrong)
+
+
 def sentences(findings: Findings) -> tuple[str, ...]:
     """Say what the numbers mean, in three to six sentences."""
     says: tuple[Callable[[Findings], str | None], ...] = (
@@ -120,8 +132,13 @@ def _how_sharp(found: Findings) -> str | None:
     if found.p_value is None:
         return f"Of the {int(fitted.sum()):,} cells {sharp}."
     significant = int((found.p_value < _SIGNIFICANT).sum())
-    beat = f"{significant or 'none'} beat{'s' if significant == 1 else ''} shuffled labels"
-    return f"Of the {int(fitted.sum()):,} cells {beat} (corrected for looking at all of them); {sharp}."
+    n = int(fitted.sum())
+    beat = (
+        f"All {n:,} cells beat"
+        if significant == n
+        else f"Of the {n:,} cells {significant or 'none'} beat{'s' if significant == 1 else ''}"
+    )
+    return f"{beat} shuffled labels (corrected for looking at all of them); {sharp}."
 
 
 def _before_answering(found: Findings) -> str | None:
@@ -168,28 +185,24 @@ def _own_confidence(found: Findings) -> str | None:
 def _words_alone(found: Findings) -> str | None:
     if found.words is None:
         return None
-    start = f"The words of question and answer alone, without any hidden state, reach {found.words.auc:.2f}"
-    if np.isfinite(found.words.low):
-        start = f"The words of question and answer alone, without any hidden state, reach {found.words}"
-    low = found.words.low if np.isfinite(found.words.low) else found.words.auc
-    high = found.words.high if np.isfinite(found.words.high) else found.words.auc
-    if found.validation.low > high:
+    start = f"The words of question and answer alone, without any hidden state, reach {found.words}"
+    if found.validation.above(found.words):
         return f"{start}; the hidden states hold more than that ({found.validation} on the same answers)."
-    if found.validation.high < low:
+    if found.words.above(found.validation):
         return f"{start}, more than the hidden states give ({found.validation}): the words explain the map."
-    return f"{start}; that lies too near the probe's interval ({found.validation}) to show that the states hold more."
+    return (
+        f"{start}; the intervals overlap ({found.validation} by the probe), so this run does not show that the states "
+        "hold more."
+    )
 
 
 def _within_one_answer(found: Findings) -> str | None:
-    if found.within is None or not np.isfinite(found.within.auc):
+    if found.within is None:
         return None
-    known = np.isfinite(found.within.low)
     start = (
         "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
-        f"{found.within if known else format(found.within.auc, '.2f')} over {found.within.n:,} right-wrong pairs"
+        f"{found.within} over {found.within.n:,} right-wrong pairs"
     )
-    if not known:
-        return f"{start}; no interval is known, so nothing is claimed."
     if found.within.low > CHANCE:
         return f"{start}: it reads more than which answers are usually right."
     return f"{start}: an interval that includes chance, so it may only know which answers are usually right."

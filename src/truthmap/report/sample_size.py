@@ -1,46 +1,26 @@
-"""What fewer labelled answers would have given, as a figure."""
+"""The sample-size curve."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from truthmap.report.curves import RIGHT
-from truthmap.report.frame import new_axes
+from truthmap.report.heatmap import small_axes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 
-def draw_sample_size(
-    size: np.ndarray[Any, np.dtype[np.int64]],
-    auc: np.ndarray[Any, np.dtype[np.float64]],
-    axes: Axes | None = None,
-    *,
-    title: str | None = None,
-) -> Axes:
-    """Draw AUC against the number of labelled answers: every draw as a dot, the mean of each size as a line.
-
-    Args:
-        size: int (m,), answers that a probe learned from, one entry for each draw of them.
-        auc: float (m,), its AUC; NaN where a draw had one outcome only.
-        axes: Where to draw; by default a new figure is made.
-        title: A line above the figure.
-    """
-    axes = new_axes(4.6, 3.4) if axes is None else axes
-    sizes = np.unique(size)
-    means = [auc[(size == n) & np.isfinite(auc)].mean() for n in sizes if np.isfinite(auc[size == n]).any()]
-    shown = [n for n in sizes if np.isfinite(auc[size == n]).any()]
-    axes.plot(size, auc, "o", color=RIGHT, alpha=0.45, markersize=4, label="one draw of answers")
-    axes.plot(shown, means, color=RIGHT, linewidth=1.6, label="mean of the draws")
-    axes.axhline(0.5, color="0.6", linestyle=":", linewidth=1)
+def draw_curve(curve: pd.DataFrame, axes: Axes | None = None) -> Axes:
+    """Draw the AUC by the number of labelled answers: columns `size`, `repeat`, `auc`; dots are single draws."""
+    axes = small_axes() if axes is None else axes
+    mean = curve.groupby("size")["auc"].mean()
+    axes.plot(curve["size"], curve["auc"], ".", color="#9ecae1")
+    axes.plot(mean.index, mean, "-o", color="#08519c", markersize=4)
     axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(n) for n in sizes])
+    axes.set_xticks(list(mean.index), [str(size) for size in mean.index])
     axes.minorticks_off()
-    axes.set_xlabel("Labelled answers")
-    axes.set_ylabel("AUC of the best cell, out of fold")
-    axes.legend(frameon=False, loc="lower right")
-    if title:
-        axes.set_title(title)
+    axes.set_xlabel("Labelled answers to learn from")
+    axes.set_ylabel("AUC of the best cell, cross-validated")
+    axes.grid(visible=True, color="0.9")
     return axes
