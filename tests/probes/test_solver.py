@@ -15,6 +15,7 @@ from truthmap.probes import Problems, fit_probe, round_scores, solve_path
 from truthmap.probes.cells import CellStates, cross_validate
 from truthmap.probes.factor import factored
 from truthmap.probes.linear import standardise
+from truthmap.probes.solver import CLOSE
 
 from .conftest import Sample, make_sample
 
@@ -74,9 +75,9 @@ def test_a_path_ends_where_a_single_c_ends(sample: Sample) -> None:
     x, _, _ = standardise(sample.states)
     signs = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).float()[None]
     problems = Problems(x, x.new_ones((1, x.shape[1])), signs, torch.ones_like(signs))
-    path = {solution.c: solution.weight.numpy() for solution in solve_path(problems, CS[::-1])}
+    path = {solution.c: solution.weight.numpy() for solution in solve_path(problems, CS[::-1], CLOSE)}
     assert list(path) == sorted(CS)
-    alone = next(solve_path(problems, [CS[-1]])).weight.numpy()
+    alone = next(solve_path(problems, [CS[-1]], CLOSE)).weight.numpy()
     assert relative(path[CS[-1]], alone) < 1e-3
 
 
