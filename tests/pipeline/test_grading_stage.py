@@ -156,7 +156,10 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     assert (run.summary.right, run.summary.wrong) == (80, 80)
     assert run.summary.found_right == run.summary.found_wrong == 1.0
     note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]
-    assert note == {"rows": 162, "skipped": {"empty": 1, "a value that is not understood": 1}}
+    assert {name: note[name] for name in ("rows", "skipped")} == {
+        "rows": 162,
+        "skipped": {"empty": 1, "a value that is not understood": 1},
+    }
 
 
 def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
