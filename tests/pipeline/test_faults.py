@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from tests.killing import Death, Seen, finished_work, numbers, run_to_end, start
 
-from truthmap.errors import DamagedFileError, RunFolderError, StorageError
+from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.pipeline import Run, Study
 from truthmap.pipeline.verifying import repair_run, verify_run
 from truthmap.questions import QuestionSet
@@ -349,3 +349,10 @@ def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the disk is full"), written_whole(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_cannot_turn_on_a_models_own_code(copy: Path) -> None:
+    book = copy / "study.yaml"
+    book.write_text(book.read_text().replace("trust_remote_code: false", "trust_remote_code: true"))
+    with pytest.raises(UsageError, match="if you trust that code, add --trust-remote-code"):
+        repair_run(copy)
