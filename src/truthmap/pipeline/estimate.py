@@ -112,7 +112,8 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
     settings = generate_settings(work.study, work.question_set.task)
     with work.progress.stage("Estimating", None):
         takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
-    require_room(work.folder.path, takes.disk)
+    if work.study.states_at is None:
+        require_room(work.folder.path, takes.disk)
     work.progress.say(f"To do: {takes}")
 
 
