@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check audit soak bench clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -25,6 +25,13 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+audit: $(READY)  ## known faults of the pinned dependencies; needs a network, so it is told but not demanded by `check`
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --disable-pip --no-deps --requirement constraints.txt
+
+soak: $(READY)  ## faults at other moments, for an hour
+	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

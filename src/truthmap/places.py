@@ -121,7 +121,10 @@ class RemotePlace:
             with storage_errors(path):
                 yield path
             with self._told_plainly(name):
-                self._files.put_file(str(path), self._at(name))
+                try:
+                    self._files.put_file(str(path), self._at(name))
+                except FileNotFoundError as error:  # the bucket, not the file
+                    raise StorageError(f"{self._address}/{name} cannot be reached: {error}") from error
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Read a range of an object."""

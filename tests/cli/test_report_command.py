@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from tests.made_run import Made, make_run
 
 from truthmap.cli import main
+from truthmap.cli.figure import figure
+from truthmap.report.style import FigureStyle
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,10 @@ def test_faults_are_one_line_and_exit_code_2(
     assert said in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_defaults_of_the_command_are_those_of_a_style() -> None:
+    """They stand in the command too, so that its help loads no drawing code."""
+    defaults = {name: p.default for name, p in signature(figure).parameters.items()}
+    style = FigureStyle()
+    assert (defaults["font_size"], defaults["dpi"]) == (style.font_size, style.dpi)

@@ -127,3 +127,18 @@ def test_nothing_let_through_is_no_threshold() -> None:
     assert not promise.kept
     assert promise.threshold is None
     assert promise.tested == 0
+
+
+def test_a_limit_that_the_answers_contradict_is_told_so() -> None:
+    testing = drawn(400, 2)
+    worse = Scored(testing.scores, testing.right & (np.arange(400) % 4 > 0))
+    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.05, drawn(600), worse)
+    assert not promise.kept
+    assert promise.why.endswith("let through were wrong, which is more than 5%")
+
+
+def test_how_many_answers_it_would_take_is_told() -> None:
+    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.1, drawn(600), drawn(60, 1))
+    assert not promise.kept
+    assert "the test part is too small" in promise.why
+    assert "would be needed" in promise.why

@@ -84,46 +84,48 @@ def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
     assert forecast(lm, prompts(500), large, SITES, 0).memory > forecast(lm, prompts(500), small, SITES, 0).memory
 
 
-@pytest.mark.parametrize(("batch", "answer", "budget"), [(1.0, 0.5, 100.0), (0.0, 2.0, 100.0), (2.0, 0.125, 1000.0)])
-def test_the_time_is_extrapolated_from_a_few_answers(
-    monkeypatch: pytest.MonkeyPatch, batch: float, answer: float, budget: float
-) -> None:
-    clock, tried = machine(monkeypatch, batch, answer)
+def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = machine(monkeypatch, base=0.5, row=0.01)
     settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
-    takes = forecast(language_model("llama"), prompts(1000), settings, SITES, budget)
-    assert takes.seconds == pytest.approx(3 * 1000 / 128 * batch + 1000 * answer), "3 batches in each shard of 128"
+    asked = [Prompt(f"q{n}", (3, 4, 5, 6, 7, 8, 9, 10, 11, 12 + n % 50)) for n in range(1000)]
+    takes = forecast(language_model("llama"), asked, settings, SITES, 100.0)
+    # 1000 / 128 shards of 3 batches, 8 steps each; of each prompt one token is its own, of each answer 5.
+    assert takes.seconds == pytest.approx(3 * 1000 / 128 * 8 * 0.5 + 1000 * (1 + 5) * 0.01)
     assert takes.answer_tokens == 5.0
-    assert tried == [1, 8, 32]
-    assert clock[0] < budget
+    assert answered == [8]
 
 
-def test_a_forecast_keeps_to_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, tried = machine(monkeypatch, 3.0, 1.0)
+def test_where_answering_a_few_takes_too_long_the_longest_answers_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = machine(monkeypatch, base=2.0, row=0.0)
     takes = forecast(language_model("llama"), prompts(1000), SETTINGS, SITES, 10.0)
-    assert tried == [1]
-    assert clock[0] == 4.0
-    assert takes.seconds == pytest.approx(4000.0)
+    assert answered == []
+    assert takes.answer_tokens == SETTINGS.max_new_tokens
 
 
-def test_no_effort_goes_into_what_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, tried = machine(monkeypatch, 0.0, 0.01)
-    takes = forecast(language_model("llama"), prompts(200), SETTINGS, SITES, 10.0)
-    assert tried == [1]
-    assert takes.seconds == pytest.approx(2.0)
+def test_one_prompt_has_a_forecast_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, base=0.5, row=0.0)
+    takes = forecast(language_model("llama"), prompts(1), SETTINGS, SITES, 10.0)
+    assert takes.seconds == pytest.approx(8 * 0.5)
 
 
-def machine(monkeypatch: pytest.MonkeyPatch, batch: float, answer: float) -> tuple[list[float], list[int]]:
-    """Put a machine in the place of this one: a batch costs `batch` seconds, and each answer in it `answer`."""
-    clock, tried = [0.0], []
+def test_steps_are_timed_on_the_model() -> None:
+    step = estimate._timed_step(language_model("llama"), 16)
+    assert 0 <= step.row < 1
+    assert 0 <= step.base < 1
+    assert step.row + step.base > 0
 
-    def answered(_lm: object, asked: Sequence[Prompt], *_: object) -> int:
-        tried.append(len(asked))
-        clock[0] += batch + answer * len(asked)
+
+def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, row: float) -> list[int]:
+    """Put a machine in the place of this one, on which answers have 5 tokens; give how many it was asked for."""
+    answered: list[int] = []
+
+    def answer(_lm: object, asked: Sequence[Prompt], _settings: object) -> int:
+        answered.append(len(asked))
         return 5 * len(asked)
 
-    monkeypatch.setattr(estimate, "_answer", answered)
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda: clock[0])
-    return clock, tried
+    monkeypatch.setattr(estimate, "_answer", answer)
+    monkeypatch.setattr(estimate, "_seconds", lambda _lm, rows: base + row * rows)
+    return answered
 
 
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_answered(

@@ -58,6 +58,7 @@ def run(
     protocol: Annotated[str, typer.Option(help=_help("protocol"))] = _default("protocol"),
     permutations: Annotated[int, typer.Option(help=_help("permutations"))] = _default("permutations"),
     batch_tokens: Annotated[int, typer.Option(help=_help("batch_tokens"))] = _default("batch_tokens"),
+    states_at: Annotated[str | None, typer.Option(help=_help("states_at"), show_default=False)] = None,
     cluster: Annotated[str | None, typer.Option(help=_help("cluster"), show_default="this machine alone")] = None,
     workers: Annotated[int | None, typer.Option(help=_help("workers"), show_default=False)] = None,
     gpus_per_worker: Annotated[float, typer.Option(help=_help("gpus_per_worker"))] = _default("gpus_per_worker"),

@@ -209,7 +209,7 @@ def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, i
     seen = f"{hits} of {tested} " + ("let through were wrong" if wrong else "right ones were held back")
     needed = _needed(hits / tested, limit, confidence)
     if needed is None:
-        return f"at the suggested threshold {seen}"
+        return f"at the suggested threshold {seen}, which is more than {limit:.0%}"
     if needed <= tested:
         return f"at the suggested threshold {seen}, but a stricter one that was tested before it failed"
     return f"the test part is too small: {seen}; at that rate about {needed} would be needed"

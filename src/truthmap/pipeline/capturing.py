@@ -73,7 +73,7 @@ def record_shard(work: Work, number: int, entry: ShardEntry) -> None:
     if not work.store.holds(number, entry):
         raise RunFolderError(
             f"a worker has written shard {number} of the states, but it does not appear in {work.store.folder}: "
-            "choose an --out that all machines share, or an address that they all reach (s3://…)"
+            "choose an --out that all machines share, or a --states-at that they all reach (s3://…)"
         )
     work.store.record(number, entry)
 

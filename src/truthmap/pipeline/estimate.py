@@ -25,10 +25,8 @@ _OTHER_FILES = 64 << 20
 """Bytes of everything but states: answers, grades, grid, figures."""
 _UNEVEN = 1.3
 """What the allocator takes over what is asked of it, measured with smollm2 on a CPU: 479 MB for 351 MB."""
-_TRIES = (1, 8, 32)
-"""Prompts answered for the forecast; from about 16 rows on a CPU's time grows with the rows."""
-_SOON = 30.0
-"""Seconds below which no more effort goes into a forecast."""
+_SAMPLE = 8
+"""Prompts answered to see how long an answer is."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,8 @@ class Forecast:
         too_long: Prompts that leave no room for an answer; they are counted as unscored.
         disk: Bytes in the run folder.
         memory: Bytes of weights and of the largest batch at once, on the model's device (on a CPU: in all).
-        seconds: Time for answers and states, extrapolated from a few answers; `None`: too few to be worth it.
-        answer_tokens: Mean length of those few answers, in tokens.
+        seconds: Time for answers and states, extrapolated; `None`: not asked for.
+        answer_tokens: Expected mean length of an answer, in tokens.
     """
 
     answers: int
@@ -70,18 +68,18 @@ def forecast(
 ) -> Forecast:
     """Estimate what answering these prompts and keeping their states takes.
 
-    The time comes from answering 1, 8, 32 of the prompts (thrown away), as far as `budget` seconds go: the last two
-    tries tell the cost of a batch by itself and of an answer in it.
+    The time comes from a timed step of one row and of a full batch, and from the length of a few answers (thrown
+    away).
 
     Args:
         lm: The model.
         prompts: All prompts.
         settings: How they will be answered.
         sites: What will be kept.
-        budget: Seconds to spend; 0 forecasts no time.
+        budget: Seconds that the few answers may take; 0 forecasts no time.
         ready: Answers that are there already and whose states alone are to be kept.
     """
-    from truthmap.lm import measure_sizes
+    from truthmap.lm import measure_sizes, shared_prefix
 
     sizes = measure_sizes(lm, sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
@@ -91,10 +89,14 @@ def forecast(
     memory = _memory(lm, sizes, settings, batches)
     if budget <= 0 or not fits:
         return Forecast(answers, disk, memory, too_long)
-    pace = _measured_pace(lm, fits, settings, sites, budget)
-    in_all = len(batches) * len(fits) / min(len(fits), SHARD)
-    seconds = in_all * pace.batch + len(fits) * pace.answer
-    return Forecast(answers, disk, memory, too_long, seconds, pace.tokens)
+    step = _timed_step(lm, max(batch.rows for batch in batches))
+    tokens = _expected_tokens(lm, fits, settings, step, budget)
+    shared = shared_prefix(lm, [p.prompt_ids for p in fits]).length if settings.share_prefix else 0
+    own = sum(len(p.prompt_ids) - shared for p in fits)
+    # A batch goes on until its longest answer ends; each token of each row is computed once.
+    steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
+    seconds = steps * step.base + (own + len(fits) * tokens) * step.row
+    return Forecast(answers, disk, memory, too_long, seconds, tokens)
 
 
 def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> None:
@@ -110,7 +112,8 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
     settings = generate_settings(work.study, work.question_set.task)
     with work.progress.stage("Estimating", None):
         takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
-    require_room(work.folder.path, takes.disk)
+    if work.study.states_at is None:
+        require_room(work.folder.path, takes.disk)
     work.progress.say(f"To do: {takes}")
 
 
@@ -150,39 +153,50 @@ def in_time(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class _Pace:
-    """Seconds that a batch costs by itself, and each answer in it; mean length of an answer in tokens."""
+class _Step:
+    """Seconds that a decoding step costs by itself, and for each row in it."""
 
-    batch: float
-    answer: float
-    tokens: float
+    base: float
+    row: float
 
 
-def _measured_pace(
-    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, sites: tuple[Site, ...], budget: float
-) -> _Pace:
+def _timed_step(lm: LanguageModel, rows: int) -> _Step:
+    """Time a step of one row and one of many, without a cache: reading the weights and multiplying are what counts."""
+    one, many = _seconds(lm, 1), _seconds(lm, rows) if rows > 1 else 0.0
+    row = max(0.0, many - one) / (rows - 1) if rows > 1 else 0.0
+    return _Step(base=max(0.0, one - row), row=row)
+
+
+def _seconds(lm: LanguageModel, rows: int) -> float:
+    """Give the seconds of one token in each of so many rows, the better of two tries."""
+    import torch
+
+    tokens = torch.zeros((rows, 1), dtype=torch.long, device=lm.device)
+    tries = []
+    with torch.inference_mode():
+        for _ in range(2):
+            before = time.perf_counter()
+            lm.model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False).logits[0, 0, 0].item()
+            tries.append(time.perf_counter() - before)
+    return min(tries)
+
+
+def _expected_tokens(
+    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
+) -> float:
+    """Give the mean length of a few answers; where answering them would take too long, the longest there can be."""
     # Spread over the questions, so that a data set that is sorted by length or kind does not mislead.
-    sample = prompts[:: max(1, len(prompts) // _TRIES[-1])]
-    pace, fewer, sooner, spent = _Pace(0.0, 0.0, 0.0), 0, 0.0, 0.0
-    for count in _TRIES:
-        # The next try takes several times as many prompts, and in practice about twice the time.
-        if count > len(sample) or spent + 2 * sooner > budget or 0 < sooner * len(prompts) < _SOON:
-            break
-        before = time.perf_counter()
-        tokens = _answer(lm, sample[:count], settings, sites)
-        seconds = time.perf_counter() - before
-        each = max(0.0, (seconds - sooner) / (count - fewer))
-        pace = _Pace(batch=max(0.0, seconds - count * each), answer=each, tokens=tokens / count)
-        fewer, sooner, spent = count, seconds, spent + seconds
-    return pace
+    sample = prompts[:: max(1, len(prompts) // _SAMPLE)][:_SAMPLE]
+    if settings.max_new_tokens * (step.base + len(sample) * step.row) > budget:
+        return float(settings.max_new_tokens)
+    return _answer(lm, sample, settings) / len(sample)
 
 
-def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, sites: tuple[Site, ...]) -> int:
+def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
     """Answer prompts and give how many tokens that took."""
     from truthmap.answers import generate_answers
 
-    batches = generate_answers(lm, prompts, settings, sites)
-    return sum(len(answer.answer_ids) for batch in batches for answer in batch.answers)
+    return sum(len(answer.answer_ids) for batch in generate_answers(lm, prompts, settings) for answer in batch.answers)
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,13 @@ class RunFolder:
 
     @property
     def states(self) -> Path | str:
-        """Where the hidden states are."""
-        return self.path / "states"
+        """Where the hidden states are: in the folder, or where study.yaml says that they went.
+
+        Raises:
+            DamagedFileError: study.yaml is damaged.
+        """
+        known = (self.settings() or {}).get("states_at")
+        return self.path / "states" if known is None else str(known)
 
     def settings(self) -> dict[str, Any] | None:
         """Give what study.yaml says, or `None` where there is none yet.

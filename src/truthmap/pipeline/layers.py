@@ -58,7 +58,7 @@ def fit_layers(work: Work, labels: Labels, settings: GridSettings, site: Site) -
 def fit_layer(work: Work, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
     """Fit one layer."""
     # A worker that captured before has seen an index without the others' shards: read it anew.
-    source = OneLayer(StateStore(work.folder.states), job.layer)
+    source = OneLayer(StateStore(work.states_at), job.layer)
     return fit_grids(source, job.labels, {RIGHT: job.labels.y}, job.site, job.settings)[RIGHT]
 
 

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from truthmap.pipeline.run import Run
 
 WHERE_ONLY = frozenset(
-    {"out", "device", "device_map", "batch_tokens", "cluster", "workers", "gpus_per_worker", "cpus_per_worker"}
+    {
+        "out",
+        "device",
+        "device_map",
+        "batch_tokens",
+        "states_at",
+        "cluster",
+        "workers",
+        "gpus_per_worker",
+        "cpus_per_worker",
+    }
 )
 """Settings that say where and how fast, not what: they may differ when a run is taken up again."""
 
@@ -78,6 +88,9 @@ class Study(BaseModel):
         100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
     )
     batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+    states_at: str | None = Field(
+        None, min_length=1, description="Where the hidden states go: a URL that fsspec opens; default: the run folder"
+    )
     cluster: str | None = Field(
         None, min_length=1, description="Do the work on a Ray cluster: auto (the running one) or its address"
     )

@@ -28,7 +28,7 @@ class Broken:
 
     Attributes:
         stage: The stage it belongs to, or `study` for the run's own books.
-        name: The file.
+        name: The file; empty where the stage as a whole is meant.
         fault: What is wrong with it.
     """
 
@@ -37,7 +37,7 @@ class Broken:
     fault: str
 
     def __str__(self) -> str:
-        return f"{self.stage}: {self.name}: {self.fault}"
+        return ": ".join(part for part in (self.stage, self.name, self.fault) if part)
 
 
 def verify_run(path: Path, progress: Progress | None = None) -> tuple[Broken, ...]:
@@ -98,9 +98,9 @@ def _undisturbed(folder: RunFolder) -> Iterator[None]:
 
 def _study(folder: RunFolder) -> Study:
     """Give the study that made a run, from its study.yaml."""
-    settings = (folder.settings() or {})["settings"]
+    known = folder.settings() or {}
     try:
-        return Study.of({**settings, "out": folder.path})
+        return Study.of({**known["settings"], "states_at": known.get("states_at"), "out": folder.path})
     except (UsageError, TypeError) as error:
         raise DamagedFileError(
             f"{folder.path / 'study.yaml'} is damaged: {error}; "
@@ -123,7 +123,7 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
         if entry is None:
             yield Broken(stage, "", "not finished")
         elif entry.key != keys[stage]:
-            yield Broken(stage, "study.yaml", "its settings are not those that the stage was made with")
+            yield Broken(stage, "study.yaml", "the stage was made with other settings, or by another version")
         else:
             for name in folder.broken_files(entry):
                 missing = not (folder.path / name).exists()

@@ -82,12 +82,18 @@ class Work:
         task = self.question_set.task
         return self.model.prompt_ids(task.chat(question), task.plain(question))
 
+    @property
+    def states_at(self) -> Path | str:
+        """Where the run's hidden states are."""
+        # A worker on another machine knows the study, but need not see the run folder.
+        return self.study.states_at or self.path("states")
+
     @cached_property
     def store(self) -> StateStore:
         """The run's hidden states."""
         from truthmap.store import StateStore
 
-        return StateStore(self.folder.states)
+        return StateStore(self.states_at)
 
     @cached_property
     def executor(self) -> Executor:
@@ -140,6 +146,7 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
             "model_identity": identity or known.get("model_identity"),
             "questions": {"name": question_set.name, "digest": question_set.digest},
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
+            "states_at": work.study.states_at,
             "command": " ".join(["truthmap", *sys.argv[1:]]) if Path(sys.argv[0]).name == "truthmap" else None,
         }
     )

@@ -1,0 +1,91 @@
+"""The store on a real S3 server, started here: moto's."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from truthmap.errors import StorageError
+from truthmap.places import RemotePlace
+from truthmap.records import POSITIONS, Position, Site
+from truthmap.store import StateStore
+
+pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
+server = pytest.importorskip("moto.server", reason="moto's server is not installed")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the AWS libraries are not ours to mend
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """Give the URL of a fresh bucket on a server of our own."""
+    import fsspec
+
+    serving = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    serving.start()
+    host, port = serving.get_host_and_port()
+    options: dict[str, Any] = {"key": "test", "secret": "test", "endpoint_url": f"http://{host}:{port}"}
+    fsspec.config.conf["s3"] = options
+    name = f"truthmap-{uuid.uuid4().hex[:8]}"
+    fsspec.filesystem("s3").mkdir(name)
+    yield f"s3://{name}"
+    del fsspec.config.conf["s3"]
+    serving.stop()
+
+
+def test_states_on_s3_are_those_in_a_folder(bucket: str, tmp_path: Path) -> None:
+    from tests.store.test_states import shard
+
+    here, there = StateStore(tmp_path), StateStore(f"{bucket}/run/states")
+    for number in range(3):
+        here.write(number, "key", shard(number))
+        there.write(number, "key", shard(number))
+    again = StateStore(f"{bucket}/run/states")
+    assert again.digest == here.digest
+    assert again.damaged() == {}
+    for position in (POSITIONS[0], Position.MINUS_1):
+        assert again.read_cell(Site.RESIDUAL, 2, position).states.equal(
+            here.read_cell(Site.RESIDUAL, 2, position).states
+        )
+    again.keep_only([1])
+    assert StateStore(f"{bucket}/run/states").numbers == (1,)
+
+
+def test_only_one_can_claim_a_name(bucket: str) -> None:
+    place = RemotePlace(f"{bucket}/claims")
+    assert place.claim("lock", b"first")
+    assert not place.claim("lock", b"second")
+    assert place.read("lock") == b"first"
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
+    with (
+        pytest.raises(StorageError, match="no-such-bucket/file cannot be reached"),
+        RemotePlace("s3://no-such-bucket").written("file") as path,
+    ):
+        path.write_bytes(b"")
+
+
+def test_a_run_with_its_states_on_s3_finds_the_same(
+    bucket: str, tiny_model: Path, spoken_set: object, tmp_path: Path
+) -> None:
+    from tests.killing import numbers
+
+    from truthmap.pipeline import Study
+    from truthmap.pipeline.verifying import repair_run, verify_run
+
+    at = f"{bucket}/study/states"
+    here = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "here", device="cpu")
+    there = here.model_copy(update={"out": tmp_path / "there", "states_at": at})
+    expected, made = numbers(here.run().path), there.run()
+    assert not (made.path / "states").exists()
+    assert numbers(made.path) == {name: digest for name, digest in expected.items() if "states" not in name}
+    assert verify_run(made.path) == ()
+    RemotePlace(at).remove("00001.safetensors")
+    assert [broken.name for broken in verify_run(made.path)] == ["states/00001.safetensors"]
+    repair_run(made.path)
+    assert verify_run(made.path) == ()
