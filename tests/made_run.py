@@ -109,7 +109,7 @@ def _cells(made: Made, site: Site, scores: np.ndarray[Any, Any], right: np.ndarr
                 "within_pairs": 431, "average_precision": auc, "brier": 0.25 * (1.5 - auc), "ece": 0.03,
             }  # fmt: skip
         rows.append(row)
-    frame = pd.DataFrame(rows)
+    frame: pd.DataFrame = pd.DataFrame(rows)
     first = (frame["layer"] == 0) & (frame["position"] == str(Position.MINUS_8))
     unfitted = [name for name in frame.columns if frame[name].dtype.kind == "f"]
     frame.loc[first, unfitted] = np.nan
@@ -157,7 +157,7 @@ def _storable(record: Any) -> Any:
 
 
 def _write_summary(path: Path, cells: pd.DataFrame, right: np.ndarray[Any, Any], scored: np.ndarray[Any, Any]) -> None:
-    best = cells.loc[cells["auc"].idxmax()]
+    best = cells.iloc[int(np.nanargmax(cells["auc"].to_numpy()))]
     found = Interval(auc=float(best["auc"]), low=float(best["low"]), high=float(best["high"]), n=int(best["n"]))
     summary = Summary(
         model="made-model", questions="made questions", right=int((right & scored).sum()),

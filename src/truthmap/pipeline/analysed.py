@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,6 +52,22 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table, whole or not at all."""
     with written_whole(path) as beside:
         table.to_parquet(beside, index=False)
+
+
+def estimates_table(results: Sequence[BaseModel], estimates: Sequence[str]) -> pd.DataFrame:
+    """Give results as a table, a row each; an `Estimate` in the field NAME becomes NAME, NAME_low and NAME_high."""
+    import pandas as pd
+
+    rows = []
+    for result in results:
+        row = result.model_dump(mode="json", exclude=set(estimates))
+        for name in estimates:
+            estimate = getattr(result, name)
+            for field, end in (("value", ""), ("low", "_low"), ("high", "_high")):
+                row[f"{name}{end}"] = None if estimate is None else getattr(estimate, field)
+        rows.append(row)
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from truthmap.analyses import (
     study_types,
 )
 from truthmap.errors import NotEnoughDataError
-from truthmap.pipeline.analysed import FOLDER, read_table, write_analysis, write_table
+from truthmap.pipeline.analysed import FOLDER, estimates_table, read_table, write_analysis, write_table
 from truthmap.pipeline.probing import only, probe_settings, run_labels
 from truthmap.pipeline.progress import Advance, Progress, Silence
 from truthmap.pipeline.run import Run
@@ -176,13 +176,4 @@ def _write(
 
 def error_table(result: ErrorTypes) -> pd.DataFrame:
     """Give the types as a table, a row per type."""
-    rows = []
-    for score in result.types:
-        row = score.model_dump(mode="json", exclude={"validation", "test", "log_prob"})
-        for name in ("validation", "test", "log_prob"):
-            estimate = getattr(score, name)
-            for field, end in (("value", ""), ("low", "_low"), ("high", "_high")):
-                row[f"{name}{end}"] = None if estimate is None else getattr(estimate, field)
-        rows.append(row)
-    frame: pd.DataFrame = pd.DataFrame(rows)
-    return frame
+    return estimates_table(result.types, ("validation", "test", "log_prob"))

@@ -22,7 +22,7 @@ from truthmap.analyses import (
     share,
 )
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.analysed import write_analysis
+from truthmap.pipeline.analysed import estimates_table, write_analysis
 from truthmap.pipeline.fitted import Fitted, Read, fit_read, pooled, read_cell
 from truthmap.pipeline.probing import run_labels
 from truthmap.pipeline.progress import Progress, Silence
@@ -114,16 +114,7 @@ def transfer_runs(
 
 def transfer_table(result: Transfer) -> pd.DataFrame:
     """Give the scores as a table, a row per choice, source and target."""
-    rows = []
-    for score in result.scores:
-        row = score.model_dump(mode="json", exclude={"auc", "minus_log_prob", "error"})
-        for name in ("auc", "minus_log_prob", "error"):
-            estimate = getattr(score, name)
-            for field, end in (("value", ""), ("low", "_low"), ("high", "_high")):
-                row[f"{name}{end}"] = None if estimate is None else getattr(estimate, field)
-        rows.append(row)
-    frame: pd.DataFrame = pd.DataFrame(rows)
-    return frame
+    return estimates_table(result.scores, ("auc", "minus_log_prob", "error"))
 
 
 @dataclass(frozen=True)
