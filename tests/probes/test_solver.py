@@ -13,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes import Problems, fit_probe, round_scores, solve_path
 from truthmap.probes.cells import CellStates, cross_validate
-from truthmap.probes.factor import factored
 from truthmap.probes.linear import standardise
 from truthmap.probes.solver import CLOSE
 
@@ -104,8 +103,8 @@ def test_constant_and_duplicated_and_huge_columns_are_harmless(sample: Sample) -
 def test_wide_states_reach_the_same_optimum_by_the_sampled_preconditioner(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = make_sample(300, 40, signal=2.0)
     usual = fit_probe(sample.states, sample.y, 0.1)
-    monkeypatch.setattr("truthmap.probes.solver._WIDE", 10)
-    monkeypatch.setattr("truthmap.probes.solver._SAMPLED", 60)
+    monkeypatch.setattr("truthmap.probes.precondition._NARROW", 10)
+    monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 60)
     wide = fit_probe(sample.states, sample.y, 0.1)
     assert wide.converged
     assert relative(wide.weight, usual.weight) < 1e-3
@@ -147,15 +146,6 @@ def test_bfloat16_states_are_solved_as_their_float32_values(sample: Sample) -> N
     np.testing.assert_allclose(
         fit_probe(half, sample.y, 0.1).weight, fit_probe(half.float(), sample.y, 0.1).weight, rtol=1e-4, atol=1e-6
     )
-
-
-def test_factored_states_have_the_same_inner_products() -> None:
-    states = torch.randn(20, 50, generator=torch.Generator().manual_seed(0))
-    states[7] = states[3]  # so that the Gram matrix is singular
-    reduced = factored(states)
-    assert reduced.features.shape[1] < 20
-    torch.testing.assert_close(reduced.features @ reduced.features.T, states @ states.T, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(reduced.features @ reduced.basis, states, rtol=1e-4, atol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)

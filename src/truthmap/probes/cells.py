@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from truthmap.probes.factor import factored
 from truthmap.probes.linear import standardise
-from truthmap.probes.solver import Problems, Solutions, solve_path
+from truthmap.probes.solver import Problems, solve_path
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -55,20 +54,6 @@ class CellStates:
         scale = (share @ x.square() - mean.square()).clamp(min=_LEAST_SCALE**2).sqrt()
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
-    @property
-    def in_dual(self) -> bool:
-        """Whether there are fewer answers than dimensions, so that the Gram matrix is the smaller one."""
-        return self.x.shape[0] < self.x.shape[1]
-
-    def parts(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Give for each training part its features, scaled by it: float32 (n, d or n), and its members (n,).
-
-        Features of fewer dimensions stand for the same problem: see `factor.factored`.
-        """
-        for member, scale in zip(self.member, self.scale, strict=True):
-            x = self.x / scale
-            yield (factored(x).features if self.in_dual else x), member
-
     def left_out(self, scores: torch.Tensor) -> torch.Tensor:
         """Give each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
 
@@ -103,38 +88,16 @@ def cross_validate(cell: CellStates, y: Bools, cs: Sequence[float]) -> Iterator[
     """Fit the probes of all training parts for y: bool (K, n), and score the answers left out, for each C in turn."""
     signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(cell.x)
     n_labels, n_parts = len(y), len(cell.member)
-    paths = _in_dual(cell, signs, cs) if cell.in_dual else _in_primal(cell, signs, cs)
-    for solutions in paths:
-        scores = torch.cat([s.scores.view(n_labels, -1, y.shape[1]) for s in solutions], dim=1)
-        gap = torch.cat([s.gap.view(n_labels, -1) for s in solutions], dim=1)
-        converged = torch.cat([s.converged.view(n_labels, -1) for s in solutions], dim=1)
-        assert gap.shape == (n_labels, n_parts), gap.shape
-        yield LeftOut(
-            solutions[0].c,
-            cell.left_out(scores).double().cpu().numpy(),
-            gap.amax(dim=1).double().cpu().numpy(),
-            converged.all(dim=1).cpu().numpy(),
-        )
-
-
-def _in_primal(cell: CellStates, signs: torch.Tensor, cs: Sequence[float]) -> Iterator[Sequence[Solutions]]:
-    n_labels, n_parts = len(signs), len(cell.member)
     problems = Problems(
         cell.x,
         cell.scale.repeat(n_labels, 1),
         signs.repeat_interleave(n_parts, dim=0),
         cell.member.repeat(n_labels, 1),
     )
-    for solution in solve_path(problems, cs):
-        yield [solution]
-
-
-def _in_dual(cell: CellStates, signs: torch.Tensor, cs: Sequence[float]) -> Iterator[Sequence[Solutions]]:
-    # Each part scales the features in its own way, so each has a Gram matrix of its own.
-    paths = [
-        solve_path(
-            Problems(z, z.new_ones((len(signs), z.shape[1])), signs, member.expand(len(signs), -1).contiguous()), cs
+    for solutions in solve_path(problems, cs):
+        yield LeftOut(
+            solutions.c,
+            cell.left_out(solutions.scores.view(n_labels, n_parts, -1)).double().cpu().numpy(),
+            solutions.gap.view(n_labels, n_parts).amax(dim=1).double().cpu().numpy(),
+            solutions.converged.view(n_labels, n_parts).all(dim=1).cpu().numpy(),
         )
-        for z, member in cell.parts()
-    ]
-    yield from zip(*paths, strict=True)

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.probes.factor import factored
 from truthmap.probes.solver import CLOSE, Problems, solve_path
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_PIECE = 64  # rows
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,10 @@ def fit_probe(states: torch.Tensor, y: np.ndarray[Any, np.dtype[np.bool_]], c: f
             f"states must be finite numbers, but {broken} of {len(states)} are not; leave those answers out"
         )
     x, mean, scale = standardise(states)
-    reduced = factored(x) if len(x) < x.shape[1] else None
-    z = x if reduced is None else reduced.features
-    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(z)[None]
-    solution = next(solve_path(Problems(z, z.new_ones((1, z.shape[1])), signs, torch.ones_like(signs)), [c], CLOSE))
-    weight = solution.weight if reduced is None else reduced.widen(solution.weight)
+    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(x)[None]
+    solution = next(solve_path(Problems(x, x.new_ones((1, x.shape[1])), signs, torch.ones_like(signs)), [c], CLOSE))
     return LinearProbe(
-        weight=weight[0].double().cpu().numpy(),
+        weight=solution.weight[0].double().cpu().numpy(),
         bias=float(solution.bias[0]),
         mean=mean.cpu().numpy(),
         scale=scale.cpu().numpy(),
@@ -83,13 +81,25 @@ def standardise(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch
     """Centre and scale the columns of states (n, d); mean and scale are float64 (d,), the result float32 (n, d).
 
     float64 states stay float64. Sums are float64 in any case: a few dimensions of a language model are thousands of
-    times larger than the others. A column that is constant but for rounding keeps its scale of 1 and says nothing.
+    times larger than the others. Rows are taken a few at a time, so that they stay in the cache. A column that is
+    constant but for rounding keeps its scale of 1 and says nothing.
     """
     kept = torch.float64 if states.dtype == torch.float64 else torch.float32
-    mean = states.mean(dim=0, dtype=torch.float64)
-    centred = (states - mean).to(kept)  # the difference is taken in float64
-    scale = (centred.square().mean(dim=0, dtype=torch.float64) - centred.mean(dim=0, dtype=torch.float64) ** 2).sqrt()
+    mean = states.new_zeros(states.shape[1], dtype=torch.float64)
+    for piece in torch.split(states, _PIECE):
+        mean += piece.sum(dim=0, dtype=torch.float64)
+    mean /= len(states)
+    x = torch.empty(states.shape, dtype=kept, device=states.device)
+    near, rest, squares = mean.to(kept), torch.zeros_like(mean), torch.zeros_like(mean)
+    for piece, centred in zip(torch.split(states, _PIECE), torch.split(x, _PIECE), strict=True):
+        torch.sub(piece, near, out=centred)
+        rest += centred.sum(dim=0, dtype=torch.float64)
+        squares += centred.square().sum(dim=0, dtype=torch.float64)
+    rest /= len(states)  # what the mean lost when it was rounded
+    scale = (squares / len(states) - rest.square()).clamp(min=0).sqrt()
     constant = ~(scale > 1e-7 * mean.abs().clamp(min=1e-30))
     scale[constant] = 1.0
-    centred[:, constant] = 0.0
-    return centred.div_(scale.to(kept)), mean, scale
+    for centred in torch.split(x, _PIECE):
+        centred.sub_(rest.to(kept)).div_(scale.to(kept))
+    x[:, constant] = 0.0
+    return x, mean, scale

@@ -8,7 +8,7 @@ looking at all cells, for choosing C in each, and for whatever the cells share.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 from scipy.stats import rankdata
 
 from truthmap.probes.cells import CellStates, cross_validate
+from truthmap.probes.precondition import symmetric_product
 from truthmap.probes.scores import round_scores
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -89,21 +90,44 @@ def _first_steps(cell: CellStates, shuffled: Bools, cs: Sequence[float]) -> list
     """
     labels = torch.from_numpy(shuffled).to(cell.x)
     scores = [cell.x.new_zeros(labels.shape) for _ in cs]
-    for part, (features, member) in enumerate(cell.parts()):
-        training, left_out = member > 0, cell.held_out == part
-        here = features[training]
+    for part, (member, scale) in enumerate(zip(cell.member > 0, cell.scale, strict=True)):
+        left_out = cell.held_out == part
+        here = cell.x[member] / scale
         centre = here.mean(dim=0)
-        here, there = here - centre, features[left_out] - centre
-        base = labels[:, training].mean(dim=1, keepdim=True)
-        pull = (labels[:, training] - base) @ here
-        gram = here.T @ here
+        here, there = here - centre, cell.x[left_out] / scale - centre
+        base = labels[:, member].mean(dim=1, keepdim=True)
+        pull = (labels[:, member] - base).T
+        ridge = _by_answer if len(here) < here.shape[1] else _by_dimension
         curvature = float((base * (1 - base)).mean())
-        for number, c in enumerate(sorted(cs)):
-            hessian = gram * (c * curvature)
-            hessian.diagonal().add_(1.0)
-            weight = torch.cholesky_solve(c * pull.T, torch.linalg.cholesky(hessian))
-            scores[number][:, left_out] = (there @ weight).T
+        for number, found in enumerate(ridge(here, there, pull, [c * curvature for c in sorted(cs)])):
+            scores[number][:, left_out] = found.T
     return [piece.double().cpu().numpy() for piece in scores]
+
+
+def _by_dimension(
+    here: torch.Tensor, there: torch.Tensor, pull: torch.Tensor, strengths: Sequence[float]
+) -> Iterator[torch.Tensor]:
+    """Give ridge regressions' scores of `there` (m, d) from `here` (n, d), but for a factor: (m, K) each."""
+    products = symmetric_product(here.T, here)
+    pulled = here.T @ pull
+    for strength in strengths:
+        yield there @ torch.cholesky_solve(pulled, _factor(products, strength))
+
+
+def _by_answer(
+    here: torch.Tensor, there: torch.Tensor, pull: torch.Tensor, strengths: Sequence[float]
+) -> Iterator[torch.Tensor]:
+    """Give the same where the answers are fewer than the dimensions, from their inner products."""
+    products, across = symmetric_product(here, here.T), there @ here.T
+    for strength in strengths:
+        yield across @ torch.cholesky_solve(pull, _factor(products, strength))
+
+
+def _factor(products: torch.Tensor, strength: float) -> torch.Tensor:
+    penalised = products * strength
+    penalised.diagonal().add_(1.0)
+    factor: torch.Tensor = torch.linalg.cholesky(penalised)
+    return factor
 
 
 def _row_aucs(scores: Floats, y: Bools) -> Floats:

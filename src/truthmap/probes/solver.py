@@ -3,17 +3,20 @@
 The objective is scikit-learn's: ½‖w‖² + C Σᵢ log(1 + exp(−yᵢ(w·xᵢ + b))), the intercept b unpenalised, features
 standardised by the training part. Problems that share their states (folds, label vectors) are rows of one matrix, so
 that every step is two matrix products for all of them: Newton's method, each step solved by conjugate gradients.
-Every C starts where the C before it ended, and takes its preconditioner, one for all rows, from there.
+Every C starts on the line through the last two optima, at its lowest point, and takes its preconditioner, one for all
+rows, from there.
 
 Problems are rows, not columns: a thin matrix times the states is several times faster that way round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+
+from truthmap.probes.precondition import Preconditioner
 
 TOLERANCE = 1e-5
 """A probe has converged when half its squared Newton decrement, which bounds what the objective can still lose near
@@ -25,9 +28,9 @@ CLOSE = 1e-8
 
 _MOST_NEWTON = 60
 _MOST_CG = 300
-_WIDE = 1024  # dimensions; beyond, the preconditioner is made from a sample of the answers
-_SAMPLED = 512
-_CG_ACCURACY = 0.1  # of the squared residual, in the preconditioner's norm: a better step costs more than it saves
+_LENGTH_STEPS = 3
+_LONGEST = 3.0  # times the last move: farther, the straight line says nothing
+_CG_ACCURACY = 0.25  # of the squared residual, in the preconditioner's norm: a better step costs more than it saves
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,17 @@ def solve_path(problems: Problems, cs: Sequence[float], tolerance: float = TOLER
     x = torch.cat([problems.x, problems.x.new_ones((len(problems.x), 1))], dim=1)
     n_rows = len(problems.member)
     penalty = torch.cat([problems.scale**2, problems.scale.new_zeros((n_rows, 1))], dim=1)
+    precondition = Preconditioner(x, penalty.mean(dim=0))
     weight, scores = x.new_zeros((n_rows, x.shape[1])), x.new_zeros((n_rows, len(x)))
+    before = weight, scores
     for c in sorted(cs):
-        gap = _newton(x, _Rows(penalty, problems.y, problems.member, c), weight, scores, tolerance)
+        rows = _Rows(penalty, problems.y, problems.member, c)
+        ahead = weight - before[0], scores - before[1]
+        before = weight.clone(), scores.clone()
+        length = rows.best_length((weight, scores), ahead)
+        weight, scores = weight + length * ahead[0], scores + length * ahead[1]
+        precondition.make(rows.curvature(scores).mean(dim=0))
+        gap = _newton(x, rows, (weight, scores), precondition, tolerance)
         yield Solutions(c, weight[:, :-1].clone(), weight[:, -1].clone(), scores.clone(), gap, gap <= tolerance)
 
 
@@ -93,26 +104,51 @@ class _Rows:
     def take(self, rows: torch.Tensor) -> _Rows:
         return _Rows(self.penalty[rows], self.y[rows], self.member[rows], self.c)
 
+    def curvature(self, scores: torch.Tensor) -> torch.Tensor:
+        """Give the second derivative of each answer's loss by its score: (B, n)."""
+        p = torch.sigmoid(scores)
+        return p * (1 - p) * self.member * self.c
+
     def objective(self, weight: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Give each row's objective, summed in float64: float64 (B,)."""
         loss = (self.member * torch.nn.functional.softplus(-self.y * scores)).sum(1, dtype=torch.float64)
         return 0.5 * (self.penalty * weight * weight).sum(1, dtype=torch.float64) + self.c * loss
 
+    def best_length(
+        self, at: tuple[torch.Tensor, torch.Tensor], along: tuple[torch.Tensor, torch.Tensor]
+    ) -> torch.Tensor:
+        """Give how far to go along a direction, by Newton's method in one dimension: (B, 1); needs no states."""
+        (weight, scores), (step, moved) = at, along
+        slope, bend = (self.penalty * weight * step).sum(1), (self.penalty * step * step).sum(1)
+        length = torch.zeros_like(slope)
+        for _ in range(_LENGTH_STEPS):
+            here = scores + length[:, None] * moved
+            pull = torch.sigmoid(-self.y * here) * self.y * self.member * moved
+            first = slope + length * bend - self.c * pull.sum(1)
+            second = bend + (self.curvature(here) * moved * moved).sum(1)
+            length = torch.where(second > 0, length - first / second, 0.0).clamp(0.0, _LONGEST)
+        return length[:, None]
 
-def _newton(x: torch.Tensor, rows: _Rows, weight: torch.Tensor, scores: torch.Tensor, tolerance: float) -> torch.Tensor:
+
+def _newton(
+    x: torch.Tensor,
+    rows: _Rows,
+    at: tuple[torch.Tensor, torch.Tensor],
+    precondition: Preconditioner,
+    tolerance: float,
+) -> torch.Tensor:
     """Bring weight (B, d + 1) and scores (B, n) to the optimum, in place; give the certificates (B,)."""
+    weight, scores = at
     gap = weight.new_full((len(weight),), torch.inf)
     active = torch.arange(len(weight), device=x.device)
-    precondition: Callable[[torch.Tensor], torch.Tensor] | None = None
     for _ in range(_MOST_NEWTON):
         here = rows.take(active)
         w, z = weight[active], scores[active]
-        p = torch.sigmoid(-here.y * z)
-        gradient = here.penalty * w - (here.y * p * here.member * here.c) @ x
-        curvature = p * (1 - p) * here.member * here.c
-        if precondition is None:
-            make = _inverse_mean_hessian if x.shape[1] <= _WIDE else _inverse_sampled_hessian
-            precondition = make(x, here.penalty, curvature)
+        curvature = here.curvature(z)
+        if precondition.worn:
+            precondition.make(curvature.mean(dim=0))
+        pull = torch.sigmoid(-here.y * z) * here.y * here.member
+        gradient = torch.addmm(here.penalty * w, pull, x, alpha=-here.c)
         step, moved = _conjugate_gradients(x, here.penalty, curvature, -gradient, precondition)
         decrement = -(gradient * step).sum(1)
         before = here.objective(w, z)
@@ -125,44 +161,12 @@ def _newton(x: torch.Tensor, rows: _Rows, weight: torch.Tensor, scores: torch.Te
     return gap
 
 
-def _inverse_mean_hessian(
-    x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Give the preconditioner of all rows: the inverse of the mean of their Hessians, (B, d + 1) → (B, d + 1)."""
-    hessian = x.T @ (x * curvature.mean(dim=0)[:, None])
-    hessian.diagonal().add_(penalty.mean(dim=0))
-    hessian[-1, -1] += 1e-6 * hessian.diagonal().mean()
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    return lambda residual: residual @ inverse
-
-
-def _inverse_sampled_hessian(
-    x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Give a preconditioner for wide states, where a (d, d) matrix costs more than it saves.
-
-    It is the inverse of the Hessian of a few answers, counted up to all of them, through the Woodbury identity: nothing
-    larger than (answers, d) is formed. The intercept stands alone.
-    """
-    mean = curvature.mean(dim=0)
-    diagonal = penalty.mean(dim=0)
-    diagonal[-1] = mean.sum()
-    every = max(1, len(x) // _SAMPLED)
-    sample = x[::every] * (mean[::every] * every).sqrt()[:, None]
-    sample[:, -1] = 0.0
-    scaled = sample / diagonal
-    core = scaled @ sample.T
-    core.diagonal().add_(1.0)
-    factor = torch.linalg.cholesky(core)
-    return lambda residual: residual / diagonal - torch.cholesky_solve(scaled @ residual.T, factor).T @ scaled
-
-
 def _conjugate_gradients(
     x: torch.Tensor,
     penalty: torch.Tensor,
     curvature: torch.Tensor,
     target: torch.Tensor,
-    precondition: Callable[[torch.Tensor], torch.Tensor],
+    precondition: Preconditioner,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Solve (penalty + xᵀ curvature x) step = target for every row; give step (B, d + 1) and x · step (B, n)."""
     step, moved = torch.zeros_like(target), torch.zeros_like(curvature)
