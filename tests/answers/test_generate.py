@@ -191,3 +191,22 @@ def test_no_hook_stays_behind_even_after_a_failure(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ZeroDivisionError):
         with_states(lm, SETTINGS, Site.RESIDUAL, Site.MLP_IN)
     assert hooks_of(lm) == before
+
+
+@pytest.mark.parametrize("sites", [(), (Site.RESIDUAL,)])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_chosen_token_costs_one_row_of_the_output_head(
+    family: str, sites: tuple[Site, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LanguageModel, "stop_ids", frozenset(range(0, 10_000, 3)))
+    lm = language_model(family)
+    passed = []
+    head = lm.model.get_output_embeddings()
+    counting = head.register_forward_hook(lambda _module, _inputs, output: passed.append(output.shape[0]))
+    try:
+        batches = with_states(lm, replace(SETTINGS, share_prefix=False), *sites)
+    finally:
+        counting.remove()
+    answers = [answer for batch in batches for answer in batch.answers]
+    assert len({len(answer.answer_ids) for answer in answers}) > 1, "the rows must end at different steps"
+    assert sum(passed) == sum(len(answer.answer_ids) for answer in answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from truthmap.answers.choosing import choose_tokens
-from truthmap.lm import LanguageModel, Prefix, forward_inputs, watched
+from truthmap.lm import LanguageModel, Prefix, forward_inputs, rows_passing, watched
 from truthmap.records import Site
 from truthmap.store import TokenStates
 
@@ -50,9 +50,6 @@ def decode_batch(
     with running.watching():
         running.start([p.prompt_ids for p in prompts])
         for step in range(settings.max_new_tokens):
-            running.keep([place for place, n in enumerate(running.active) if not rows[n].finished])
-            if not running.active:
-                break
             asked = [prompts[n] for n in running.active]
             chosen, log_probs = choose_tokens(running.logits, asked, step, settings)
             for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
@@ -60,14 +57,15 @@ def decode_batch(
                 rows[n].ids.append(token)
                 rows[n].log_probs.append(log_prob)
             last = step == settings.max_new_tokens - 1
+            going = [place for place, n in enumerate(running.active) if not (last or rows[n].finished)]
             if sites:
-                running.feed(chosen, wants_logits=not last)
-            elif not last:
-                going = [place for place, n in enumerate(running.active) if not rows[n].finished]
+                running.feed(chosen, going)
+            else:
                 running.keep(going)
-                if not going:
-                    break
-                running.feed(chosen[going], wants_logits=True)
+                if going:
+                    running.feed(chosen[going], range(len(going)))
+            if not running.active:
+                break
     return Decoded(rows, running.states(prompts, rows) if sites else None)
 
 
@@ -92,6 +90,7 @@ class Running:
         self._seen: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
         self._shape = (lm.n_layers, n, columns)
         self._column = 0
+        self._among: dict[torch.device, torch.Tensor] = {}
 
     def watching(self) -> ExitStack:
         """Install the hooks that keep the states; they go with the `with`."""
@@ -117,6 +116,7 @@ class Running:
         if origin is not None:
             places = torch.tensor(origin, device=self._lm.device)
             self._select(places)
+            self.logits = self.logits[places]
             for seen in self._seen.values():
                 if seen is not None:
                     seen[:, :, 0] = seen[:, places.to(seen.device), 0]
@@ -124,15 +124,25 @@ class Running:
     def keep(self, places: Sequence[int]) -> None:
         """Let all rows but those at these places leave."""
         if len(places) < len(self.active):
-            self.active = [self.active[place] for place in places]
-            if self.active:
-                self._select(torch.tensor(places, device=self._lm.device))
+            self._part(places)
+            self.logits = self.logits[list(places)]
 
-    def feed(self, tokens: torch.Tensor, *, wants_logits: bool) -> None:
-        """Read one more token in each active row: tokens int64 (active,)."""
+    def feed(self, tokens: torch.Tensor, going: Sequence[int]) -> None:
+        """Read one more token in each active row: tokens int64 (active,).
+
+        Then all rows leave but those at the places `going`. They alone pass the output head, which is a good part of a
+        small model's work.
+        """
         self._column += 1
         self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
-        self._forward(tokens[:, None], start=self._mask.shape[1] - 1, wants_logits=wants_logits)
+        start, leaving = self._mask.shape[1] - 1, len(going) < len(self.active)
+        head = self._lm.model.get_output_embeddings() if leaving and going else None
+        with rows_passing(head, going) if head is not None else nullcontext():
+            self._forward(tokens[:, None], start=start, wants_logits=bool(going))
+        if leaving:
+            self._part(going)
+            if len(self.logits) > len(going):
+                self.logits = self.logits[list(going)]
 
     def states(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> TokenStates:
         """Give the states of all rows."""
@@ -143,9 +153,15 @@ class Running:
             states={site: seen for site, seen in self._seen.items() if seen is not None},
         )
 
+    def _part(self, places: Sequence[int]) -> None:
+        self.active = [self.active[place] for place in places]
+        self._among.clear()
+        if self.active:
+            self._select(torch.tensor(places, device=self._lm.device))
+
     def _select(self, places: torch.Tensor) -> None:
         self._cache.batch_select_indices(places)
-        self._mask, self.logits = self._mask[places], self.logits[places]
+        self._mask = self._mask[places]
 
     def _forward(self, tokens: torch.Tensor, *, start: int, wants_logits: bool) -> None:
         lm = self._lm
@@ -166,6 +182,8 @@ class Running:
         # Some families hand their projections (rows * tokens, width).
         newest = states.reshape(rows, -1, states.shape[-1])[:, -1].to(seen.device)
         if self._column:
-            seen[layer, torch.tensor(self.active, device=seen.device), self._column] = newest
+            if seen.device not in self._among:
+                self._among[seen.device] = torch.tensor(self.active, device=seen.device)
+            seen[layer, self._among[seen.device], self._column] = newest
         else:
             seen[layer, :rows, 0] = newest

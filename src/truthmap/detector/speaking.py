@@ -88,10 +88,11 @@ def speak(lm: LanguageModel, asks: Sequence[Ask], listening: Listening) -> Itera
             chosen, log_probs = _choose(running, asks, rows)
             for n, token in zip(running.active, chosen.tolist(), strict=True):
                 rows[n].take(lm, token, asks[n].settings.max_new_tokens)
-            ear.rows = len(running.active)
-            running.feed(chosen, wants_logits=any(not rows[n].last for n in running.active))
+            speaking = list(running.active)
+            ear.rows = len(speaking)
+            running.feed(chosen, [place for place, n in enumerate(speaking) if not rows[n].last])
             heard = ear.states()
-            for place, (n, token) in enumerate(zip(running.active, chosen.tolist(), strict=True)):
+            for place, (n, token) in enumerate(zip(speaking, chosen.tolist(), strict=True)):
                 yield Spoken(n, token, log_probs[place], heard[place], rows[n].last, rows[n].closed)
 
 

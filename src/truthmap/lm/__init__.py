@@ -6,7 +6,7 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
 from truthmap.lm.classifier import EntailmentModel, load_entailment
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import rows_passing, watched
 from truthmap.lm.load import load_model
 from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
@@ -30,6 +30,7 @@ __all__ = [
     "load_entailment",
     "load_model",
     "measure_sizes",
+    "rows_passing",
     "shared_prefix",
     "shortest_window",
     "watched",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,21 @@ def watched(taps: Iterable[Tap], look: Look) -> Iterator[None]:
                 handle = tap.module.register_forward_hook(on_output(layer))
             handles.callback(handle.remove)
         yield
+
+
+@contextmanager
+def rows_passing(module: nn.Module, places: Sequence[int]) -> Iterator[None]:
+    """Let a module see some rows of its input only: those at these places of the first axis."""
+
+    def only(_module: nn.Module, inputs: Any) -> tuple[torch.Tensor, ...]:
+        states = inputs[0]
+        return (states[torch.tensor(places, device=states.device)], *inputs[1:])
+
+    handle = module.register_forward_pre_hook(only)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager

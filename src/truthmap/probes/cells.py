@@ -54,6 +54,17 @@ class CellStates:
         scale = (share @ x.square() - mean.square()).clamp(min=_LEAST_SCALE**2).sqrt()
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
+    def problems(self, y: Bools) -> Problems:
+        """Give a problem for each label vector of y: bool (K, n), and training part: K · F rows, parts side by side."""
+        signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(self.x)
+        n_parts = len(self.member)
+        return Problems(
+            self.x,
+            self.scale.repeat(len(y), 1),
+            signs.repeat_interleave(n_parts, dim=0),
+            self.member.repeat(len(y), 1),
+        )
+
     def left_out(self, scores: torch.Tensor) -> torch.Tensor:
         """Give each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
 
@@ -86,15 +97,8 @@ class LeftOut:
 
 def cross_validate(cell: CellStates, y: Bools, cs: Sequence[float]) -> Iterator[LeftOut]:
     """Fit the probes of all training parts for y: bool (K, n), and score the answers left out, for each C in turn."""
-    signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(cell.x)
     n_labels, n_parts = len(y), len(cell.member)
-    problems = Problems(
-        cell.x,
-        cell.scale.repeat(n_labels, 1),
-        signs.repeat_interleave(n_parts, dim=0),
-        cell.member.repeat(n_labels, 1),
-    )
-    for solutions in solve_path(problems, cs):
+    for solutions in solve_path(cell.problems(y), cs):
         yield LeftOut(
             solutions.c,
             cell.left_out(solutions.scores.view(n_labels, n_parts, -1)).double().cpu().numpy(),
