@@ -69,14 +69,14 @@ def _plan(found: Found) -> str:
     hours = {work: total / (measured / found[MANY, work]["seconds"]) / 3600 for work in ("write", "verify")}
     reading = big_cell / (cell / found[MANY, "read_cell"]["seconds"])
     shard = total / BIG["answers"] * SHARD
-    fit = big_cell / 2 * (2 + 8 + 3 * 4)
+    fit = big_cell / 2 * (2 * 2 + 3 * 4)
     rows = {
         "disk": f"{total / 1e9:.0f} GB in {-(-BIG['answers'] // SHARD)} shards of {shard / 1e6:.0f} MB",
         "writing, besides computing the states": f"{hours['write']:.1f} h, shared by the workers",
         "`truthmap verify`": f"{hours['verify']:.1f} h",
         "reading one cell": f"{big_cell / 1e9:.1f} GB, {reading:.0f} s",
         "memory while capturing, besides the model": f"{2 * shard / 1e9:.1f} GB: a shard and the pieces it is made of",
-        "memory of a probe's fit": f"{fit / 1e9:.0f} GB: a cell as stored, as float64, three times as float32; "
+        "memory of a probe's fit": f"{fit / 1e9:.0f} GB: a cell twice as stored, three times as float32; "
         "times the threads",
     }
     head = (
