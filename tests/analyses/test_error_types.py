@@ -40,6 +40,11 @@ def counts(right: int = 0, *wrong: int, refused: int = 0, unscored: int = 0) -> 
         (counts(16, refused=14), RIGHT),
         (counts(1), RIGHT),
         (counts(5, 0, unscored=5), RIGHT),
+        (counts(3, 1, 1, refused=1, unscored=4), MANY),
+        (counts(0, 4, 2, unscored=4), MANY),
+        (counts(0, refused=4, unscored=4), REFUSES),
+        (counts(1, 1, unscored=2), TWO),
+        (counts(1, 1, 1, 1, unscored=4), MANY),
         (counts(4, 0, unscored=6), None),
         (counts(unscored=10), None),
     ],
@@ -50,9 +55,9 @@ def test_types_by_hand(of: SampleCounts, kind: ErrorType | None) -> None:
 
 def test_every_question_with_enough_scored_samples_has_one_type() -> None:
     seen = set()
-    for right, first, second, refused in product(range(11), repeat=4):
-        of = counts(right, *(c for c in (first, second) if c), refused=refused)
-        if of.scored:
+    for right, first, second, refused, unscored in product(range(6), repeat=5):
+        of = counts(right, *(c for c in (first, second) if c), refused=refused, unscored=unscored)
+        if of.scored and of.scored >= of.unscored:
             seen.add(error_type(of))
             assert error_type(of) is not None
     assert seen == set(ErrorType)

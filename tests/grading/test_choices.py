@@ -36,6 +36,12 @@ def _grade(question: Question, text: str, rule: GradingRule) -> Grade:
         ("Compared to Quito, Lima is large.", "Lima"),
         ("Which city has more inhabitants, Lima or Quito? Quito.", "Quito"),
         ("Lima is larger, Quito is smaller.", "Lima"),
+        ("Lima is the larger city, while Quito is the capital of Ecuador.", "Lima"),
+        ("Quito, the capital of Ecuador, is larger. Lima is the capital of Peru.", "Quito"),
+        ("Lima is the capital of Peru.", "Lima"),
+        ("Lima is a smaller city compared to Quito.", "Quito"),
+        ("Lima has fewer inhabitants than Quito, but both are large.", "Quito"),
+        ("In comparison to Quito, Lima is larger.", "Lima"),
     ],
 )
 def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> None:
@@ -47,11 +53,29 @@ def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["Lima and Quito.", "Either Lima or Quito.", "It is neither Lima nor Quito.", "Bogotá."]
+    "text",
+    [
+        "Lima and Quito.",
+        "Either Lima or Quito.",
+        "It is neither Lima nor Quito.",
+        "Bogotá.",
+        "Lima is a city in Peru, while Quito is a city in Ecuador.",
+        "The city of Lima, Peru, is the largest city in the country. Quito is",
+        "Quito is the capital of Ecuador and is home to 2 million people. **Lima**",
+        "Lima has ten million inhabitants, whereas Quito has two.",
+    ],
 )
 def test_an_answer_that_chooses_none_is_unscored(text: str) -> None:
     result = say(text)
     assert (result.outcome, result.span) == (Outcome.UNSCORED, None)
+
+
+def test_smaller_is_the_choice_where_the_question_asks_for_it() -> None:
+    assert say("Lima is smaller than Quito.", "Which city is smaller, Lima or Quito?").exact_answer == "Lima"
+
+
+def test_an_answer_that_only_tells_about_both_says_so() -> None:
+    assert "says what each candidate is" in say("Lima is in Peru, and Quito is in Ecuador.").why
 
 
 def test_a_quotation_of_the_question_is_no_choice() -> None:

@@ -40,10 +40,10 @@ class ErrorType(Word):
 
 @dataclass(frozen=True)
 class SampleCounts:
-    """What the scored samples of a question say.
+    """What the samples of a question say.
 
     Attributes:
-        scored: Samples that could be graded; everything below counts these only.
+        scored: Samples that could be graded; the three counts below are among them.
         unscored: Samples that could not.
         right: Right ones.
         refused: Ones that decline to answer; they are not among `wrong`.
@@ -79,10 +79,11 @@ def error_type(counts: SampleCounts) -> ErrorType | None:
     """Give the one type of a question, or `None` where fewer than half of its samples could be graded.
 
     The types of Orgad et al. (arXiv 2410.02707, section 5), made to exclude each other by asking in this order: does
-    it refuse; do two answers compete; is it consistently right; consistently wrong; else many different answers.
+    it refuse; do two answers compete; is it consistently right; consistently wrong; else many different answers. Every
+    share is one of all samples: one that could not be graded agrees with no other and is not wrong either.
     """
-    k = counts.scored
-    if not k or k < FEWEST_SCORED * (k + counts.unscored):
+    k = counts.scored + counts.unscored
+    if not counts.scored or counts.scored < FEWEST_SCORED * k:
         return None
     if counts.refused >= HALF * k:
         return ErrorType.REFUSES

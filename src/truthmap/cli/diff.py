@@ -15,12 +15,10 @@ from truthmap.records import Site
 if TYPE_CHECKING:
     from truthmap.analyses import MapDifference, MapSide
 
-_Folder = Annotated[Path, typer.Argument(help="Folder of a finished run", show_default=False)]
-
 
 def diff(
-    first: _Folder,
-    second: _Folder,
+    first: Annotated[Path, typer.Argument(metavar="FIRST", help="Folder of a finished run", show_default=False)],
+    second: Annotated[Path, typer.Argument(metavar="SECOND", help="Folder of a finished run", show_default=False)],
     site: Annotated[str | None, typer.Option(help="Which map of the first run", show_default="its best cell's")] = None,
     second_site: Annotated[
         str | None, typer.Option(help="Which map of the second run", show_default="as --site")

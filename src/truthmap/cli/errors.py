@@ -38,11 +38,21 @@ def errors(
 def _print(result: ErrorTypes) -> None:
     print_table(
         f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
-        f"{result.protocol}; {result.without_type} without a type",
+        f"{result.protocol}",
         ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
         (_row(score, result.sampled) for score in result.types),
     )
+    if result.without_type:
+        print_lines(
+            [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
+        )
     print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+
+
+def _untyped(result: ErrorTypes) -> str:
+    if result.protocol == "study":
+        return "fit none of the study's types"
+    return "have no type: fewer than half of their samples could be graded"
 
 
 def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:

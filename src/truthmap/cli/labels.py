@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
+from truthmap.cli.where import RunArgument
 from truthmap.pipeline import Bars, open_run
 from truthmap.records import Site
 
 
 def labels(
-    run: Annotated[Path, typer.Argument(help="The run folder")],
-    file: Annotated[Path, typer.Argument(help="CSV, TSV, JSON Lines or Parquet file with a label for each question")],
+    run: RunArgument,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines or Parquet file with a label for each question")
+    ],
     column: Annotated[str, typer.Option(help="The column of labels")],
     id_column: Annotated[str, typer.Option(help="The column of question ids")] = "id",
     site: Annotated[Site | None, typer.Option(help="What is read", show_default="that of the map's best cell")] = None,

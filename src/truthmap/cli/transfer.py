@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def transfer(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="Folders of finished runs of one model")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs of one model")],
     site: Annotated[str, typer.Option(help="What is read at a layer")] = str(Site.RESIDUAL),
     out: Annotated[
         Path | None, typer.Option(help="Folder for table and figure", show_default="analyses/ of the first run")

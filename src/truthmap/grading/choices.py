@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
 from truthmap.grading.verdicts import Verdict, found, nothing_found
+from truthmap.grading.weighing import less_than, told_apart
 from truthmap.questions import GradingRule, folded
 from truthmap.records import Question, Span
 
@@ -17,7 +18,7 @@ _JOINED = re.compile(rf"{_EDGE}(?:,{_EDGE})?(?:/|\bor\b|\band\b|\bversus\b|\bvs\
 _COMMA = re.compile(rf"{_EDGE},{_EDGE}{_ARTICLES}{_EDGE}")
 # Before a name that is held against the chosen one, or denied.
 _AGAINST = re.compile(
-    r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|compared (?:to|with))|n't)"
+    r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|(?:compared|comparison) (?:to|with))|n't)"
     rf"[\s\"'*_`]*(?:in |of |to |be |represent |refer to |necessarily |directly |exactly )*{_ARTICLES}[\s\"'*_`]*$"
 )
 _LOOK_BACK = 60
@@ -31,10 +32,14 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> Verdict:
 
     A name is no choice where the answer only lists the candidates ("X or Y"), quotes five or more words of the question
     in a row, or holds the name against another or denies it ("than X", "not X"). So an answer that names both is graded
-    by the first one that it does not list, quote, compare with or deny; one that chooses neither is unscored.
+    by the first one that it does not list, quote, compare with or deny; one that chooses neither is unscored. Where the
+    question asks for more, "X is smaller than Y" chooses Y. An answer that only says of each one what it is ("X is in
+    India, while Y is in Spain") chooses none.
     """
     candidates = question.candidates or ()
     mentions = find_mentions(text, candidates)
+    if told_apart(text, mentions):
+        return nothing_found(text, str(rule), "says what each candidate is but chooses none")
     chosen = next(_choices(text, question.text, mentions), None)
     if chosen is None:
         why = "names candidates but chooses none" if mentions else "names no candidate"
@@ -51,10 +56,14 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> Verdict:
 def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[Mention]:
     quoted = _quotations(text, question)
     listed = _listed(text, mentions)
+    less = less_than(text, question, mentions)
     for index, mention in enumerate(mentions):
+        if index in less:
+            continue
         inside = any(low <= mention.start and mention.end <= high for low, high in quoted)
         before = text[max(0, mention.start - _LOOK_BACK) : mention.start].casefold().replace("’", "'")
-        if len(mention.things) == 1 and index not in listed and not inside and not _AGAINST.search(before):
+        against = _AGAINST.search(before) and index not in less.values()
+        if len(mention.things) == 1 and index not in listed and not inside and not against:
             yield mention
 
 

@@ -15,6 +15,7 @@ import torch
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
 from truthmap.lm.blocks import Blocks, find_blocks
+from truthmap.lm.literal import LiteralReader
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.settings import LoadSettings
 
@@ -100,29 +101,20 @@ class LanguageModel:
         return frozenset(i for i, text in enumerate(texts) if "\n" in text)
 
     def prompt_ids(self, chat: str, plain: str | None = None) -> tuple[int, ...]:
-        """Give the token ids of a whole prompt.
+        """Give the token ids of a whole prompt; a control token written in it is read as text.
 
         Args:
             chat: The user's message for a chat model.
             plain: The text for a base model; by default `Q: {chat}`, a new line, `A:`.
 
         Raises:
-            ModelError: the chat template refuses the message.
+            ModelError: the chat template refuses the message, or a control token in it cannot be read as text.
         """
         if not self.asks_in_chat:
-            ids = self.tokenizer(f"Q: {chat}\nA:" if plain is None else plain)["input_ids"]
+            ids = self.literal.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
             # Some tokenizers close every text; a prompt must stay open.
             return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
-        from jinja2 import TemplateError
-
-        try:
-            # The template writes its own BOS where the model wants one; none is added to it.
-            encoded = self.tokenizer.apply_chat_template(
-                [{"role": "user", "content": chat}], add_generation_prompt=True, tokenize=True, return_dict=True
-            )
-        except (TemplateError, TypeError, ValueError) as error:
-            raise ModelError(f"the chat template of {self.name} fails ({error}); use prompt_format plain") from error
-        return tuple(encoded["input_ids"])
+        return self.literal.chat_ids([{"role": "user", "content": chat}])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Give the text of ids, special tokens left out."""
@@ -133,8 +125,13 @@ class LanguageModel:
         return token_offsets(self.tokenizer, ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Give the ids of a piece of text that continues a prompt: no special tokens are added."""
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """Give the ids of a piece of text that continues a prompt: no special token is added or read from the text."""
+        return self.literal.ids(text, add_special_tokens=False)
+
+    @cached_property
+    def literal(self) -> LiteralReader:
+        """What reads text that nobody vouches for."""
+        return LiteralReader(self.name, self.tokenizer)
 
     @cached_property
     def prefixes(self) -> dict[tuple[int, ...], Prefix]:

@@ -208,10 +208,12 @@ def open_run(path: Path | str) -> Run:
         RunFolderError: the folder is no run, or the run is not finished.
     """
     folder = Path(path)
-    if not (folder / "study.yaml").is_file():
+    if not folder.exists():
         raise RunFolderError(
-            f"{folder} is no run folder: it has no study.yaml; make one with `truthmap run --out {folder}`"
+            f"{folder} is no run folder: it does not exist; make one with `truthmap run --out {folder}`"
         )
+    if not (folder / "study.yaml").is_file():
+        raise RunFolderError(f"{folder} is no run folder: it has no study.yaml; name the folder of a run")
     if not (folder / "summary.json").is_file():
         raise RunFolderError(f"the run in {folder} is not finished; start the same `truthmap run` again to go on")
     return Run(folder)

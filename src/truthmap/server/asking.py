@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from jinja2 import TemplateError
-
 from truthmap.answers import GenerateSettings
 from truthmap.detector import Detector, Listener
-from truthmap.errors import TruthmapError
+from truthmap.errors import ModelError, TruthmapError
 from truthmap.records import Question
 from truthmap.server.faults import HttpError
 from truthmap.server.requests import ChatRequest, Item
@@ -51,7 +49,10 @@ def understand(request: ChatRequest, detector: Detector, settings: ServeSettings
     question = detector.question(last.text, request.truthmap.candidates)
     generate = _generate(request, detector, settings)
     single = len(request.messages) == 1
-    prompt_ids = detector.prompt_ids(question) if single else _conversation(request, detector)
+    try:
+        prompt_ids = detector.prompt_ids(question) if single else _conversation(request, detector)
+    except ModelError as error:
+        raise HttpError(400, f"these messages cannot be put to the model: {error}", "invalid_value") from error
     _require_room(len(prompt_ids), settings)
     cancelled = threading.Event()
     listener = detector.listener(question, generate, prompt_ids, cancelled.is_set)
@@ -92,13 +93,7 @@ def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
             400, "this model is asked without a chat template: send one user message", "invalid_value", "messages"
         )
     messages = [{"role": message.role, "content": message.text} for message in request.messages]
-    try:
-        encoded = lm.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=True
-        )
-    except (TemplateError, TypeError, ValueError) as error:
-        raise HttpError(400, f"the model's chat template refuses these messages: {error}", "invalid_value") from error
-    return tuple(encoded["input_ids"])
+    return lm.literal.chat_ids(messages)
 
 
 def to_score(item: Item, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
