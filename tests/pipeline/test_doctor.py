@@ -155,6 +155,17 @@ def test_questions_that_do_not_fit_are_told() -> None:
     assert (checkup.forecast.answers, checkup.forecast.too_long) == (2, 1)
 
 
+def test_which_engines_there_are_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for version in (None, "1.2"):
+        monkeypatch.setattr("truthmap.pipeline.doctor.vllm_version", lambda version=version: version)
+        found.append(examined(spoken_by(language_model("llama"))).checks[0].found)
+    assert found == [
+        "transformers, openai; vllm is not installed (pip install 'truthmap[vllm]')",
+        "transformers, openai; vllm 1.2",
+    ]
+
+
 def test_the_difference_is_that_of_the_worst_token() -> None:
     wanted = torch.tensor([[3.0, 4.0], [10.0, 0.0]])
     assert relative_difference(wanted + torch.tensor([[0.0, 0.0], [0.0, 1.0]]), wanted) == pytest.approx(0.1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from truthmap.answers.choosing import choose_tokens
+from truthmap.answers.making import closes
 from truthmap.lm import LanguageModel, Prefix, forward_inputs, rows_passing, watched
 from truthmap.records import Site
 from truthmap.store import TokenStates
@@ -53,7 +54,7 @@ def decode_batch(
             asked = [prompts[n] for n in running.active]
             chosen, log_probs = choose_tokens(running.logits, asked, step, settings)
             for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
-                rows[n].finished = token in lm.stop_ids or (token in lm.line_ids and _has_begun(lm, rows[n].ids))
+                rows[n].finished = closes(lm, rows[n].ids, token)
                 rows[n].ids.append(token)
                 rows[n].log_probs.append(log_prob)
             last = step == settings.max_new_tokens - 1
@@ -67,11 +68,6 @@ def decode_batch(
             if not running.active:
                 break
     return Decoded(rows, running.states(prompts, rows) if sites else None)
-
-
-def _has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
-    """Tell whether an answer has said anything yet: a new line before that does not close it."""
-    return any(i not in lm.line_ids for i in ids)
 
 
 class Running:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from truthmap.answers.decoding import Decoded, Row, decode_batch
+from truthmap.answers.decoding import Decoded, decode_batch
+from truthmap.answers.making import answer_of, fits, unanswered
 from truthmap.lm import (
     NO_PREFIX,
     HalvedBatches,
@@ -19,16 +20,23 @@ from truthmap.lm import (
 from truthmap.records import Answer, Site
 from truthmap.store import TokenStates
 
-PROMPT_TOO_LONG = "prompt_too_long"
-
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt to answer; `sample` numbers the answers to one question, 0 is the greedy one."""
+    """A prompt to answer.
+
+    Attributes:
+        question_id: The question's id.
+        prompt_ids: The whole prompt, as ids.
+        sample: Numbers the answers to one question; 0 is the greedy one.
+        text: What the ids were made from: a chat model's user message, or a base model's whole prompt. For engines that
+            take texts only.
+    """
 
     question_id: str
     prompt_ids: tuple[int, ...]
     sample: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,30 +88,29 @@ def generate_answers(
     Yields:
         Batches; a prompt that leaves no room for an answer comes back with `fault` set and without ids.
     """
-    room = None if lm.max_length is None else lm.max_length - settings.max_new_tokens
-    fits = [p for p in prompts if _fits(p, room)]
-    done = len(prompts) - len(fits)
+    fitting = [p for p in prompts if fits(lm, p, settings)]
+    done = len(prompts) - len(fitting)
     if done:
-        yield GeneratedBatch(tuple(_unanswered(p) for p in prompts if not _fits(p, room)), None)
-    if not fits:
+        yield GeneratedBatch(tuple(unanswered(p) for p in prompts if not fits(lm, p, settings)), None)
+    if not fitting:
         return
-    prefix = _prefix_for(lm, fits, settings)
+    prefix = _prefix_for(lm, fitting, settings)
     batches = HalvedBatches(lm.device, "answer being generated")
-    ordered = sorted(fits, key=lambda p: len(p.prompt_ids))
+    ordered = sorted(fitting, key=lambda p: len(p.prompt_ids))
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
     for places in cut_into_batches(lengths, settings.batch_tokens):
         batch = ordered[places.start : places.stop]
         for part, decoded in batches.work(batch, partial(_decoded, lm, prefix, settings, sites)):
             done += len(part)
             yield GeneratedBatch(
-                tuple(_answer(lm, p, row) for p, row in zip(part, decoded.rows, strict=True)), decoded.states
+                tuple(
+                    answer_of(lm, p, row.ids, row.log_probs, finished=row.finished)
+                    for p, row in zip(part, decoded.rows, strict=True)
+                ),
+                decoded.states,
             )
             if on_progress is not None:
                 on_progress(done)
-
-
-def _fits(prompt: Prompt, room: int | None) -> bool:
-    return len(prompt.prompt_ids) > 0 and (room is None or len(prompt.prompt_ids) <= room)
 
 
 def _prefix_for(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:
@@ -125,31 +132,3 @@ def _decoded(
     prompts: Sequence[Prompt],
 ) -> Decoded:
     return decode_batch(lm, prompts, prefix, settings, sites)
-
-
-def _answer(lm: LanguageModel, prompt: Prompt, row: Row) -> Answer:
-    ids = tuple(row.ids)
-    return Answer(
-        prompt.question_id,
-        prompt_ids=prompt.prompt_ids,
-        answer_ids=ids,
-        text=lm.decode(ids),
-        log_probs=tuple(row.log_probs),
-        offsets=lm.offsets(ids),
-        finished=row.finished,
-        sample=prompt.sample,
-    )
-
-
-def _unanswered(prompt: Prompt) -> Answer:
-    return Answer(
-        prompt.question_id,
-        prompt_ids=prompt.prompt_ids,
-        answer_ids=(),
-        text="",
-        log_probs=(),
-        offsets=(),
-        finished=False,
-        sample=prompt.sample,
-        fault=PROMPT_TOO_LONG,
-    )

@@ -47,6 +47,12 @@ def run(
     seed: Annotated[int, typer.Option(help=_help("seed"))] = _default("seed"),
     max_new_tokens: Annotated[int | None, typer.Option(help=_help("max_new_tokens"), show_default=False)] = None,
     site: Annotated[list[str], typer.Option(help=_help("sites") + "; may be given several times")] = ["residual"],  # noqa: B006
+    engine: Annotated[str, typer.Option(help=_help("engine"))] = _default("engine"),
+    endpoint: Annotated[str | None, typer.Option(help=_help("endpoint"), show_default=False)] = None,
+    endpoint_model: Annotated[str | None, typer.Option(help=_help("endpoint_model"), show_default=False)] = None,
+    endpoint_requests: Annotated[int, typer.Option(help=_help("endpoint_requests"))] = _default("endpoint_requests"),
+    tensor_parallel: Annotated[int, typer.Option(help=_help("tensor_parallel"))] = _default("tensor_parallel"),
+    gpu_memory: Annotated[float | None, typer.Option(help=_help("gpu_memory"), show_default=False)] = None,
     revision: Annotated[str | None, typer.Option(help=_help("revision"), show_default=False)] = None,
     device: Annotated[str, typer.Option(help=_help("device"))] = _default("device"),
     device_map: Annotated[str | None, typer.Option(help=_help("device_map"), show_default=False)] = None,

@@ -9,7 +9,7 @@ import typer
 
 from truthmap.cli.tables import print_table
 from truthmap.cli.where import BatchTokens, Device, RunArgument
-from truthmap.pipeline import Bars, open_run
+from truthmap.pipeline import Bars, Study, open_run
 from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.records import Outcome
 
@@ -32,6 +32,9 @@ def sample(
     part: Annotated[str, typer.Option(help=_help("part"))] = _FIELDS["part"].default,
     device: Device = "auto",
     batch_tokens: BatchTokens = 8192,
+    endpoint: Annotated[
+        str | None, typer.Option(help=str(Study.model_fields["endpoint"].description), show_default=False)
+    ] = None,
 ) -> None:
     """Draw K answers to each question, grade them, and keep them in the run folder.
 
@@ -42,7 +45,7 @@ def sample(
     from truthmap.pipeline.sampling import sample_answers
     from truthmap.pipeline.where import Where
 
-    _print(sample_answers(opened, settings, where=Where(device, batch_tokens), progress=Bars()))
+    _print(sample_answers(opened, settings, where=Where(device, batch_tokens, endpoint), progress=Bars()))
 
 
 def _print(drawn: Samples) -> None:

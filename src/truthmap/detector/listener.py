@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from truthmap.answers.generate import PROMPT_TOO_LONG
+from truthmap.answers.making import PROMPT_TOO_LONG
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.judging import EXACT, NO_HELPERS, Heard, judge, locate, token_p_wrong
 from truthmap.detector.settings import Role

@@ -1,27 +1,16 @@
-"""An OpenAI-compatible endpoint that judges or locates: bounded in tries and time, its key in the environment."""
+"""An OpenAI-compatible endpoint that judges or locates."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
-from truthmap.errors import ModelError, UsageError
+from truthmap import endpoint
+from truthmap.errors import UsageError
 
 KEY_VARIABLE = "TRUTHMAP_ENDPOINT_KEY"
-"""Environment variable with the key; a key is never a setting, for settings are written down."""
-_RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
-_UNANSWERABLE = frozenset((400, 413, 422))
-_LARGEST_REPLY = 1 << 20
-_LONGEST_WAIT = 30.0
+"""Environment variable with the key of an endpoint that judges or locates."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +24,7 @@ class Endpoint:
         tries: How often one prompt is sent at most.
         timeout: Seconds that one try may take.
         parallel: Prompts under way at once.
-        sleep: What waits between two tries.
+        sleep: What waits between two tries, where it is not the usual wait.
     """
 
     url: str
@@ -44,7 +33,7 @@ class Endpoint:
     tries: int = 4
     timeout: float = 60.0
     parallel: int = 4
-    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    sleep: Callable[[float], object] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, name: str) -> Endpoint:
@@ -54,12 +43,12 @@ class Endpoint:
             UsageError: it names no model, or is no http(s) address.
         """
         address, _, model = name.partition("#")
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not model:
+        if not model:
             raise UsageError(f"{name!r} names no endpoint: expected http(s)://host/v1#model")
-        if parts.username or parts.password:
-            raise UsageError(f"an endpoint's key does not go into its address: set {KEY_VARIABLE} instead")
-        return cls(address.rstrip("/"), model)
+        try:
+            return cls(endpoint.checked_url(address, KEY_VARIABLE), model)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
 
     def ask(self, prompts: Sequence[str]) -> list[str]:
         """Answer prompts, in order; an empty string where the endpoint refuses a prompt.
@@ -67,59 +56,18 @@ class Endpoint:
         Raises:
             ModelError: it cannot be reached, refuses the key, or fails as often as is tried.
         """
-        with ThreadPoolExecutor(max_workers=self.parallel) as pool:
-            return list(pool.map(self._ask, prompts))
-
-    def _ask(self, prompt: str) -> str:
-        fault = ""
-        for number in range(self.tries):
-            if number:
-                self.sleep(min(2.0 ** (number - 1), _LONGEST_WAIT))
-            try:
-                return self._send(prompt)
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code in _UNANSWERABLE:
-                    return ""
-                fault = f"status {error.code}"
-                if error.code not in _RETRIED:
-                    raise self._failure(fault, number + 1) from error
-            except (OSError, http.client.HTTPException) as error:
-                fault = f"{type(error).__name__}: {error}"
-        raise self._failure(fault, self.tries)
-
-    def _send(self, prompt: str) -> str:
-        content = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": prompt}],
-            "max_tokens": self.max_tokens,
-            "temperature": 0,
-        }
-        headers = {"Content-Type": "application/json"}
-        key = os.environ.get(KEY_VARIABLE)
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(  # noqa: S310 — `of` lets http and https through only
-            f"{self.url}/chat/completions", json.dumps(content).encode(), headers, method="POST"
-        )
-        with _OPENER.open(request, timeout=self.timeout) as response:
-            return read_completion(response.read(_LARGEST_REPLY))
-
-    def _failure(self, fault: str, tries: int) -> ModelError:
-        return ModelError(
-            f"the endpoint {self.url} gave no answer ({fault}, {tries} tries); see that it runs, and that "
-            f"{KEY_VARIABLE} holds its key if it wants one; then start the same command again to go on"
-        )
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the key elsewhere."""
-
-    def redirect_request(self, *_args: Any, **_keywords: Any) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirects)
+        where = endpoint.Endpoint(self.url, KEY_VARIABLE, self.tries, self.timeout, self.parallel, self.sleep)
+        contents = [
+            {
+                "model": self.model,
+                "messages": [{"role": "user", "content": prompt}],
+                "max_tokens": self.max_tokens,
+                "temperature": 0,
+            }
+            for prompt in prompts
+        ]
+        replies = endpoint.send_all(where, "/chat/completions", contents, read_completion)
+        return ["" if isinstance(reply, endpoint.Refusal) else reply for reply in replies]
 
 
 def read_completion(body: bytes) -> str:

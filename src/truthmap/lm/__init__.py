@@ -6,8 +6,9 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.blocks import Blocks, Tap
 from truthmap.lm.builtin import BUILTIN
 from truthmap.lm.classifier import EntailmentModel, load_entailment
+from truthmap.lm.hollow import release_memory, without_weights
 from truthmap.lm.hooks import rows_passing, watched
-from truthmap.lm.load import load_model
+from truthmap.lm.load import load_model, model_source, pick_device, pick_dtype
 from truthmap.lm.memory import HalvedBatches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix, shortest_window
@@ -30,8 +31,13 @@ __all__ = [
     "load_entailment",
     "load_model",
     "measure_sizes",
+    "model_source",
+    "pick_device",
+    "pick_dtype",
+    "release_memory",
     "rows_passing",
     "shared_prefix",
     "shortest_window",
     "watched",
+    "without_weights",
 ]

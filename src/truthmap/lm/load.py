@@ -36,7 +36,7 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     settings = settings or LoadSettings()
     device = pick_device(settings.device)
     with quiet():
-        source = _source(name)
+        source = model_source(name)
     if settings.revision is not None and Path(source).is_dir():
         raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
@@ -91,8 +91,12 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return picked
 
 
-def _source(name: str) -> str:
-    """Give what transformers is to load: a folder or a hub id."""
+def model_source(name: str) -> str:
+    """Give what is to be loaded: a folder in the form of transformers, or a hub id.
+
+    Raises:
+        ModelError: the name is neither that of a built-in model or a file, nor one that a hub could know.
+    """
     if name in BUILTIN:
         return str(builtin_folder(name))
     path = Path(name)

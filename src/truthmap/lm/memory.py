@@ -61,7 +61,7 @@ class HalvedBatches:
                     "--quantization, --device-map or a smaller model"
                 ) from error
         self._most = len(part) - len(part) // 2
-        _release(self._device)
+        release(self._device)
         return None
 
 
@@ -69,7 +69,8 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(said in str(error) for said in _MESSAGES)
 
 
-def _release(device: torch.device) -> None:
+def release(device: torch.device) -> None:
+    """Give back to the device what torch keeps for later."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

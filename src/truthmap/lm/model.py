@@ -93,6 +93,25 @@ class LanguageModel:
         return frozenset(int(i) for i in [*listed, self.tokenizer.eos_token_id] if i is not None)
 
     @cached_property
+    def closing_id(self) -> int | None:
+        """The id with which the model closes an answer: what the chat template writes after one, else the tokenizer's.
+
+        `None` where the model has no such id.
+        """
+        usual = self.tokenizer.eos_token_id
+        found = usual if usual in self.stop_ids else None
+        if not self.asks_in_chat:
+            return found
+        from jinja2 import TemplateError
+
+        said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
+        try:
+            whole = self.tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
+        except (TemplateError, TypeError, ValueError):
+            return found
+        return next((i for i in whole[len(self.prompt_ids("x")) :] if i in self.stop_ids), found)
+
+    @cached_property
     def line_ids(self) -> frozenset[int]:
         """The ids that end a line; they close an answer to a plain prompt once it has begun."""
         if self.asks_in_chat:

@@ -1,4 +1,4 @@
-"""The stage that gets the answers, and the hidden states along with them."""
+"""The stage that gets the answers, and the hidden states along with them where the engine keeps them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from truthmap.errors import DamagedFileError
 from truthmap.pipeline.capturing import ShardRows, put_shard, record_shard
+from truthmap.pipeline.engines import engine_note
 from truthmap.pipeline.estimate import announce
 from truthmap.pipeline.executors import Job, Tally
 from truthmap.pipeline.grades import grade_all, needs_help
@@ -32,6 +33,8 @@ class AnsweredShard:
     states: ShardEntry | None
 
 
+_AT_ONCE = 1024
+"""Answers in a shard for vLLM, which batches by itself and is the faster the more it has to do."""
 _LONGEST_PROMPT = 20_000
 """Characters of the first prompt that are written down for readers."""
 
@@ -39,8 +42,10 @@ _LONGEST_PROMPT = 20_000
 def answer_questions(work: Work) -> Made:
     """Ask every question, shard after shard; each finished shard is kept."""
     questions = work.question_set.questions
-    parts = work.path("parts") / work.keys["answers"][:16]
-    shards = [questions[start : start + SHARD] for start in range(0, len(questions), SHARD)]
+    note = engine_note(work.study)
+    parts = work.path("parts") / "-".join([work.keys["answers"][:16], *(v.replace(" ", "-") for v in note.values())])
+    size = _AT_ONCE if work.study.engine == "vllm" else SHARD
+    shards = [questions[start : start + size] for start in range(0, len(questions), size)]
     files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(shards)]
     missing = [number for number, file in enumerate(files) if not _is_kept(work, file)]
     jobs = [Job(n, tuple(q.id for q in shards[n]), (n, shards[n]), len(shards[n])) for n in missing]
@@ -55,7 +60,7 @@ def answer_questions(work: Work) -> Made:
             write_records(files[answered.number], Answer, answered.result.answers)
     join_tables(work.path("answers.parquet"), files)
     (first,) = work.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
-    return Made(["answers.parquet"], {"first_prompt": first.result}, scratch=["parts"])
+    return Made(["answers.parquet"], {"first_prompt": first.result, **note}, scratch=["parts"])
 
 
 def _first_prompt(file: Path) -> tuple[int, ...]:
@@ -68,7 +73,7 @@ def _unseen(done: int) -> None:
 
 def prompt_text(work: Work, ids: tuple[int, ...], advance: Advance) -> str:  # noqa: ARG001 (every job is called so)
     """Give a prompt as it was sent: the text of its ids, special tokens included, cut where it gets long."""
-    text = work.model.tokenizer.decode(list(ids), skip_special_tokens=False)
+    text = work.tokens.tokenizer.decode(list(ids), skip_special_tokens=False)
     assert isinstance(text, str)
     return text[:_LONGEST_PROMPT]
 
@@ -86,21 +91,21 @@ def _is_kept(work: Work, file: Path) -> bool:
 
 def answer_shard(work: Work, shard: tuple[int, Sequence[Question]], advance: Advance) -> AnsweredShard:
     """Answer one shard of questions, in their order; the file of its states, if kept on the way, is written."""
-    from truthmap.answers import Prompt, generate_answers, ready_answer
+    from truthmap.answers import ready_answer
     from truthmap.capture import gather
 
     number, questions = shard
     answers = {
-        q.id: ready_answer(work.model, q.id, work.prompt_ids(q), q.answer) for q in questions if q.answer is not None
+        q.id: ready_answer(work.tokens, q.id, work.prompt_ids(q), q.answer) for q in questions if q.answer is not None
     }
-    prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.id not in answers]
+    prompts = [work.prompt(q) for q in questions if q.id not in answers]
     # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
     # model has yet to grade or locate.
     sites = () if answers or needs_help(work) else work.study.sites
     settings = generate_settings(work.study, work.question_set.task)
     pieces: list[StateShard] = []
     positions: dict[str, np.ndarray[Any, np.dtype[np.int32]]] = {}
-    for batch in generate_answers(work.model, prompts, settings, sites, advance):
+    for batch in work.engine.answer(prompts, settings, sites, advance):
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
             rows = ShardRows.of(batch.answers, grade_all(work, batch.answers))

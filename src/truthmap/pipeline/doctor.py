@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from truthmap.answers import GenerateSettings, Prompt, generate_answers
+from truthmap.answers import GenerateSettings, Prompt, generate_answers, vllm_version
 from truthmap.capture import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.lm import LanguageModel, forward_inputs, shared_prefix, shortest_window, watched
@@ -97,7 +97,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     chosen = _of_many_lengths([p for p in prompts if room is None or len(p.prompt_ids) <= room])
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
-    checks = (*_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
+    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
     takes = forecast(lm, prompts, settings, (Site.RESIDUAL,), budget)
     return Checkup(lm.name, checks, takes, time.perf_counter() - started)
 
@@ -107,6 +107,12 @@ def _of_many_lengths(prompts: Sequence[Prompt]) -> list[Prompt]:
     by_length = sorted(prompts, key=lambda p: len(p.prompt_ids))
     places = {n * (len(by_length) - 1) // (_ROWS - 1) for n in range(_ROWS)} if by_length else set()
     return [by_length[place] for place in sorted(places)]
+
+
+def _engine_check() -> Check:
+    found = vllm_version()
+    there = f"vllm {found}" if found else "vllm is not installed (pip install 'truthmap[vllm]')"
+    return Check("engines", Verdict.HOLDS, f"transformers, openai; {there}")
 
 
 def _prompt_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check]:

@@ -16,6 +16,7 @@ from truthmap.records import POSITIONS, Site
 if TYPE_CHECKING:
     from truthmap.answers import GenerateSettings, Prompt
     from truthmap.lm import LanguageModel, Sizes
+    from truthmap.pipeline.study import Study
     from truthmap.pipeline.work import Work
     from truthmap.records import Question
 
@@ -110,11 +111,23 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
 
     prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.answer is None]
     settings = generate_settings(work.study, work.question_set.task)
+    another = _another_engine(work.study)
     with work.progress.stage("Estimating", None):
+        # How long another engine takes cannot be told from steps of this one.
+        budget = 0 if another else budget
         takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
     if work.study.states_at is None:
         require_room(work.folder.path, takes.disk)
-    work.progress.say(f"To do: {takes}")
+    work.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
+
+
+def _another_engine(study: Study) -> str | None:
+    """Name what answers, where it is not the loaded model."""
+    from truthmap.pipeline.engines import engine_note
+
+    if study.engine == "openai":
+        return f"{study.endpoint_model} at the endpoint"
+    return engine_note(study).get("engine")
 
 
 def require_room(folder: Path, needed: int) -> None:

@@ -25,6 +25,9 @@ _OWN_SETTINGS = {
     "report": (),
 }  # fmt: skip
 
+_OF_OTHER_ENGINES = ("engine", "endpoint_model")
+"""What answers depend on besides, where transformers does not generate them."""
+
 
 def stage_keys(study: Study) -> dict[str, str]:
     """Give each stage's key: the digest of its settings and of the stage before it."""
@@ -32,7 +35,10 @@ def stage_keys(study: Study) -> dict[str, str]:
     before: dict[str, Any] = {"format": _FORMAT, "file": _content_of(study)}
     keys = {}
     for stage in STAGES:
-        keys[stage] = digest_of({"before": before, "own": {name: settings[name] for name in _OWN_SETTINGS[stage]}})
+        names = _OWN_SETTINGS[stage]
+        if stage == "answers" and study.engine != "transformers":
+            names += _OF_OTHER_ENGINES
+        keys[stage] = digest_of({"before": before, "own": {name: settings[name] for name in names}})
         before = {"key": keys[stage]}
     return keys
 

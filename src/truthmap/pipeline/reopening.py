@@ -21,7 +21,13 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
     """
     where = where or Where()
     study = Study.of(
-        {**run.settings["settings"], "out": run.path, "device": where.device, "batch_tokens": where.batch_tokens}
+        {
+            **run.settings["settings"],
+            "out": run.path,
+            "device": where.device,
+            "batch_tokens": where.batch_tokens,
+            "endpoint": where.endpoint,
+        }
     )
     folder = RunFolder(run.path)
     work = Work(study, folder, stage_keys(study), progress or Silence())

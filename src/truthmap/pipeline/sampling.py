@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from truthmap.answers import GenerateSettings, Prompt, generate_answers
+from truthmap.answers import Engine, GenerateSettings, Prompt
 from truthmap.errors import RunFolderError
 from truthmap.files import digest_of
-from truthmap.lm import LanguageModel
+from truthmap.pipeline.engines import engine_note
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.grades import grade_all
 from truthmap.pipeline.progress import Advance, Progress
@@ -67,7 +68,7 @@ def sample_answers(
     """
     settings = settings or SampleSettings()
     work = reopened(run, where, progress)
-    with work.folder.held():
+    with work.folder.held(), closing(work.keeper):
         started = time.perf_counter()
         key = _key(work.keys["answers"], settings)
         kept = _kept(work, key)
@@ -134,22 +135,31 @@ def _draw(run: Run, work: Work, settings: SampleSettings, kept: Sequence[Answer]
         asked.max_new_tokens, asked.batch_tokens, settings.temperature, settings.top_p, settings.seed
     )
     missing = [(shard, file) for shard, file in zip(shards, files, strict=True) if not file.exists()]
-    lm = model_of(run, work) if missing else None
+    if missing:
+        _require_same_engine(run, work)
+        model_of(run, work)
     done = len(wanted) - sum(len(shard) for shard, _ in missing)
     with work.progress.stage("Sampling", len(wanted), done) as advance:
         for shard, file in missing:
-            assert lm is not None
-            prompts = [Prompt(i, work.prompt_ids(work.questions_by_id[i]), sample) for i, sample in shard]
-            write_records(file, Answer, _drawn(lm, prompts, sampled, partial(_after, done, advance)))
+            prompts = [work.prompt(work.questions_by_id[i], sample) for i, sample in shard]
+            write_records(file, Answer, _drawn(work.engine, prompts, sampled, partial(_after, done, advance)))
             done += len(shard)
             advance(done)
     return [answer for file in files for answer in read_records(file, Answer)]
 
 
-def _drawn(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, advance: Advance) -> list[Answer]:
-    return [
-        answer for batch in generate_answers(lm, prompts, settings, on_progress=advance) for answer in batch.answers
-    ]
+def _drawn(engine: Engine, prompts: Sequence[Prompt], settings: GenerateSettings, advance: Advance) -> list[Answer]:
+    return [answer for batch in engine.answer(prompts, settings, on_progress=advance) for answer in batch.answers]
+
+
+def _require_same_engine(run: Run, work: Work) -> None:
+    """Refuse to draw samples with another version of the engine than the one that gave the answers."""
+    entry, now = work.folder.entry("answers"), engine_note(work.study).get("engine")
+    before = None if entry is None else entry.note.get("engine")
+    if before != now:
+        raise RunFolderError(
+            f"the answers in {run.path} are from {before}, samples would be from {now}: install the version before"
+        )
 
 
 def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
 
+from truthmap.endpoint import checked_url
 from truthmap.errors import UsageError
 from truthmap.questions import Columns, GradingRule, Locating
 from truthmap.records import Site
@@ -27,9 +28,19 @@ WHERE_ONLY = frozenset(
         "workers",
         "gpus_per_worker",
         "cpus_per_worker",
+        "endpoint",
+        "endpoint_requests",
     }
 )
 """Settings that say where and how fast, not what: they may differ when a run is taken up again."""
+
+KEY_VARIABLE = "TRUTHMAP_ENGINE_KEY"
+"""Environment variable with the key of the endpoint that answers; a judge, who may be elsewhere, has one of his own."""
+
+OF_THE_ENGINE = frozenset({"tensor_parallel", "gpu_memory"})
+"""Settings of the same kind that are written down all the same: later commands start the same engine.
+
+The address of an endpoint is not: a folder from somebody else must not tell where prompts and the key are sent."""
 
 
 class Study(BaseModel):
@@ -67,6 +78,23 @@ class Study(BaseModel):
         None, description="Longest answer in tokens; default: the question set's own"
     )
     sites: tuple[Site, ...] = Field((Site.RESIDUAL,), min_length=1, description="What is read at a layer")
+    engine: Literal["transformers", "vllm", "openai"] = Field(
+        "transformers",
+        description="What generates the answers: transformers (the loaded model), vllm, "
+        "or openai (an OpenAI-compatible endpoint that has the same model)",
+    )
+    endpoint: str | None = Field(
+        None,
+        description=f"For engine openai: where its API begins, http(s)://host/v1; its key comes from ${KEY_VARIABLE}",
+    )
+    endpoint_model: str | None = Field(
+        None, validate_default=True, description="For engine openai: the model's name there"
+    )
+    endpoint_requests: PositiveInt = Field(8, description="Requests under way at once at the endpoint")
+    tensor_parallel: PositiveInt = Field(1, description="GPUs that vLLM spreads the model over")
+    gpu_memory: float | None = Field(
+        None, gt=0, le=1, description="Share of the GPU's memory that vLLM takes; default: its own"
+    )
     revision: str | None = Field(None, description="Revision of a hub model")
     device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
@@ -98,6 +126,29 @@ class Study(BaseModel):
     gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
     cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")
 
+    @field_validator("endpoint")
+    @classmethod
+    def _an_address_goes_with_openai(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is None:
+            return value
+        if others.data.get("engine") != "openai":
+            raise ValueError("an endpoint goes with engine openai, and with no other")
+        return checked_url(value, KEY_VARIABLE)
+
+    @field_validator("endpoint_model")
+    @classmethod
+    def _openai_names_its_model(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if (value is not None) != (others.data.get("engine") == "openai"):
+            raise ValueError("the model's name at the endpoint goes with engine openai, which needs it")
+        return value
+
+    @field_validator("quantization")
+    @classmethod
+    def _only_transformers_quantizes(cls, value: str | None, others: ValidationInfo) -> str | None:
+        if value is not None and others.data.get("engine") == "vllm":
+            raise ValueError("vLLM cannot read what transformers quantizes while loading; leave it or --engine out")
+        return value
+
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Study:
         """Make a study from plain settings.
@@ -108,8 +159,11 @@ class Study(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
+            # Our own checks say themselves what came, as far as it may be shown.
             faults = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors()
+                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
+                + ("" if e["type"] == "value_error" else f" (got {e['input']!r})")
+                for e in error.errors()
             )
             raise UsageError(f"these settings cannot be used: {faults}") from error
 

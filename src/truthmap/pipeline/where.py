@@ -12,7 +12,9 @@ class Where:
     Attributes:
         device: `auto`, or a torch device.
         batch_tokens: Tokens in one batch, padding included.
+        endpoint: Where the endpoint is, for a run whose answers came from one; never taken from the run's folder.
     """
 
     device: str = "auto"
     batch_tokens: int = 8192
+    endpoint: str | None = None

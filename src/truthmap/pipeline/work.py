@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.pipeline.engines import engine_note
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
 from truthmap.pipeline.memory import forget_peak, peak_bytes
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.stopping import Stop
-from truthmap.pipeline.study import Study
+from truthmap.pipeline.study import OF_THE_ENGINE, Study
 from truthmap.records import Question
 
 if TYPE_CHECKING:
+    from truthmap.answers import Engine, Prompt
     from truthmap.grading import Helpers
     from truthmap.lm import LanguageModel
+    from truthmap.pipeline.engines import ModelKeeper
     from truthmap.pipeline.executors import Executor
     from truthmap.questions import QuestionSet
     from truthmap.store import StateStore
@@ -80,7 +83,15 @@ class Work:
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Give the whole prompt that asks a question."""
         task = self.question_set.task
-        return self.model.prompt_ids(task.chat(question), task.plain(question))
+        return self.tokens.prompt_ids(task.chat(question), task.plain(question))
+
+    def prompt(self, question: Question, sample: int = 0) -> Prompt:
+        """Give the prompt that asks a question for its answer with this number."""
+        from truthmap.answers import Prompt
+
+        task = self.question_set.task
+        text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
+        return Prompt(question.id, self.prompt_ids(question), sample, text)
 
     @property
     def states_at(self) -> Path | str:
@@ -104,13 +115,26 @@ class Work:
         return ThisMachine(self) if self.study.cluster is None else RayCluster(self)
 
     @cached_property
+    def keeper(self) -> ModelKeeper:
+        """Who holds the model, or the engine that has it."""
+        from truthmap.pipeline.engines import ModelKeeper
+
+        return ModelKeeper(self)
+
+    @property
     def model(self) -> LanguageModel:
         """The model, loaded when a stage first needs it."""
-        from truthmap.lm import load_model
-        from truthmap.pipeline.settings import load_settings
+        return self.keeper.model()
 
-        with self.progress.stage("Loading the model", None):
-            return load_model(self.study.model, load_settings(self.study))
+    @property
+    def tokens(self) -> LanguageModel:
+        """The model as far as prompts and tokens go; its weights may be elsewhere."""
+        return self.keeper.tokens()
+
+    @property
+    def engine(self) -> Engine:
+        """What answers the questions."""
+        return self.keeper.engine()
 
 
 def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
@@ -123,7 +147,7 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
             work = Work(study, folder, stage_keys(study), progress or Silence())
             unfinished = [stage for stage in STAGES if not stands(work, stage)]
             if unfinished:
-                with work.stop.listening(work.progress.say), closing(work.executor):
+                with work.stop.listening(work.progress.say), closing(work.keeper), closing(work.executor):
                     _make(work, unfinished)
             else:
                 work.progress.say(f"nothing to do: {study.out} is finished")
@@ -138,6 +162,8 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
 def _make(work: Work, unfinished: Sequence[str]) -> None:
     # Faults in questions and model are found before anything is written.
     question_set = work.question_set
+    if "answers" in unfinished:
+        engine_note(work.study)
     identity = _identity(work) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
     known = work.folder.settings() or {}
     work.folder.write_settings(
@@ -204,10 +230,12 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
         return
     if known is None or update:
         return
-    before, now = known["settings"], study.kept_settings()
+    # A setting that the run's version did not have yet was as it is by default.
+    default, now = Study(model=study.model, out=study.out).kept_settings(), study.kept_settings()
+    before = {**default, **known["settings"]}
     different = [
         f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
-        for name in sorted({*before, *now})
+        for name in sorted({*before, *now} - OF_THE_ENGINE)
         if before.get(name) != now.get(name)
     ]
     if different:

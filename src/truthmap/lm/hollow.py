@@ -1,0 +1,29 @@
+"""A model without its weights: it still knows its tokens, template and limits, and takes no memory."""
+
+from __future__ import annotations
+
+import copy
+import gc
+
+import torch
+
+from truthmap.lm.memory import release
+from truthmap.lm.model import LanguageModel
+
+
+def without_weights(lm: LanguageModel) -> LanguageModel:
+    """Give the same model with its weights left out (on torch's `meta` device): it can be asked all but to compute.
+
+    The given model keeps its own weights; they go when nobody holds it any more.
+    """
+    config = copy.deepcopy(lm.model.config)
+    with torch.device("meta"):
+        model = type(lm.model)(config)
+    model.generation_config = copy.deepcopy(lm.model.generation_config)
+    return LanguageModel(lm.name, model.eval(), lm.tokenizer, lm.settings)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give back to the device what dropped models held there."""
+    gc.collect()
+    release(device)

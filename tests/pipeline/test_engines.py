@@ -1,0 +1,177 @@
+"""Runs whose answers another engine gives: the same road, with the model's weights in one place at a time."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines import VERSION, put_stand_in
+
+from truthmap.errors import ModelError, RunFolderError, UsageError
+from truthmap.pipeline import Run, Silence, Study
+from truthmap.pipeline.engines import ModelKeeper
+from truthmap.pipeline.keys import stage_keys
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import sample_answers
+from truthmap.questions import QuestionSet
+
+
+class Told(Silence):
+    """Notes stages and news, and stops the run in a stage."""
+
+    def __init__(self, stop_in: str | None = None, at: int = 0) -> None:
+        self.stages: list[str] = []
+        self.begun: dict[str, int] = {}
+        self.news: list[str] = []
+        self._stop = (stop_in, at)
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, done: int = 0) -> Any:
+        self.stages.append(name)
+        self.begun[name] = done
+
+        def advance(done: int) -> None:
+            if name == self._stop[0] and done >= self._stop[1]:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    def say(self, text: str) -> None:
+        self.news.append(text)
+
+
+@pytest.fixture
+def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    put_stand_in(monkeypatch)
+    monkeypatch.setattr("truthmap.pipeline.answering._AT_ONCE", 64)
+    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", engine="vllm", device="cpu")
+
+
+def test_a_run_with_vllm_finds_what_a_local_one_finds(
+    study: Study, made_once: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[bool] = []
+    start = ModelKeeper._started
+
+    def watched(keeper: ModelKeeper) -> Any:
+        weights = weakref.ref(keeper.model().model)
+        engine = start(keeper)
+        held.append(weights() is not None)
+        return engine
+
+    monkeypatch.setattr(ModelKeeper, "_started", watched)
+    progress = Told()
+    run, local = study.run(progress=progress), Run(made_once)
+    assert held == [False], "the weights are gone while vLLM has them"
+    assert [a.answer_ids for a in run.answers()] == [a.answer_ids for a in local.answers()]
+    assert run.grades() == local.grades()
+    assert progress.stages.index("Answering") < progress.stages.index("Starting vLLM")
+    assert progress.stages.index("Starting vLLM") < progress.stages.index("Capturing states")
+    assert run.summary.test.auc == pytest.approx(local.summary.test.auc, abs=0.02)
+    assert any(f"; the answers come from vllm {VERSION}, in its own time" in news for news in progress.news)
+    assert run.settings["settings"]["engine"] == "vllm"
+
+
+def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        study.run(progress=Told("Answering", 65))
+    progress = Told()
+    run = study.run(progress=progress)
+    assert progress.begun["Answering"] == 64
+    drawn = sample_answers(run, SampleSettings(k=2, part="test"))
+    assert all(len({a.answer_ids for a in own}) == 2 for own in list(drawn.answers.values())[:5])
+    monkeypatch.setattr("truthmap.answers.vllm_version", lambda: "9.9")
+    with pytest.raises(
+        RunFolderError, match=rf"the answers in .* are from vllm {VERSION.replace('+', '.')}, .* vllm 9.9"
+    ):
+        sample_answers(run, SampleSettings(k=3, part="test"))
+
+
+def test_a_vllm_that_dies_leaves_what_was_finished(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_FAULT", "die")
+    with pytest.raises(ModelError, match="vLLM has ended"):
+        study.run()
+    assert not (study.out / "answers.parquet").exists()
+    assert (study.out / "questions.parquet").exists()
+
+
+def test_an_engine_that_is_not_installed_is_told_before_anything_is_written(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("truthmap.answers.vllm_version", lambda: None)
+    with pytest.raises(UsageError, match=r"needs vLLM: pip install 'truthmap\[vllm\]'"):
+        study.run()
+    assert not study.out.exists()
+
+
+def test_the_engine_is_part_of_the_key_and_how_fast_it_is_is_not(study: Study) -> None:
+    keys = stage_keys(study)
+    local = study.model_copy(update={"engine": "transformers"})
+    assert stage_keys(local)["answers"] != keys["answers"]
+    assert stage_keys(local)["questions"] == keys["questions"]
+    assert stage_keys(study.model_copy(update={"tensor_parallel": 4, "gpu_memory": 0.5})) == keys
+    at = {"engine": "openai", "endpoint": "http://127.0.0.1:1/v1", "endpoint_model": "m"}
+    there = stage_keys(study.model_copy(update=at))
+    assert stage_keys(study.model_copy(update=at | {"endpoint": "http://127.0.0.1:2/v1"})) == there
+    assert stage_keys(study.model_copy(update=at | {"endpoint_model": "n"}))["answers"] != there["answers"]
+
+
+def test_a_run_of_a_version_without_engines_goes_on(finished: Run, tiny_model: Path) -> None:
+    settings = finished.path / "study.yaml"
+    kept = [
+        line
+        for line in settings.read_text().splitlines(keepends=True)
+        if "engine" not in line and "endpoint" not in line
+    ]
+    settings.write_text("".join(kept))
+    study = Study(model=str(tiny_model), questions="spoken", out=finished.path)
+    progress = Told()
+    study.run(progress=progress)
+    assert any("nothing to do" in news for news in progress.news)
+    with pytest.raises(RunFolderError, match="engine was 'transformers', is 'vllm'"):
+        study.model_copy(update={"engine": "vllm"}).run()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"engine": "openai"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
+        ({"endpoint_model": "m"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
+        ({"endpoint": "http://h/v1"}, "endpoint: an endpoint goes with engine openai"),
+        (
+            {"engine": "openai", "endpoint": "localhost:8000", "endpoint_model": "m"},
+            "endpoint: 'localhost:8000' names no endpoint: expected",
+        ),
+        ({"engine": "vllm", "quantization": "4bit"}, "quantization: vLLM cannot read what transformers quantizes"),
+        ({"engine": "vllm", "gpu_memory": 1.5}, r"gpu_memory: .* \(got 1.5\)"),
+        ({"engine": "llama"}, "engine: .*'transformers', 'vllm' or 'openai'"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        Study.of({"model": "smollm2", "out": tmp_path, **settings})
+
+
+def test_an_endpoint_is_asked_for_before_anything_is_written(study: Study) -> None:
+    with pytest.raises(UsageError, match="engine openai needs --endpoint: where the API of 'm' begins"):
+        study.model_copy(update={"engine": "openai", "endpoint_model": "m"}).run()
+    assert not study.out.exists()
+
+
+def test_a_key_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="set TRUTHMAP_ENGINE_KEY instead") as caught:
+        Study.of(
+            {
+                "model": "smollm2",
+                "out": tmp_path,
+                "engine": "openai",
+                "endpoint": "http://me:secret-7@h/v1",
+                "endpoint_model": "m",
+            }
+        )
+    assert "secret-7" not in str(caught.value)

@@ -1,0 +1,97 @@
+"""truthmap's own server as the engine of a study: the whole road, against the same run made here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from truthmap.answers import GenerateSettings, Prompt, score_tokens
+from truthmap.answers.endpoint_engine import Reply, retold
+from truthmap.endpoint import Endpoint
+from truthmap.errors import ModelError, UsageError
+from truthmap.lm import LoadSettings, load_model
+from truthmap.pipeline import Run, Silence, Study
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import sample_answers
+from truthmap.pipeline.where import Where
+from truthmap.questions import QuestionSet
+
+
+@pytest.fixture
+def study(address: str, tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
+    return Study(
+        model=str(tiny_model),
+        questions="spoken",
+        out=tmp_path / "run",
+        device="cpu",
+        engine="openai",
+        endpoint=f"{address}/v1",
+        endpoint_model=tiny_model.name,
+    )
+
+
+class Told(Silence):
+    def __init__(self) -> None:
+        self.begun: dict[str, int] = {}
+        self.news: list[str] = []
+
+    @contextmanager
+    def stage(self, name: str, total: int | None, done: int = 0) -> Any:
+        self.begun[name] = done
+        yield lambda _done: None
+
+    def say(self, text: str) -> None:
+        self.news.append(text)
+
+
+def test_a_run_over_the_server_has_the_texts_of_a_local_one_in_tokens_of_their_own(
+    study: Study, made_once: Path
+) -> None:
+    progress = Told()
+    run, local = study.run(progress=progress), Run(made_once)
+    lm = load_model(study.model, LoadSettings(device="cpu"))
+    settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in local.answers()))
+    for here, there in zip(local.answers(), run.answers(), strict=True):
+        prompt = Prompt(here.question_id, here.prompt_ids)
+        wanted = retold(lm, prompt, Reply(here.text, here.finished, None), settings)
+        assert (there.prompt_ids, there.answer_ids, there.finished) == (here.prompt_ids, wanted.ids, wanted.finished)
+        (score,) = score_tokens(lm, [(there.prompt_ids, there.answer_ids)], 512)
+        assert there.log_probs == pytest.approx(score.log_probs, abs=1e-3)
+    assert not any("it asks in another way" in news for news in progress.news), "the prompts have as many tokens"
+    assert len(run.states().ids) == run.summary.right + run.summary.wrong
+    assert "http" not in (run.path / "study.yaml").read_text(), "a folder does not tell where to send prompts and key"
+    with pytest.raises(UsageError, match="engine openai needs --endpoint"):
+        sample_answers(run, SampleSettings(k=2, part="test"))
+    drawn = sample_answers(run, SampleSettings(k=2, part="test"), where=Where(endpoint=study.endpoint))
+    assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
+
+
+def test_an_endpoint_that_dies_costs_no_finished_shard_and_may_come_back_elsewhere(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.answers import endpoint_engine
+
+    send, calls = endpoint_engine.send_all, []
+
+    def dying(endpoint: Endpoint, *rest: Any) -> Any:
+        calls.append(1)
+        gone = replace(endpoint, url="http://127.0.0.1:9/v1", sleep=lambda _: None)
+        return send(gone if len(calls) > 2 else endpoint, *rest)
+
+    moved = study.model_copy(update={"endpoint": str(study.endpoint).replace("127.0.0.1", "localhost")})
+    with monkeypatch.context() as patch:
+        patch.setattr(endpoint_engine, "send_all", dying)
+        with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer .*start the same command again"):
+            moved.run()
+    progress = Told()
+    study.run(progress=progress)
+    assert progress.begun["Answering"] == 2 * 32
+
+
+def test_a_model_that_the_server_does_not_have_is_told_with_those_it_has(study: Study, tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match=rf"status 404: there is no model 'other' .*it has .*{tiny_model.name}"):
+        study.model_copy(update={"endpoint_model": "other"}).run()
