@@ -154,6 +154,9 @@ def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
     maps = {kind: grid(np.full((4, len(POSITIONS)), 0.6)) for kind in list(ErrorType)[:2]}
     titles = [axes.get_title() for axes in error_types_figure(result, maps).axes]
     assert {"consistently right", "consistently wrong"} <= set(titles)
+    some = draw_error_types(result.model_copy(update={"without_type": 7}))
+    assert [text.get_text() for text in some.texts] == ["0", "1", "2", "3", "4", "7"]
+    assert some.get_yticklabels()[-1].get_text() == "no type"
 
 
 def test_a_difference_dots_what_is_significant() -> None:
