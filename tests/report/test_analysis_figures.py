@@ -171,7 +171,7 @@ def test_a_difference_dots_what_is_significant() -> None:
         auc_second=rows_of(0.5 + difference), difference=rows_of(difference), p_corrected=rows_of(p),
     )  # fmt: skip
     axes = draw_difference(result)
-    (dots,) = (line for line in axes.lines if line.get_marker() == ".")
+    (dots,) = (line for line in axes.lines if line.get_marker() == "o")
     assert (list(dots.get_xdata()), list(dots.get_ydata())) == ([2], [1])
     assert "two − one" in axes.get_title()
     assert len([a for a in difference_figure(result).axes if a.get_xlabel() == "Token"]) == 3
