@@ -77,6 +77,9 @@ def test_every_question_with_enough_scored_samples_has_one_type() -> None:
         (counts(16, refused=14), {RIGHT, TWO}),
         (counts(0, 10, 5, refused=15), {REFUSES}),
         (counts(14, 16), {WRONG, TWO}),
+        (counts(18, unscored=12), {RIGHT}),
+        (counts(14, unscored=16), set()),
+        (counts(0, 1), {WRONG, MANY}),
     ],
 )
 def test_the_studys_types_overlap(of: SampleCounts, kinds: set[ErrorType]) -> None:

@@ -35,7 +35,7 @@ def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path
     assert result.cells == np.isfinite(other - one).sum()
     assert result.mean.value == pytest.approx(np.nanmean(other - one), abs=1e-6)
     assert result.both == result.first.answers == result.second.answers
-    assert result.first.name.endswith("residual")
+    assert result.first.name.endswith("(residual)")
     assert read_analysis(tmp_path, "diff", MapDifference) == result
     assert len(pd.read_parquet(tmp_path / "diff.parquet")) == 30
     assert (tmp_path / "diff.svg").exists()

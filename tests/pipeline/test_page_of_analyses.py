@@ -12,6 +12,7 @@ from truthmap.pipeline.comparing import compare_run
 from truthmap.pipeline.differing import diff_runs
 from truthmap.pipeline.error_types import type_errors
 from truthmap.pipeline.figures import Choice, draw_figure
+from truthmap.pipeline.other_labels import map_labels
 from truthmap.pipeline.page_maps import site_map
 from truthmap.pipeline.reporting import findings_of, page_of, write_report
 from truthmap.pipeline.sampling import SampleSettings, sample_answers
@@ -38,6 +39,8 @@ def test_every_analysis_is_on_the_page_with_a_figure_a_table_and_its_numbers(ana
         assert section.pictures
         assert section.tables
         assert section.downloads
+    differs = page.analyses[3].tables[0]
+    assert (differs.about, differs.rows[-1][0]) == ("What was found", "clearest difference")
     detector = page.analyses[-1]
     assert detector.says[0].startswith("Can it be promised that of the answers let through at most")
     assert {row[0] for row in detector.tables[0].rows} >= {"answer"}
@@ -51,6 +54,21 @@ def test_every_analysis_is_on_the_page_with_a_figure_a_table_and_its_numbers(ana
     assert found.log_prob is not None
     assert found.log_prob_gain.auc == pytest.approx(found.test.auc - found.log_prob.auc, abs=1e-6)
     assert any("paired difference" in sentence for sentence in page.meaning)
+
+
+def test_a_map_of_labels_says_where_each_is_read(finished: Run) -> None:
+    labels = {
+        i: ("a <b>", "b", "c")[n % 3] for n, i in enumerate([answer.question_id for answer in finished.answers()])
+    }
+    found = map_labels(finished, "kind", labels, permutations=0)
+    told, cells = page_of(finished).analyses[-1].tables
+    assert told.about == "What was found"
+    assert [row[:2] for row in told.rows] == [(score.label, str(score.n)) for score in found.scores]
+    assert len(cells.rows) > len(told.rows)
+    name = finished.path / "analyses" / "labels-kind.json"
+    name.write_text('{"scores": [{"label": 3}], "notes": ["mine"]}')
+    strange = page_of(finished).analyses[-1]
+    assert (strange.fault, [table.about for table in strange.tables]) == ("", [cells.about])
 
 
 def test_a_damaged_detector_is_named_and_the_rest_is_shown(finished: Run) -> None:

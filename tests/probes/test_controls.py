@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +28,7 @@ from truthmap.probes import (
     score_on_test,
     with_words,
 )
-from truthmap.probes.study_way import fit_their_way, held_out
+from truthmap.probes.study_way import early_stops_unsaid, fit_their_way, held_out
 from truthmap.records import POSITIONS, Position, Site
 
 from .conftest import MemoryStates, make_labels, make_sample, planted
@@ -140,7 +141,8 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
 
 def test_their_way_is_scikit_learns_default_on_raw_states() -> None:
     sample = make_sample(120, 10, signal=2.0)
-    probe = fit_their_way(sample.states, sample.y)
+    with early_stops_unsaid():
+        probe = fit_their_way(sample.states, sample.y)
     raw = sample.states.double().numpy()
     with pytest.warns(UserWarning, match="failed to converge") if not probe.converged else _nothing():
         model = LogisticRegression(max_iter=100).fit(raw, sample.y)
@@ -165,6 +167,19 @@ def test_their_way_scores_a_fifth_and_learns_from_the_rest() -> None:
     assert fit.grid.n[PLANTED.at] == len(seen.ids)
     test = score_on_test(source, labels, fit.grid, PLANTED, settings)
     assert (test.probe.scale == 1).all()
+
+
+def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, labels = planted(n=300, d=24)
+    far = replace(source, states=source.states * torch.logspace(-2, 4, 24))
+    monkeypatch.setattr("truthmap.probes.threads.torch.get_num_threads", lambda: 4)
+    kept = list(warnings.filters)
+    settings = GridSettings(protocol="study", n_permutations=0)
+    # A warning would be an error here.
+    grid = fit_grids(far, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT].grid
+    assert not grid.converged[np.isfinite(grid.auc)].all()
+    assert not score_on_test(far, labels, grid, PLANTED, settings).probe.converged
+    assert warnings.filters == kept
 
 
 def test_a_test_part_of_one_outcome_has_no_score() -> None:

@@ -154,6 +154,9 @@ def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
     maps = {kind: grid(np.full((4, len(POSITIONS)), 0.6)) for kind in list(ErrorType)[:2]}
     titles = [axes.get_title() for axes in error_types_figure(result, maps).axes]
     assert {"consistently right", "consistently wrong"} <= set(titles)
+    some = draw_error_types(result.model_copy(update={"without_type": 7}))
+    assert [text.get_text() for text in some.texts] == ["0", "1", "2", "3", "4", "7"]
+    assert some.get_yticklabels()[-1].get_text() == "no type"
 
 
 def test_a_difference_dots_what_is_significant() -> None:
@@ -168,7 +171,7 @@ def test_a_difference_dots_what_is_significant() -> None:
         auc_second=rows_of(0.5 + difference), difference=rows_of(difference), p_corrected=rows_of(p),
     )  # fmt: skip
     axes = draw_difference(result)
-    (dots,) = (line for line in axes.lines if line.get_marker() == ".")
+    (dots,) = (line for line in axes.lines if line.get_marker() == "o")
     assert (list(dots.get_xdata()), list(dots.get_ydata())) == ([2], [1])
     assert "two − one" in axes.get_title()
     assert len([a for a in difference_figure(result).axes if a.get_xlabel() == "Token"]) == 3

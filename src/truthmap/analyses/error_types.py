@@ -100,11 +100,11 @@ def study_types(counts: SampleCounts) -> frozenset[ErrorType]:
     """Give all types of a question as the study's own code assigns them: several, one or none.
 
     Its thresholds, in samples of k: half (k // 2), third (k // 3), sixth (k // 6). Declining counts as one more wrong
-    answer. Consistently right: at least half are right and some wrong answer was given, or all are right. Consistently
-    wrong: one wrong answer comes in at least half. Two competing: right and most frequent wrong answer differ by at
-    most a sixth, both above a sixth. Many different: at least a third different wrong answers, one fewer where the
-    right one was given too. Refuses: no wrong answer comes more often than declining, the right one less often; such a
-    question is not consistently wrong.
+    answer; samples that could not be graded, which it does not know, count in k and nowhere else. Consistently right:
+    at least half are right. Consistently wrong: one wrong answer comes in at least half. Two competing: right and most
+    frequent wrong answer differ by at most a sixth, both above a sixth. Many different: at least a third different
+    wrong answers, one fewer where the right one was given too. Refuses: no wrong answer comes more often than
+    declining, the right one less often; such a question is not consistently wrong.
     """
     k = counts.scored + counts.unscored
     half, third, sixth = k // 2, k // 3, k // 6
@@ -113,7 +113,7 @@ def study_types(counts: SampleCounts) -> frozenset[ErrorType]:
     refuses = counts.refused > counts.right and counts.refused == largest
     found = {
         ErrorType.REFUSES: refuses,
-        ErrorType.CONSISTENTLY_RIGHT: (counts.right >= half and different > 0) or counts.right == k,
+        ErrorType.CONSISTENTLY_RIGHT: counts.right >= max(1, half),
         ErrorType.CONSISTENTLY_WRONG: largest >= max(1, half) and not refuses,
         ErrorType.TWO_COMPETING: _compete(counts.right, largest, Fraction(sixth)),
         ErrorType.MANY_DIFFERENT: different >= (third - 1 if counts.right else third) and different > 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from truthmap.cli.tables import print_lines, print_table
 from truthmap.errors import UsageError
 from truthmap.pipeline import Run, open_run
 from truthmap.records import Site
-
-if TYPE_CHECKING:
-    from truthmap.analyses import MapDifference, MapSide
 
 
 def diff(
@@ -31,10 +28,11 @@ def diff(
     one, other = open_run(first), open_run(second)
     folder = out or second / "analyses"
     from truthmap.pipeline.differing import diff_runs
+    from truthmap.pipeline.told import tell_difference
 
     sites = _site(site, one), _site(second_site or site, other)
     result = diff_runs(one, other, folder, sites=sites)
-    _print(result)
+    print_table(f"{result.second.name} minus {result.first.name}", *tell_difference(result))
     print_lines([f"Table and figure: {folder}/diff.*"])
 
 
@@ -44,28 +42,3 @@ def _site(name: str | None, run: Run) -> Site:
     if name not in {str(each) for each in Site}:
         raise UsageError(f"a site must be one of {', '.join(map(str, Site))}, got {name!r}")
     return Site(name)
-
-
-def _print(result: MapDifference) -> None:
-    from truthmap.analyses import LEVEL
-
-    print_table(
-        f"{result.second.name} minus {result.first.name}",
-        ("", ""),
-        (
-            ("first", _side(result.first)),
-            ("second", _side(result.second)),
-            ("questions in both", str(result.both)),
-            ("mean difference", f"{result.mean.signed} over {result.cells} cells"),
-            ("significantly higher", f"{result.higher} cells (p ≤ {LEVEL:g}, corrected for all cells)"),
-            ("significantly lower", f"{result.lower} cells"),
-            (
-                "clearest difference",
-                f"layer {result.layer}, {result.position}: {result.largest.signed}, corrected p {result.largest_p:.3g}",
-            ),
-        ),
-    )
-
-
-def _side(side: MapSide) -> str:
-    return f"{side.model} on {side.questions}, {side.site}: {side.answers} answers, {side.right:.0%} right"

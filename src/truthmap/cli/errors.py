@@ -38,7 +38,7 @@ def errors(
 def _print(result: ErrorTypes) -> None:
     print_table(
         f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
-        f"{result.protocol}",
+        f"{result.protocol}{_sites(result)}",
         ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
         (_row(score, result.sampled) for score in result.types),
     )
@@ -47,6 +47,11 @@ def _print(result: ErrorTypes) -> None:
             [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
         )
     print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+
+
+def _sites(result: ErrorTypes) -> str:
+    sites = sorted({str(score.site) for score in result.types if score.site is not None})
+    return f"; read at site {', '.join(sites)}" if sites else ""
 
 
 def _untyped(result: ErrorTypes) -> str:

@@ -26,24 +26,16 @@ def labels(
     """Map where a label of your own can be read: a topic, a human verdict, a kind of error."""
     from truthmap.pipeline.label_files import read_labels
     from truthmap.pipeline.other_labels import map_labels
+    from truthmap.pipeline.told import tell_labels
 
     made = open_run(run)
     of_question = read_labels(file, column, id_column)
     found = map_labels(made, column, of_question, site=site, permutations=permutations, progress=Bars())
+    told = tell_labels(found)
     print_table(
         f"{found.column}: {found.labelled} labelled answers of {made.summary.model} on {made.summary.questions}",
-        ("label", "answers", "best cell", "AUC on validation", "p", "AUC on test"),
-        [
-            (
-                score.label,
-                str(score.n),
-                f"layer {score.layer}, {score.position}",
-                str(score.validation),
-                "–" if score.p_value is None else f"{score.p_value:.3f}",
-                "–" if score.test is None else str(score.test),
-            )
-            for score in found.scores
-        ],
+        told.columns,
+        told.rows,
     )
     if found.unlabelled or found.unknown:
         print_lines([f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer"])

@@ -13,17 +13,22 @@ from rich.text import Text
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a title and a table under it: the first column to the left, the others to the right.
 
+    Where no column has a name, the rows are facts: what and which, both to the left, without a head.
+
     A table is never squeezed: one wider than the terminal runs over, so that no number is cut.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    named = any(columns)
+    table = Table(box=box.SIMPLE_HEAD if named else None, pad_edge=False, show_header=named)
     for n, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if n else "left", no_wrap=True)
+        table.add_column(Text(column), justify="right" if n and named else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console = Console()
     console.print(Text(title, style="bold"), soft_wrap=True)
     natural = console.measure(table, options=console.options.update(width=1000)).maximum
     Console(width=max(console.width, natural)).print(table)
+    if not named:
+        console.print()
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -1,9 +1,10 @@
-"""What an answer that names two candidates says of them: that one is more, that one is less, or just what each one is."""
+"""What an answer that names two candidates says of them: that one is less, or only what each of them is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from truthmap.grading.mentions import Mention
 
@@ -53,7 +54,7 @@ def less_than(text: str, question: str, mentions: Sequence[Mention]) -> dict[int
     if not _MORE.search(question) or _LESS.search(question):
         return {}
     found = {}
-    for index, (one, other) in enumerate(zip(mentions, mentions[1:], strict=False)):
+    for index, (one, other) in enumerate(pairwise(mentions)):
         between = text[one.end : other.start]
         if one.things != other.things and _LESS.search(between) and _HELD_AGAINST.search(between):
             found[index] = index + 1

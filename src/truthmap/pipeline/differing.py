@@ -128,7 +128,7 @@ def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tupl
     """Name the two maps by their folders, and by their sites where those differ."""
     one, other = first.path.resolve().name, second.path.resolve().name
     if first_site is not second_site:
-        return f"{one}, {first_site}", f"{other}, {second_site}"
+        return f"{one} ({first_site})", f"{other} ({second_site})"
     return (one, other) if one != other else (str(first.path), str(second.path))
 
 

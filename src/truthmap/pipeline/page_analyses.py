@@ -68,7 +68,7 @@ def _section(folder: Path, name: str, room: Room) -> Section:
     files = [file for file in (json_file, *downloads) if room.take(len(file.content))]
     left = [file.name for file in (json_file, *downloads) if file not in files]
     more = (f"Too large for this page, in the run's folder analyses: {', '.join(left)}.",) if left else ()
-    return Section(name, title, (*_says(result), *more), pictures, tables, tuple(files))
+    return Section(name, title, (*_says(result), *more), pictures, (*_told(name, result), *tables), tuple(files))
 
 
 def _own_title(name: str) -> str:
@@ -85,6 +85,14 @@ def _says(result: Any) -> Iterator[str]:
             yield found
         elif isinstance(found, list):
             yield from (text for text in found if isinstance(text, str))
+
+
+def _told(name: str, result: Any) -> tuple[Table, ...]:
+    """Give what an analysis of maps found: the table that follows has a row for each cell."""
+    from truthmap.pipeline.told import tell_saved
+
+    told = tell_saved(name, result)
+    return () if told is None else (Table("What was found", told.columns, texts(told.rows)),)
 
 
 def _files(folder: Path, name: str, ending: str) -> list[Path]:

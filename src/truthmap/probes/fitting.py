@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,7 +17,7 @@ from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.null import corrected_p_values, max_null, null_aucs, shuffled_labels
 from truthmap.probes.scores import auc_many, round_scores
 from truthmap.probes.settings import GridSettings
-from truthmap.probes.study_way import fit_cell_their_way
+from truthmap.probes.study_way import early_stops_unsaid, fit_cell_their_way
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import POSITIONS, Part, Position, Site
 from truthmap.store import LayerStates
@@ -84,7 +85,8 @@ def fit_grids(
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
     n_layers, _ = source.layout()[site]
     layers: list[list[list[CellFit]]] = []
-    with one_thread_per_cell() as every:
+    quiet = early_stops_unsaid() if settings.protocol == "study" else nullcontext()
+    with quiet, one_thread_per_cell() as every:
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
             work = partial(_fit_position, read, chosen, (y, shuffled), settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
@@ -11,7 +12,7 @@ from truthmap.probes.labels import Labels, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.scores import auc_many, round_scores
 from truthmap.probes.settings import GridSettings
-from truthmap.probes.study_way import fit_their_way, held_out
+from truthmap.probes.study_way import early_stops_unsaid, fit_their_way, held_out
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def score_on_test(source: LayerSource, labels: Labels, grid: Grid, cell: Cell, s
     if their_way:
         here &= ~held_out(seen, settings.seed)
     states, right = training.states[0][here], seen.y[here]
-    probe = fit_their_way(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
+    with early_stops_unsaid() if their_way else nullcontext():
+        probe = fit_their_way(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]

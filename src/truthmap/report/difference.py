@@ -40,7 +40,7 @@ def draw_difference(result: MapDifference, axes: Axes | None = None) -> Axes:
     figure_of(axes).colorbar(image, ax=axes, pad=0.02).set_label("difference in AUC")
     with np.errstate(invalid="ignore"):
         layers, columns = np.nonzero(array_of(result.p_corrected) <= LEVEL)
-    axes.plot(columns, layers, ".", color="black", markersize=5)
+    axes.plot(columns, layers, "o", color="black", markersize=5, markeredgecolor="white", markeredgewidth=0.8)
     axes.set_xticks(range(n_positions), [str(position) for position in POSITIONS], rotation=45, ha="right")
     axes.set_yticks(range(0, n_layers, 2))
     axes.set_xlim(-0.5, n_positions - 0.5)

@@ -22,6 +22,7 @@ COLOURS = {
     ErrorType.MANY_DIFFERENT: "#fd8d3c",
     ErrorType.REFUSES: "#636363",
 }
+_NO_TYPE = "#d9d9d9"
 
 
 def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> Figure:
@@ -35,8 +36,8 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
     draw_error_types(result, places[0])
     scores = {score.type: score for score in result.types}
     for axes, (kind, grid) in zip(places[1:], grids.items(), strict=False):
-        test = scores[kind].test
-        said = "" if test is None else f": test AUC {test.value:.2f} [{test.low:.2f}, {test.high:.2f}]"
+        test, site = scores[kind].test, scores[kind].site
+        said = "" if test is None else f" ({site}): test AUC {test.value:.2f} [{test.low:.2f}, {test.high:.2f}]"
         draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}")
     for axes in places[n:]:
         axes.set_axis_off()
@@ -44,10 +45,14 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
 
 
 def draw_error_types(result: ErrorTypes, axes: Axes | None = None) -> Axes:
-    """Draw how many questions are of each type."""
+    """Draw how many questions are of each type, and how many of none."""
     axes = new_axes(6.6, 3.6) if axes is None else axes
-    names = [label_of(score.type) for score in result.types]
-    bars = axes.barh(names, [score.n for score in result.types], color=[COLOURS[score.type] for score in result.types])
+    sizes = {label_of(score.type): score.n for score in result.types}
+    colours = [COLOURS[score.type] for score in result.types]
+    if result.without_type:
+        sizes["no type"] = result.without_type
+        colours.append(_NO_TYPE)
+    bars = axes.barh(list(sizes), list(sizes.values()), color=colours)
     axes.bar_label(bars, padding=3)
     axes.invert_yaxis()
     axes.set_xlabel(f"questions, of {result.sampled} sampled {result.k} times")

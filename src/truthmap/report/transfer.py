@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 Shown = Literal["auc", "gain", "error"]
 
-_TITLES = {"auc": "AUC", "gain": "AUC minus log-probability's", "error": "mistakes at the source's threshold"}
+_TITLES = {
+    "auc": "AUC",
+    "gain": "AUC minus log-probability's (in brackets: could be 0)",
+    "error": "mistakes at the source's threshold",
+}
 _COLOURS = {"auc": ("Blues", 0.5, 1.0), "gain": ("RdBu", -0.5, 0.5), "error": ("Oranges", 0.0, 0.5)}
 
 
