@@ -14,6 +14,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
+from tests import buckets  # noqa: F401 (known to every process)
+
 from truthmap.errors import TruthmapError
 from truthmap.files import file_digest
 from truthmap.pipeline import Silence, Study
@@ -21,6 +23,7 @@ from truthmap.pipeline.progress import Advance
 from truthmap.questions import QuestionSet
 
 SHARD = 32
+BEAT, STALE = 0.2, 3.0
 _SERVER = mp.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
@@ -118,12 +121,13 @@ def finished_work(folder: Path) -> dict[str, Any]:
 def _work(study: Study, questions: QuestionSet, death: Death | None, news: Connection) -> None:
     import torch
 
-    from truthmap.pipeline import answering, asking, capturing, estimate
+    from truthmap.pipeline import answering, asking, capturing, estimate, lease
 
     os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(1)
     asking.load_questions = lambda name, settings: questions
     answering.SHARD = capturing.SHARD = SHARD
+    lease.BEAT, lease.STALE, lease.SETTLE = BEAT, STALE, 0.1
     estimate.require_room = lambda folder, needed: None  # somebody else may fill the disk after that look
     if death is not None:
         _die_at(death)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument
+from truthmap.cli.where import BatchTokens, Device, RunArgument, beside
 from truthmap.pipeline import Bars, open_run
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def compare(
     equivalence = chosen_equivalence(nli, judge, where)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
     _print(result)
-    print_lines([*result.notes, f"Table, scores and figure: {run / 'analyses'}/compare.*"])
+    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
 
 
 def _print(result: Comparison) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument
+from truthmap.cli.where import BatchTokens, Device, RunArgument, beside
 from truthmap.pipeline import Bars, open_run
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens 
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
     untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
-    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {run / 'analyses'}/select*"])
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {beside(run, 'analyses')}/select*"])
 
 
 def _print(result: Selection) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from truthmap.cli.where import RunArgument
 from truthmap.pipeline import Bars
+from truthmap.pipeline.mirror import spoken
 from truthmap.pipeline.verifying import repair_run, verify_run
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="The run folder")],
+    run: RunArgument,
     repair: Annotated[bool, typer.Option("--repair", help="Make again what is broken, and nothing else")] = False,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="While repairing, run the code that came with the model")
@@ -27,7 +28,7 @@ def verify(
         repair_run(run, Bars(), trust_remote_code=trust_remote_code)
         broken = verify_run(run, Bars())
     for fault in broken:
-        typer.echo(str(fault))
+        typer.echo(spoken(str(fault)))
     if broken:
         typer.echo(f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again")
         raise typer.Exit(1)

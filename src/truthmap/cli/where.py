@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run", show_default=False)]
+from truthmap.errors import UsageError
+
+FINISHED = "Folder of a finished run, or its URL (s3://…)"
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
 Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
 BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
+
+
+def local(path: Path | None) -> Path | None:
+    """Give a path as it is; a URL, of which a path would make a strange folder, is refused."""
+    if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()):
+        raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
+    return path
+
+
+def beside(run: str, name: str) -> str:
+    """Name a file or folder of a run."""
+    return f"{run.rstrip('/')}/{name}"
