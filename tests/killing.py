@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
+import fsspec
 from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
@@ -92,7 +93,8 @@ class RunProcess:
 def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
     """Start a run of a study in a process of its own."""
     here, there = _SERVER.Pipe(duplex=False)
-    process = _SERVER.Process(target=_work, args=(study, questions, death, there), daemon=True)
+    stores = dict(fsspec.config.conf)
+    process = _SERVER.Process(target=_work, args=(study, questions, death, stores, there), daemon=True)
     process.start()
     there.close()
     return RunProcess(process, here)
@@ -118,12 +120,13 @@ def finished_work(folder: Path) -> dict[str, Any]:
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
 
 
-def _work(study: Study, questions: QuestionSet, death: Death | None, news: Connection) -> None:
+def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dict[str, Any], news: Connection) -> None:
     import torch
 
     from truthmap.pipeline import answering, asking, capturing, estimate, lease
 
     os.environ["HF_HUB_OFFLINE"] = "1"
+    fsspec.config.conf.update(stores)
     torch.set_num_threads(1)
     asking.load_questions = lambda name, settings: questions
     answering.SHARD = capturing.SHARD = SHARD
