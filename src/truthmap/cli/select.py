@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument, beside
+from truthmap.cli.where import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    Workers,
+    beside,
+)
 from truthmap.pipeline import Bars, open_run
 
 if TYPE_CHECKING:
     from truthmap.analyses import Selection
 
 
-def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens = 8192) -> None:
+def select(
+    run: RunArgument,
+    device: Device = "auto",
+    batch_tokens: BatchTokens = 8192,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
+) -> None:
     """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
 
     Samples are those that `truthmap sample` drew.
@@ -21,7 +38,15 @@ def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens 
     from truthmap.pipeline.selecting import select_answers
     from truthmap.pipeline.where import Where
 
-    result = select_answers(opened, where=Where(device, batch_tokens), progress=Bars())
+    where = Where(
+        device,
+        batch_tokens,
+        cluster=cluster,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+    )
+    result = select_answers(opened, where=where, progress=Bars())
     _print(result)
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"

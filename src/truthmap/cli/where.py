@@ -9,11 +9,20 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
+from truthmap.pipeline import Study
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
 Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
 BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
+
+_STUDY = Study.model_fields
+Cluster = Annotated[
+    str | None, typer.Option(help=str(_STUDY["cluster"].description), show_default="this machine alone")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help=str(_STUDY["workers"].description), show_default=False)]
+GpusPerWorker = Annotated[float, typer.Option(min=0, help=str(_STUDY["gpus_per_worker"].description))]
+CpusPerWorker = Annotated[int, typer.Option(min=1, help=str(_STUDY["cpus_per_worker"].description))]
 
 
 def local(path: Path | None) -> Path | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from truthmap.errors import RunFolderError
 from truthmap.lm import LanguageModel
 from truthmap.pipeline.folder import RunFolder
@@ -19,16 +22,8 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
     Raises:
         RunFolderError: the answers in the folder are not those that its settings and questions would give today.
     """
-    where = where or Where()
-    study = Study.of(
-        {
-            **run.settings["settings"],
-            "out": run.path,
-            "device": where.device,
-            "batch_tokens": where.batch_tokens,
-            "endpoint": where.endpoint,
-        }
-    )
+    own = {"out": run.path, "states_at": run.settings.get("states_at")}
+    study = Study.of({**run.settings["settings"], **own, **asdict(where or Where())})
     folder = RunFolder(run.path)
     work = Work(study, folder, stage_keys(study), progress or Silence())
     answers = folder.entry("answers")
@@ -41,17 +36,30 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
 
 
 def model_of(run: Run, work: Work) -> LanguageModel:
-    """Give the run's model.
+    """Give the run's model, loaded here.
 
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
+    _require_identity(run, work.model.identity())
+    return work.model
+
+
+def require_same_model(run: Run, work: Work) -> None:
+    """See that whoever does the shards has the run's model.
+
+    Raises:
+        RunFolderError: another model goes by the same name now; the message says in what it differs.
+    """
+    _require_identity(run, work.executor.identity())
+
+
+def _require_identity(run: Run, identity: Mapping[str, str]) -> None:
     known = run.settings.get("model_identity") or {}
     different = [
         f"{name} was {known[name]}, is {value}"
-        for name, value in work.model.identity().items()
+        for name, value in identity.items()
         if name in known and known[name] != value
     ]
     if different:
         raise RunFolderError(f"the model is not the one that {run.path} was made with ({'; '.join(different)})")
-    return work.model
