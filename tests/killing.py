@@ -25,6 +25,8 @@ from truthmap.questions import QuestionSet
 
 SHARD = 32
 BEAT, STALE = 0.2, 3.0
+Reference = tuple[dict[str, str], float]
+"""What a run finds (see `numbers`), and the seconds it takes."""
 _SERVER = mp.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [

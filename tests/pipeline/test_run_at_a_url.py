@@ -221,7 +221,7 @@ def test_what_is_no_run_is_left_alone(here: Machine, tiny_model: Path, bucket: P
     bucket.mkdir(parents=True)
     (bucket / "thesis.txt").write_text("my life's work")
     for use in (here.study(tiny_model, url).run, lambda: open_run(url), lambda: verify_run(url)):
-        with pytest.raises(RunFolderError, match=r"is no run folder: it is not empty and has no study\.yaml"):
+        with pytest.raises(RunFolderError, match=r"is not empty and has no study\.yaml"):
             use()
     assert [path.name for path in bucket.iterdir()] == ["thesis.txt"]
     with pytest.raises(RunFolderError, match="has no study"):

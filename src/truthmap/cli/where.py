@@ -10,9 +10,14 @@ import typer
 
 from truthmap.errors import UsageError
 from truthmap.pipeline import Study
+from truthmap.pipeline.folder import RunFolder
+from truthmap.pipeline.mirror import local_folder
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
+DetectorArgument = Annotated[
+    str, typer.Argument(metavar="DETECTOR", help="The detector's folder, or its URL (s3://…/detector)")
+]
 Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
 BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
 
@@ -30,6 +35,13 @@ def local(path: Path | None) -> Path | None:
     if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()):
         raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
     return path
+
+
+def detector_folder(address: str) -> Path:
+    """Give the folder of a detector; one at a URL is fetched."""
+    folder = RunFolder(local_folder(address))
+    folder.refresh("config.json")
+    return folder.path
 
 
 def beside(run: str, name: str) -> str:

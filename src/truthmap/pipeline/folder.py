@@ -67,10 +67,11 @@ class RunFolder:
             remove_leftovers(self.path)
             yield
 
-    def refresh(self, *, anew: bool = False) -> None:
+    def refresh(self, mark: str = _STUDY, *, anew: bool = False) -> None:
         """Fetch what has changed in a folder at a URL; where a run of this machine works in it, nothing has.
 
         Args:
+            mark: The file that a folder of this kind has; a detector's is its `config.json`.
             anew: Fetch everything, even what seems unchanged.
 
         Raises:
@@ -84,7 +85,7 @@ class RunFolder:
                 kept.enter_context(self._locked())
             except RunFolderError:
                 return
-            self.mirror.pull(_STUDY, anew=anew)
+            self.mirror.pull(mark, anew=anew)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -245,7 +245,8 @@ def _refuse_others(address: str, mark: str, names: dict[str, str | None]) -> Non
     others = [name for name in names if _travels(name)]
     if others and mark not in names:
         raise RunFolderError(
-            f"{address} is no run folder: it is not empty and has no {mark}; choose a new or empty folder"
+            f"{address} is not empty and has no {mark}: it is neither what was asked for nor free for a new run; "
+            "choose another URL"
         )
     for name in others:
         if not name or "\\" in name or ":" in name or {".", "..", ""} & {*name.split("/")}:

@@ -162,8 +162,8 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
 
 
 def _make(work: Work, unfinished: Sequence[str]) -> None:
-    # Faults in questions and model are found before anything is written.
-    question_set = work.question_set
+    # Faults in questions and model, and a store that cannot be read or reached, are found before anything is written.
+    question_set, _store = work.question_set, work.store
     if "answers" in unfinished:
         engine_note(work.study)
     identity = _identity(work) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
