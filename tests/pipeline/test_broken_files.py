@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.killing import Seen, numbers
 
-from truthmap.errors import DamagedFileError, RunFolderError, UsageError
+from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline import Run, Study
 from truthmap.pipeline.verifying import repair_run, verify_run
 from truthmap.records import Site
@@ -48,7 +48,8 @@ def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: P
     "name",
     [
         "questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json",
-        "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json", "stages.json",
+        "scores.safetensors", "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json",
+        "stages.json",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("fault", ["flipped", "cut", "missing"])
@@ -134,10 +135,3 @@ def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
 def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
         verify_run(tmp_path)
-
-
-def test_a_folder_cannot_turn_on_a_models_own_code(copy: Path) -> None:
-    book = copy / "study.yaml"
-    book.write_text(book.read_text().replace("trust_remote_code: false", "trust_remote_code: true"))
-    with pytest.raises(UsageError, match="if you trust that code, add --trust-remote-code"):
-        repair_run(copy)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.killing import Death, numbers, run_to_end
 
-from truthmap.errors import RunFolderError, StorageError
+from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.pipeline import Study, lease
 from truthmap.pipeline.mirror import local_folder
 from truthmap.pipeline.verifying import repair_run, verify_run
@@ -88,7 +88,9 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     assert verify_run(made.path) == ()
     RemotePlace(at).remove("00001.safetensors")
     assert [broken.name for broken in verify_run(made.path)] == ["states/00001.safetensors"]
-    repair_run(made.path)
+    with pytest.raises(UsageError, match="add --states-at s3://"):
+        repair_run(made.path)
+    repair_run(made.path, states_at=at)
     assert verify_run(made.path) == ()
 
 

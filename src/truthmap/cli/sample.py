@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.cli.tables import print_table
-from truthmap.cli.where import BatchTokens, Cluster, CpusPerWorker, Device, GpusPerWorker, RunArgument, Workers
+from truthmap.cli.where import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    TrustRemoteCode,
+    Workers,
+)
 from truthmap.pipeline import Bars, Study, open_run
 from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.records import Outcome
@@ -39,6 +48,7 @@ def sample(
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = 0,
     cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Draw K answers to each question, grade them, and keep them in the run folder.
 
@@ -49,7 +59,7 @@ def sample(
     from truthmap.pipeline.sampling import sample_answers
     from truthmap.pipeline.where import Where
 
-    where = Where(device, batch_tokens, endpoint, cluster, workers, gpus_per_worker, cpus_per_worker)
+    where = Where(device, batch_tokens, endpoint, cluster, workers, gpus_per_worker, cpus_per_worker, trust_remote_code)
     _print(sample_answers(opened, settings, where=where, progress=Bars()))
 
 

@@ -12,6 +12,7 @@ from truthmap.cli.where import (
     Device,
     GpusPerWorker,
     RunArgument,
+    TrustRemoteCode,
     Workers,
     beside,
 )
@@ -29,6 +30,7 @@ def select(
     workers: Workers = None,
     gpus_per_worker: GpusPerWorker = 0,
     cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
 
@@ -45,6 +47,7 @@ def select(
         workers=workers,
         gpus_per_worker=gpus_per_worker,
         cpus_per_worker=cpus_per_worker,
+        trust_remote_code=trust_remote_code,
     )
     result = select_answers(opened, where=where, progress=Bars())
     _print(result)

@@ -18,6 +18,10 @@ def verify(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="While repairing, run the code that came with the model")
     ] = False,
+    states_at: Annotated[
+        str | None,
+        typer.Option(help="While repairing, write states to this address that the run names", show_default=False),
+    ] = None,
 ) -> None:
     """Read every file of a run and name those that are missing or not as they were written.
 
@@ -25,7 +29,7 @@ def verify(
     """
     broken = verify_run(run, Bars())
     if broken and repair:
-        repair_run(run, Bars(), trust_remote_code=trust_remote_code)
+        repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)
         broken = verify_run(run, Bars())
     for fault in broken:
         typer.echo(spoken(str(fault)))

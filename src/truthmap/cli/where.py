@@ -19,6 +19,9 @@ DetectorArgument = Annotated[
     str, typer.Argument(metavar="DETECTOR", help="The detector's folder, or its URL (s3://…/detector)")
 ]
 Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run the Python code that came with the run's model")
+]
 BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
 
 _STUDY = Study.model_fields

@@ -139,8 +139,8 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = yaml.load(path.read_text(encoding="utf-8"), _Plain)  # noqa: S506 (it is a SafeLoader)
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
@@ -149,15 +149,23 @@ class RunFolder:
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
         """Write study.yaml."""
-        write_text(self.path / _STUDY, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+        write_text(
+            self.path / _STUDY, yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+        )
 
     def entry(self, stage: str) -> StageEntry | None:
         """Give what is known of a finished stage, or `None`."""
         found = self._ledger().get(stage)
         try:
-            return None if found is None else StageEntry(**found)
-        except TypeError as error:
+            entry = None if found is None else StageEntry(**found)
+            outside = [] if entry is None else [name for name in entry.files if not _is_inside(name)]
+        except (TypeError, AttributeError) as error:
             raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
+        if outside:
+            raise DamagedFileError(
+                f"{self.path / _LEDGER} is damaged: {outside[0]!r} is no file of the run; delete it to redo the run"
+            )
+        return entry
 
     def is_finished(self, stage: str, key: str) -> bool:
         """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
@@ -200,3 +208,25 @@ class RunFolder:
         if not isinstance(ledger, dict):
             raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
         return ledger
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads plain data without references to itself: a few lines of those can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("it refers to itself")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what `_Plain` reads."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (the signature is YAML's)
+        return True
+
+
+def _is_inside(name: Any) -> bool:
+    """Tell whether a name is that of a file in the run folder, wherever it came from."""
+    return isinstance(name, str) and bool(name) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}

@@ -23,9 +23,13 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
         RunFolderError: the answers in the folder are not those that its settings and questions would give today.
     """
     own = {"out": run.path, "states_at": run.settings.get("states_at")}
-    study = Study.of({**run.settings["settings"], **own, **asdict(where or Where())})
+    chosen = asdict(where or Where())
+    trusted = chosen.pop("trust_remote_code")
+    study = Study.of({**run.settings["settings"], **own, **chosen})
     folder = RunFolder(run.path)
-    work = Work(study, folder, stage_keys(study), progress or Silence())
+    # The keys are those of the run; whether code that came with its model runs is decided here and now.
+    allowed = study.model_copy(update={"trust_remote_code": study.trust_remote_code and trusted})
+    work = Work(allowed, folder, stage_keys(study), progress or Silence())
     answers = folder.entry("answers")
     if answers is None or answers.key != work.keys["answers"]:
         raise RunFolderError(

@@ -16,6 +16,8 @@ class Where:
         cluster: A Ray cluster to compute on: `auto` or its address; by default this machine alone.
         workers: How many workers there; by default as many as there is room for.
         gpus_per_worker, cpus_per_worker: What each of them gets.
+        trust_remote_code: Run the Python code that came with the run's model. That the run's own settings say so is not
+            enough: they may be somebody else's.
     """
 
     device: str = "auto"
@@ -25,3 +27,4 @@ class Where:
     workers: int | None = None
     gpus_per_worker: float = 0
     cpus_per_worker: int = 1
+    trust_remote_code: bool = False
