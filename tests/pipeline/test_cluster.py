@@ -172,6 +172,21 @@ def test_a_model_that_cannot_be_loaded_is_said_once(study: Study, tmp_path: Path
     assert not study.out.exists()
 
 
+def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from truthmap.pipeline.executors import on_ray
+
+    class Unfit(on_ray.Worker):
+        def __init__(self, *settings: Any) -> None:
+            raise ImportError("another version is installed here")
+
+    monkeypatch.setattr(on_ray, "Worker", Unfit)
+    progress = Seen()
+    with pytest.raises(ModelError, match="a worker was lost 3 times while it started: .*another version is installed"):
+        study.run(progress=progress)
+    assert 2 <= len(progress.news) <= 6
+    assert all("\x1b" not in news for news in progress.news)
+
+
 def test_too_much_asked_for_a_worker_is_refused(study: Study) -> None:
     with pytest.raises(UsageError, match="not enough for one worker with 1 CPUs and 3 GPUs"):
         study.model_copy(update={"gpus_per_worker": 3.0}).run()
