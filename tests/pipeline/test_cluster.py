@@ -181,7 +181,7 @@ def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkey
 
     monkeypatch.setattr(on_ray, "Worker", Unfit)
     progress = Seen()
-    with pytest.raises(ModelError, match="a worker was lost 3 times while it started: .*another version is installed"):
+    with pytest.raises(ModelError, match=r"a worker was lost 3 times while it started: .*another version is installed"):
         study.run(progress=progress)
     assert 2 <= len(progress.news) <= 6
     assert all("\x1b" not in news for news in progress.news)

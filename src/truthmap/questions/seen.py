@@ -1,4 +1,4 @@
-"""Ids that came before, at about 25 bytes each: for files of any length."""
+"""Ids that came before, at about 20 bytes each: for files of any length."""
 
 from __future__ import annotations
 
