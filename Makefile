@@ -31,7 +31,7 @@ audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be
 	$(BIN)/python scripts/audit.py
 
 soak: $(READY)  ## faults at other moments, for an hour
-	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py
+	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_run_at_a_url.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -6,9 +6,11 @@ import json
 import multiprocessing as mp
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -107,6 +109,15 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None)
     running = start(study, questions, death)
     running.wait_until_begun()
     return running.ended()
+
+
+def moments(few: int) -> Iterator[int]:
+    """Give numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+    ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
+    for trial in count():
+        if trial >= few and time.monotonic() >= ends:
+            return
+        yield trial
 
 
 def numbers(folder: Path) -> dict[str, str]:

@@ -14,28 +14,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.killing import Death, Reference, Seen, finished_work, numbers, run_to_end, start
+from tests.killing import Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import StorageError
 from truthmap.pipeline import Study
 from truthmap.pipeline.verifying import verify_run
 from truthmap.questions import QuestionSet
 
-SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0"))
 _FEW = 4
-
-
-def moments(few: int) -> Iterator[int]:
-    """Give numbers of trials: a few, or those of an hour."""
-    ends = time.monotonic() + SOAK / 2
-    for trial in count():
-        if trial >= few and time.monotonic() >= ends:
-            return
-        yield trial
 
 
 def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> None:
