@@ -8,7 +8,7 @@ import pytest
 from tests.cli.test_analysis_commands import run_command
 
 from truthmap.cli.where import local
-from truthmap.errors import UsageError
+from truthmap.errors import StorageError, UsageError
 from truthmap.pipeline import Run
 from truthmap.places import RemotePlace
 
@@ -56,6 +56,15 @@ def test_every_command_takes_a_url(
     assert f"{url} is whole" in said
     assert f"{url}/analyses/select*" in said
     assert "mirrors" not in said  # readers are told URLs
+    with monkeypatch.context() as patch:  # whoever may only read can still verify
+
+        def forbidden(*_words: object) -> None:
+            raise StorageError("Access Denied")
+
+        patch.setattr(RemotePlace, "claim", forbidden)
+        assert run_command(patch, "verify", url) == 0
+        assert run_command(patch, "sample", url, "--k", "3") == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "truthmap: Access Denied"
     # Nothing of it is known on yet another machine.
     monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / "another"))
     assert run_command(monkeypatch, "ask", f"{url}/detector", "Which 8 is 12?") == 0
