@@ -9,6 +9,7 @@ import pytest
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.files import write_text
+from truthmap.pipeline import Study
 from truthmap.pipeline import lease as leasing
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.mirror import local_folder, mirror_of, sent_on, spoken
@@ -56,6 +57,12 @@ def test_a_path_is_itself_and_a_url_and_its_working_copy_lead_to_each_other(tmp_
 def test_a_url_that_names_no_folder_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="names no folder for a run: expected a URL such as s3://bucket/run"):
         local_folder(url)
+
+
+@pytest.mark.parametrize(("out", "said"), [("s3://", "names no folder for a run"), (7, "out: "), (None, "out: ")])
+def test_a_study_says_what_is_wrong_with_its_folder(out: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Study.of({"model": "smollm2", "out": out})
 
 
 def test_readers_are_told_urls(tmp_path: Path) -> None:

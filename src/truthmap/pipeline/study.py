@@ -53,6 +53,11 @@ OF_THE_ENGINE = frozenset({"tensor_parallel", "gpu_memory"})
 The address of an endpoint is not: a folder from somebody else must not tell where prompts and the key are sent."""
 
 
+def _folder(value: Any) -> Any:
+    """Give the folder at a path or a URL; what is neither is left for the check of its type."""
+    return local_folder(value) if isinstance(value, (str, Path)) else value
+
+
 class Study(BaseModel):
     """Model + questions + settings. `run()` makes the run folder `out`, or goes on where it stopped.
 
@@ -79,7 +84,7 @@ class Study(BaseModel):
     locator: str | None = Field(
         None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
     )
-    out: Annotated[Path, BeforeValidator(local_folder)] = Field(
+    out: Annotated[Path, BeforeValidator(_folder)] = Field(
         description="The run folder: a path, or a URL that fsspec opens (s3://bucket/run)"
     )
     limit: PositiveInt | None = Field(
