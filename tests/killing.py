@@ -6,13 +6,18 @@ import json
 import multiprocessing as mp
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
+
+import fsspec
+from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
 from truthmap.files import file_digest
@@ -21,6 +26,9 @@ from truthmap.pipeline.progress import Advance
 from truthmap.questions import QuestionSet
 
 SHARD = 32
+BEAT, STALE = 0.2, 3.0
+Reference = tuple[dict[str, str], float]
+"""What a run finds (see `numbers`), and the seconds it takes."""
 _SERVER = mp.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
@@ -89,7 +97,8 @@ class RunProcess:
 def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
     """Start a run of a study in a process of its own."""
     here, there = _SERVER.Pipe(duplex=False)
-    process = _SERVER.Process(target=_work, args=(study, questions, death, there), daemon=True)
+    stores = dict(fsspec.config.conf)
+    process = _SERVER.Process(target=_work, args=(study, questions, death, stores, there), daemon=True)
     process.start()
     there.close()
     return RunProcess(process, here)
@@ -100,6 +109,15 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None)
     running = start(study, questions, death)
     running.wait_until_begun()
     return running.ended()
+
+
+def moments(few: int) -> Iterator[int]:
+    """Give numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+    ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
+    for trial in count():
+        if trial >= few and time.monotonic() >= ends:
+            return
+        yield trial
 
 
 def numbers(folder: Path) -> dict[str, str]:
@@ -115,15 +133,17 @@ def finished_work(folder: Path) -> dict[str, Any]:
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
 
 
-def _work(study: Study, questions: QuestionSet, death: Death | None, news: Connection) -> None:
+def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dict[str, Any], news: Connection) -> None:
     import torch
 
-    from truthmap.pipeline import answering, asking, capturing, estimate
+    from truthmap.pipeline import answering, asking, capturing, estimate, lease
 
     os.environ["HF_HUB_OFFLINE"] = "1"
+    fsspec.config.conf.update(stores)
     torch.set_num_threads(1)
     asking.load_questions = lambda name, settings: questions
     answering.SHARD = capturing.SHARD = SHARD
+    lease.BEAT, lease.STALE, lease.SETTLE = BEAT, STALE, 0.1
     estimate.require_room = lambda folder, needed: None  # somebody else may fill the disk after that look
     if death is not None:
         _die_at(death)

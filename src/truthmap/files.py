@@ -17,6 +17,7 @@ from truthmap.errors import DamagedFileError, StorageError
 _READ = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FOLLOWED: dict[Path, Callable[[Path], None]] = {}
 
 
 @contextmanager
@@ -36,6 +37,22 @@ def written_whole(path: Path) -> Iterator[Path]:
             _sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
+    for folder, finished in list(_FOLLOWED.items()):
+        if folder in path.parents:
+            finished(path)
+
+
+@contextmanager
+def followed(folder: Path, finished: Callable[[Path], None]) -> Iterator[None]:
+    """Tell `finished` of every file below `folder` (absolute) that is written meanwhile, as soon as it is whole.
+
+    What `finished` raises, whoever wrote the file raises.
+    """
+    _FOLLOWED[folder] = finished
+    try:
+        yield
+    finally:
+        del _FOLLOWED[folder]
 
 
 @contextmanager

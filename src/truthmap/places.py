@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from platformdirs import user_cache_path
+
 from truthmap.errors import StorageError, UsageError
 from truthmap.files import storage_errors, written_whole
+
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "mtime", "created", "LastModified", "last_modified")
+"""What file systems of fsspec call the mark of a file's version, the surest first."""
 
 
 class Place(Protocol):
@@ -120,11 +126,15 @@ class RemotePlace:
             path = Path(folder) / name
             with storage_errors(path):
                 yield path
-            with self._told_plainly(name):
-                try:
-                    self._files.put_file(str(path), self._at(name))
-                except FileNotFoundError as error:  # the bucket, not the file
-                    raise StorageError(f"{self._address}/{name} cannot be reached: {error}") from error
+            self.upload(name, path)
+
+    def upload(self, name: str, source: Path) -> None:
+        """Write an object with the content of a local file."""
+        with self._told_plainly(name):
+            try:
+                self._files.put_file(str(source), self._at(name))
+            except FileNotFoundError as error:  # the bucket, not the file
+                raise StorageError(f"{self._address}/{name} cannot be reached: {error}") from error
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Read a range of an object."""
@@ -157,13 +167,39 @@ class RemotePlace:
                 return
 
     def claim(self, name: str, content: bytes) -> bool:
-        """Write an object only if there is none of that name; tell whether it was written."""
+        """Write an object only if there is none of that name; tell whether it was written.
+
+        Of several who try at once one succeeds where the store has a conditional write (S3, Google Cloud Storage, Azure
+        and file systems have).
+        """
         with self._told_plainly(name):
             try:
                 self._files.pipe_file(self._at(name), content, mode="create")
             except FileExistsError:
                 return False
+            except FileNotFoundError as error:  # the bucket, not the file
+                raise StorageError(f"{self._address}/{name} cannot be reached: {error}") from error
         return True
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write an object, over the one that is there."""
+        with self._told_plainly(name):
+            self._files.pipe_file(self._at(name), content)
+
+    def versions(self) -> dict[str, str | None]:
+        """Give every object at any depth, by its name below the address, with its version: see `version`."""
+        with self._told_plainly(""):
+            try:
+                found = self._files.find(self._root, detail=True)
+            except FileNotFoundError:
+                return {}
+        root = f"{self._root.rstrip('/')}/"
+        return {path.removeprefix(root): _version(about) for path, about in found.items() if about["type"] == "file"}
+
+    def version(self, name: str) -> str | None:
+        """Give what changes whenever an object is written anew with other content; `None`: the store does not say."""
+        with self._told_plainly(name):
+            return _version(self._files.info(self._at(name)))
 
     def fetch(self, name: str, into: Path) -> None:
         """Download an object to a local path, whole or not at all."""
@@ -192,6 +228,17 @@ class RemotePlace:
         except Exception as error:  # every backend of fsspec raises its own library's errors
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise StorageError(f"{self._address}/{name} cannot be reached: {reason}") from error
+
+
+def _version(about: Mapping[str, Any]) -> str | None:
+    known = next((about[key] for key in _VERSIONS if about.get(key) is not None), None)
+    return None if known is None else f"{about['size']} {known}"
+
+
+def cache_folder() -> Path:
+    """Give truthmap's cache folder: `$TRUTHMAP_CACHE`, else the platform's usual place."""
+    chosen = os.environ.get("TRUTHMAP_CACHE")
+    return Path(chosen) if chosen else user_cache_path("truthmap")
 
 
 def is_remote(address: str) -> bool:

@@ -178,6 +178,23 @@ def test_broken_weights_are_told(tiny_model: Path, tmp_path: Path) -> None:
         load_model(str(copy))
 
 
+def test_a_pickle_of_weights_is_never_opened(tiny_model: Path, tmp_path: Path) -> None:
+    import pickle
+
+    ran = tmp_path / "ran"
+
+    class Hostile:
+        def __reduce__(self) -> object:
+            return open, (str(ran), "w")
+
+    copy = tmp_path / "model"
+    shutil.copytree(tiny_model, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+    (copy / "pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(ModelError, match=r"has no weights as safetensors, .* save it again with `save_pretrained`"):
+        load_model(str(copy))
+    assert not ran.exists()
+
+
 def test_a_models_own_code_is_not_run_unless_asked(tiny_model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "model"
     shutil.copytree(tiny_model, copy)

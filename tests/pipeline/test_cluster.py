@@ -15,8 +15,13 @@ import pytest
 from tests.killing import Seen, numbers
 
 from truthmap.errors import ModelError, PartialError, UsageError
-from truthmap.pipeline import Study
+from truthmap.files import file_digest
+from truthmap.pipeline import Run, Study
 from truthmap.pipeline.progress import Advance
+from truthmap.pipeline.sample_settings import SampleSettings
+from truthmap.pipeline.sampling import ANSWERS, GRADES, sample_answers
+from truthmap.pipeline.selecting import select_answers
+from truthmap.pipeline.where import Where
 from truthmap.questions import QuestionSet
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
@@ -167,6 +172,21 @@ def test_a_model_that_cannot_be_loaded_is_said_once(study: Study, tmp_path: Path
     assert not study.out.exists()
 
 
+def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    from truthmap.pipeline.executors import on_ray
+
+    class Unfit(on_ray.Worker):
+        def __init__(self, *settings: Any) -> None:
+            raise ImportError("another version is installed here")
+
+    monkeypatch.setattr(on_ray, "Worker", Unfit)
+    progress = Seen()
+    with pytest.raises(ModelError, match=r"a worker was lost 3 times while it started: .*another version is installed"):
+        study.run(progress=progress)
+    assert 2 <= len(progress.news) <= 6
+    assert all("\x1b" not in news for news in progress.news)
+
+
 def test_too_much_asked_for_a_worker_is_refused(study: Study) -> None:
     with pytest.raises(UsageError, match="not enough for one worker with 1 CPUs and 3 GPUs"):
         study.model_copy(update={"gpus_per_worker": 3.0}).run()
@@ -178,3 +198,56 @@ def test_workers_come_and_go_with_the_run(study: Study) -> None:
     while time.monotonic() < deadline and ray.available_resources().get("CPU", 0) < 2:
         time.sleep(0.1)
     assert ray.available_resources()["CPU"] >= 2
+
+
+ON_CLUSTER = Where(device="cpu", cluster="auto")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as each worker does: sums of several round otherwise."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
+    """Give a finished run twice: one to go on from here, one on the cluster."""
+    monkeypatch.setattr("truthmap.pipeline.sampling.SHARD", 64)
+    monkeypatch.setattr("truthmap.pipeline.sample_states.SHARD", 16)
+    return finished, Run(shutil.copytree(made_once, tmp_path / "on-cluster"))
+
+
+def files_of(run: Run) -> dict[str, str]:
+    """Give the digests of a run's samples and of their states."""
+    files = [run.path / ANSWERS, run.path / GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
+    return {str(path.relative_to(run.path)): file_digest(path) for path in files}
+
+
+def test_samples_and_their_states_are_those_of_one_machine(
+    copies: tuple[Run, Run], cluster: Any, one_thread: None
+) -> None:
+    here, there = copies
+    for run, where in ((here, Where(device="cpu")), (there, ON_CLUSTER)):
+        sample_answers(run, SampleSettings(k=3), where=where)
+        select_answers(run, where=where)
+    assert len(files_of(here)) > 4
+    assert files_of(there) == files_of(here)
+    again = Seen()
+    sample_answers(there, SampleSettings(k=3), where=ON_CLUSTER, progress=again)
+    assert any("nothing to do" in news for news in again.news)
+
+
+def test_a_worker_killed_while_sampling_changes_nothing(
+    copies: tuple[Run, Run], cluster: Any, one_thread: None
+) -> None:
+    here, there = copies
+    sample_answers(here, SampleSettings(k=2), where=Where(device="cpu"))
+    progress = At("Sampling", 64, lambda: workers_of(cluster)[0].kill())
+    sample_answers(there, SampleSettings(k=2), where=ON_CLUSTER, progress=progress)
+    assert any("a worker was lost" in news for news in progress.news)
+    assert files_of(there) == files_of(here)

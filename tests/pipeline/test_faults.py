@@ -5,7 +5,6 @@ A minute here; `make soak` goes on with other moments for an hour (`TRUTHMAP_SOA
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -15,55 +14,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
-from tests.killing import Death, Seen, finished_work, numbers, run_to_end, start
+from tests.killing import Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
 
-from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.verifying import repair_run, verify_run
+from truthmap.errors import StorageError
+from truthmap.pipeline import Study
+from truthmap.pipeline.verifying import verify_run
 from truthmap.questions import QuestionSet
-from truthmap.records import Site
 
-SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0"))
 _FEW = 4
-Reference = tuple[dict[str, str], float]
-
-
-@pytest.fixture
-def study(tiny_model: Path, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """Give the numbers of the run that nothing happened to, and the seconds it took."""
-    out = tmp_path_factory.mktemp("reference") / "run"
-    whole = Study(model=str(tiny_model), questions="spoken", out=out, device="cpu")
-    running = start(whole, spoken)
-    running.wait_until_begun()
-    begun = time.monotonic()
-    assert running.ended().code == 0
-    return numbers(out), time.monotonic() - begun
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a finished run, to be copied."""
-    out = tmp_path_factory.mktemp("finished") / "run"
-    assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
-    return out
-
-
-def moments(few: int) -> Iterator[int]:
-    """Give numbers of trials: a few, or those of an hour."""
-    ends = time.monotonic() + SOAK / 2
-    for trial in count():
-        if trial >= few and time.monotonic() >= ends:
-            return
-        yield trial
 
 
 def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> None:
@@ -168,120 +129,16 @@ def test_a_disk_that_fills_up_is_named_and_what_is_finished_is_kept(
 
 
 def test_a_read_only_folder_is_named_and_can_still_be_verified(
-    study: Study, spoken: QuestionSet, finished: Path, small_disk: Path
+    study: Study, spoken: QuestionSet, made_apart: Path, small_disk: Path
 ) -> None:
     subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
-    shutil.copytree(finished, small_disk / "run")
+    shutil.copytree(made_apart, small_disk / "run")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     ended = run_to_end(study.model_copy(update={"out": small_disk / "run"}), spoken)
     assert ended.code == 2
     assert ended.fault is not None
     assert "cannot be written: Read-only file system; choose a folder you may write to" in ended.fault
     assert verify_run(small_disk / "run") == ()
-
-
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
-    """Give a finished run that may be broken."""
-    return shutil.copytree(finished, tmp_path / "copy")
-
-
-def flip(path: Path, at: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(content)
-
-
-def test_a_whole_run_verifies(copy: Path) -> None:
-    assert verify_run(copy) == ()
-
-
-@pytest.mark.parametrize("at", [0, 20, 2000, -1])
-def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
-    name = "states/00002.safetensors"
-    flip(copy / name, at)
-    store = Run(copy).states()
-    with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
-        for layer in range(2):
-            store.read_layer(Site.RESIDUAL, layer)
-    (broken,) = verify_run(copy)
-    assert (broken.stage, broken.name) == ("states", name)
-
-
-def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: Path) -> None:
-    flip(copy / "states/00001.safetensors", -40)
-    (copy / "grid.parquet").unlink()
-    with pytest.raises(DamagedFileError, match=r"00001\.safetensors is damaged"):
-        study.model_copy(update={"out": copy}).run()
-    assert not (copy / "grid.parquet").exists()
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json",
-        "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json", "stages.json",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("fault", ["flipped", "cut", "missing"])
-def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
-    before = numbers(copy)
-    path = copy / name
-    if fault == "flipped":
-        flip(path, path.stat().st_size // 2)
-    elif fault == "cut":
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    else:
-        path.unlink()
-    broken = verify_run(copy)
-    assert broken
-    if name != "stages.json":  # without its books, everything in a run is in doubt
-        assert {part.name for part in broken} == {name}
-    seen = Seen()
-    repair_run(copy, seen)
-    assert verify_run(copy) == ()
-    after = numbers(copy)
-    assert after.keys() == before.keys()
-    # What is fitted from states captured again differs in rounding.
-    exact = [f"{table}.parquet" for table in ("questions", "splits", "answers", "grades")]
-    assert {other: after[other] for other in exact} == {other: before[other] for other in exact}
-    if name != "stages.json":
-        assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
-
-
-def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: Path) -> None:
-    (copy / "study.yaml").write_text("settings: [")
-    (broken,) = verify_run(copy)
-    assert (broken.stage, broken.name) == ("study", "study.yaml")
-    with pytest.raises(DamagedFileError, match=r"study\.yaml is damaged: it is not YAML"):
-        repair_run(copy)
-    same = study.model_copy(update={"out": copy})
-    before = json.loads((copy / "stages.json").read_text())
-    with pytest.raises(DamagedFileError, match="--update writes it anew"):
-        same.run()
-    same.run(update=True)
-    assert verify_run(copy) == ()
-    assert json.loads((copy / "stages.json").read_text()) == before
-
-
-def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
-    study: Study, copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from truthmap.answers import decoding
-
-    old = numbers(copy)
-    (copy / "answers.parquet").unlink()
-    second = decoding.choose_tokens
-
-    def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
-        logits[:, 0] += 3.0
-        return second(logits, prompts, step, settings)
-
-    monkeypatch.setattr(decoding, "choose_tokens", another)
-    study.model_copy(update={"out": copy}).run()
-    new = numbers(copy)
-    assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
-    assert verify_run(copy) == ()
 
 
 def test_a_clock_that_jumps_changes_nothing(
@@ -331,18 +188,6 @@ def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
-    from truthmap.pipeline.folder import RunFolder
-
-    with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
-        verify_run(copy)
-
-
-def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
-        verify_run(tmp_path)
-
-
 def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     import errno
 
@@ -351,10 +196,3 @@ def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the disk is full"), written_whole(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_cannot_turn_on_a_models_own_code(copy: Path) -> None:
-    book = copy / "study.yaml"
-    book.write_text(book.read_text().replace("trust_remote_code: false", "trust_remote_code: true"))
-    with pytest.raises(UsageError, match="if you trust that code, add --trust-remote-code"):
-        repair_run(copy)

@@ -46,7 +46,7 @@ def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPa
     run, samples = sampled
     cell = Cell(Site.RESIDUAL, 1, Position.MINUS_1)
     first = sample_states(run, reopened(run), samples, samples.question_ids, cell)
-    monkeypatch.setattr("truthmap.pipeline.sample_states.model_of", lambda run, work: 1 / 0)
+    monkeypatch.setattr("truthmap.pipeline.sample_states.require_same_model", lambda run, work: 1 / 0)
     again = sample_states(run, reopened(run), samples, samples.question_ids, cell)
     assert again.keys() == first.keys()
     assert all((again[i] == first[i]).all() for i in first)

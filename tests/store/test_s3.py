@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.killing import Death, numbers, run_to_end
 
-from truthmap.errors import StorageError
+from truthmap.errors import RunFolderError, StorageError, UsageError
+from truthmap.pipeline import Study, lease
+from truthmap.pipeline.mirror import local_folder
+from truthmap.pipeline.verifying import repair_run, verify_run
 from truthmap.places import RemotePlace
+from truthmap.questions import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
 from truthmap.store import StateStore
 
@@ -73,11 +79,6 @@ def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
 def test_a_run_with_its_states_on_s3_finds_the_same(
     bucket: str, tiny_model: Path, spoken_set: object, tmp_path: Path
 ) -> None:
-    from tests.killing import numbers
-
-    from truthmap.pipeline import Study
-    from truthmap.pipeline.verifying import repair_run, verify_run
-
     at = f"{bucket}/study/states"
     here = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "here", device="cpu")
     there = here.model_copy(update={"out": tmp_path / "there", "states_at": at})
@@ -87,5 +88,47 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     assert verify_run(made.path) == ()
     RemotePlace(at).remove("00001.safetensors")
     assert [broken.name for broken in verify_run(made.path)] == ["states/00001.safetensors"]
-    repair_run(made.path)
+    with pytest.raises(UsageError, match="add --states-at s3://"):
+        repair_run(made.path)
+    repair_run(made.path, states_at=at)
     assert verify_run(made.path) == ()
+
+
+def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
+    bucket: str, tiny_model: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    url, copy = f"{bucket}/whole run", tmp_path / "copy"
+    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "folder", device="cpu")
+    assert run_to_end(study, spoken).code == 0
+    for at, machine in ((9, "first"), (31, "second"), (None, "third")):
+        monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / machine))
+        death = None if at is None else Death(at, "after")
+        ended = run_to_end(study.model_copy(update={"out": local_folder(url)}), spoken, death)
+        assert ended.code == (0 if at is None else -signal.SIGKILL), ended.fault
+    assert ended.seen is not None
+    assert ended.seen.begun.get("Answering", 160) >= 32
+    fsspec.filesystem("s3").get(url, str(copy), recursive=True)
+    assert numbers(copy) == numbers(tmp_path / "folder")
+    assert verify_run(copy) == ()  # what was fetched by other means is a run of its own
+    assert verify_run(url) == ()
+    there = RemotePlace(url)
+    assert there.versions().keys() == {str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file()} - {".lock"}
+    broken = bytearray(there.read("states/00002.safetensors"))
+    broken[-9] ^= 1
+    there.put("states/00002.safetensors", bytes(broken))
+    there.remove("grid.parquet")
+    assert [part.name for part in verify_run(url)] == ["states/00002.safetensors", "grid.parquet"]
+
+
+def test_two_machines_cannot_hold_one_folder_at_s3(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.1)
+    place = RemotePlace(f"{bucket}/held")
+    with (
+        lease.leased(place, "one", print),
+        pytest.raises(RunFolderError, match="another run is working in s3://"),
+        lease.leased(place, "two", print),
+    ):
+        raise AssertionError
+    assert place.versions() == {}

@@ -27,6 +27,7 @@ from truthmap.cli.serve import serve
 from truthmap.cli.transfer import transfer
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
+from truthmap.pipeline.mirror import spoken
 
 app = typer.Typer(
     name="truthmap",
@@ -80,6 +81,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    printable = "".join(character if character.isprintable() else "�" for character in message)
+    told = spoken(message)
+    printable = "".join(character if character.isprintable() else "�" for character in told)
     sys.stderr.write(f"truthmap: {printable}\n")
     return code

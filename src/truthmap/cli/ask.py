@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.cli.where import DetectorArgument, detector_folder
 from truthmap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def ask(
-    detector: Annotated[Path, typer.Argument(help="The detector's folder")],
+    detector: DetectorArgument,
     question: Annotated[str | None, typer.Argument(help="The question", show_default=False)] = None,
     answer: Annotated[
         str | None, typer.Option(help="Judge this answer instead of asking the model", show_default=False)
@@ -53,8 +54,9 @@ def ask(
         raise UsageError("--before speaks of a question before it is answered; leave --answer and --batch out")
     from truthmap.detector import load_detector
 
+    folder = detector_folder(detector)
     loaded = load_detector(
-        detector, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
+        folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
     if batch is not None and out is not None:
         _ask_batch(loaded, batch, out, max_new_tokens)

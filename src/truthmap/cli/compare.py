@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument
+from truthmap.cli.where import BatchTokens, Device, RunArgument, TrustRemoteCode, beside
 from truthmap.pipeline import Bars, open_run
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def compare(
     ] = None,
     device: Device = "auto",
     batch_tokens: BatchTokens = 8192,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Compare the probe with log-probabilities, token entropy, p(True), words and samples, on the same test answers.
 
@@ -41,11 +42,11 @@ def compare(
     from truthmap.pipeline.judging import chosen_equivalence
     from truthmap.pipeline.where import Where
 
-    where = Where(device, batch_tokens)
+    where = Where(device, batch_tokens, trust_remote_code=trust_remote_code)
     equivalence = chosen_equivalence(nli, judge, where)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
     _print(result)
-    print_lines([*result.notes, f"Table, scores and figure: {run / 'analyses'}/compare.*"])
+    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
 
 
 def _print(result: Comparison) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from truthmap.cli.where import RunArgument, beside, local
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
 from truthmap.records import POSITIONS, Position, Site
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 
 def detector(
-    run: Annotated[Path, typer.Argument(help="The run folder")],
-    out: Annotated[Path | None, typer.Option(help="The detector's folder", show_default="RUN/detector")] = None,
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="The detector's folder", show_default="RUN/detector", callback=local)
+    ] = None,
     at_most: Annotated[
         float, typer.Option(help="Share of wrong answers among those let through that decides: trust or don't trust")
     ] = 0.10,
@@ -49,9 +52,10 @@ def detector(
         raise UsageError("--site goes with --cell")
     cells = tuple(_cell(text, site or made.summary.site) for text in cell or ())
     seal = SealSettings(limit=at_most, confidence=confidence, false_alarms=false_alarms)
-    folder = out or run / "detector"
-    artifact = seal_detector(made, folder, DetectorSettings(seal, cells or None, keep_records=records), Bars())
-    _print(artifact.config, folder)
+    artifact = seal_detector(
+        made, out or made.path / "detector", DetectorSettings(seal, cells or None, keep_records=records), Bars()
+    )
+    _print(artifact.config, str(out or beside(run, "detector")))
 
 
 def _cell(text: str, site: Site) -> Cell:
@@ -66,7 +70,7 @@ def _cell(text: str, site: Site) -> Cell:
     return Cell(site, int(layer), Position(position))
 
 
-def _print(config: DetectorConfig, folder: Path) -> None:
+def _print(config: DetectorConfig, folder: str) -> None:
     """Print what was sealed, in lines that a narrow terminal holds."""
     console = Console()
     console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))

@@ -8,32 +8,33 @@ from typing import Annotated
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
+from truthmap.cli.where import FINISHED, beside, local
 from truthmap.errors import UsageError
 from truthmap.pipeline import Run, open_run
 from truthmap.records import Site
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="FIRST", help="Folder of a finished run", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="SECOND", help="Folder of a finished run", show_default=False)],
+    first: Annotated[str, typer.Argument(metavar="FIRST", help=FINISHED, show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help=FINISHED, show_default=False)],
     site: Annotated[str | None, typer.Option(help="Which map of the first run", show_default="its best cell's")] = None,
     second_site: Annotated[
         str | None, typer.Option(help="Which map of the second run", show_default="as --site")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table and figure", show_default="analyses/ of the second run")
+        Path | None,
+        typer.Option(help="Folder for table and figure", show_default="analyses/ of the second run", callback=local),
     ] = None,
 ) -> None:
     """Subtract the first run's map from the second's: two models, two prompts, two sites, before and after training."""
     one, other = open_run(first), open_run(second)
-    folder = out or second / "analyses"
     from truthmap.pipeline.differing import diff_runs
     from truthmap.pipeline.told import tell_difference
 
     sites = _site(site, one), _site(second_site or site, other)
-    result = diff_runs(one, other, folder, sites=sites)
+    result = diff_runs(one, other, out or other.path / "analyses", sites=sites)
     print_table(f"{result.second.name} minus {result.first.name}", *tell_difference(result))
-    print_lines([f"Table and figure: {folder}/diff.*"])
+    print_lines([f"Table and figure: {out or beside(second, 'analyses')}/diff.*"])
 
 
 def _site(name: str | None, run: Run) -> Site:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import RunArgument
+from truthmap.cli.where import RunArgument, beside
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
 
@@ -32,7 +32,7 @@ def errors(
 
     result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
     _print(result)
-    print_lines([f"Tables, maps and figure: {run / 'analyses'}/errors*"])
+    print_lines([f"Tables, maps and figure: {beside(run, 'analyses')}/errors*"])
 
 
 def _print(result: ErrorTypes) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from truthmap.cli.where import RunArgument, local
 from truthmap.errors import UsageError
 from truthmap.pipeline import open_run
 from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
@@ -17,9 +18,9 @@ _KINDS = f"One of {', '.join(FIGURES)}"
 
 
 def figure(
-    run: Annotated[Path, typer.Argument(help="The run folder", show_default=False)],
+    run: RunArgument,
     kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False)],
-    out: Annotated[Path, typer.Option(help="Where to save it: .png, .svg or .pdf", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Where to save it: .png, .svg or .pdf", show_default=False, callback=local)],
     title: Annotated[str | None, typer.Option(help="A line above the figure", show_default="none")] = None,
     site: Annotated[str | None, typer.Option(help="What was read", show_default="the best cell's")] = None,
     layer: Annotated[int | None, typer.Option(help="A cell's layer", show_default="the best cell's")] = None,

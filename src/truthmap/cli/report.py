@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from truthmap.cli.where import RunArgument, beside, local
 from truthmap.pipeline import open_run
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The run folder", show_default=False)],
-    out: Annotated[Path | None, typer.Option(help="Where to write the page", show_default="RUN/report.html")] = None,
+    run: RunArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the page", show_default="RUN/report.html", callback=local)
+    ] = None,
 ) -> None:
     """Write the report of a finished run: one page with the map, what it means and every analysis the run has.
 
@@ -21,4 +24,4 @@ def report(
     from truthmap.pipeline.reporting import write_report
 
     path = write_report(open_run(run), out)
-    typer.echo(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    typer.echo(f"{out or beside(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)")

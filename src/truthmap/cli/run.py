@@ -42,7 +42,7 @@ def run(
     locating: Annotated[str | None, typer.Option(help=_help("locating"), show_default=False)] = None,
     judge: Annotated[str | None, typer.Option(help=_help("judge"), show_default=False)] = None,
     locator: Annotated[str | None, typer.Option(help=_help("locator"), show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(help=_help("out"), show_default="runs/MODEL-QUESTIONS")] = None,
+    out: Annotated[str | None, typer.Option(help=_help("out"), show_default="runs/MODEL-QUESTIONS")] = None,
     limit: Annotated[int | None, typer.Option(help=_help("limit"), show_default="all")] = None,
     seed: Annotated[int, typer.Option(help=_help("seed"))] = _default("seed"),
     max_new_tokens: Annotated[int | None, typer.Option(help=_help("max_new_tokens"), show_default=False)] = None,

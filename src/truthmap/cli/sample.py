@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.cli.tables import print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument
+from truthmap.cli.where import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    TrustRemoteCode,
+    Workers,
+)
 from truthmap.pipeline import Bars, Study, open_run
 from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.records import Outcome
@@ -35,6 +44,11 @@ def sample(
     endpoint: Annotated[
         str | None, typer.Option(help=str(Study.model_fields["endpoint"].description), show_default=False)
     ] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
 ) -> None:
     """Draw K answers to each question, grade them, and keep them in the run folder.
 
@@ -45,7 +59,8 @@ def sample(
     from truthmap.pipeline.sampling import sample_answers
     from truthmap.pipeline.where import Where
 
-    _print(sample_answers(opened, settings, where=Where(device, batch_tokens, endpoint), progress=Bars()))
+    where = Where(device, batch_tokens, endpoint, cluster, workers, gpus_per_worker, cpus_per_worker, trust_remote_code)
+    _print(sample_answers(opened, settings, where=where, progress=Bars()))
 
 
 def _print(drawn: Samples) -> None:

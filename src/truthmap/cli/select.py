@@ -5,14 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from truthmap.cli.tables import print_lines, print_table
-from truthmap.cli.where import BatchTokens, Device, RunArgument
+from truthmap.cli.where import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    TrustRemoteCode,
+    Workers,
+    beside,
+)
 from truthmap.pipeline import Bars, open_run
 
 if TYPE_CHECKING:
     from truthmap.analyses import Selection
 
 
-def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens = 8192) -> None:
+def select(
+    run: RunArgument,
+    device: Device = "auto",
+    batch_tokens: BatchTokens = 8192,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
     """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
 
     Samples are those that `truthmap sample` drew.
@@ -21,12 +40,21 @@ def select(run: RunArgument, device: Device = "auto", batch_tokens: BatchTokens 
     from truthmap.pipeline.selecting import select_answers
     from truthmap.pipeline.where import Where
 
-    result = select_answers(opened, where=Where(device, batch_tokens), progress=Bars())
+    where = Where(
+        device,
+        batch_tokens,
+        cluster=cluster,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        trust_remote_code=trust_remote_code,
+    )
+    result = select_answers(opened, where=where, progress=Bars())
     _print(result)
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
     untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
-    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {run / 'analyses'}/select*"])
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {beside(run, 'analyses')}/select*"])
 
 
 def _print(result: Selection) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from truthmap.cli.where import DetectorArgument, detector_folder
 from truthmap.errors import UsageError
 
 _KEY = "TRUTHMAP_API_KEY"
 
 
 def serve(
-    detector: Annotated[Path, typer.Argument(help="The detector's folder")],
+    detector: DetectorArgument,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 is reachable from other machines")
     ] = "127.0.0.1",
@@ -73,8 +73,9 @@ def serve(
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:
         typer.echo(f"truthmap: {host} can be reached by others, and no --api-key is asked for", err=True)
+    folder = detector_folder(detector)
     loaded = load_detector(
-        detector, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
+        folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
     config = uvicorn.Config(create_app(loaded, settings), host=host, port=port, log_level="info", server_header=False)
     uvicorn.Server(config).run()

@@ -69,9 +69,9 @@ def print_summary(run: Run) -> None:
         ),
         *_controls(summary),
         ("Probes converged", f"{summary.converged:.1%}"),
-        ("Map", str(run.path / "heatmap.png")),
-        ("Numbers", str(run.path / "grid.parquet")),
-        ("Report", str(run.path / "report.html")),
+        ("Map", f"{run.address}/heatmap.png"),
+        ("Numbers", f"{run.address}/grid.parquet"),
+        ("Report", f"{run.address}/report.html"),
     ]
     for name, value in rows:
         table.add_row(Text(name), Text(value))

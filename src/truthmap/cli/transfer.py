@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.cli.tables import print_lines, print_table
+from truthmap.cli.where import beside, local
 from truthmap.errors import UsageError
 from truthmap.pipeline import Bars, open_run
 from truthmap.records import Site
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
 
 
 def transfer(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs of one model")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Finished runs of one model: folders or URLs")],
     site: Annotated[str, typer.Option(help="What is read at a layer")] = str(Site.RESIDUAL),
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table and figure", show_default="analyses/ of the first run")
+        Path | None,
+        typer.Option(help="Folder for table and figure", show_default="analyses/ of the first run", callback=local),
     ] = None,
 ) -> None:
     """Train a probe on each run, test it on every other: whether it carries over, and whether its threshold does."""
     if site not in {str(each) for each in Site}:
         raise UsageError(f"--site must be one of {', '.join(map(str, Site))}, got {site!r}")
-    folder = out or runs[0] / "analyses"
     opened = [open_run(run) for run in runs]
     from truthmap.analyses import Choice
     from truthmap.pipeline.transferring import transfer_runs
 
-    result = transfer_runs(opened, folder, site=Site(site), progress=Bars())
+    result = transfer_runs(opened, out or opened[0].path / "analyses", site=Site(site), progress=Bars())
     _print_sets(result)
     for choice in Choice:
         _print(result, choice)
-    print_lines([*result.notes, f"Table and figure: {folder}/transfer.*"])
+    print_lines([*result.notes, f"Table and figure: {out or beside(runs[0], 'analyses')}/transfer.*"])
 
 
 def _print_sets(result: Transfer) -> None:

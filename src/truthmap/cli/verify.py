@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from truthmap.cli.where import RunArgument
 from truthmap.pipeline import Bars
+from truthmap.pipeline.mirror import spoken
 from truthmap.pipeline.verifying import repair_run, verify_run
 
 
 def verify(
-    run: Annotated[Path, typer.Argument(help="The run folder")],
+    run: RunArgument,
     repair: Annotated[bool, typer.Option("--repair", help="Make again what is broken, and nothing else")] = False,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="While repairing, run the code that came with the model")
     ] = False,
+    states_at: Annotated[
+        str | None,
+        typer.Option(help="While repairing, write states to this address that the run names", show_default=False),
+    ] = None,
 ) -> None:
     """Read every file of a run and name those that are missing or not as they were written.
 
@@ -24,10 +29,10 @@ def verify(
     """
     broken = verify_run(run, Bars())
     if broken and repair:
-        repair_run(run, Bars(), trust_remote_code=trust_remote_code)
+        repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)
         broken = verify_run(run, Bars())
     for fault in broken:
-        typer.echo(str(fault))
+        typer.echo(spoken(str(fault)))
     if broken:
         typer.echo(f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again")
         raise typer.Exit(1)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from truthmap.errors import ModelError
 from truthmap.files import file_digest, written_whole
-from truthmap.lm.cache import cache_folder, converted_gguf
+from truthmap.lm.cache import converted_gguf
+from truthmap.places import cache_folder
 
 
 @dataclass(frozen=True)

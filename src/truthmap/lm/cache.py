@@ -1,28 +1,20 @@
-"""The user's cache folder, and GGUF files turned once into folders that load in seconds."""
+"""Folders in the user's cache that are whole or absent: GGUF files turned once into what loads in seconds."""
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from truthmap.errors import ModelError
 from truthmap.files import file_digest, storage_errors
+from truthmap.places import cache_folder
 
 _CONVERTED = 1
 """Raise when folders converted by older versions must be made again."""
-
-
-def cache_folder() -> Path:
-    """Give truthmap's cache folder: `$TRUTHMAP_CACHE`, else the platform's usual place."""
-    chosen = os.environ.get("TRUTHMAP_CACHE")
-    return Path(chosen) if chosen else user_cache_path("truthmap")
 
 
 @contextmanager

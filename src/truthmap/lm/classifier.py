@@ -65,7 +65,9 @@ def load_entailment(name: str, settings: LoadSettings | None = None) -> Entailme
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-            model = AutoModelForSequenceClassification.from_pretrained(name, revision=revision, dtype=dtype)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                name, revision=revision, dtype=dtype, use_safetensors=True
+            )
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"the NLI model {name!r} cannot be loaded: {reason}") from error

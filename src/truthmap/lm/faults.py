@@ -12,6 +12,7 @@ from truthmap.lm.builtin import BUILTIN
 
 POSSIBLE = f"expected a built-in model ({', '.join(BUILTIN)}), a folder, a .gguf file or a hub id (owner/name)"
 _UNREACHABLE = "couldn't connect"  # how transformers says that the hub was not reached
+_NO_WEIGHTS = "no file named model.safetensors"  # how it says that there are none, or only pickles
 _LONGEST = 300  # characters of another library's message
 
 
@@ -49,6 +50,11 @@ def _told(name: str, source: str, revision: str | None, error: Exception) -> str
     if any("trust_remote_code" in str(link) for link in chain):
         return f"{name} comes with Python code of its own; read it, and if you trust it add --trust-remote-code"
     reason = " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+    if _NO_WEIGHTS in reason:
+        return (
+            f"{name} has no weights as safetensors, the only kind that is read: a pickle such as pytorch_model.bin can "
+            "hold code. Where you trust it, load it with transformers and save it again with `save_pretrained`"
+        )
     if Path(source).is_dir():
         return f"the model {name!r} cannot be loaded: {reason}"
     if _any(chain, hub.OfflineModeIsEnabled, hub.LocalEntryNotFoundError, ConnectionError) or _UNREACHABLE in reason:

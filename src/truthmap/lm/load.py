@@ -48,7 +48,12 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model = AutoModelForCausalLM.from_pretrained(
-            source, config=config, dtype=pick_dtype(settings.dtype, device), **options, **_placement(settings, device)
+            source,
+            config=config,
+            dtype=pick_dtype(settings.dtype, device),
+            use_safetensors=True,  # weights in pickles are not read, not even by an unpickler that takes only tensors
+            **options,
+            **_placement(settings, device),
         )
     if settings.device_map is None and settings.quantization is None:
         model = model.to(device)

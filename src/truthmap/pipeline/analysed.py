@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json, write_json, written_whole
+from truthmap.pipeline.mirror import sent_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +25,13 @@ def write_analysis(folder: Path, name: str, result: BaseModel, table: pd.DataFra
     """Write a result, its table and its figure (PNG and SVG) into `folder`."""
     from truthmap.report import save_figure
 
-    folder.mkdir(parents=True, exist_ok=True)
-    write_table(folder / f"{name}.parquet", table)
-    for kind in ("png", "svg"):
-        save_figure(figure, folder / f"{name}.{kind}")
-    # Last: where the result is, all of it is.
-    write_json(folder / f"{name}.json", result.model_dump(mode="json"))
+    with sent_on(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(folder / f"{name}.parquet", table)
+        for kind in ("png", "svg"):
+            save_figure(figure, folder / f"{name}.{kind}")
+        # Last: where the result is, all of it is.
+        write_json(folder / f"{name}.json", result.model_dump(mode="json"))
 
 
 def read_analysis(folder: Path, name: str, kind: type[Result]) -> Result:
@@ -50,7 +52,7 @@ def read_analysis(folder: Path, name: str, kind: type[Result]) -> Result:
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table, whole or not at all."""
-    with written_whole(path) as beside:
+    with sent_on(path), written_whole(path) as beside:
         table.to_parquet(beside, index=False)
 
 

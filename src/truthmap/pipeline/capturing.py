@@ -11,6 +11,7 @@ import numpy as np
 from truthmap.errors import RunFolderError
 from truthmap.files import digest_of
 from truthmap.pipeline.executors import Job, Tally
+from truthmap.pipeline.mirror import check_held
 from truthmap.pipeline.progress import Advance
 from truthmap.pipeline.settings import SHARD, capture_settings
 from truthmap.pipeline.tables import read_in_pieces, read_records
@@ -68,8 +69,9 @@ def record_shard(work: Work, number: int, entry: ShardEntry) -> None:
     """Let a shard whose file a worker has written count.
 
     Raises:
-        RunFolderError: the file is not where this process looks for it.
+        RunFolderError: the file is not where this process looks for it, or another has taken over the run folder.
     """
+    check_held(work.folder.path)
     if not work.store.holds(number, entry):
         raise RunFolderError(
             f"a worker has written shard {number} of the states, but it does not appear in {work.store.folder}: "

@@ -86,7 +86,7 @@ def compare_run(
     if all(answer.log_probs for answer in tested):
         confidences += _log_probs(tested, exact)
         if ask_model:
-            with work.folder.held():
+            with work.folder.held(work.progress.say):
                 views = own_views(run, work, tested)
             confidences += [*_entropies(views, exact), *_own_word(views)]
         else:

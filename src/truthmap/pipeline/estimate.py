@@ -116,7 +116,7 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
         # How long another engine takes cannot be told from steps of this one.
         budget = 0 if another else budget
         takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
-    if work.study.states_at is None:
+    if isinstance(work.states_at, Path):
         require_room(work.folder.path, takes.disk)
     work.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
 

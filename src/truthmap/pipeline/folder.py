@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
 from truthmap.pipeline.keys import STAGES
+from truthmap.pipeline.mirror import Mirror, mirror_of
 
 _LEDGER = "stages.json"
 _STUDY = "study.yaml"
@@ -39,22 +40,61 @@ class StageEntry:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder `runs/NAME` in which one study is made."""
+    """A folder `runs/NAME` in which one study is made, or the working copy of one at a URL."""
 
     path: Path
 
+    @property
+    def mirror(self) -> Mirror | None:
+        """The folder at a URL that this one is the working copy of, if any."""
+        return mirror_of(self.path)
+
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder while working in it.
+    def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
+        """Hold the folder while working in it; one at a URL is held there, too, and has what is finished sent to it.
+
+        Args:
+            say: Told what is being waited for.
 
         Raises:
             RunFolderError: another run is working in it, or the folder holds something else.
             StorageError: it cannot be written.
         """
+        with ExitStack() as kept:
+            kept.enter_context(self._locked())
+            if self.mirror is not None:
+                kept.enter_context(self.mirror.held(_STUDY, say))
+            remove_leftovers(self.path)
+            yield
+
+    def refresh(self, mark: str = _STUDY, *, anew: bool = False) -> None:
+        """Fetch what has changed in a folder at a URL; where a run of this machine works in it, nothing has.
+
+        Args:
+            mark: The file that a folder of this kind has; a detector's is its `config.json`.
+            anew: Fetch everything, even what seems unchanged.
+
+        Raises:
+            RunFolderError: it holds something else.
+            StorageError: it cannot be reached.
+        """
+        if self.mirror is None or self.mirror.is_held:
+            return
+        with ExitStack() as kept:
+            try:
+                kept.enter_context(self._locked())
+            except RunFolderError:
+                return
+            self.mirror.pull(mark, anew=anew)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other processes of this machine out, after seeing that this is a run folder or can become one."""
         with storage_errors(self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise RunFolderError(f"{self.path} is a file; name a folder for the run with --out")
-            if self.path.exists() and any(self.path.iterdir()) and not (self.path / _STUDY).exists():
+            # What a working copy holds is decided at its URL.
+            if self.mirror is None and self.path.exists() and not (self.path / _STUDY).exists():
                 leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
                 if any(not name.endswith(".part") for name in leftovers):
                     raise RunFolderError(
@@ -70,7 +110,6 @@ class RunFolder:
                     f"another run is working in {self.path}; wait for it or choose another folder"
                 ) from error
         try:
-            remove_leftovers(self.path)
             yield
         finally:
             lock.release()
@@ -83,7 +122,12 @@ class RunFolder:
             DamagedFileError: study.yaml is damaged.
         """
         known = (self.settings() or {}).get("states_at")
-        return self.path / "states" if known is None else str(known)
+        return self.own_states if known is None else str(known)
+
+    @property
+    def own_states(self) -> Path | str:
+        """Where the hidden states go unless somewhere else is named: in the folder, or at its URL."""
+        return self.path / "states" if self.mirror is None else self.mirror.states
 
     def settings(self) -> dict[str, Any] | None:
         """Give what study.yaml says, or `None` where there is none yet.
@@ -95,8 +139,8 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            content = yaml.load(path.read_text(encoding="utf-8"), _Plain)  # noqa: S506 (it is a SafeLoader)
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
         if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
@@ -105,15 +149,23 @@ class RunFolder:
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
         """Write study.yaml."""
-        write_text(self.path / _STUDY, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
+        write_text(
+            self.path / _STUDY, yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+        )
 
     def entry(self, stage: str) -> StageEntry | None:
         """Give what is known of a finished stage, or `None`."""
         found = self._ledger().get(stage)
         try:
-            return None if found is None else StageEntry(**found)
-        except TypeError as error:
+            entry = None if found is None else StageEntry(**found)
+            outside = [] if entry is None else [name for name in entry.files if not _is_inside(name)]
+        except (TypeError, AttributeError) as error:
             raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
+        if outside:
+            raise DamagedFileError(
+                f"{self.path / _LEDGER} is damaged: {outside[0]!r} is no file of the run; delete it to redo the run"
+            )
+        return entry
 
     def is_finished(self, stage: str, key: str) -> bool:
         """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
@@ -156,3 +208,25 @@ class RunFolder:
         if not isinstance(ledger, dict):
             raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
         return ledger
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads plain data without references to itself: a few lines of those can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("it refers to itself")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what `_Plain` reads."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (the signature is YAML's)
+        return True
+
+
+def _is_inside(name: Any) -> bool:
+    """Tell whether a name is that of a file in the run folder, wherever it came from."""
+    return isinstance(name, str) and bool(name) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}

@@ -13,6 +13,7 @@ from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES
 from truthmap.pipeline.run import Run, SeveralCells
 from truthmap.pipeline.study import Study
+from truthmap.places import is_remote
 from truthmap.records import Outcome, Part
 from truthmap.report.details import wilson
 from truthmap.report.page import Table, texts
@@ -120,7 +121,7 @@ def command(run: Run) -> str:
         else:
             for one in value if isinstance(value, list) else [value]:
                 words += [option, str(one)]
-    return shlex.join([*words, "--out", f"runs/{run.path.resolve().name}"])
+    return shlex.join([*words, "--out", run.address if is_remote(run.address) else f"runs/{run.path.resolve().name}"])
 
 
 def repeat(run: Run) -> tuple[Table, ...]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from truthmap.pipeline.mirror import spoken
+
 Advance = Callable[[int], None]
 """Called with how many units of the stage are done so far."""
 
@@ -91,7 +93,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(text, file=sys.stderr)  # noqa: T201
+        print(spoken(text), file=sys.stderr)  # noqa: T201
 
 
 def clock(seconds: float) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
+
 from truthmap.errors import RunFolderError
 from truthmap.lm import LanguageModel
 from truthmap.pipeline.folder import RunFolder
@@ -19,18 +22,14 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
     Raises:
         RunFolderError: the answers in the folder are not those that its settings and questions would give today.
     """
-    where = where or Where()
-    study = Study.of(
-        {
-            **run.settings["settings"],
-            "out": run.path,
-            "device": where.device,
-            "batch_tokens": where.batch_tokens,
-            "endpoint": where.endpoint,
-        }
-    )
+    own = {"out": run.path, "states_at": run.settings.get("states_at")}
+    chosen = asdict(where or Where())
+    trusted = chosen.pop("trust_remote_code")
+    study = Study.of({**run.settings["settings"], **own, **chosen})
     folder = RunFolder(run.path)
-    work = Work(study, folder, stage_keys(study), progress or Silence())
+    # The keys are those of the run; whether code that came with its model runs is decided here and now.
+    allowed = study.model_copy(update={"trust_remote_code": study.trust_remote_code and trusted})
+    work = Work(allowed, folder, stage_keys(study), progress or Silence())
     answers = folder.entry("answers")
     if answers is None or answers.key != work.keys["answers"]:
         raise RunFolderError(
@@ -41,17 +40,30 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
 
 
 def model_of(run: Run, work: Work) -> LanguageModel:
-    """Give the run's model.
+    """Give the run's model, loaded here.
 
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
+    _require_identity(run, work.model.identity())
+    return work.model
+
+
+def require_same_model(run: Run, work: Work) -> None:
+    """See that whoever does the shards has the run's model.
+
+    Raises:
+        RunFolderError: another model goes by the same name now; the message says in what it differs.
+    """
+    _require_identity(run, work.executor.identity())
+
+
+def _require_identity(run: Run, identity: Mapping[str, str]) -> None:
     known = run.settings.get("model_identity") or {}
     different = [
         f"{name} was {known[name]}, is {value}"
-        for name, value in work.model.identity().items()
+        for name, value in identity.items()
         if name in known and known[name] != value
     ]
     if different:
         raise RunFolderError(f"the model is not the one that {run.path} was made with ({'; '.join(different)})")
-    return work.model

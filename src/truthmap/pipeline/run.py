@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
 from truthmap.pipeline.folder import RunFolder
+from truthmap.pipeline.mirror import local_folder
 from truthmap.pipeline.tables import read_records
 from truthmap.records import Answer, Grade, Position, Question, Site, Split
 
@@ -114,9 +115,24 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened for reading."""
+    """A run folder, opened for reading.
+
+    Attributes:
+        path: The folder; of a run at a URL, its working copy.
+    """
 
     path: Path
+
+    @property
+    def address(self) -> str:
+        """Where the run is: the folder's path, or its URL."""
+        mirror = RunFolder(self.path).mirror
+        return str(self.path) if mirror is None else mirror.address
+
+    @property
+    def name(self) -> str:
+        """The last part of its address."""
+        return PurePosixPath(self.address).name if RunFolder(self.path).mirror else self.path.name
 
     @cached_property
     def summary(self) -> Summary:
@@ -202,12 +218,14 @@ class Run:
 
 
 def open_run(path: Path | str) -> Run:
-    """Open a finished run.
+    """Open a finished run: in a folder, or at a URL that fsspec opens, from which what has changed is fetched.
 
     Raises:
         RunFolderError: the folder is no run, or the run is not finished.
+        StorageError: the URL cannot be reached.
     """
-    folder = Path(path)
+    folder = local_folder(path)
+    RunFolder(folder).refresh()
     if not folder.exists():
         raise RunFolderError(
             f"{folder} is no run folder: it does not exist; make one with `truthmap run --out {folder}`"

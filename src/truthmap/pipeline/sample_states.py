@@ -17,7 +17,9 @@ from truthmap.capture import capture_states
 from truthmap.errors import DamagedFileError
 from truthmap.files import digest_of, storage_errors, written_whole
 from truthmap.grading import MISSING, locate_positions
-from truthmap.pipeline.reopening import model_of
+from truthmap.pipeline.executors import Job, Tally
+from truthmap.pipeline.progress import Advance
+from truthmap.pipeline.reopening import require_same_model
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sampling import Samples
 from truthmap.pipeline.settings import SHARD, capture_settings
@@ -32,7 +34,7 @@ SampleId = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class _Place:
+class SamplePlace:
     """A sample, and where the cell's position is in it."""
 
     answer: Answer
@@ -48,6 +50,7 @@ def sample_states(
 
     Raises:
         RunFolderError: the model is not the run's any more.
+        PartialError: shards failed three times on a cluster; all others are kept.
         DamagedFileError: a stored shard cannot be read.
     """
     places = dict(_places(samples, ids, cell))
@@ -57,33 +60,43 @@ def sample_states(
     unique = list(first.values())
     shards = [unique[start : start + SHARD] for start in range(0, len(unique), SHARD)]
     files = [work.path(FOLDER) / f"{_key(work, cell, places, shard)[:16]}.safetensors" for shard in shards]
-    missing = [(shard, file) for shard, file in zip(shards, files, strict=True) if not file.exists()]
-    if missing:
-        lm, done = model_of(run, work), len(unique) - sum(len(shard) for shard, _ in missing)
+    jobs = [
+        Job(number, tuple(i for i, _ in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
+        for number, (shard, file) in enumerate(zip(shards, files, strict=True))
+        if not file.exists()
+    ]
+    if jobs:
+        require_same_model(run, work)
+        done = len(unique) - sum(job.size for job in jobs)
         with work.progress.stage("Reading samples", len(unique), done) as advance:
-            for shard, file in missing:
-                rows = [places[i] for i in shard]
-                answers = [replace(p.answer, question_id=json.dumps(i)) for i, p in zip(shard, rows, strict=True)]
-                where = {a.question_id: _only(cell, p.index) for a, p in zip(answers, rows, strict=True)}
-                read = capture_states(lm, answers, where, (cell.site,), capture_settings(work.study))
-                _write(file, shard, read.states[cell.site][cell.layer, POSITIONS.index(cell.position)])
-                done += len(shard)
-                advance(done)
+            for read in work.executor.map(read_shard, jobs, Tally(advance, done)):
+                _write(files[read.number], shards[read.number], read.result)
     found = {i: state for file in files for i, state in _read(file)}
     return {i: found[first[_tokens(place.answer)]] for i, place in places.items()}
+
+
+def read_shard(
+    work: Work, shard: tuple[Cell, Sequence[tuple[SampleId, SamplePlace]]], advance: Advance
+) -> torch.Tensor:
+    """Read the states of one shard of samples at one cell: (n, d), in the model's dtype, in the shard's order."""
+    cell, samples = shard
+    answers = [replace(place.answer, question_id=json.dumps(i)) for i, place in samples]
+    where = {a.question_id: _only(cell, place.index) for a, (_, place) in zip(answers, samples, strict=True)}
+    read = capture_states(work.model, answers, where, (cell.site,), capture_settings(work.study), advance)
+    return read.states[cell.site][cell.layer, POSITIONS.index(cell.position)].clone()
 
 
 def _tokens(answer: Answer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return answer.prompt_ids, answer.answer_ids
 
 
-def _places(samples: Samples, ids: Sequence[str], cell: Cell) -> Iterator[tuple[SampleId, _Place]]:
+def _places(samples: Samples, ids: Sequence[str], cell: Cell) -> Iterator[tuple[SampleId, SamplePlace]]:
     column = POSITIONS.index(cell.position)
     for i in ids:
         for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True):
             index = int(locate_positions(answer, grade.span)[column])
             if index != MISSING:
-                yield (i, answer.sample), _Place(answer, index)
+                yield (i, answer.sample), SamplePlace(answer, index)
 
 
 def _only(cell: Cell, index: int) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -93,7 +106,7 @@ def _only(cell: Cell, index: int) -> np.ndarray[Any, np.dtype[np.int32]]:
     return positions
 
 
-def _key(work: Work, cell: Cell, places: Mapping[SampleId, _Place], shard: Sequence[SampleId]) -> str:
+def _key(work: Work, cell: Cell, places: Mapping[SampleId, SamplePlace], shard: Sequence[SampleId]) -> str:
     rows = [[*i, places[i].index, list(places[i].answer.answer_ids)] for i in shard]
     own = {"answers": work.keys["answers"], "blocks": work.study.blocks}
     return digest_of({"own": own, "cell": [str(cell.site), cell.layer, str(cell.position)], "rows": rows})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -11,14 +10,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from truthmap.answers import Engine, GenerateSettings, Prompt
+from truthmap.answers import GenerateSettings
 from truthmap.errors import RunFolderError
 from truthmap.files import digest_of
 from truthmap.pipeline.engines import engine_note
+from truthmap.pipeline.executors import Job, Tally
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.grades import grade_all
+from truthmap.pipeline.mirror import remove_folder
 from truthmap.pipeline.progress import Advance, Progress
-from truthmap.pipeline.reopening import model_of, reopened
+from truthmap.pipeline.reopening import reopened, require_same_model
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.pipeline.settings import generate_settings
@@ -61,14 +62,21 @@ def sample_answers(
 ) -> Samples:
     """Draw K answers to each question of a run, or only what is missing of them.
 
-    Each token's draw depends on (seed, question, sample, place) alone. Killed at any time, the same call goes on.
+    Each token's draw depends on (seed, question, sample, place) alone. Killed at any time, the same call goes on. Asked
+    to stop (Ctrl-C, SIGTERM), it finishes the shard under way.
 
     Raises:
+        PartialError: shards failed three times on a cluster; all others are drawn and kept.
         RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
     """
     settings = settings or SampleSettings()
     work = reopened(run, where, progress)
-    with work.folder.held(), closing(work.keeper):
+    with (
+        work.folder.held(work.progress.say),
+        work.stop.listening(work.progress.say),
+        closing(work.keeper),
+        closing(work.executor),
+    ):
         started = time.perf_counter()
         key = _key(work.keys["answers"], settings)
         kept = _kept(work, key)
@@ -81,7 +89,7 @@ def sample_answers(
         write_records(work.path(ANSWERS), Answer, sorted([*kept, *fresh], key=partial(_place, order)))
         write_records(work.path(GRADES), Grade, sorted(grades, key=partial(_place, order)))
         work.folder.finish(STAGE, key, [ANSWERS, GRADES], time.perf_counter() - started, settings.model_dump())
-        shutil.rmtree(work.path(SCRATCH), ignore_errors=True)
+        remove_folder(work.path(SCRATCH))
     return read_samples(run)
 
 
@@ -134,22 +142,29 @@ def _draw(run: Run, work: Work, settings: SampleSettings, kept: Sequence[Answer]
     sampled = GenerateSettings(
         asked.max_new_tokens, asked.batch_tokens, settings.temperature, settings.top_p, settings.seed
     )
-    missing = [(shard, file) for shard, file in zip(shards, files, strict=True) if not file.exists()]
-    if missing:
+    jobs = [
+        Job(number, tuple(i for i, _ in shard), (tuple(shard), sampled), len(shard))
+        for number, (shard, file) in enumerate(zip(shards, files, strict=True))
+        if not file.exists()
+    ]
+    if jobs:
         _require_same_engine(run, work)
-        model_of(run, work)
-    done = len(wanted) - sum(len(shard) for shard, _ in missing)
+        require_same_model(run, work)
+    done = len(wanted) - sum(job.size for job in jobs)
     with work.progress.stage("Sampling", len(wanted), done) as advance:
-        for shard, file in missing:
-            prompts = [work.prompt(work.questions_by_id[i], sample) for i, sample in shard]
-            write_records(file, Answer, _drawn(work.engine, prompts, sampled, partial(_after, done, advance)))
-            done += len(shard)
-            advance(done)
+        for drawn in work.executor.map(draw_shard, jobs, Tally(advance, done)):
+            write_records(files[drawn.number], Answer, drawn.result)
     return [answer for file in files for answer in read_records(file, Answer)]
 
 
-def _drawn(engine: Engine, prompts: Sequence[Prompt], settings: GenerateSettings, advance: Advance) -> list[Answer]:
-    return [answer for batch in engine.answer(prompts, settings, on_progress=advance) for answer in batch.answers]
+def draw_shard(
+    work: Work, shard: tuple[Sequence[tuple[str, int]], GenerateSettings], advance: Advance
+) -> tuple[Answer, ...]:
+    """Draw the samples of one shard: (question id, sample number), and how."""
+    wanted, settings = shard
+    prompts = [work.prompt(work.questions_by_id[i], sample) for i, sample in wanted]
+    batches = work.engine.answer(prompts, settings, on_progress=advance)
+    return tuple(answer for batch in batches for answer in batch.answers)
 
 
 def _require_same_engine(run: Run, work: Work) -> None:
@@ -179,10 +194,6 @@ def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) ->
 
 def _parts(work: Work, key: str) -> Path:
     return work.path(SCRATCH) / key[:16]
-
-
-def _after(start: int, advance: Advance, done: int) -> None:
-    advance(start + done)
 
 
 def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:

@@ -37,6 +37,7 @@ from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.helping import SAME
 from truthmap.pipeline.keys import stage_keys
 from truthmap.pipeline.labels import labels_of
+from truthmap.pipeline.mirror import sent_on
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.study import Study
@@ -87,8 +88,9 @@ def seal_detector(
             heads[role] = fit_head(_head_data(source, role, cells), settings.seal)
             advance(done)
     artifact = Artifact(_config(source, roles[Role.ANSWER][0].site, heads), heads, _records(source, settings))
-    sealed = save_artifact(artifact, out)
-    _draw(sealed, out)
+    with sent_on(out):
+        sealed = save_artifact(artifact, out)
+        _draw(sealed, out)
     return sealed
 
 

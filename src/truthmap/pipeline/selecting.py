@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 import pandas as pd
 
@@ -45,6 +46,7 @@ def select_answers(run: Run, *, where: Where | None = None, progress: Progress |
 
     Raises:
         RunFolderError: the run has no samples, or the model is not the run's any more.
+        PartialError: shards failed three times on a cluster; all others are kept.
         NotEnoughDataError: no test question can be chosen for.
     """
     work, samples = reopened(run, where, progress), read_samples(run)
@@ -54,7 +56,7 @@ def select_answers(run: Run, *, where: Where | None = None, progress: Progress |
     ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
     if not ids:
         raise NotEnoughDataError(f"no test question of {run.path} has samples that could be graded; draw more of them")
-    with work.folder.held():
+    with work.folder.held(work.progress.say), work.stop.listening(work.progress.say), closing(work.executor):
         states = sample_states(run, work, samples, ids, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
     pools = _pools(samples, tested, set(ids), scores)

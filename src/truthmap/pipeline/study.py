@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from truthmap.endpoint import checked_url
 from truthmap.errors import UsageError
+from truthmap.pipeline.mirror import local_folder
 from truthmap.questions import Columns, GradingRule, Locating
 from truthmap.records import Site
 
@@ -43,6 +53,11 @@ OF_THE_ENGINE = frozenset({"tensor_parallel", "gpu_memory"})
 The address of an endpoint is not: a folder from somebody else must not tell where prompts and the key are sent."""
 
 
+def _folder(value: Any) -> Any:
+    """Give the folder at a path or a URL; what is neither is left for the check of its type."""
+    return local_folder(value) if isinstance(value, (str, Path)) else value
+
+
 class Study(BaseModel):
     """Model + questions + settings. `run()` makes the run folder `out`, or goes on where it stopped.
 
@@ -69,7 +84,9 @@ class Study(BaseModel):
     locator: str | None = Field(
         None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
     )
-    out: Path = Field(description="The run folder")
+    out: Annotated[Path, BeforeValidator(_folder)] = Field(
+        description="The run folder: a path, or a URL that fsspec opens (s3://bucket/run)"
+    )
     limit: PositiveInt | None = Field(
         None, description="Take at most this many questions: a random subset, always the same"
     )

@@ -225,9 +225,9 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
             )
     names = [run.summary.questions for run in runs]
     if len(set(names)) < len(names):
-        names = [run.path.name for run in runs]
+        names = [run.name for run in runs]
     if len(set(names)) < len(names):
-        names = [str(run.path) for run in runs]
+        names = [run.address for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("the same run is named twice; name each run once")
     return [_Set(name, run, site) for name, run in zip(names, runs, strict=True)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
+from truthmap.pipeline.mirror import local_folder
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.study import Study
@@ -40,8 +41,8 @@ class Broken:
         return ": ".join(part for part in (self.stage, self.name, self.fault) if part)
 
 
-def verify_run(path: Path, progress: Progress | None = None) -> tuple[Broken, ...]:
-    """Read every file of a run and name those that are missing or not as they were written.
+def verify_run(path: Path | str, progress: Progress | None = None) -> tuple[Broken, ...]:
+    """Read every file of a run, in a folder or at a URL, and name those that are missing or not as they were written.
 
     Nothing is written. A run that is not finished has its missing stages named, too.
 
@@ -53,38 +54,55 @@ def verify_run(path: Path, progress: Progress | None = None) -> tuple[Broken, ..
         return tuple(_broken(folder, progress or Silence()))
 
 
-def repair_run(path: Path, progress: Progress | None = None, *, trust_remote_code: bool = False) -> Run:
+def repair_run(
+    path: Path | str,
+    progress: Progress | None = None,
+    *,
+    trust_remote_code: bool = False,
+    states_at: str | None = None,
+) -> Run:
     """Have what is broken in a run made again, and nothing else.
 
     The settings come from study.yaml, which may be somebody else's: code that comes with the model is run only if
-    `trust_remote_code` says so here.
+    `trust_remote_code` says so here, and states are deleted and written at an address elsewhere only if `states_at`
+    names it.
 
     Files made again hold the same numbers; states that are captured again may differ in rounding from those that were
     kept while answering, and then the map is fitted anew from what is there now.
 
     Raises:
-        UsageError: the run was made with code that came with its model, and `trust_remote_code` is off.
+        UsageError: the run was made with code that came with its model, and `trust_remote_code` is off; or its states
+            are elsewhere, and `states_at` does not name the place.
         DamagedFileError: study.yaml is broken, so that nothing says what is to be made.
         TruthmapError: whatever a run may raise.
     """
-    folder, progress = _run_folder(path), progress or Silence()
+    progress = progress or Silence()
+    folder = _run_folder(path)
     study = _study(folder)
     if study.trust_remote_code and not trust_remote_code:
         raise UsageError(
             f"{path} was made by running code that came with the model {study.model}: if you trust that code, "
             "add --trust-remote-code"
         )
-    with folder.held():
+    if study.states_at != states_at and study.states_at is not None:
+        raise UsageError(
+            f"{path} says that its states are at {study.states_at}: if that place is this run's own, to be written to, "
+            f"add --states-at {study.states_at}"
+        )
+    with folder.held(progress.say):
         for broken in list(_broken(folder, progress)):
             progress.say(str(broken))
             _clear_away(folder, broken)
     return study.run(update=True, progress=progress)
 
 
-def _run_folder(path: Path) -> RunFolder:
-    if not (path / "study.yaml").is_file():
+def _run_folder(path: Path | str) -> RunFolder:
+    folder = RunFolder(local_folder(path))
+    # What lies at a URL is what is asked about, not the working copy.
+    folder.refresh(anew=True)
+    if not (folder.path / "study.yaml").is_file():
         raise RunFolderError(f"{path} is no run folder: it has no study.yaml; name the folder of a run")
-    return RunFolder(path)
+    return folder
 
 
 @contextmanager
@@ -162,7 +180,7 @@ def _clear_away(folder: RunFolder, broken: Broken) -> None:
         index = None if entry is None else entry.note.get("index")
         if index is None or not index_anew(folder.states, index):
             place_at(folder.states).remove(Path(_INDEX).name)
-    elif broken.name.endswith(".safetensors"):
+    elif broken.name.startswith("states/"):
         StateStore(folder.states).forget(int(Path(broken.name).stem))
     elif broken.name and broken.name != "study.yaml":
         (folder.path / broken.name).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from truthmap.pipeline.engines import engine_note
 from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import STAGES, stage_keys
 from truthmap.pipeline.memory import forget_peak, peak_bytes
+from truthmap.pipeline.mirror import remove_folder
 from truthmap.pipeline.progress import Progress, Silence
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.stopping import Stop
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from truthmap.questions import QuestionSet
     from truthmap.store import StateStore
 
+_SCRATCH = ("parts", "grade-parts")
 _NEEDS_MODEL = ("answers", "states")
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
 
@@ -97,7 +99,7 @@ class Work:
     def states_at(self) -> Path | str:
         """Where the run's hidden states are."""
         # A worker on another machine knows the study, but need not see the run folder.
-        return self.study.states_at or self.path("states")
+        return self.study.states_at or self.folder.own_states
 
     @cached_property
     def store(self) -> StateStore:
@@ -141,7 +143,7 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
     """Make the run of a study: see `Study.run`."""
     folder = RunFolder(study.out)
     existed = study.out.exists()
-    with folder.held():
+    with folder.held((progress or Silence()).say):
         try:
             _refuse_other_settings(folder, study, update=update)
             work = Work(study, folder, stage_keys(study), progress or Silence())
@@ -160,8 +162,8 @@ def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
 
 
 def _make(work: Work, unfinished: Sequence[str]) -> None:
-    # Faults in questions and model are found before anything is written.
-    question_set = work.question_set
+    # Faults in questions and model, and a store that cannot be read or reached, are found before anything is written.
+    question_set, _store = work.question_set, work.store
     if "answers" in unfinished:
         engine_note(work.study)
     identity = _identity(work) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
@@ -187,7 +189,10 @@ def _make(work: Work, unfinished: Sequence[str]) -> None:
         note = {**made.note, "peak_bytes": peak_bytes()}
         work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, note)
         for folder in made.scratch:
-            shutil.rmtree(work.path(folder), ignore_errors=True)
+            remove_folder(work.path(folder))
+    for folder in _SCRATCH:
+        # A kill right after a stage was written down has left it.
+        remove_folder(work.path(folder))
 
 
 def stands(work: Work, stage: str) -> bool:

@@ -7,6 +7,7 @@ it), and must let states go from the worker to the store without passing through
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TRIES = 3
 """How often a shard is tried before it is given up."""
 
+_IN_ITS_MAKING = "error raised in its creation task"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LOOK = 1.0  # seconds between looks at a wish to stop
 
 
@@ -58,6 +61,14 @@ class _Failed:
         return f"shard {self.job.number}, questions {ids}: {self.error}"
 
 
+@dataclass(frozen=True)
+class _Newcomer:
+    """A worker that is loading its model, and how often it was tried to start one in its place."""
+
+    worker: Any
+    tries: int
+
+
 class RayCluster:
     """Hands jobs to the workers of a Ray cluster."""
 
@@ -67,7 +78,7 @@ class RayCluster:
         self._connected_here = False
         self._identity: dict[str, str] | None = None
         self._idle: deque[Any] = deque()
-        self._starting: dict[Any, Any] = {}  # reference to a worker's identity → the worker
+        self._starting: dict[Any, _Newcomer] = {}  # by the reference to its identity
 
     def identity(self) -> dict[str, str]:
         """Start the workers, wait for the first model to be loaded, and say which it is."""
@@ -124,7 +135,7 @@ class RayCluster:
 
     def close(self) -> None:
         """Let the workers go."""
-        for worker in [*self._idle, *self._starting.values()]:
+        for worker in [*self._idle, *(newcomer.worker for newcomer in self._starting.values())]:
             self._ray.kill(worker)
         self._idle.clear()
         self._starting.clear()
@@ -165,25 +176,30 @@ class RayCluster:
             )
         return min(rooms)
 
-    def _start_one(self) -> None:
+    def _start_one(self, tries: int = 1) -> None:
         study = self._work.study
         actor = self._ray.remote(num_cpus=study.cpus_per_worker, num_gpus=study.gpus_per_worker)(Worker)
         here = study.model_copy(update={"out": study.out.absolute()})
         worker = actor.remote(here, dict(self._work.keys), self._work.question_set)
-        self._starting[worker.identity.remote()] = worker
+        self._starting[worker.identity.remote()] = _Newcomer(worker, tries)
 
     def _welcome(self, ready: Iterable[Any]) -> None:
         """Take in workers that have loaded their model, if it is the same as everyone's."""
         for reference in ready:
-            worker = self._starting.pop(reference)
+            newcomer = self._starting.pop(reference)
             try:
                 identity = self._ray.get(reference)
             except self._ray.exceptions.RayTaskError as error:
                 # A model that one worker cannot load, none can.
                 raise ModelError(f"a worker cannot load the model: {_reason(error)}") from error
             except self._ray.exceptions.RayError as error:
+                if newcomer.tries == TRIES:
+                    raise ModelError(
+                        f"a worker was lost {TRIES} times while it started: {_reason(error)}; see that every machine "
+                        "has the same versions, and memory for the model"
+                    ) from error
                 self._work.progress.say(f"a worker was lost while it started ({_reason(error)}); starting another")
-                self._start_one()
+                self._start_one(newcomer.tries + 1)
                 continue
             self._identity = self._identity or identity
             different = sorted(name for name, value in identity.items() if self._identity.get(name) != value)
@@ -192,7 +208,7 @@ class RayCluster:
                     f"the workers do not hold the same model: they differ in {', '.join(different)}; "
                     "install the same versions and the same model on every machine"
                 )
-            self._idle.append(worker)
+            self._idle.append(newcomer.worker)
 
     def _keep_or_replace(self, worker: Any, error: Exception) -> None:
         """Keep a worker whose job failed; replace one that died."""
@@ -215,6 +231,7 @@ def _ray() -> Any:
 def _reason(error: Exception) -> str:
     """Give one line that says what went wrong in a worker."""
     cause = getattr(error, "cause", None) or error
-    lines = str(cause).strip().splitlines()
-    text = lines[0] if lines else ""
+    lines = _COLOUR.sub("", str(cause)).strip().splitlines() or [""]
+    # What a worker raises in its making comes as the end of a long text.
+    text = lines[-1] if _IN_ITS_MAKING in lines[0] else lines[0]
     return text if isinstance(cause, TruthmapError) else f"{type(cause).__name__}: {text}"[:300]

@@ -1,0 +1,137 @@
+"""Files of a run that are not as they were written: found on reading and by verifying, and made again by repairing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.killing import Seen, numbers
+
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.pipeline import Run, Study
+from truthmap.pipeline.verifying import repair_run, verify_run
+from truthmap.records import Site
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_run_verifies(copy: Path) -> None:
+    assert verify_run(copy) == ()
+
+
+@pytest.mark.parametrize("at", [0, 20, 2000, -1])
+def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
+    name = "states/00002.safetensors"
+    flip(copy / name, at)
+    store = Run(copy).states()
+    with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
+        for layer in range(2):
+            store.read_layer(Site.RESIDUAL, layer)
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("states", name)
+
+
+def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: Path) -> None:
+    flip(copy / "states/00001.safetensors", -40)
+    (copy / "grid.parquet").unlink()
+    with pytest.raises(DamagedFileError, match=r"00001\.safetensors is damaged"):
+        study.model_copy(update={"out": copy}).run()
+    assert not (copy / "grid.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json",
+        "scores.safetensors", "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json",
+        "stages.json",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("fault", ["flipped", "cut", "missing"])
+def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
+    before = numbers(copy)
+    path = copy / name
+    if fault == "flipped":
+        flip(path, path.stat().st_size // 2)
+    elif fault == "cut":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        path.unlink()
+    broken = verify_run(copy)
+    assert broken
+    if name != "stages.json":  # without its books, everything in a run is in doubt
+        assert {part.name for part in broken} == {name}
+    seen = Seen()
+    repair_run(copy, seen)
+    assert verify_run(copy) == ()
+    after = numbers(copy)
+    assert after.keys() == before.keys()
+    # What is fitted from states captured again differs in rounding.
+    exact = [f"{table}.parquet" for table in ("questions", "splits", "answers", "grades")]
+    assert {other: after[other] for other in exact} == {other: before[other] for other in exact}
+    if name != "stages.json":
+        assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
+
+
+def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: Study, copy: Path) -> None:
+    (copy / "stages.json").unlink()
+    (copy / "answers.parquet").unlink()
+    index = copy / "states" / "index.json"
+    index.write_text(index.read_text().replace('"format": 2', '"format": 1'))
+    seen = Seen()
+    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap writes format 2; delete it"):
+        study.model_copy(update={"out": copy}).run(progress=seen)
+    assert seen.begun == {}
+    assert not (copy / "answers.parquet").exists()
+
+
+def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: Path) -> None:
+    (copy / "study.yaml").write_text("settings: [")
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("study", "study.yaml")
+    with pytest.raises(DamagedFileError, match=r"study\.yaml is damaged: it is not YAML"):
+        repair_run(copy)
+    same = study.model_copy(update={"out": copy})
+    before = json.loads((copy / "stages.json").read_text())
+    with pytest.raises(DamagedFileError, match="--update writes it anew"):
+        same.run()
+    same.run(update=True)
+    assert verify_run(copy) == ()
+    assert json.loads((copy / "stages.json").read_text()) == before
+
+
+def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
+    study: Study, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.answers import decoding
+
+    old = numbers(copy)
+    (copy / "answers.parquet").unlink()
+    second = decoding.choose_tokens
+
+    def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
+        logits[:, 0] += 3.0
+        return second(logits, prompts, step, settings)
+
+    monkeypatch.setattr(decoding, "choose_tokens", another)
+    study.model_copy(update={"out": copy}).run()
+    new = numbers(copy)
+    assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
+    assert verify_run(copy) == ()
+
+
+def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
+    from truthmap.pipeline.folder import RunFolder
+
+    with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
+        verify_run(copy)
+
+
+def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
+        verify_run(tmp_path)

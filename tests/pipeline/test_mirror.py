@@ -1,0 +1,193 @@
+"""Working copies of folders at a URL: what is fetched, what is sent, and in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from truthmap.errors import RunFolderError, StorageError, UsageError
+from truthmap.files import write_text
+from truthmap.pipeline import Study
+from truthmap.pipeline import lease as leasing
+from truthmap.pipeline.folder import RunFolder
+from truthmap.pipeline.mirror import local_folder, mirror_of, sent_on, spoken
+from truthmap.places import RemotePlace
+
+
+@pytest.fixture(autouse=True)
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(leasing, "SETTLE", 0.05)
+
+
+@pytest.fixture
+def url() -> str:
+    return f"memory://{uuid4().hex}/run"
+
+
+@pytest.fixture
+def place(url: str) -> RemotePlace:
+    """Give a folder at a URL with a few files."""
+    place = RemotePlace(url)
+    for name in ("study.yaml", "a.txt", "analyses/b.txt", "states/index.json"):
+        place.put(name, name.encode())
+    return place
+
+
+def names(folder: Path) -> set[str]:
+    """Give the files of a working copy, its books left out."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return {name for name in found if not name.startswith(".")}
+
+
+def test_a_path_is_itself_and_a_url_and_its_working_copy_lead_to_each_other(tmp_path: Path) -> None:
+    assert local_folder(tmp_path) == local_folder(str(tmp_path)) == tmp_path
+    assert mirror_of(tmp_path) is None
+    assert local_folder("file:///runs/a%20b") == Path("/runs/a b")
+    for url in ("s3://bucket/run", "gs://b/a/b c", "sftp://me@host/ü/run"):
+        mirror = mirror_of(local_folder(url))
+        assert mirror is not None
+        assert mirror.address == url
+    assert local_folder("S3://bucket/run/") == local_folder("s3://bucket/run")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///", "s3://" + "x" * 300])
+def test_a_url_that_names_no_folder_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="names no folder for a run: expected a URL such as s3://bucket/run"):
+        local_folder(url)
+
+
+@pytest.mark.parametrize(("out", "said"), [("s3://", "names no folder for a run"), (7, "out: "), (None, "out: ")])
+def test_a_study_says_what_is_wrong_with_its_folder(out: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Study.of({"model": "smollm2", "out": out})
+
+
+def test_readers_are_told_urls(tmp_path: Path) -> None:
+    folder = local_folder("s3://bucket/my run")
+    said = f"{folder}/grid.parquet is damaged; run `truthmap verify {folder} --repair`, not {tmp_path}"
+    assert spoken(said) == (
+        f"s3://bucket/my run/grid.parquet is damaged; run `truthmap verify s3://bucket/my run --repair`, not {tmp_path}"
+    )
+
+
+def test_only_what_changed_is_fetched(url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, fetched = RunFolder(local_folder(url)), []
+    fetch = RemotePlace.fetch
+
+    def noting(self: RemotePlace, name: str, into: Path) -> None:
+        fetched.append(name)
+        fetch(self, name, into)
+
+    monkeypatch.setattr(RemotePlace, "fetch", noting)
+    folder.refresh()
+    assert sorted(fetched) == ["a.txt", "analyses/b.txt", "study.yaml"]  # never the states
+    assert names(folder.path) == {*fetched}
+    fetched.clear()
+    folder.refresh()
+    assert fetched == []
+    place.put("a.txt", b"other")
+    place.remove("analyses/b.txt")
+    (folder.path / "study.yaml").write_text("changed here")
+    folder.refresh()
+    assert sorted(fetched) == ["a.txt", "study.yaml"]
+    assert (folder.path / "a.txt").read_text() == "other"
+    assert (folder.path / "study.yaml").read_text() == "study.yaml"
+    assert names(folder.path) == {"a.txt", "study.yaml"}
+    fetched.clear()
+    folder.refresh(anew=True)
+    assert sorted(fetched) == ["a.txt", "study.yaml"]
+
+
+def test_what_was_never_sent_is_dropped(url: str, place: RemotePlace) -> None:
+    folder = RunFolder(local_folder(url))
+    folder.refresh()
+    (folder.path / "parts").mkdir()
+    (folder.path / "parts" / "00001.parquet").write_text("written by one that died before it sent this")
+    folder.refresh()
+    assert names(folder.path) == {"study.yaml", "a.txt", "analyses/b.txt"}
+
+
+def test_each_file_is_sent_as_soon_as_it_is_whole_and_in_that_order(
+    url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    upload = RemotePlace.upload
+
+    def noting(self: RemotePlace, name: str, source: Path) -> None:
+        sent.append(name)
+        upload(self, name, source)
+
+    monkeypatch.setattr(RemotePlace, "upload", noting)
+    folder = RunFolder(local_folder(url))
+    with folder.held():
+        write_text(folder.path / "grid.parquet", "numbers")
+        assert place.read("grid.parquet") == b"numbers"
+        folder.finish("grid", "key", ["grid.parquet"], 1.0, {})
+        (folder.path / "a.txt").unlink()
+    assert sent == ["grid.parquet", "stages.json"]
+    assert place.versions().keys() == {
+        "study.yaml",
+        "analyses/b.txt",
+        "states/index.json",
+        "grid.parquet",
+        "stages.json",
+    }
+
+
+def test_an_upload_that_fails_is_a_fault_of_the_writing(
+    url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(self: RemotePlace, name: str, source: Path) -> None:
+        raise StorageError("the network is down")
+
+    folder = RunFolder(local_folder(url))
+    with pytest.raises(StorageError, match="the network is down"), folder.held(), monkeypatch.context() as patch:
+        patch.setattr(RemotePlace, "upload", failing)
+        write_text(folder.path / "grid.parquet", "numbers")
+    assert "grid.parquet" not in place.versions()
+    assert ".lease" not in place.versions()
+    with folder.held():
+        assert names(folder.path) == {"study.yaml", "a.txt", "analyses/b.txt"}
+
+
+def test_whoever_has_lost_the_folder_sends_nothing_more(url: str, place: RemotePlace) -> None:
+    folder = RunFolder(local_folder(url))
+    with pytest.raises(RunFolderError, match=r"another run has taken over memory://.* is kept$"), folder.held():
+        place.put(leasing.NAME, b'{"token": "another"}')
+        write_text(folder.path / "grid.parquet", "numbers")
+    assert "grid.parquet" not in place.versions()
+    assert place.read(leasing.NAME) == b'{"token": "another"}'
+
+
+def test_an_analysis_is_sent_from_wherever_it_is_written(url: str, place: RemotePlace, tmp_path: Path) -> None:
+    folder = local_folder(url)
+    RunFolder(folder).refresh()
+    with sent_on(folder / "analyses"):
+        write_text(folder / "analyses" / "c.txt", "more")
+        with sent_on(folder / "analyses" / "d.txt"):
+            write_text(folder / "analyses" / "d.txt", "and more")
+    assert place.read("analyses/c.txt") == b"more"
+    assert place.read("analyses/d.txt") == b"and more"
+    with sent_on(tmp_path / "elsewhere.txt"):
+        write_text(tmp_path / "elsewhere.txt", "nobody's")
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "a/../../outside.txt", "/etc/outside.txt", "a\\..\\b", "c:evil"])
+def test_an_object_cannot_land_outside_the_working_copy(
+    url: str, place: RemotePlace, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = place.versions()
+    monkeypatch.setattr(RemotePlace, "versions", lambda self: {**found, name: "1"})
+    with pytest.raises(RunFolderError, match="which can be no file of a run; remove it"):
+        RunFolder(local_folder(url)).refresh()
+
+
+def test_a_file_that_is_also_a_folder_is_named(url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = place.versions()
+    monkeypatch.setattr(RemotePlace, "versions", lambda self: {**found, "a.txt/b": "1"})
+    monkeypatch.setattr(RemotePlace, "fetch", lambda self, name, into: write_text(into, name))
+    with pytest.raises(StorageError, match=r"a\.txt/b is a file and a folder at once"):
+        RunFolder(local_folder(url)).refresh()
