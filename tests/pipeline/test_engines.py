@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.engines import VERSION, put_stand_in
 
+from truthmap.answers import GenerateSettings
 from truthmap.errors import ModelError, RunFolderError, UsageError
 from truthmap.pipeline import Run, Silence, Study
 from truthmap.pipeline.engines import ModelKeeper
+from truthmap.pipeline.folder import RunFolder
 from truthmap.pipeline.keys import stage_keys
 from truthmap.pipeline.sample_settings import SampleSettings
 from truthmap.pipeline.sampling import sample_answers
+from truthmap.pipeline.work import Work
 from truthmap.questions import QuestionSet
 
 
@@ -92,12 +95,22 @@ def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_s
         sample_answers(run, SampleSettings(k=3, part="test"))
 
 
-def test_a_vllm_that_dies_leaves_what_was_finished(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vllm_that_dies_leaves_what_was_finished_and_is_started_again(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STAND_IN_FAULT", "die")
     with pytest.raises(ModelError, match="vLLM has ended"):
         study.run()
     assert not (study.out / "answers.parquet").exists()
     assert (study.out / "questions.parquet").exists()
+    work = Work(study, RunFolder(study.out), stage_keys(study), Silence())
+    with closing(work.keeper):
+        prompts = [work.prompt(question) for question in work.question_set.questions[:1]]
+        with pytest.raises(ModelError, match="vLLM has ended"):
+            list(work.engine.answer(prompts, GenerateSettings()))
+        monkeypatch.delenv("STAND_IN_FAULT")
+        (batch,) = work.engine.answer(prompts, GenerateSettings(max_new_tokens=4))
+        assert batch.answers[0].answer_ids
 
 
 def test_an_engine_that_is_not_installed_is_told_before_anything_is_written(

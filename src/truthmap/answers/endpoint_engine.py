@@ -52,6 +52,8 @@ class EndpointEngine:
         say: Shows a line of news.
     """
 
+    ended = False
+
     def __init__(
         self, lm: LanguageModel, endpoint: Endpoint, model: str, batch_tokens: int, say: Callable[[str], None]
     ) -> None:

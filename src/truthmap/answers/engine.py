@@ -14,6 +14,11 @@ from truthmap.records import Site
 class Engine(Protocol):
     """Whatever answers prompts with the studied model."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has failed for good, so that another one must be started."""
+        ...
+
     def answer(
         self,
         prompts: Sequence[Prompt],
@@ -45,6 +50,7 @@ class LocalEngine:
     """The loaded model answers by itself."""
 
     model: LanguageModel
+    ended = False
 
     def answer(
         self,

@@ -104,6 +104,11 @@ class VllmEngine:
             raise
         self._busy = False
 
+    @property
+    def ended(self) -> bool:
+        """Whether vLLM's process is gone."""
+        return self._process.poll() is not None
+
     def answer(
         self,
         prompts: Sequence[Prompt],

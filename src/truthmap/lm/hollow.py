@@ -12,8 +12,9 @@ from truthmap.lm.model import LanguageModel
 
 
 def without_weights(lm: LanguageModel) -> LanguageModel:
-    """Give the same model with its weights left out (on torch's `meta` device): it can be asked all but to compute.
+    """Give the same model with its weights left out (on torch's `meta` device): tokens, template and limits remain.
 
+    Whatever takes a forward pass fails, finding the blocks included.
     The given model keeps its own weights; they go when nobody holds it any more.
     """
     config = copy.deepcopy(lm.model.config)

@@ -60,7 +60,9 @@ class ModelKeeper:
         return self._model or self._hollow or self.model()
 
     def engine(self) -> Engine:
-        """Give what answers, started if need be."""
+        """Give what answers, started if need be: also where the one before has failed, and its shard is tried again."""
+        if self._engine is not None and self._engine.ended:
+            self.close()
         if self._engine is None:
             self._engine = self._started()
         return self._engine
