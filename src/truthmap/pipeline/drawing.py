@@ -6,6 +6,7 @@ import numpy as np
 
 from truthmap.pipeline.run import Run
 from truthmap.pipeline.work import Made, Work
+from truthmap.records import Site
 from truthmap.report import draw_heatmap, figure_of, save_figure
 
 LEVEL = 0.05
@@ -14,13 +15,20 @@ LEVEL = 0.05
 _STUDY_TITLE = "the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"
 
 
+def map_title(protocol: str, site: Site) -> str | None:
+    """Give what must be said above a map: that it was made the study's way, that it reads another site than usual."""
+    lines = [_STUDY_TITLE] if protocol == "study" else []
+    lines += [] if site is Site.RESIDUAL else [f"site: {site}"]
+    return "\n".join(lines) or None
+
+
 def draw_figures(work: Work) -> Made:
     """Draw the map, as PNG and as SVG."""
     run = Run(work.folder.path)
     grid, summary = run.grid(), run.summary
     axes = draw_heatmap(
         grid.auc,
-        title=_STUDY_TITLE if summary.protocol == "study" else None,
+        title=map_title(summary.protocol, summary.site),
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
     for kind in ("png", "svg"):
