@@ -17,6 +17,9 @@ from truthmap.errors import DamagedFileError, StorageError
 _READ = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_UMASK = os.umask(0o077)
+os.umask(_UMASK)  # asking means setting: once, before there are threads
+_MODE = 0o666 & ~_UMASK
 _FOLLOWED: dict[Path, Callable[[Path], None]] = {}
 
 
@@ -32,6 +35,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield beside
+            beside.chmod(_MODE)  # some libraries let nobody but the owner read what they write
             _sync(beside)
             beside.replace(path)
             _sync(path.parent)

@@ -193,8 +193,8 @@ class RunFolder:
             "note": dict(note),
             "seconds": round(seconds, 3),
         }
-        before = ledger.get(stage)
-        if before is not None and any(before.get(part) != made[part] for part in ("key", "files", "note")):
+        before = ledger.get(stage, {})
+        if any(before.get(part) != made[part] for part in ("key", "files", "note")):
             behind = STAGES[STAGES.index(stage) + 1 :] if stage in STAGES else ()
             ledger = {name: entry for name, entry in ledger.items() if name not in behind}
         ledger[stage] = made
