@@ -97,8 +97,8 @@ def _grid(cells: list[_Cell]) -> list[str]:
     lines = [
         (
             f"n = {n} answers, d = {d}, {len(cells)} cells timed, CPU seconds for all {GRID_CELLS}; 6 C × 5 folds "
-            "+ refit + AUC + DeLong. *Objective*: the largest relative excess over the optimum in a cell, at C ≤ 0.1 "
-            "and at C = 10."
+            "+ refit + AUC + DeLong. *Objective*: the largest relative excess over the optimum in one of them, at "
+            "C ≤ 0.1 and at C = 10."
         ),
         "",
         "| | CPU seconds | against truthmap | objective, C ≤ 0.1 | C = 10 |",
