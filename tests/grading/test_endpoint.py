@@ -2,64 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from tests.scripted import Scripted, Server, scripted
 
 from truthmap.errors import ModelError, UsageError
 from truthmap.grading import KEY_VARIABLE, Endpoint
 from truthmap.grading.endpoint import read_completion
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with the given statuses in turn, then always with 200; notes what it was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.statuses: list[int] = []
-        self.sent: list[dict[str, Any]] = []
-        self.keys: list[str | None] = []
-        self.lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.lock:
-            self.server.sent.append(content)
-            self.server.keys.append(self.headers.get("Authorization"))
-            status = self.server.statuses.pop(0) if self.server.statuses else 200
-        reply = {"choices": [{"message": {"content": f"echo {content['messages'][0]['content']}"}}]}
-        body = json.dumps(reply).encode() if status == 200 else b"{}"
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", "http://127.0.0.1:9/stolen")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *words: Any) -> None:
-        pass
+@pytest.fixture
+def statuses() -> list[int]:
+    """What the endpoint answers with, in turn; afterwards always with 200."""
+    return []
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+def server(statuses: list[int]) -> Iterator[Server]:
+    def judge(_path: str, content: Any) -> Scripted:
+        status = statuses.pop(0) if statuses else 200
+        if status == 302:
+            return Scripted(status, headers={"Location": "http://127.0.0.1:9/stolen"})
+        said = f"echo {content['messages'][0]['content']}"
+        return Scripted(status, {"choices": [{"message": {"content": said}}]} if status == 200 else {})
+
+    with scripted(judge) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def endpoint(server: Server, **settings: Any) -> tuple[Endpoint, list[float]]:
@@ -75,30 +45,30 @@ def test_prompts_are_answered_in_order_with_temperature_0(server: Server) -> Non
     assert {content["max_tokens"] for content in server.sent} == {48}
 
 
-def test_passing_faults_are_tried_again_with_growing_waits(server: Server) -> None:
-    server.statuses = [429, 503]
+def test_passing_faults_are_tried_again_with_growing_waits(server: Server, statuses: list[int]) -> None:
+    statuses += [429, 503]
     asker, waits = endpoint(server, parallel=1)
     assert asker.ask(["p"]) == ["echo p"]
     assert waits == [1.0, 2.0]
 
 
-def test_tries_are_bounded_and_the_message_says_what_to_do(server: Server) -> None:
-    server.statuses = [500] * 10
+def test_tries_are_bounded_and_the_message_says_what_to_do(server: Server, statuses: list[int]) -> None:
+    statuses += [500] * 10
     asker, _ = endpoint(server, parallel=1, tries=3)
     with pytest.raises(ModelError, match=rf"gave no answer \(status 500, 3 tries\).*{KEY_VARIABLE}"):
         asker.ask(["p"])
     assert len(server.sent) == 3
 
 
-def test_a_refused_key_is_not_tried_again(server: Server) -> None:
-    server.statuses = [401]
+def test_a_refused_key_is_not_tried_again(server: Server, statuses: list[int]) -> None:
+    statuses += [401]
     with pytest.raises(ModelError, match=r"status 401, 1 tries"):
         endpoint(server)[0].ask(["p"])
     assert len(server.sent) == 1
 
 
-def test_a_prompt_that_is_refused_has_no_reply(server: Server) -> None:
-    server.statuses = [400]
+def test_a_prompt_that_is_refused_has_no_reply(server: Server, statuses: list[int]) -> None:
+    statuses += [400]
     assert endpoint(server, parallel=1)[0].ask(["too long", "p"]) == ["", "echo p"]
 
 
@@ -109,10 +79,10 @@ def test_an_endpoint_that_is_not_there_is_named(server: Server) -> None:
 
 
 def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, statuses: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "secret-1")
-    server.statuses = [200, 302]
+    statuses += [200, 302]
     asker, _ = endpoint(server, parallel=1)
     asker.ask(["p"])
     assert server.keys == ["Bearer secret-1"]
