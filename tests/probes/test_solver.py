@@ -70,6 +70,22 @@ def test_every_fold_and_label_vector_is_what_a_fit_of_its_own_gives(n: int, d: i
             assert abs(roc_auc_score(labels, round_scores(left_out.scores[row][None])[0]) - auc) < 1e-3
 
 
+@pytest.mark.parametrize("d", [10, 90])
+def test_what_is_constant_in_a_training_part_says_nothing_there(d: int) -> None:
+    sample = make_sample(60, d)
+    states = sample.states.clone()
+    states[:58] = states[0]  # as at a place where nearly all prompts are alike
+    fold = np.arange(60) // 20
+    training = np.stack([fold != f for f in range(3)])
+    cell = CellStates.of(states, training, fold)
+    for left_out in cross_validate(cell, sample.y[None], CS):
+        assert left_out.converged.all()
+        scores = left_out.scores[0]
+        # The part without the last twenty has seen one state only: whatever comes, it gives the base rate.
+        assert scores[fold == 2] == pytest.approx(scores[40], abs=1e-3)
+        assert np.abs(scores).max() < 50
+
+
 def test_a_path_ends_where_a_single_c_ends(sample: Sample) -> None:
     x, _, _ = standardise(sample.states)
     signs = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).float()[None]

@@ -16,7 +16,9 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _DECIMALS = 6  # of log-odds: as many as float32 holds
-_LEAST_SCALE = 1e-6  # of a feature that is constant in a training part: it says nothing there
+_LEAST_SCALE = (
+    1e-6  # of a feature's spread over all answers: below, it is constant in a training part and keeps a scale of 1
+)
 
 
 def usable(states: torch.Tensor, present: Bools) -> Bools:
@@ -35,7 +37,7 @@ class CellStates:
     Attributes:
         x: float32 (n, d), centred and scaled over all n answers.
         member: float32 (F, n), 1 where an answer belongs to a training part.
-        scale: float32 (F, d), spread of each feature of `x` in each training part.
+        scale: float32 (F, d), spread of each feature of `x` in each training part; 1 where it is constant there.
         held_out: int64 (n,), for each answer the training part that lacks it and scores it.
     """
 
@@ -50,8 +52,9 @@ class CellStates:
         x, _, _ = standardise(states)
         member = torch.from_numpy(training).to(x)
         share = member / member.sum(dim=1, keepdim=True)
-        mean = share @ x
-        scale = (share @ x.square() - mean.square()).clamp(min=_LEAST_SCALE**2).sqrt()
+        # Squares are taken about each part's own mean: their difference would be float32's rounding.
+        spread = torch.stack([(s @ (x - s @ x).square()).sqrt() for s in share])
+        scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
     def problems(self, y: Bools) -> Problems:
