@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from truthmap.probes import corrected_p_values, shuffled_labels
 from truthmap.probes.cells import CellStates
-from truthmap.probes.null import max_null, null_aucs
+from truthmap.probes.null import max_null, null_aucs, row_aucs
 
 from .conftest import make_sample
 
@@ -57,6 +58,15 @@ def test_without_a_choice_of_c_noise_reaches_one_half() -> None:
     cell = cell_of(200, 12)
     shuffled = shuffled_labels(np.arange(200) % 2 == 0, [str(i) for i in range(200)], 100, seed=0)
     assert null_aucs(cell, shuffled, (1e-2,)).mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_aucs_of_rows_with_labels_of_their_own_are_scikit_learns_ties_and_all() -> None:
+    random = np.random.default_rng(0)
+    scores = np.round(random.standard_normal((12, 40)), 1)
+    scores[0] = 3.0
+    y = random.random((12, 40)) < 0.4
+    expected = [roc_auc_score(labels, row) for labels, row in zip(y, scores, strict=True)]
+    np.testing.assert_allclose(row_aucs(scores, y), expected, atol=1e-12)
 
 
 def test_a_shuffle_with_one_outcome_in_a_training_part_counts_as_chance() -> None:

@@ -38,10 +38,18 @@ def round_scores(scores: Floats) -> Floats:
 
     Row spread × 1e-6 is far above float32's noise in a dot product and far below any difference that matters.
     """
-    spread = np.std(scores, axis=-1, keepdims=True)
-    spread = np.where(spread > 0, spread, 1.0)
     centre = np.median(scores, axis=-1, keepdims=True)
-    return np.round((scores - centre) / spread, _DECIMALS)
+    return np.round((scores - centre) / _spread(scores), _DECIMALS)
+
+
+def tied_keys(scores: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Give integers in the order of each row of scores (m, n): one integer for scores that rounding makes ties."""
+    return np.rint(scores / _spread(scores) * 10.0**_DECIMALS).astype(np.int64)
+
+
+def _spread(scores: Floats) -> Floats:
+    spread = np.std(scores, axis=-1, keepdims=True)
+    return np.where(spread > 0, spread, 1.0)
 
 
 def auc_many(scores: Floats, y: Bools, confidence: float = 0.95) -> Auc:
