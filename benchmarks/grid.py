@@ -2,10 +2,10 @@
 
 Both do the same work in each cell: standardise by every training part, fit six C values on five folds, refit on all
 answers at the best C, score the answers left out, AUC. CPU seconds are compared, since other work on the machine moves
-them least, each with one thread: what truthmap gains by working on as many cells at once as there are cores,
-scikit-learn gains by as many processes. Needs a finished run of `truthmap run --model smollm2 --questions cities --out
-runs/demo`; cells are sampled from it, with the test part's answers among them so that n is larger. Wide states are real
-ones too: those of eight layers side by side, and of several positions one below the other. Where `probekit` is
+them least, each with one thread; and for some layers the time on the clock, truthmap with as many threads as there are
+cores, scikit-learn with as many processes of one thread. Needs the finished run of `make demo`; cells are sampled from
+it, with the test part's answers among them so that n is larger. Wide states are real ones too: those of eight layers
+side by side, and of several positions one below the other. Where `probekit` is
 installed (`pip install --no-deps probekit`), its batched fitter is timed beside.
 """
 
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -35,6 +36,7 @@ from truthmap.probes import GridSettings, auc_many, bootstrap_auc, fit_probe, ro
 from truthmap.probes.cells import CellStates, cross_validate
 from truthmap.probes.null import null_aucs
 from truthmap.probes.solver import solve_path
+from truthmap.probes.threads import one_thread_per_cell
 
 RUN = Path("runs/demo")
 CELLS = ((0, 0), (6, 4), (12, 5), (12, 7), (20, 3), (25, 5), (29, 12))
@@ -43,6 +45,7 @@ CELLS = ((0, 0), (6, 4), (12, 5), (12, 7), (20, 3), (25, 5), (29, 12))
 GRID_CELLS = 450
 CS = GridSettings().cs
 _FOLDS = 5
+_CLOCK_LAYERS = (6, 12, 20)
 _WIDE_LAYERS = range(8, 24, 2)
 _WIDE_POSITIONS = (5, 4, 6, 3, 13, 14, 12, 11)
 _WIDTH = 4096
@@ -75,9 +78,10 @@ def run() -> str:
         with threadpool_limits(1):
             made = open_run(RUN)
             cells = _cells(made)
-            return "\n".join([*_grid(cells), "", *_accuracy(cells), "", *_wide(made), "", *_scores(cells)])
+            lines = [*_grid(cells), "", *_accuracy(cells), "", *_wide(made), "", *_scores(cells)]
     finally:
         torch.set_num_threads(before)
+    return "\n".join([*lines, "", *_clock(made)])
 
 
 def _cells(made: Run) -> list[_Cell]:
@@ -91,6 +95,7 @@ def _cells(made: Run) -> list[_Cell]:
 
 
 def _grid(cells: list[_Cell]) -> list[str]:
+    _ours(cells[0])  # compiles what is compiled once per machine
     ours = sum(_cpu_seconds(partial(_ours, cell)) for cell in cells)
     each = GRID_CELLS / len(cells)
     n, d = cells[0].states.shape
@@ -238,6 +243,28 @@ def _exact(x: np.ndarray[Any, np.dtype[np.float64]], y: np.ndarray[Any, np.dtype
     return LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=500).fit(x, y)
 
 
+def _clock(made: Run) -> list[str]:
+    """Time all cells of some layers on every core."""
+    labels = labels_of(made.questions(), made.grades(), made.splits())
+    cells = []
+    for layer in _CLOCK_LAYERS:
+        read = made.states().read_layer(made.summary.site, layer, labels.ids)
+        cells += [_Cell.of(read.states[p][here].float().numpy(), labels.y[here]) for p, here in enumerate(read.present)]
+    cells = [cell for cell in cells if len(cell.y) > _FOLDS * GridSettings().fewest]
+    cores = torch.get_num_threads()
+    with one_thread_per_cell() as every:
+        ours = _seconds(lambda: every(_ours, cells))
+    with Parallel(n_jobs=cores) as pool:
+        pool(delayed(_theirs)(cell, {}) for cell in cells[:cores])  # starts the processes
+        theirs = {
+            name: _seconds(partial(pool, [delayed(_theirs)(cell, settings) for cell in cells]))
+            for name, settings in _WAYS.items()
+            if "lbfgs" in name
+        }
+    times = "; ".join(f"scikit-learn, {name}: {spent:.1f} s ({spent / ours:.1f} ×)" for name, spent in theirs.items())
+    return [f"On the clock, {len(cells)} cells on {cores} cores: truthmap {ours:.1f} s; {times}."]
+
+
 def _wide(made: Run) -> list[str]:
     """Time cells of a wide model: real states, eight layers side by side."""
     few, many = _wide_cell(made, _WIDE_POSITIONS[:1], 1000), _wide_cell(made, _WIDE_POSITIONS, 8000)
@@ -249,7 +276,7 @@ def _wide(made: Run) -> list[str]:
         for c in (1e-3, 1e-2):
             ours = _cpu_seconds(partial(fit_probe, torch.from_numpy(cell.states), cell.y, c))
             theirs = _cpu_seconds(partial(_plain, cell, c))
-            what = f"n = {len(cell.y):,}, one fit, C = {c:g}, to a gap of 1e-8"
+            what = f"n = {len(cell.y):,}, one fit, C = {c:g}, to a gap of 1e-7"
             lines.append(f"| {what} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.1f} × |")
     ours, theirs = _cpu_seconds(partial(_ours, few)), _cpu_seconds(partial(_theirs, few, {}))
     what = f"n = {len(few.y):,}, 6 C × 5 folds + refit"
@@ -288,6 +315,12 @@ def _scores(cells: list[_Cell]) -> list[str]:
             f"{resampled:.1f} s; a loop would take {loop * _RESAMPLES:.0f} s."
         )
     ]
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def _cpu_seconds(work: Callable[[], Any]) -> float:

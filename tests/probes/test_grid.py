@@ -197,6 +197,7 @@ def test_fewer_answers_than_dimensions_go_through_the_gram_matrix_with_the_same_
         replace(source, states=copies), labels, {RIGHT: labels.y}, Site.RESIDUAL, replace(settings, cs=(5e-3, 0.5))
     )[RIGHT]
     assert isinstance(source, MemoryStates)
-    np.testing.assert_allclose(wide.grid.auc, doubled.grid.auc, atol=1e-3)
+    pair = 1 / (wide.grid.n_right * (wide.grid.n - wide.grid.n_right))  # what one pair of answers counts for
+    assert (np.abs(wide.grid.auc - doubled.grid.auc)[np.isfinite(wide.grid.auc)] <= 2.1 * pair[wide.grid.n > 20]).all()
     np.testing.assert_allclose(wide.null, doubled.null, atol=1e-3)
     assert make_labels(labels.y).ids == labels.ids

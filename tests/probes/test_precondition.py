@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from truthmap.probes.precondition import Preconditioner, symmetric_product
+from truthmap.probes.precondition import Preconditioner
 
 
 def hessian(x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
@@ -13,41 +13,71 @@ def hessian(x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor) -> 
 
 
 def made(n: int, d: int, uneven: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Give x (n, d), penalty (2, d) and curvature (2, n)."""
     generator = torch.Generator().manual_seed(n)
-    states = torch.randn(n, d, generator=generator, dtype=torch.float64)
-    x = torch.cat([states - states.mean(dim=0), torch.ones(n, 1, dtype=torch.float64)], dim=1)
-    penalty = torch.cat([torch.rand(d, generator=generator, dtype=torch.float64) + 0.5, torch.zeros(1)])
-    curvature = torch.rand(n, generator=generator, dtype=torch.float64) * 0.2 if uneven else torch.full((n,), 0.2)
-    return x, penalty, curvature.double()
+    x = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    penalty = torch.rand(2, d, generator=generator, dtype=torch.float64) + 0.5
+    curvature = torch.rand(2, n, generator=generator, dtype=torch.float64) * 0.2
+    return x, penalty, curvature if uneven else torch.full((2, n), 0.2, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("uneven", [False, True])
-def test_through_the_dimensions_it_is_the_inverse(uneven: bool) -> None:
+def test_through_the_dimensions_it_is_the_inverse_of_the_mean(uneven: bool) -> None:
     x, penalty, curvature = made(60, 12, uneven)
     precondition = Preconditioner(x, penalty)
-    precondition.make(curvature)
-    back = precondition(hessian(x, penalty, curvature))
-    torch.testing.assert_close(back, torch.eye(13, dtype=torch.float64), atol=0.5 if uneven else 1e-4, rtol=0)
+    precondition.begin(curvature)
+    back = precondition(hessian(x, penalty.mean(dim=0), curvature.mean(dim=0)))
+    torch.testing.assert_close(back, torch.eye(12, dtype=torch.float64), atol=0.5 if uneven else 1e-3, rtol=0)
 
 
-def test_through_the_answers_it_is_the_inverse_but_for_the_intercept() -> None:
+def test_through_the_answers_it_is_the_inverse_of_the_mean() -> None:
     x, penalty, curvature = made(12, 60, uneven=True)
     precondition = Preconditioner(x, penalty)
-    precondition.make(curvature)
-    back = precondition(hessian(x, penalty, curvature)[:-1])
-    torch.testing.assert_close(back[:, :-1], torch.eye(60, dtype=torch.float64), atol=1e-10, rtol=0)
+    precondition.begin(curvature)
+    assert precondition.factors is None
+    back = precondition(hessian(x, penalty.mean(dim=0), curvature.mean(dim=0)))
+    torch.testing.assert_close(back, torch.eye(60, dtype=torch.float64), atol=1e-10, rtol=0)
+
+
+def test_when_the_mean_did_not_bring_them_home_each_row_has_its_own() -> None:
+    x, penalty, curvature = made(60, 12, uneven=True)
+    curvature[1] *= torch.arange(60) / 20
+    precondition = Preconditioner(x, penalty)
+    precondition.begin(curvature)
+    precondition.renew(curvature, penalty)
+    assert len(precondition.factors) == 1
+    precondition.renew(curvature, penalty)
+    wanted = torch.stack([hessian(x, p, c)[3] for p, c in zip(penalty, curvature, strict=True)])
+    unit = torch.eye(12, dtype=torch.float64)[3]
+    torch.testing.assert_close(precondition(wanted), torch.stack([unit, unit]), atol=1e-3, rtol=0)
+    precondition.take(torch.tensor([1]))
+    torch.testing.assert_close(precondition(wanted[1:]), unit[None], atol=1e-4, rtol=0)
+    precondition.begin(curvature)
+    assert len(precondition.factors) == 1
+
+
+def test_factors_of_their_own_are_made_only_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truthmap.probes.precondition._MOST_OWN", 2 * 12 * 12 - 1)
+    x, penalty, curvature = made(60, 12, uneven=True)
+    precondition = Preconditioner(x, penalty)
+    precondition.begin(curvature)
+    for _ in range(3):
+        precondition.renew(curvature, penalty)
+    assert len(precondition.factors) == 1
 
 
 def test_it_wears_out_and_is_new_again() -> None:
     x, penalty, curvature = made(12, 60, uneven=True)
     precondition = Preconditioner(x, penalty)
-    precondition.make(curvature)
+    precondition.begin(curvature)
+    left = precondition.left
     assert not precondition.worn
-    for _ in range(4):
-        precondition(x[:1])
+    precondition.use(left - 1)
+    assert not precondition.worn
+    precondition(x[:1])
     assert precondition.worn
-    precondition.make(curvature)
-    assert not precondition.worn
+    precondition.renew(curvature, penalty)
+    assert precondition.left == left
 
 
 def test_a_sample_of_the_answers_gives_way_to_all_of_them_when_it_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,16 +85,24 @@ def test_a_sample_of_the_answers_gives_way_to_all_of_them_when_it_does_not_pay(m
     monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 10)
     x, penalty, curvature = made(100, 45, uneven=False)
     precondition = Preconditioner(x, penalty)
-    precondition.make(curvature)
-    exact = torch.eye(46, dtype=torch.float64)
-    assert (precondition(hessian(x, penalty, curvature)) - exact).abs().max() > 0.1
-    for _ in range(3):  # more than d / 15 uses in all
-        precondition(x[:1])
-    precondition.make(curvature)
-    torch.testing.assert_close(precondition(hessian(x, penalty, curvature)), exact, atol=1e-3, rtol=0)
+    precondition.begin(curvature)
+    exact = torch.eye(45, dtype=torch.float64)
+    mean = hessian(x, penalty.mean(dim=0), curvature.mean(dim=0))
+    assert (precondition(mean) - exact).abs().max() > 0.1
+    precondition.use(6)  # more than a ninth of the dimensions in all
+    precondition.renew(curvature, penalty)
+    torch.testing.assert_close(precondition(mean), exact, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("size", [1, 2, 5, 8, 13])
-def test_a_symmetric_product_is_the_product(size: int) -> None:
-    left = torch.randn(size, 7, generator=torch.Generator().manual_seed(size), dtype=torch.float64)
-    torch.testing.assert_close(symmetric_product(left, left.T), left @ left.T)
+def test_a_sample_is_trusted_by_half_so_that_no_direction_is_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truthmap.probes.precondition._NARROW", 5)
+    monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 40)
+    x, penalty, curvature = made(400, 90, uneven=False)
+    spread = {}
+    for trusted in (1.0, 0.5):
+        monkeypatch.setattr("truthmap.probes.precondition._TRUSTED", trusted)
+        precondition = Preconditioner(x, penalty)
+        precondition.begin(curvature)
+        off = torch.linalg.eigvals(precondition(hessian(x, penalty.mean(dim=0), curvature.mean(dim=0)))).real
+        spread[trusted] = float(off.max() / off.min())
+    assert spread[0.5] < spread[1.0] / 2

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from truthmap.probes.linear import standardise
+from truthmap.probes.products import pulled_by
 from truthmap.probes.solver import Problems, solve_path
 
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -19,6 +20,8 @@ _DECIMALS = 6  # of log-odds: as many as float32 holds
 _LEAST_SCALE = (
     1e-6  # of a feature's spread over all answers: below, it is constant in a training part and keeps a scale of 1
 )
+
+_CANCELLED = 0.01  # of the mean square: at most what a variance leaves of it
 
 
 def usable(states: torch.Tensor, present: Bools) -> Bools:
@@ -51,9 +54,7 @@ class CellStates:
         """Prepare states (n, d); `training` is bool (F, n), `held_out` int64 (n,)."""
         x, _, _ = standardise(states)
         member = torch.from_numpy(training).to(x)
-        share = member / member.sum(dim=1, keepdim=True)
-        # Squares are taken about each part's own mean: their difference would be float32's rounding.
-        spread = torch.stack([(s @ (x - s @ x).square()).sqrt() for s in share])
+        spread = _spread(x, member / member.sum(dim=1, keepdim=True))
         scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
@@ -79,6 +80,16 @@ class CellStates:
         # Where all states are the same, only the folds' rounding would tell the answers apart.
         scores = torch.round(scores + shift[:, :, None], decimals=_DECIMALS)
         return scores.gather(1, self.held_out.expand(len(scores), 1, -1))[:, 0]
+
+
+def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Give the standard deviation of each column of x (n, d) in each part: float (F, d); share (F, n) sums to 1."""
+    mean, square = pulled_by(share, x), pulled_by(share, x.square())
+    variance = square - mean.square()
+    # Where a part's mean makes up most of its squares, rounding would be most of their difference.
+    for part, column in (variance < _CANCELLED * square).nonzero().tolist():
+        variance[part, column] = share[part] @ (x[:, column] - mean[part, column]).square()
+    return variance.sqrt()
 
 
 @dataclass(frozen=True)

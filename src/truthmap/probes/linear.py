@@ -58,7 +58,8 @@ def fit_probe(states: torch.Tensor, y: np.ndarray[Any, np.dtype[np.bool_]], c: f
         raise NotEnoughDataError(f"a probe needs right and wrong answers, got {int(y.sum())} right of {len(y)}")
     if not c > 0:
         raise UsageError(f"C must be a positive number, got {c}")
-    if not bool(torch.isfinite(states).all()):
+    # One sum is several times faster than a look at every number.
+    if not bool(torch.isfinite(states.sum(dtype=torch.float64))) and not bool(torch.isfinite(states).all()):
         broken = int((~torch.isfinite(states).all(dim=1)).sum())
         raise UsageError(
             f"states must be finite numbers, but {broken} of {len(states)} are not; leave those answers out"

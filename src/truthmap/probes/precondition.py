@@ -1,111 +1,149 @@
-"""The inverse of a rough Hessian that many logistic regressions on the same states share: what makes each step short.
+"""The inverse of a rough Hessian for many logistic regressions on the same states: what makes their ways short.
 
-Two forms, whichever is smaller. Through the dimensions: the mean Hessian (d, d) of all rows, factored. Through the
-answers, by the Woodbury identity: the inner products (m, m) of the answers, or of a sample of them where the states are
-wide and many; there the intercept stands alone.
+Two forms, whichever is smaller. Through the dimensions: the mean Hessian (d, d) of all rows, factored; where that does
+not bring them home, each row's own. Through the answers, by the Woodbury identity: the inner products (m, m) of the
+answers, or of a sample of them where the states are wide and many. The intercept has no part in it.
 """
 
 from __future__ import annotations
 
 import torch
 
+from truthmap.probes.products import cholesky, gram, pulled_by, scores_of, solved_by
+
 _NARROW = 1024  # dimensions; up to here the (d, d) matrix is cheap enough to start with
+_ENOUGH = 1 / 3  # answers per dimension; with fewer, a matrix of answers is much smaller
 _WIDEST = 8192  # dimensions; beyond, it would not fit beside the states
 _SAMPLED = 1024  # answers
+_TRUSTED = 0.5  # share of the curvature that a sample of the answers has its own directions for
+_MOST_OWN = 2**26  # numbers, in the factors of the rows' own
 _EVEN = 0.5  # spread of the curvatures, relative to their mean, up to which one number stands for them all
-# Making a (d, d) matrix anew after d / 15 uses saves more steps than it costs (measured at d = 577).
-_DIMENSIONS_PER_USE = 15
-_FEW = 4  # uses after which a factor of inner products, which is cheap, is worth making anew
-_BLOCKS = 4
+_HEAVY = 4.0  # times the penalty: answers that together curve the objective more leave it little to say
+_ROUNDING = 1e-5  # of the mean diagonal: what keeps a factor of float32 numbers from failing
+_FEW = 16  # uses after which a factor of inner products, which is cheap, is worth making anew
+# The same of a (d, d) matrix, as a share of d: of one made at another C, and of one made at this C (both at d = 577).
+_STALE, _WORN = 1 / 36, 1 / 9
 
 
 class Preconditioner:
     """An approximate inverse of every row's Hessian; it is made from where the rows stand, and wears out.
 
     Args:
-        x: float (n, d + 1), the last column ones: the intercept's.
-        penalty: float (d + 1,), the mean over all rows; 0 for the intercept.
+        x: float (n, d).
+        penalty: float (B, d), of each row.
     """
 
     def __init__(self, x: torch.Tensor, penalty: torch.Tensor) -> None:
         n, width = x.shape
-        self._x, self._penalty = x, penalty
-        self._by_dimension = n >= width and width - 1 <= _NARROW
+        self._x, self._penalty = x, penalty.mean(dim=0)
+        self._by_dimension = n >= _ENOUGH * width and width <= _NARROW
         every = max(1, n // _SAMPLED) if n >= width else 1
         self._sampled = slice(None, None, every)
         self._times = float(every)
-        self._products: torch.Tensor | None = None  # of dimensions, or of answers; no curvature in them
-        self._uses = self._in_all = 0
+        self._rows = x[:0]  # the answers that are sampled
+        self._plain: torch.Tensor | None = None  # products of dimensions, or of answers, without a curvature
+        self._products: torch.Tensor | None = None  # of dimensions, with the last mean curvature
+        self._own: torch.Tensor | None = None
+        self._uses = self._in_all = self._lasts = 0
 
     @property
     def worn(self) -> bool:
         """Whether it has been used so often that a new one pays."""
-        enough = (self._x.shape[1] - 1) // _DIMENSIONS_PER_USE if self._by_dimension else 0
-        return self._uses >= max(_FEW, enough)
+        return self.left <= 0
 
-    def make(self, curvature: torch.Tensor) -> None:
-        """Make it from the rows' mean curvature: float (n,), 0 for answers outside every training part."""
-        if not self._by_dimension and self._outworked():
-            self._by_dimension, self._products = True, None
-        self._uses = 0
+    @property
+    def left(self) -> int:
+        """How often it can be used before it is worn."""
+        return max(_FEW, self._lasts) - self._uses
+
+    def begin(self, curvature: torch.Tensor) -> None:
+        """Start at a new C where the rows have curvatures (B, n): make do with what there is, if there is any."""
+        self._own = None
+        mean = curvature.mean(dim=0)
+        if not self._by_dimension or self._products is None:
+            self._make(mean)
+        elif mean.sum() < _HEAVY * self._penalty.mean():
+            self._factor = self._factored(self._products * (mean.mean() / self._level), self._penalty)
+        # Else the penalty says little, and but for a factor, which does not matter, the last one is as good.
+        self._uses, self._lasts = 0, int(_STALE * len(self._penalty)) if self._by_dimension else 0
+        self._at_home = False
+
+    def renew(self, curvature: torch.Tensor, penalty: torch.Tensor) -> None:
+        """Make it from the rows that are left: curvature float (B, n), penalty float (B, d)."""
+        if self._at_home and self._by_dimension and len(penalty) * penalty.shape[1] ** 2 <= _MOST_OWN:
+            pairs = zip(curvature, penalty, strict=True)
+            self._own = torch.stack([self._factored(self._weighted(row), own) for row, own in pairs])
+        else:
+            self._make(curvature.mean(dim=0))
+        self._uses, self._lasts = 0, int(_WORN * len(self._penalty)) if self._by_dimension else 0
+        self._at_home = True
+
+    def take(self, rows: torch.Tensor) -> None:
+        """Go on with some of the rows."""
+        self._own = None if self._own is None else self._own[rows]
+
+    @property
+    def factors(self) -> torch.Tensor | None:
+        """The lower factors of its inverse, (1, d, d) or (B, d, d), if it has that form."""
+        if self._own is not None:
+            return self._own
+        return self._factor[None] if self._by_dimension else None
+
+    def use(self, times: int = 1) -> None:
+        """Count that it was used."""
+        self._uses += times
+        self._in_all += times
+
+    def __call__(self, residual: torch.Tensor) -> torch.Tensor:
+        """Apply it to each row: float (B, d) → (B, d)."""
+        self.use()
+        if self._own is not None:
+            return torch.cat([solved_by(own, row[None]) for own, row in zip(self._own, residual, strict=True)])
         if self._by_dimension:
-            self._make_by_dimension(curvature)
+            return solved_by(self._factor, residual)
+        scaled = residual / self._diagonal
+        inner = self._root * scores_of(scaled, self._rows)
+        outer = self._root * solved_by(self._factor, inner)
+        return scaled - pulled_by(outer, self._rows) / self._diagonal
+
+    def _make(self, curvature: torch.Tensor) -> None:
+        if not self._by_dimension and self._outworked():
+            self._by_dimension, self._plain = True, None
+        if self._by_dimension:
+            self._level = curvature.mean()
+            self._products = self._weighted(curvature)
+            self._factor = self._factored(self._products.clone(), self._penalty)
         else:
             self._make_by_answer(curvature)
 
-    def __call__(self, residual: torch.Tensor) -> torch.Tensor:
-        """Apply it to each row: float (B, d + 1) → (B, d + 1)."""
-        self._uses += 1
-        self._in_all += 1
-        if self._by_dimension:
-            solved: torch.Tensor = torch.cholesky_solve(residual.T, self._factor).T
-            return solved
-        scaled = residual / self._diagonal
-        inner = self._root * (scaled[:, :-1] @ self._rows.T)
-        outer = self._root * torch.cholesky_solve(inner.T, self._factor).T
-        scaled[:, :-1] -= outer @ self._rows / self._penalty[:-1]
-        return scaled
-
     def _outworked(self) -> bool:
         """Say whether a sample of the answers has cost more than the matrix that it was to save."""
-        width = self._x.shape[1] - 1
-        return self._times > 1 and width <= _WIDEST and self._in_all > width // _DIMENSIONS_PER_USE
+        width = len(self._penalty)
+        return self._times > 1 and width <= _WIDEST and self._in_all > _WORN * width
 
-    def _make_by_dimension(self, curvature: torch.Tensor) -> None:
+    def _weighted(self, curvature: torch.Tensor) -> torch.Tensor:
+        """Give xᵀ curvature x, with one number for curvatures that are nearly even."""
         mean = curvature.mean()
-        if curvature.std(correction=0) <= _EVEN * mean:
-            if self._products is None:
-                self._products = symmetric_product(self._x.T, self._x)
-            hessian = self._products * mean
-        else:
-            hessian = symmetric_product((self._x * curvature[:, None]).T, self._x)
-        hessian.diagonal().add_(self._penalty)
-        hessian[-1, -1] += 1e-6 * hessian.diagonal().mean()
-        self._factor = torch.linalg.cholesky(hessian)
+        if curvature.std(correction=0) > _EVEN * mean:
+            return gram(self._x * curvature.sqrt()[:, None])
+        if self._plain is None:
+            self._plain = gram(self._x)
+        return self._plain * mean
+
+    def _factored(self, products: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
+        diagonal = products.diagonal()
+        diagonal.add_(penalty + _ROUNDING * diagonal.mean())
+        return cholesky(products)
 
     def _make_by_answer(self, curvature: torch.Tensor) -> None:
-        rows = self._rows
-        if self._products is None:
-            self._products = symmetric_product(rows / self._penalty[:-1], rows.T)
-        self._root = (curvature[self._sampled] * self._times).sqrt()
-        self._diagonal = self._penalty.clone()
-        self._diagonal[-1] = curvature.sum()
-        core = self._products * self._root * self._root[:, None]
+        if self._plain is None:
+            self._rows = self._x[self._sampled].contiguous()
+            self._plain = gram((self._rows / self._penalty.sqrt()).T)
+        # A sample makes the directions in it too steep, and leaves the others as flat as the penalty alone.
+        trusted = _TRUSTED if self._times > 1 else 1.0
+        flattened = 1 + (1 - trusted) * curvature.sum() / self._penalty.mean()
+        self._root = (curvature[self._sampled] * self._times * trusted).sqrt()
+        self._diagonal = self._penalty * flattened
+        core = self._plain / flattened * self._root * self._root[:, None]
         core.diagonal().add_(1.0)
-        self._factor = torch.linalg.cholesky(core)
-
-    @property
-    def _rows(self) -> torch.Tensor:
-        return self._x[self._sampled, :-1]
-
-
-def symmetric_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Multiply (m, k) by (k, m) where the product is known to be symmetric: little more than half of it is computed."""
-    size = len(left)
-    product = left.new_empty((size, size))
-    step = -(-size // _BLOCKS)
-    for start in range(0, size, step):
-        block = left[start : start + step] @ right[:, start:]
-        product[start : start + step, start:] = block
-        product[start:, start : start + step] = block.T
-    return product
+        self._factor = cholesky(core)

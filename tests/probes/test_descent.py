@@ -1,0 +1,113 @@
+"""Rows reach the optimum by any of the ways that lead there, and the certificate says how far off they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from truthmap.probes import Problems, solve_path
+from truthmap.probes.linear import standardise
+
+from .conftest import make_sample
+
+CS = (1e-3, 1e-1, 10.0)
+
+
+def problems_of(n: int, d: int, n_folds: int = 5, seed: int = 0) -> Problems:
+    sample = make_sample(n, d, signal=2.0, seed=seed)
+    x, _, _ = standardise(sample.states)
+    member = torch.from_numpy(np.stack([np.arange(n) % n_folds != fold for fold in range(n_folds)])).to(x)
+    scale = torch.stack([x[row > 0].std(dim=0, correction=0) for row in member])
+    y = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).to(x).repeat(n_folds, 1)
+    return Problems(x, scale, y, member)
+
+
+def doubled(problems: Problems) -> Problems:
+    return Problems(*(each.double() for each in (problems.x, problems.scale, problems.y, problems.member)))
+
+
+def objective(problems: Problems, weight: torch.Tensor, bias: torch.Tensor, c: float) -> torch.Tensor:
+    exact = doubled(problems)
+    margin = exact.y * (weight.double() @ exact.x.T + bias.double()[:, None])
+    loss = (torch.nn.functional.softplus(-margin) * exact.member).sum(dim=1)
+    return c * loss + 0.5 * (weight.double() * exact.scale).square().sum(dim=1)
+
+
+def base(problems: Problems, c: float) -> torch.Tensor:
+    """Give the objective of weights of zero and the base rate."""
+    count = problems.member.double().sum(dim=1)
+    share = ((problems.y > 0) * problems.member).double().sum(dim=1) / count
+    return -c * count * (share * share.log() + (1 - share) * (1 - share).log())
+
+
+@pytest.mark.parametrize(("n", "d"), [(90, 12), (60, 40), (45, 200)])
+def test_compiled_and_with_tensors_the_way_ends_at_the_same_optimum(
+    n: int, d: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = problems_of(n, d)
+    quick = list(solve_path(problems, CS, 1e-8))
+    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: False)
+    monkeypatch.setattr("truthmap.probes.products.compiles", lambda x: False)
+    slow = list(solve_path(problems, CS, 1e-8))
+    exact = list(solve_path(doubled(problems), CS, 1e-12))
+    for one, other, reference in zip(quick, slow, exact, strict=True):
+        assert one.converged.all() and other.converged.all() and reference.converged.all()
+        near = 1e-3 * float(reference.scores.abs().max())
+        torch.testing.assert_close(one.scores.double(), reference.scores, atol=near, rtol=0)
+        torch.testing.assert_close(other.scores.double(), reference.scores, atol=near, rtol=0)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize(("n", "d"), [(90, 12), (60, 90)])
+def test_the_gap_bounds_how_far_the_objective_is_off(n: int, d: int, tolerance: float) -> None:
+    problems = problems_of(n, d)
+    exact = {solution.c: solution for solution in solve_path(doubled(problems), CS, 1e-12)}
+    for found in solve_path(problems, CS, tolerance):
+        lowest = objective(problems, exact[found.c].weight, exact[found.c].bias, found.c)
+        reached = objective(problems, found.weight, found.bias, found.c)
+        gain = base(problems, found.c) - reached
+        assert ((reached - lowest) / gain <= 1.01 * found.gap.double() + 1e-6).all()
+        assert (found.gap <= tolerance).all()
+
+
+def test_the_scores_are_those_of_the_weights() -> None:
+    problems = problems_of(90, 12)
+    for found in solve_path(problems, CS):
+        expected = found.weight @ problems.x.T + found.bias[:, None]
+        torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so() -> None:
+    for found in solve_path(problems_of(40, 6), (1.0,), 1e-30):
+        assert not found.converged.any()
+        assert (found.gap < 1e-8).all()
+
+
+def test_a_place_that_a_stale_preconditioner_cannot_leave_is_left_by_rows_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Few states, each shared by many answers: a fold without one of them has a Hessian far from the mean.
+    problems = problems_of(300, 30)
+    x = problems.x[torch.arange(300) * 7 % 23]
+    hard = Problems(x, torch.ones_like(problems.scale), problems.y, problems.member)
+    monkeypatch.setattr("truthmap.probes.precondition._FEW", 4)
+    for found in solve_path(hard, (10.0, 1000.0), 1e-6):
+        assert found.converged.all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 9), st.integers(12, 40), st.integers(1, 30), st.integers(0, 1000))
+def test_any_number_of_rows_gets_the_optima_that_each_gets_alone(n_rows: int, n: int, d: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    x = torch.from_numpy(random.standard_normal((n, d)).astype(np.float32))
+    y = torch.from_numpy(np.where(random.random((n_rows, n)) < 0.5, 1.0, -1.0)).float()
+    y[:, :2] = torch.tensor([1.0, -1.0])
+    ones = torch.ones(n_rows, d), torch.ones(n_rows, n)
+    together = next(solve_path(Problems(x, ones[0], y, ones[1]), (0.1,), 1e-8))
+    for row in range(n_rows):
+        only = slice(row, row + 1)
+        alone = next(solve_path(Problems(x, ones[0][only], y[only], ones[1][only]), (0.1,), 1e-8))
+        torch.testing.assert_close(together.scores[row], alone.scores[0], atol=2e-3, rtol=2e-3)
