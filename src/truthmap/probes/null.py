@@ -51,7 +51,7 @@ def null_aucs(cell: CellStates, shuffled: Bools, cs: Sequence[float], *, exact: 
         cs: Values of C.
         exact: Fit every probe to its optimum. Otherwise each takes the first Newton step only, from the model that
             knows nothing but the base rate: on labels that mean nothing the further steps change single AUCs by about
-            0.01 and their distribution by less (docs/grid.md has the figures), at a hundredth of the price.
+            0.01 and their distribution by less (docs/grid.md has the figures), at a fortieth of the price or less.
     """
     found: Floats = np.full((len(cs), len(shuffled)), 0.5)
     member = cell.member.cpu().numpy() > 0
