@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truthmap.probes import Problems, solve_path
+from truthmap.probes import Problems, solve_path, walks
 from truthmap.probes.linear import standardise
+from truthmap.probes.rows import Place, Rows
 
 from .conftest import make_sample
 
@@ -80,10 +83,46 @@ def test_the_scores_are_those_of_the_weights() -> None:
         torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so() -> None:
+def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+
+    def counted(x: torch.Tensor, rows: Rows, place: Place, *rest: Any) -> None:
+        walks.walk(x, rows, place, *rest)
+        steps.append(place.steps)
+
+    monkeypatch.setattr("truthmap.probes.descent.walk", counted)
     for found in solve_path(problems_of(40, 6), (1.0,), 1e-30):
         assert not found.converged.any()
         assert (found.gap < 1e-8).all()
+    assert max(steps) < 500  # it lost patience
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_an_intercept_that_is_off_shows_in_the_gap(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: compiles)
+    y = torch.tensor([[1.0, 1.0, 1.0, -1.0]])
+    rows = Rows.of(torch.ones(1, 2), y, torch.ones(1, 4), 1.0)
+    for intercept, right in ((0.0, False), (float(np.log(3)), True)):
+        place = Place.begin(rows, torch.zeros(1, 2), torch.full((1, 4), intercept))
+        walks.look(torch.zeros(4, 2), rows, place)
+        assert (float(place.gap[0]) < 1e-6) == right
+
+
+@pytest.mark.parametrize("compiles", [True, False])
+def test_a_step_never_raises_the_objective(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: compiles)
+    objectives: list[torch.Tensor] = []
+
+    def watched(x: torch.Tensor, rows: Rows, place: Place, precondition: Any, tolerance: float) -> None:
+        precondition.use(precondition.left - 1)  # so that a step is made at a time
+        before = place.objective.clone()
+        walks.walk(x, rows, place, precondition, tolerance)
+        objectives.append((place.objective - before) / before)
+
+    monkeypatch.setattr("truthmap.probes.descent.walk", watched)
+    for _ in solve_path(problems_of(60, 40), (1e-4, 1e4), 1e-6):  # from far away
+        pass
+    assert max(float(rise.max()) for rise in objectives) < 1e-5
 
 
 def test_a_place_that_a_stale_preconditioner_cannot_leave_is_left_by_rows_of_their_own(

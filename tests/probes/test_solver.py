@@ -86,6 +86,18 @@ def test_what_is_constant_in_a_training_part_says_nothing_there(d: int) -> None:
         assert np.abs(scores).max() < 50
 
 
+def test_the_spread_of_a_part_is_its_own_however_far_the_part_lies_from_the_rest() -> None:
+    random = np.random.default_rng(0)
+    states = random.standard_normal((60, 3)) * [1.0, 1e-3, 1e-4]
+    states[40:] += [0.0, 5.0, 5.0]
+    fold = np.arange(60) // 20
+    training = np.stack([fold != f for f in range(3)])
+    cell = CellStates.of(torch.from_numpy(states.astype(np.float32)), training, fold)
+    x = cell.x.double().numpy()
+    expected = np.stack([x[part].std(axis=0) for part in training])
+    np.testing.assert_allclose(cell.scale.numpy(), expected, rtol=1e-3)
+
+
 def test_a_path_ends_where_a_single_c_ends(sample: Sample) -> None:
     x, _, _ = standardise(sample.states)
     signs = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).float()[None]
