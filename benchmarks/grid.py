@@ -11,10 +11,7 @@ installed (`pip install --no-deps probekit`), its batched fitter is timed beside
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 from joblib import Parallel, delayed
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from benchmarks._cell import CS, FOLDS, WAYS, Cell, cpu_seconds, fit_one, fit_ours, fit_theirs, seconds
 from truthmap.errors import UsageError
 from truthmap.pipeline import Run, open_run
 from truthmap.pipeline.labels import labels_of
@@ -43,8 +40,6 @@ CELLS = ((0, 0), (6, 4), (12, 5), (12, 7), (20, 3), (25, 5), (29, 12))
 """Layers and positions timed: early and late, strong and weak."""
 
 GRID_CELLS = 450
-CS = GridSettings().cs
-_FOLDS = 5
 _CLOCK_LAYERS = (6, 12, 20)
 _WIDE_LAYERS = range(8, 24, 2)
 _WIDE_POSITIONS = (5, 4, 6, 3, 13, 14, 12, 11)
@@ -52,20 +47,6 @@ _WIDTH = 4096
 _RESAMPLES = 1000
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """States float32 (n, d), labels bool (n,), folds int64 (n,)."""
-
-    states: np.ndarray[Any, np.dtype[np.float32]]
-    y: np.ndarray[Any, np.dtype[np.bool_]]
-    fold: np.ndarray[Any, np.dtype[np.int64]]
-
-    @classmethod
-    def of(cls, states: np.ndarray[Any, np.dtype[np.float32]], y: np.ndarray[Any, np.dtype[np.bool_]]) -> _Cell:
-        """Deal the folds at random."""
-        return cls(states, y, np.random.default_rng(0).integers(0, _FOLDS, len(y)))
 
 
 def run() -> str:
@@ -84,19 +65,19 @@ def run() -> str:
     return "\n".join([*lines, "", *_clock(made)])
 
 
-def _cells(made: Run) -> list[_Cell]:
+def _cells(made: Run) -> list[Cell]:
     labels = labels_of(made.questions(), made.grades(), made.splits())
     cells = []
     for layer, position in CELLS:
         read = made.states().read_layer(made.summary.site, layer, labels.ids)
         here = read.present[position]
-        cells.append(_Cell.of(read.states[position][here].float().numpy(), labels.y[here]))
+        cells.append(Cell.of(read.states[position][here].float().numpy(), labels.y[here]))
     return cells
 
 
-def _grid(cells: list[_Cell]) -> list[str]:
-    _ours(cells[0])  # compiles what is compiled once per machine
-    ours = sum(_cpu_seconds(partial(_ours, cell)) for cell in cells)
+def _grid(cells: list[Cell]) -> list[str]:
+    fit_ours(cells[0])  # compiles what is compiled once per machine
+    ours = sum(cpu_seconds(partial(fit_ours, cell)) for cell in cells)
     each = GRID_CELLS / len(cells)
     n, d = cells[0].states.shape
     lines = [
@@ -110,55 +91,18 @@ def _grid(cells: list[_Cell]) -> list[str]:
         "|---|---|---|---|---|",
         f"| truthmap | {ours * each:.0f} | 1 | {_excess_row(cells[5], _our_weights)} |",
     ]
-    for name, settings in _WAYS.items():
-        spent = sum(_cpu_seconds(partial(_theirs, cell, settings)) for cell in cells)
+    for name, settings in WAYS.items():
+        spent = sum(cpu_seconds(partial(fit_theirs, cell, settings)) for cell in cells)
         row = _excess_row(cells[5], partial(_their_weights, settings))
         lines.append(f"| scikit-learn, {name} | {spent * each:.0f} | {spent / ours:.1f} × | {row} |")
     if find_spec("probekit"):
-        spent = _cpu_seconds(partial(_probekit, cells))
+        spent = cpu_seconds(partial(_probekit, cells))
         lines.append(f"| probekit, batched, 6 C × 5 folds, no refit | {spent * each:.0f} | {spent / ours:.1f} × | | |")
-    null = sum(_cpu_seconds(partial(_null, cell)) for cell in cells)
+    null = sum(cpu_seconds(partial(_null, cell)) for cell in cells)
     return [*lines, f"| truthmap, 100 label shuffles more | {null * each:.0f} | {null / ours:.1f} × | | |"]
 
 
-_WAYS: dict[str, dict[str, Any]] = {
-    "lbfgs, 100 iterations (its default)": {},
-    "lbfgs to its own convergence": {"max_iter": 100_000},
-    "lbfgs to tol = 1e-5": {"max_iter": 100_000, "tol": 1e-5},
-    "newton-cholesky": {"solver": "newton-cholesky"},
-}
-
-
-def _ours(cell: _Cell) -> None:
-    folds = np.unique(cell.fold)
-    # The refit on all answers is one more row; here it is made at every C.
-    training = np.concatenate([cell.fold[None] != folds[:, None], np.ones((1, len(cell.y)), dtype=bool)])
-    prepared = CellStates.of(torch.from_numpy(cell.states), training, np.searchsorted(folds, cell.fold))
-    path = list(cross_validate(prepared, cell.y[None], CS))
-    auc_many(round_scores(np.concatenate([left_out.scores for left_out in path])), cell.y)
-
-
-def _theirs(cell: _Cell, settings: dict[str, Any]) -> None:
-    scores = np.zeros((len(CS), len(cell.y)))
-    for fold in np.unique(cell.fold):
-        train = cell.fold != fold
-        scaler = StandardScaler().fit(cell.states[train])
-        seen, unseen = scaler.transform(cell.states[train]), scaler.transform(cell.states[~train])
-        for number, c in enumerate(CS):
-            scores[number, ~train] = _fitted(seen, cell.y[train], c, settings).decision_function(unseen)
-    best = CS[int(np.argmax([roc_auc_score(cell.y, row) for row in scores]))]
-    _fitted(StandardScaler().fit_transform(cell.states), cell.y, best, settings)
-
-
-def _fitted(
-    x: np.ndarray[Any, Any], y: np.ndarray[Any, np.dtype[np.bool_]], c: float, settings: dict[str, Any]
-) -> LogisticRegression:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=c, **settings).fit(x, y)
-
-
-def _probekit(cells: list[_Cell]) -> None:
+def _probekit(cells: list[Cell]) -> None:
     """Fit the cells together, which is what its batched fitter is for; cells have as many answers as the smallest."""
     from probekit.fitters.batch.logistic import fit_logistic_batch
 
@@ -166,13 +110,13 @@ def _probekit(cells: list[_Cell]) -> None:
     states = torch.from_numpy(np.stack([cell.states[:n] for cell in cells]))
     y = torch.from_numpy(np.stack([cell.y[:n] for cell in cells]).astype(np.float32))
     fold = cells[0].fold[:n]
-    for number in range(_FOLDS):
+    for number in range(FOLDS):
         train = torch.from_numpy(fold != number)
         for c in CS:
             fit_logistic_batch(states[:, train], y[:, train], c_param=c)
 
 
-def _excess_row(cell: _Cell, weights_of: Callable[[_Cell, float], tuple[Floats, float]]) -> str:
+def _excess_row(cell: Cell, weights_of: Callable[[Cell, float], tuple[Floats, float]]) -> str:
     """Say how far above the optimum a way of fitting ends: the whole cell, standardised, one fit at each C."""
     x = StandardScaler().fit_transform(cell.states.astype(np.float64))
     found = [_excess(x, cell.y, c, weights_of(cell, c)) for c in CS]
@@ -190,26 +134,26 @@ def _objective(x: Floats, y: np.ndarray[Any, np.dtype[np.bool_]], c: float, at: 
     return float(0.5 * weight @ weight + c * np.logaddexp(0, -np.where(y, 1, -1) * (x @ weight + bias)).sum())
 
 
-def _our_weights(cell: _Cell, c: float) -> tuple[Floats, float]:
+def _our_weights(cell: Cell, c: float) -> tuple[Floats, float]:
     prepared = CellStates.of(torch.from_numpy(cell.states), np.ones((1, len(cell.y)), dtype=bool), 0 * cell.fold)
     path = solve_path(prepared.problems(cell.y[None]), [each for each in CS if each <= c])
     last = list(path)[-1]
     return (last.weight[0] / prepared.scale[0]).double().numpy(), float(last.bias[0])
 
 
-def _their_weights(settings: dict[str, Any], cell: _Cell, c: float) -> tuple[Floats, float]:
-    model = _fitted(StandardScaler().fit_transform(cell.states), cell.y, c, settings)
+def _their_weights(settings: dict[str, Any], cell: Cell, c: float) -> tuple[Floats, float]:
+    model = fit_one(StandardScaler().fit_transform(cell.states), cell.y, c, settings)
     return model.coef_[0].astype(np.float64), float(model.intercept_[0])
 
 
-def _null(cell: _Cell) -> None:
+def _null(cell: Cell) -> None:
     folds = np.unique(cell.fold)
     training = cell.fold[None] != folds[:, None]
     prepared = CellStates.of(torch.from_numpy(cell.states), training, np.searchsorted(folds, cell.fold))
     null_aucs(prepared, shuffled_labels(cell.y, [str(n) for n in range(len(cell.y))], 100, 0), CS)
 
 
-def _accuracy(cells: list[_Cell]) -> list[str]:
+def _accuracy(cells: list[Cell]) -> list[str]:
     """Compare weights and left-out AUCs with scikit-learn's newton-cholesky in float64."""
     weight, auc = 0.0, 0.0
     for cell in cells:
@@ -227,7 +171,7 @@ def _accuracy(cells: list[_Cell]) -> list[str]:
     ]
 
 
-def _auc_difference(cell: _Cell, exact: np.ndarray[Any, np.dtype[np.float64]], c: float) -> float:
+def _auc_difference(cell: Cell, exact: np.ndarray[Any, np.dtype[np.float64]], c: float) -> float:
     folds = np.unique(cell.fold)
     training = cell.fold[None] != folds[:, None]
     prepared = CellStates.of(torch.from_numpy(cell.states), training, np.searchsorted(folds, cell.fold))
@@ -249,16 +193,16 @@ def _clock(made: Run) -> list[str]:
     cells = []
     for layer in _CLOCK_LAYERS:
         read = made.states().read_layer(made.summary.site, layer, labels.ids)
-        cells += [_Cell.of(read.states[p][here].float().numpy(), labels.y[here]) for p, here in enumerate(read.present)]
-    cells = [cell for cell in cells if len(cell.y) > _FOLDS * GridSettings().fewest]
+        cells += [Cell.of(read.states[p][here].float().numpy(), labels.y[here]) for p, here in enumerate(read.present)]
+    cells = [cell for cell in cells if len(cell.y) > FOLDS * GridSettings().fewest]
     cores = torch.get_num_threads()
     with one_thread_per_cell() as every:
-        ours = _seconds(lambda: every(_ours, cells))
+        ours = seconds(lambda: every(fit_ours, cells))
     with Parallel(n_jobs=cores) as pool:
-        pool(delayed(_theirs)(cell, {}) for cell in cells[:cores])  # starts the processes
+        pool(delayed(fit_theirs)(cell, {}) for cell in cells[:cores])  # starts the processes
         theirs = {
-            name: _seconds(partial(pool, [delayed(_theirs)(cell, settings) for cell in cells]))
-            for name, settings in _WAYS.items()
+            name: seconds(partial(pool, [delayed(fit_theirs)(cell, settings) for cell in cells]))
+            for name, settings in WAYS.items()
             if "lbfgs" in name
         }
     times = "; ".join(f"scikit-learn, {name}: {spent:.1f} s ({spent / ours:.1f} ×)" for name, spent in theirs.items())
@@ -273,17 +217,17 @@ def _wide(made: Run) -> list[str]:
         "|---|---|---|---|",
     ]
     for cell in (few, many):
-        for c in (1e-3, 1e-2):
-            ours = _cpu_seconds(partial(fit_probe, torch.from_numpy(cell.states), cell.y, c))
-            theirs = _cpu_seconds(partial(_plain, cell, c))
+        for c in (1e-3, 1e-2, 1.0):
+            ours = cpu_seconds(partial(fit_probe, torch.from_numpy(cell.states), cell.y, c))
+            theirs = cpu_seconds(partial(_plain, cell, c))
             what = f"n = {len(cell.y):,}, one fit, C = {c:g}, to a gap of 1e-7"
             lines.append(f"| {what} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.1f} × |")
-    ours, theirs = _cpu_seconds(partial(_ours, few)), _cpu_seconds(partial(_theirs, few, {}))
+    ours, theirs = cpu_seconds(partial(fit_ours, few)), cpu_seconds(partial(fit_theirs, few, {}))
     what = f"n = {len(few.y):,}, 6 C × 5 folds + refit"
     return [*lines, f"| {what} | {ours:.2f} s | {theirs:.2f} s | {theirs / ours:.1f} × |"]
 
 
-def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> _Cell:
+def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> Cell:
     labels = labels_of(made.questions(), made.grades(), made.splits())
     reads = [made.states().read_layer(made.summary.site, layer, labels.ids) for layer in _WIDE_LAYERS]
     states, y = [], []
@@ -292,22 +236,22 @@ def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> _Cell:
         beside = np.concatenate([read.states[position].float().numpy() for read in reads], axis=1)
         states.append(beside[here, :_WIDTH])
         y.append(labels.y[here])
-    return _Cell.of(np.concatenate(states)[:n], np.concatenate(y)[:n])
+    return Cell.of(np.concatenate(states)[:n], np.concatenate(y)[:n])
 
 
-def _plain(cell: _Cell, c: float) -> None:
-    _fitted(StandardScaler().fit_transform(cell.states), cell.y, c, {})
+def _plain(cell: Cell, c: float) -> None:
+    fit_one(StandardScaler().fit_transform(cell.states), cell.y, c, {})
 
 
-def _scores(cells: list[_Cell]) -> list[str]:
+def _scores(cells: list[Cell]) -> list[str]:
     """Time the scores of all cells at once against a loop over scikit-learn's function."""
     y = cells[0].y
     log_odds = np.random.default_rng(0).standard_normal((GRID_CELLS, len(y))) + y
     row = round_scores(log_odds)
     groups = [str(n) for n in range(len(y))]
-    together = _cpu_seconds(partial(auc_many, row, y))
-    loop = _cpu_seconds(lambda: [roc_auc_score(y, each) for each in row])
-    resampled = _cpu_seconds(partial(bootstrap_auc, row, y, groups, 0.95, _RESAMPLES))
+    together = cpu_seconds(partial(auc_many, row, y))
+    loop = cpu_seconds(lambda: [roc_auc_score(y, each) for each in row])
+    resampled = cpu_seconds(partial(bootstrap_auc, row, y, groups, 0.95, _RESAMPLES))
     return [
         (
             f"{GRID_CELLS} AUCs with DeLong's intervals of {len(y)} answers: {1e3 * together:.0f} ms; scikit-learn's "
@@ -315,15 +259,3 @@ def _scores(cells: list[_Cell]) -> list[str]:
             f"{resampled:.1f} s; a loop would take {loop * _RESAMPLES:.0f} s."
         )
     ]
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _cpu_seconds(work: Callable[[], Any]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
