@@ -45,6 +45,7 @@ class Preconditioner:
         self._products: torch.Tensor | None = None  # of dimensions, with the last mean curvature
         self._own: torch.Tensor | None = None
         self._uses = self._in_all = self._lasts = 0
+        self._at_home = False  # made at this C
 
     @property
     def worn(self) -> bool:
