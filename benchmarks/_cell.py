@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from truthmap.probes import GridSettings, auc_many, round_scores
-from truthmap.probes.cells import CellStates, cross_validate
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.cross_validation import CellStates, cross_validate
+from truthmap.probes.grid_settings import GridSettings
 
 CS = GridSettings().cs
 FOLDS = 5

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from truthmap import Study, TruthmapError, load_detector, open_run
-from truthmap.detector import Detector
-from truthmap.pipeline.sealing import seal_detector
+from truthmap.detector.detector import Detector
+from truthmap.pipeline.seal import seal_detector
 
 _DEMO = Path(__file__).parent.parent / "runs" / "demo"
 

@@ -16,11 +16,14 @@ from multiprocessing import get_context
 import numpy as np
 import torch
 
-from truthmap.answers import GenerateSettings, Prompt, generate_answers
-from truthmap.capture import CaptureSettings, PositionsOf, capture_states
-from truthmap.grading import locate_positions
-from truthmap.lm import LanguageModel, LoadSettings, load_model
-from truthmap.questions import QuestionSettings, load_questions
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.capture.gather import PositionsOf
+from truthmap.capture.second_pass import CaptureSettings, capture_states
+from truthmap.grading.positions import locate_positions
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
+from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Answer, Site
 
 NEW_TOKENS = 24

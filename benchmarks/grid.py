@@ -27,13 +27,16 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks._cell import CS, FOLDS, WAYS, Cell, cpu_seconds, fit_one, fit_ours, fit_theirs, seconds
 from truthmap.errors import UsageError
-from truthmap.pipeline import Run, open_run
-from truthmap.pipeline.labels import labels_of
-from truthmap.probes import GridSettings, auc_many, bootstrap_auc, fit_probe, round_scores, shuffled_labels
-from truthmap.probes.cells import CellStates, cross_validate
-from truthmap.probes.null import null_aucs
-from truthmap.probes.solver import solve_path
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.probability import bootstrap_auc
+from truthmap.probes.cross_validation import CellStates, cross_validate
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.join_labels import label_answers
+from truthmap.probes.linear import fit_probe
+from truthmap.probes.permutation import null_aucs, shuffled_labels
+from truthmap.probes.solver.path import solve_path
 from truthmap.probes.threads import one_thread_per_cell
+from truthmap.runs.run import Run, open_run
 
 RUN = Path("runs/demo")
 CELLS = ((0, 0), (6, 4), (12, 5), (12, 7), (20, 3), (25, 5), (29, 12))
@@ -66,7 +69,7 @@ def run() -> str:
 
 
 def _cells(made: Run) -> list[Cell]:
-    labels = labels_of(made.questions(), made.grades(), made.splits())
+    labels = label_answers(made.questions(), made.grades(), made.splits())
     cells = []
     for layer, position in CELLS:
         read = made.states().read_layer(made.summary.site, layer, labels.ids)
@@ -189,7 +192,7 @@ def _exact(x: np.ndarray[Any, np.dtype[np.float64]], y: np.ndarray[Any, np.dtype
 
 def _clock(made: Run) -> list[str]:
     """Time all cells of some layers on every core."""
-    labels = labels_of(made.questions(), made.grades(), made.splits())
+    labels = label_answers(made.questions(), made.grades(), made.splits())
     cells = []
     for layer in _CLOCK_LAYERS:
         read = made.states().read_layer(made.summary.site, layer, labels.ids)
@@ -228,7 +231,7 @@ def _wide(made: Run) -> list[str]:
 
 
 def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> Cell:
-    labels = labels_of(made.questions(), made.grades(), made.splits())
+    labels = label_answers(made.questions(), made.grades(), made.splits())
     reads = [made.states().read_layer(made.summary.site, layer, labels.ids) for layer in _WIDE_LAYERS]
     states, y = [], []
     for position in positions:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.made_run import Made, make_run
 
-from truthmap.pipeline.reporting import write_report
 from truthmap.records import Site
+from truthmap.report.build import write_report
 
 _SIZES = ((1_600, 30, 1), (10_000, 32, 1), (10_000, 80, 4))
 """Answers, layers and sites of the runs whose page is written; the second is 480 cells."""

@@ -17,9 +17,10 @@ import httpx
 import uvicorn
 
 from benchmarks._demo import demo_detector
-from truthmap.detector import Detector
-from truthmap.questions import QuestionSettings, load_questions
-from truthmap.server import ServeSettings, create_app
+from truthmap.detector.detector import Detector
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.server.app import create_app
+from truthmap.server.serve_settings import ServeSettings
 
 _CLIENTS = 50
 _TOKENS = 16

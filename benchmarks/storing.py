@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from truthmap.probes import GridSettings, Labels, fit_grid
-from truthmap.records import POSITIONS, Part, Position, Site
-from truthmap.store import StateShard, StateStore
+from truthmap.probes.fit_grid import fit_grid
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.store.shards import StateShard
+from truthmap.store.states import StateStore
 
 LAYERS, WIDTH, SHARD = 4, 256, 128
 FEW, MANY = 1_000, 10_000
@@ -110,7 +113,7 @@ def _write(n: int, folder: Path) -> None:
 def _fit(n: int, folder: Path) -> None:
     ids = tuple(f"q{i}" for i in range(n))
     y = np.random.default_rng(0).random(n) < 0.5
-    labels = Labels(ids, y, (Part.TRAIN,) * n, np.arange(n) % 5, ids, ids)
+    labels = LabelledAnswers(ids, y, (Split.TRAIN,) * n, np.arange(n) % 5, ids, ids)
     fit_grid(StateStore(folder), labels, Site.RESIDUAL, GridSettings(cs=(0.01,), n_permutations=0))
 
 

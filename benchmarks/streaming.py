@@ -12,11 +12,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from benchmarks._demo import demo_detector
-from truthmap.answers import GenerateSettings, Prompt
-from truthmap.detector import Detector
-from truthmap.detector.judging import listening_of
-from truthmap.detector.speaking import Ask, Listening, speak
-from truthmap.questions import QuestionSettings, load_questions
+from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.detector.detector import Detector
+from truthmap.detector.score import listening_of
+from truthmap.detector.streaming import GenerationRequest, StateSpec, speak
+from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Question
 
 _QUESTIONS = 8
@@ -31,7 +31,7 @@ def run() -> str:
     plain, heard, n_tokens = [], [], 0
     for _ in range(_ROUNDS):
         for question in questions:
-            plain.append(_seconds(speak(detector.lm, [_ask(detector, question)], Listening(detector.config.site, ()))))
+            plain.append(_seconds(speak(detector.lm, [_ask(detector, question)], StateSpec(detector.config.site, ()))))
             heard.append(_seconds(detector.stream(question.text)))
     listening = 0.0
     for question in questions:
@@ -50,9 +50,9 @@ def run() -> str:
     )
 
 
-def _ask(detector: Detector, question: Question) -> Ask:
+def _ask(detector: Detector, question: Question) -> GenerationRequest:
     settings = GenerateSettings(max_new_tokens=detector.config.asking.max_new_tokens)
-    return Ask(Prompt(question.id, detector.prompt_ids(detector.question(question.text))), settings)
+    return GenerationRequest(Prompt(question.id, detector.prompt_ids(detector.question(question.text))), settings)
 
 
 def _seconds(events: Iterable[object]) -> float:

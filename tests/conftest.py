@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from truthmap.questions import GradingRule, QuestionSet, Task, question_set
+from truthmap.questions.question_set import QuestionSet, question_set
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
 
 if TYPE_CHECKING:
-    from truthmap.detector import Detector
-    from truthmap.pipeline import Run
+    from truthmap.detector.detector import Detector
+    from truthmap.runs.run import Run
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
@@ -77,8 +78,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spoken(tiny_model: Path) -> QuestionSet:
     """Give questions whose candidates are words that the tiny model says; every other time its word is right."""
-    from truthmap.answers import GenerateSettings, Prompt, generate_answers
-    from truthmap.lm import load_model
+    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.lm.load import load_model
 
     lm = load_model(str(tiny_model))
     texts = {f"q{n:03d}": f"Which {n * 7919 % 1000} is {n * 104729 % 997}?" for n in range(N_QUESTIONS)}
@@ -101,21 +102,21 @@ def spoken(tiny_model: Path) -> QuestionSet:
 def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """Make `spoken` a set that studies can name, and shards small, so that a run has several."""
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", load)
-    monkeypatch.setattr("truthmap.pipeline.answering.SHARD", 32)
-    monkeypatch.setattr("truthmap.pipeline.capturing.SHARD", 32)
+    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
+    monkeypatch.setattr("truthmap.pipeline.stages.answers.SHARD", 32)
+    monkeypatch.setattr("truthmap.pipeline.stages.states.SHARD", 32)
     return spoken
 
 
 @pytest.fixture(scope="session")
 def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a finished run; nobody may write into it."""
-    from truthmap.pipeline import Study
+    from truthmap.study.study import Study
 
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.asking.load_questions", load)
+        patch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
         Study(model=str(tiny_model), questions="spoken", out=folder).run()
     return folder
 
@@ -123,8 +124,8 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 @pytest.fixture
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Give a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
-    monkeypatch.setattr("truthmap.analyses.estimate.RESAMPLES", 50)
-    from truthmap.pipeline import Run
+    monkeypatch.setattr("truthmap.metrics.estimate.RESAMPLES", 50)
+    from truthmap.runs.run import Run
 
     shutil.copytree(made_once, tmp_path / "finished")
     return Run(tmp_path / "finished")
@@ -136,27 +137,24 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
 
     from truthmap import __version__
-    from truthmap.answers import GenerateSettings, Prompt, generate_answers
-    from truthmap.detector import (
+    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.detector.artifact import Artifact, TrainingRecord, save_artifact
+    from truthmap.detector.config import (
         FORMAT,
         LABEL,
-        Artifact,
         AskingConfig,
         CellAt,
         DetectorConfig,
-        HeadData,
         ModelConfig,
         Role,
-        SealSettings,
         TrainingConfig,
-        TrainingRecord,
-        fit_head,
-        save_artifact,
     )
-    from truthmap.detector.speaking import Listening, read_answers
-    from truthmap.grading import grade, locate_positions
-    from truthmap.lm import load_model
-    from truthmap.questions import GradingRule, Task
+    from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
+    from truthmap.detector.streaming import StateSpec, read_answers
+    from truthmap.grading.grade import grade
+    from truthmap.grading.positions import locate_positions
+    from truthmap.lm.load import load_model
+    from truthmap.questions.tasks import GradingRule, Task
     from truthmap.records import POSITIONS, Position, Question, Site
 
     lm = load_model(str(tiny_model))
@@ -169,7 +167,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     questions = {i: Question(i, text, (), candidates) for i, text in texts.items()}
     found = {i: grade(questions[i], answers[i], task) for i in texts}
     ids = [i for i in texts if found[i].span is not None]
-    listening = Listening(Site.RESIDUAL, (0, 1))
+    listening = StateSpec(Site.RESIDUAL, (0, 1))
     states = read_answers(lm, [(answers[i].prompt_ids, answers[i].answer_ids) for i in ids], listening)
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
@@ -224,6 +222,6 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_detector(sealed: Path) -> Detector:
     """Give the sealed detector with its model."""
-    from truthmap.detector import load_detector
+    from truthmap.detector.detector import load_detector
 
     return load_detector(sealed)

@@ -21,9 +21,9 @@ from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
 from truthmap.files import file_digest
-from truthmap.pipeline import Silence, Study
-from truthmap.pipeline.progress import Advance
-from truthmap.questions import QuestionSet
+from truthmap.questions.question_set import QuestionSet
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Advance, Silence
 
 SHARD = 32
 BEAT, STALE = 0.2, 3.0
@@ -34,8 +34,8 @@ _SERVER.set_forkserver_preload(
     [
         "tests.killing",
         "transformers.models.llama.modeling_llama",
-        "truthmap.pipeline.mapping",
-        "truthmap.report.heatmap",
+        "truthmap.pipeline.stages.grid",
+        "truthmap.figures.heatmap",
     ]
 )
 
@@ -136,7 +136,11 @@ def finished_work(folder: Path) -> dict[str, Any]:
 def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dict[str, Any], news: Connection) -> None:
     import torch
 
-    from truthmap.pipeline import answering, asking, capturing, estimate, lease
+    from truthmap.execution import estimate
+    from truthmap.pipeline.stages import answers as answering
+    from truthmap.pipeline.stages import questions as asking
+    from truthmap.pipeline.stages import states as capturing
+    from truthmap.runs import lease
 
     os.environ["HF_HUB_OFFLINE"] = "1"
     fsspec.config.conf.update(stores)

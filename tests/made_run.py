@@ -18,13 +18,13 @@ from safetensors.numpy import save_file
 from scipy.special import expit
 
 from truthmap.files import write_json
-from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.keys import STAGES
-from truthmap.pipeline.run import Interval, Run, Summary
-from truthmap.pipeline.study import Study
-from truthmap.pipeline.tables import write_records
-from truthmap.probes import auc_many
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Part, Position, Question, Site, Span, Split
+from truthmap.metrics.auc import auc_many
+from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site, Span, Split, SplitAssignment
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import Interval, Run, Summary
+from truthmap.runs.tables import write_records
+from truthmap.study.stage_keys import STAGES
+from truthmap.study.study import Study
 
 HOSTILE = (
     "<script>window.hacked = true</script>",
@@ -105,7 +105,8 @@ def _cells(made: Made, site: Site, scores: np.ndarray[Any, Any], right: np.ndarr
         }  # fmt: skip
         if made.with_controls:
             row |= {
-                "p_value": float(expit(-40 * (auc - 0.58))), "words_auc": 0.62, "within_auc": 0.5 + 0.8 * (auc - 0.5),
+                "p_value": float(expit(-40 * (auc - 0.58))), "text_baseline_auc": 0.62,
+                "within_auc": 0.5 + 0.8 * (auc - 0.5),
                 "within_pairs": 431, "average_precision": auc, "brier": 0.25 * (1.5 - auc), "ece": 0.03,
             }  # fmt: skip
         rows.append(row)
@@ -136,13 +137,13 @@ def _write_records(
         span = Span(len(start), len(start) + len(said)) if scored[n] else None
         why = f"names {said!r} first" if scored[n] else f"names no candidate {hostile}"
         grades.append(Grade(identifier, outcome, "candidates", span, said if span else "", said if span else "", why))
-        part = Part.TEST if n % _TEST_EVERY == 4 else Part.TRAIN
-        splits.append(Split(identifier, part, -1 if part is Part.TEST else n % 5))
+        part = Split.TEST if n % _TEST_EVERY == 4 else Split.TRAIN
+        splits.append(SplitAssignment(identifier, part, -1 if part is Split.TEST else n % 5))
     # Lone surrogates cannot be stored; everything else can.
     write_records(path / "questions.parquet", Question, [_storable(q) for q in questions])
     write_records(path / "answers.parquet", Answer, [_storable(a) for a in answers])
     write_records(path / "grades.parquet", Grade, [_storable(g) for g in grades])
-    write_records(path / "splits.parquet", Split, splits)
+    write_records(path / "splits.parquet", SplitAssignment, splits)
 
 
 def _storable(record: Any) -> Any:

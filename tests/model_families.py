@@ -11,7 +11,10 @@ from typing import Any
 
 import torch
 
-from truthmap.lm import LanguageModel, LoadSettings, forward_inputs, watched
+from truthmap.lm.hooks import watched
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import forward_inputs
 from truthmap.records import Site
 
 VOCABULARY = 64

@@ -8,13 +8,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from truthmap.files import written_whole
+from truthmap.files import atomic_write
 
 
 def test_what_a_library_writes_for_the_owner_alone_can_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> None:
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
-    with written_whole(tmp_path / "states.safetensors") as beside:
+    with atomic_write(tmp_path / "states.safetensors") as beside:
         save_file({"x": torch.zeros(1)}, beside)
         beside.chmod(0o600)
     assert (tmp_path / "states.safetensors").stat().st_mode == ordinary.stat().st_mode
@@ -23,7 +23,7 @@ def test_what_a_library_writes_for_the_owner_alone_can_be_read_by_whom_the_user_
 def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("before")
-    with pytest.raises(ZeroDivisionError), written_whole(path) as beside:
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as beside:
         beside.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "before"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.cli import main
-from truthmap.questions import QuestionSet
+from truthmap.cli.app import main
+from truthmap.questions.question_set import QuestionSet
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,16 +5,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from truthmap.detector import Detector, load_detector
-    from truthmap.errors import TruthmapError
-    from truthmap.lm import LanguageModel, LoadSettings, load_model
-    from truthmap.pipeline import Bars, Run, Study, open_run
-    from truthmap.pipeline.sealing import seal_detector
-    from truthmap.questions import load_questions
-    from truthmap.records import Outcome, Part, Position, Site
+from truthmap._version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from truthmap.detector.detector import Detector, load_detector
+    from truthmap.errors import TruthmapError
+    from truthmap.lm.load import load_model
+    from truthmap.lm.load_settings import LoadSettings
+    from truthmap.lm.model import LanguageModel
+    from truthmap.pipeline.seal import seal_detector
+    from truthmap.questions.loading import load_questions
+    from truthmap.records import Outcome, Position, Site, Split, SplitAssignment
+    from truthmap.runs.run import Run, open_run
+    from truthmap.study.study import Study
+    from truthmap.terminal.progress import Bars
+
 
 __all__ = [
     "Bars",
@@ -22,10 +27,11 @@ __all__ = [
     "LanguageModel",
     "LoadSettings",
     "Outcome",
-    "Part",
     "Position",
     "Run",
     "Site",
+    "Split",
+    "SplitAssignment",
     "Study",
     "TruthmapError",
     "load_detector",
@@ -36,13 +42,23 @@ __all__ = [
 ]
 
 _HOME = {
-    **dict.fromkeys(("Detector", "load_detector"), "truthmap.detector"),
-    **dict.fromkeys(("Bars", "Run", "Study", "open_run"), "truthmap.pipeline"),
-    **dict.fromkeys(("LanguageModel", "LoadSettings", "load_model"), "truthmap.lm"),
-    **dict.fromkeys(("Outcome", "Part", "Position", "Site"), "truthmap.records"),
+    "Bars": "truthmap.terminal.progress",
+    "Detector": "truthmap.detector.detector",
+    "LanguageModel": "truthmap.lm.model",
+    "LoadSettings": "truthmap.lm.load_settings",
+    "Outcome": "truthmap.records",
+    "Position": "truthmap.records",
+    "Run": "truthmap.runs.run",
+    "Site": "truthmap.records",
+    "Split": "truthmap.records",
+    "SplitAssignment": "truthmap.records",
+    "Study": "truthmap.study.study",
     "TruthmapError": "truthmap.errors",
-    "load_questions": "truthmap.questions",
-    "seal_detector": "truthmap.pipeline.sealing",
+    "load_detector": "truthmap.detector.detector",
+    "load_model": "truthmap.lm.load",
+    "load_questions": "truthmap.questions.loading",
+    "open_run": "truthmap.runs.run",
+    "seal_detector": "truthmap.pipeline.seal",
 }
 
 

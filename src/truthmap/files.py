@@ -24,7 +24,7 @@ _FOLLOWED: dict[Path, Callable[[Path], None]] = {}
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path beside `path` to write to; on success it is synced and takes the name `path`, else it is removed.
 
     Raises:
@@ -87,7 +87,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(content)
 
 

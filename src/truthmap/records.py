@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Word(str, Enum):
+class StrEnum(str, Enum):
     """A closed vocabulary whose members are their own text."""
 
     def __str__(self) -> str:
         return str(self.value)
 
 
-class Outcome(Word):
+class Outcome(StrEnum):
     """What grading says of an answer; `UNSCORED` is never counted as wrong."""
 
     RIGHT = "right"
@@ -24,7 +24,7 @@ class Outcome(Word):
     UNSCORED = "unscored"
 
 
-class Part(Word):
+class Split(StrEnum):
     """Which part of a study a question belongs to."""
 
     TRAIN = "train"
@@ -32,16 +32,16 @@ class Part(Word):
     TEST = "test"
 
 
-class Site(Word):
+class Site(StrEnum):
     """What is read at a layer."""
 
     RESIDUAL = "residual"
     MLP = "mlp"
-    MLP_IN = "mlp_in"
+    MLP_POST = "mlp_in"
     ATTENTION = "attention"
 
 
-class Position(Word):
+class Position(StrEnum):
     """The 15 named token places, in the order of the figure's columns.
 
     `LAST_Q` is the last token of the prompt. `-1` is the last token of the whole sequence, which is the closing token
@@ -163,9 +163,9 @@ class Grade:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SplitAssignment:
     """Where a question stands in a study: its part, and its cross-validation fold (-1 in the test part)."""
 
     question_id: str
-    part: Part
+    part: Split
     fold: int

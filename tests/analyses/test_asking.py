@@ -6,7 +6,13 @@ import math
 
 import pytest
 
-from truthmap.analyses import FALSE_FIRST, TRUE_FIRST, probability_true, read_percent, true_or_false_prompt
+from truthmap.analyses.compare.confidences import (
+    FALSE_FIRST,
+    TRUE_FIRST,
+    probability_true,
+    read_percent,
+    true_or_false_prompt,
+)
 
 
 def test_a_liking_for_a_letter_cancels() -> None:

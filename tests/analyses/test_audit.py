@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from truthmap.analyses import Audit, audit_grades
-from truthmap.analyses.audit import Judged
+from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.records import Answer, Grade, Outcome, Question, Span
 
 WORDS = 12

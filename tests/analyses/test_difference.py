@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.analyses import MapScores, array_of, compare_maps, rows_of
-from truthmap.probes import auc_differences, auc_many, round_scores
+from truthmap.analyses.diff.measure import MapScores, array_of, compare_maps, rows_of
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.paired_auc import auc_differences
 
 
 def names(n: int, start: int = 0) -> tuple[str, ...]:

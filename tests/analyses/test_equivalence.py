@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from truthmap.analyses import ByEntailment, ByJudge, ByMeaning, Saying
+from truthmap.analyses.equivalence import ByEntailment, ByJudge, ByMeaning, Saying
 from truthmap.records import Answer, Grade, Outcome
 
 

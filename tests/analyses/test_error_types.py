@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from truthmap.analyses import ErrorType, SampleCounts, count_samples, error_type, study_types
+from truthmap.analyses.errors.measure import ErrorType, SampleCounts, count_samples, error_type, paper_types
 from truthmap.records import Answer, Grade, Outcome
 
 RIGHT, WRONG, TWO, MANY, REFUSES = (
@@ -83,7 +83,7 @@ def test_every_question_with_enough_scored_samples_has_one_type() -> None:
     ],
 )
 def test_the_studys_types_overlap(of: SampleCounts, kinds: set[ErrorType]) -> None:
-    assert study_types(of) == kinds
+    assert paper_types(of) == kinds
 
 
 def sample(number: int, meaning: str, outcome: Outcome, *, refusal: bool = False) -> tuple[Answer, Grade]:

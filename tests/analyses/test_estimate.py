@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.analyses import Estimate, bootstrapped
+from truthmap.metrics.estimate import Estimate, bootstrapped
 
 
 def test_the_interval_of_a_mean_is_the_normal_one() -> None:

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from truthmap.analyses import Checked, compare_with_hand
-from truthmap.analyses.hand_check import auc_range, share_of
+from truthmap.analyses.audit.measure import Checked, auc_range, compare_with_hand, share_of
 from truthmap.errors import NotEnoughDataError
 from truthmap.records import Outcome
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from truthmap.analyses import digest, mean_log_prob
+from truthmap.metrics.token_scores import digest, mean_log_prob
 from truthmap.records import Answer, Span
 
 VALUES = (-1.0, -3.0, -0.5, -2.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.analyses import (
+from truthmap.analyses.errors.measure import ErrorType
+from truthmap.analyses.select.measure import (
     Candidate,
-    ErrorType,
     Pool,
     Strategy,
     chance_right,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from truthmap.analyses import error_precision, risk_area, risk_curve
+from truthmap.metrics.selective import error_precision, risk_area, risk_curve
 
 
 def test_risk_is_the_share_of_wrong_ones_among_the_surest() -> None:

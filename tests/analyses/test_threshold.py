@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from truthmap.analyses import best_threshold, share
+from truthmap.metrics.threshold import best_threshold, share
 
 
 def test_a_clean_cut_is_found_half_way() -> None:

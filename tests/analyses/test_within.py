@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from truthmap.analyses import within_interval
-from truthmap.probes.within import within_auc_many
+from truthmap.metrics.within_group_auc import within_auc_many
+from truthmap.metrics.within_interval import within_interval
 
 
 def drawn(n: int, signal: float, seed: int = 0) -> tuple[Any, Any, list[str]]:

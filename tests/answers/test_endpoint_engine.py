@@ -9,11 +9,14 @@ import pytest
 from tests.conftest import WORDS
 from tests.scripted import Script, Scripted, Server, scripted
 
-from truthmap.answers import EndpointEngine, GenerateSettings, Prompt, score_tokens
-from truthmap.answers.endpoint_engine import REFUSED, read_reply
+from truthmap.answers.engines.openai import REFUSED, EndpointEngine, read_reply
+from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.log_likelihood import score_tokens
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel, LoadSettings, load_model
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
 
 SETTINGS = GenerateSettings(max_new_tokens=10)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, hooks_of, language_model, sequences, traced_alone
-from truthmap.answers import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.answers import generate as generating
+from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel
+from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Site
 
 SETTINGS = GenerateSettings(max_new_tokens=16)
@@ -63,7 +63,7 @@ def test_each_answer_is_the_models_likeliest_continuation_with_its_own_log_proba
         assert not set(answer.answer_ids[:-1]) & lm.stop_ids
 
 
-@pytest.mark.parametrize("site", [Site.MLP, Site.MLP_IN, Site.ATTENTION])
+@pytest.mark.parametrize("site", [Site.MLP, Site.MLP_POST, Site.ATTENTION])
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt", "bloom"])
 def test_the_other_sites_are_kept_as_truly(family: str, site: Site) -> None:
     lm = language_model(family)
@@ -187,9 +187,9 @@ def memory_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_no_hook_stays_behind_even_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     lm = language_model("llama")
     before = hooks_of(lm)
-    monkeypatch.setattr("truthmap.answers.decoding.choose_tokens", lambda *_: 1 / 0)
+    monkeypatch.setattr("truthmap.answers.decoding.sample_tokens", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        with_states(lm, SETTINGS, Site.RESIDUAL, Site.MLP_IN)
+        with_states(lm, SETTINGS, Site.RESIDUAL, Site.MLP_POST)
     assert hooks_of(lm) == before
 
 

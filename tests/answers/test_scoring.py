@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from truthmap.answers import GenerateSettings, Prompt, generate_answers, next_token_log_probs, score_tokens
-from truthmap.lm import LanguageModel, load_model
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
+from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
 
 
 @pytest.fixture(scope="module")

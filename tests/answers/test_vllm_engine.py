@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 from tests.engines import put_stand_in
 
-from truthmap.answers import Engine, GenerateSettings, LocalEngine, Prompt, VllmEngine, VllmSettings
+from truthmap.answers.engines.base import Engine, LocalEngine
+from truthmap.answers.engines.vllm import VllmEngine, VllmSettings
+from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel, LoadSettings, load_model, without_weights
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.meta_model import meta_model
+from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Site
 
 SETTINGS = GenerateSettings(max_new_tokens=10)
@@ -36,7 +41,7 @@ def engine(lm: LanguageModel) -> Iterator[VllmEngine]:
     """Give the engine over the stand-in, started once."""
     with pytest.MonkeyPatch.context() as patch:
         put_stand_in(patch)
-        started = VllmEngine(without_weights(lm), settings_for(lm))
+        started = VllmEngine(meta_model(lm), settings_for(lm))
     yield started
     started.close()
 
@@ -90,7 +95,7 @@ def test_the_answer_to_a_plain_prompt_ends_with_the_line_once_it_has_begun(tiny_
     firsts = {a.answer_ids[0] for a in free.values()}
     later = {a.answer_ids[4] for a in free.values() if len(a.answer_ids) > 4}
     lines = frozenset(sorted(firsts)[::2] + sorted(later)[::3])
-    local, hollow = plain(), without_weights(plain())
+    local, hollow = plain(), meta_model(plain())
     for model in (local, hollow):
         model.__dict__["line_ids"] = lines
     wanted = answers_of(LocalEngine(local), prompts)
@@ -116,7 +121,7 @@ def test_draws_depend_on_seed_question_and_sample_alone(lm: LanguageModel, engin
 
 
 def test_log_probs_are_the_models_own_whatever_the_temperature(lm: LanguageModel, engine: VllmEngine) -> None:
-    from truthmap.answers import score_tokens
+    from truthmap.answers.log_likelihood import score_tokens
 
     prompts = [Prompt(p.question_id, p.prompt_ids, 1) for p in asked(lm, 4)]
     drawn = answers_of(engine, prompts, GenerateSettings(max_new_tokens=6, temperature=2.0)).values()
@@ -193,7 +198,7 @@ def noted_processes(patch: pytest.MonkeyPatch) -> list[int]:
         begun.append(process.pid)
         return process
 
-    patch.setattr("truthmap.answers.vllm_engine.subprocess.Popen", noted)
+    patch.setattr("truthmap.answers.engines.vllm.subprocess.Popen", noted)
     return begun
 
 
@@ -210,7 +215,7 @@ def is_alive(pid: int) -> bool:
 def test_the_real_vllm_answers_as_the_local_engine_does(make_llama: Callable[[int], Path]) -> None:
     lm = load_model(str(make_llama(64)), LoadSettings(device="cpu"))
     prompts = asked(lm, 20)
-    started = VllmEngine(without_weights(lm), settings_for(lm))
+    started = VllmEngine(meta_model(lm), settings_for(lm))
     try:
         assert_same(answers_of(started, prompts), answers_of(LocalEngine(lm), prompts))
         drawn = GenerateSettings(max_new_tokens=10, temperature=1.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from truthmap.capture import PositionsOf, gather
+from truthmap.capture.gather import PositionsOf, gather
 from truthmap.errors import ModelError
 from truthmap.records import POSITIONS, Site
-from truthmap.store import TokenStates
+from truthmap.store.tokens import TokenStates
 
 LAYERS, WIDTH = 2, 4
 PROMPTS, ANSWERS = (5, 9, 7), (3, 6, 1)

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from model_families import ALL, ROUNDING, hooks_of, language_model, sequences, traced_alone
-from truthmap.capture import CaptureSettings, PositionsOf, capture_states
 from truthmap.capture import second_pass as reading
+from truthmap.capture.gather import PositionsOf
+from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel
+from truthmap.lm.model import LanguageModel
 from truthmap.records import POSITIONS, Answer, Site
 
 SETTINGS = CaptureSettings()
@@ -59,7 +60,7 @@ def test_captured_states_are_those_of_a_single_forward_pass(family: str, share: 
     require_own_states(language_model(family), answers(), settings, Site.RESIDUAL)
 
 
-@pytest.mark.parametrize("site", [Site.MLP, Site.MLP_IN, Site.ATTENTION])
+@pytest.mark.parametrize("site", [Site.MLP, Site.MLP_POST, Site.ATTENTION])
 @pytest.mark.parametrize("family", ["llama", "gpt2", "opt", "bloom"])
 def test_the_other_sites_too(family: str, site: Site) -> None:
     require_own_states(language_model(family), answers(), SETTINGS, site)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from truthmap.cli import main
-from truthmap.pipeline import Run
+from truthmap.cli.app import main
+from truthmap.runs.run import Run
 
 
 def run_command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

@@ -7,18 +7,18 @@ from pathlib import Path
 import pytest
 from tests.cli.test_analysis_commands import run_command
 
-from truthmap.cli.where import local
 from truthmap.errors import StorageError, UsageError
-from truthmap.pipeline import Run
-from truthmap.places import RemotePlace
+from truthmap.runs.run import Run
+from truthmap.storage import RemoteStorage
+from truthmap.terminal.options import local
 
 
 @pytest.fixture
 def url(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Give the URL of a finished run, which nobody on this machine has seen."""
     monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("truthmap.pipeline.lease.SETTLE", 0.05)
-    place = RemotePlace(f"memory://{tmp_path.name}/run")
+    monkeypatch.setattr("truthmap.runs.lease.SETTLE", 0.05)
+    place = RemoteStorage(f"memory://{tmp_path.name}/run")
     for path in finished.path.rglob("*"):
         if path.is_file() and path.name != ".lock":
             place.put(path.relative_to(finished.path).as_posix(), path.read_bytes())
@@ -44,7 +44,7 @@ def test_every_command_takes_a_url(
         ("figure", url, "map", "--out", str(figure)): [],
         ("verify", url): [],
     }
-    place, said = RemotePlace(url), ""
+    place, said = RemoteStorage(url), ""
     place.remove("report.html")
     for words, files in made.items():
         assert run_command(monkeypatch, *words) == 0, words
@@ -61,7 +61,7 @@ def test_every_command_takes_a_url(
         def forbidden(*_words: object) -> None:
             raise StorageError("Access Denied")
 
-        patch.setattr(RemotePlace, "claim", forbidden)
+        patch.setattr(RemoteStorage, "claim", forbidden)
         assert run_command(patch, "verify", url) == 0
         assert run_command(patch, "sample", url, "--k", "3") == 2
     assert capsys.readouterr().err.splitlines()[-1] == "truthmap: Access Denied"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.cli import main
+from truthmap.cli.app import main
 
 Doctor = Callable[..., int]
 
@@ -43,7 +43,7 @@ def test_a_broken_law_is_exit_code_1(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("truthmap.pipeline.doctor.TOLERANCES", {torch.float32: -1.0})
+    monkeypatch.setattr("truthmap.execution.doctor.TOLERANCES", {torch.float32: -1.0})
     assert doctor("--model", tiny_model, "--limit", "12") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "6 laws are broken: states of this model cannot be trusted as they are read now." in said

@@ -14,7 +14,7 @@ Command = Any
 @pytest.fixture
 def truthmap(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run the command line with these words; give its exit code."""
-    from truthmap.cli import main
+    from truthmap.cli.app import main
 
     def run(*words: str | Path) -> int:
         monkeypatch.setattr("sys.argv", ["truthmap", *map(str, words)])

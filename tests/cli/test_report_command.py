@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.made_run import Made, make_run
 
-from truthmap.cli import main
+from truthmap.cli.app import main
 from truthmap.cli.figure import figure
-from truthmap.report.style import FigureStyle
+from truthmap.figures.canvas import FigureStyle
 
 
 @pytest.fixture(scope="module")

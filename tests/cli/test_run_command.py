@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.cli import main
+from truthmap.cli.app import main
 
 Command = Callable[..., int]
 
@@ -41,7 +41,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_help_names_every_setting_with_its_default(truthmap: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    from truthmap.pipeline import Study
+    from truthmap.study.study import Study
 
     assert truthmap("run", "--help") == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())

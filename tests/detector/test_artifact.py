@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from truthmap.detector import Artifact, Detector, Role, load_artifact, load_detector, save_artifact
+from truthmap.detector.artifact import Artifact, load_artifact, save_artifact
+from truthmap.detector.config import Role
+from truthmap.detector.detector import Detector, load_detector
 from truthmap.errors import DamagedFileError, ModelError, RunFolderError
 from truthmap.files import digest_of, file_digest
 
@@ -218,7 +220,7 @@ def test_a_pickle_is_never_opened(folder: Path) -> None:
 def test_another_model_is_refused_and_the_difference_named(folder: Path, tmp_path: Path) -> None:
     import torch
 
-    from truthmap.lm import load_model
+    from truthmap.lm.load import load_model
 
     lm = load_model(str(load_artifact(folder).config.model.identity["name"]))
     with torch.no_grad():
@@ -231,7 +233,7 @@ def test_another_model_is_refused_and_the_difference_named(folder: Path, tmp_pat
 
 
 def test_another_template_is_refused(folder: Path, tiny_detector: Detector) -> None:
-    from truthmap.lm import load_model
+    from truthmap.lm.load import load_model
 
     lm = load_model(tiny_detector.lm.name)
     lm.tokenizer.chat_template = lm.tokenizer.chat_template.replace("You are asked", "Somebody asks")
@@ -240,7 +242,8 @@ def test_another_template_is_refused(folder: Path, tiny_detector: Detector) -> N
 
 
 def test_another_prompt_format_and_dtype_are_refused(folder: Path, tiny_detector: Detector) -> None:
-    from truthmap.lm import LoadSettings, load_model
+    from truthmap.lm.load import load_model
+    from truthmap.lm.load_settings import LoadSettings
 
     plain = load_model(tiny_detector.lm.name, LoadSettings(prompt_format="plain", dtype="bfloat16"))
     with pytest.raises(ModelError, match="prompt_format is plain, not chat; dtype is bfloat16, not float32"):
@@ -254,7 +257,7 @@ def test_a_site_that_the_model_lacks_cannot_be_allowed(folder: Path, tiny_detect
     assert loaded.config.site == "mlp_in"
     import torch
 
-    from truthmap.lm import load_model
+    from truthmap.lm.load import load_model
 
     lm = load_model(tiny_detector.lm.name)
     with torch.no_grad():

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.detector import Detector, judge_file
+from truthmap.detector.detector import Detector
+from truthmap.detector.score_file import judge_file
 from truthmap.errors import QuestionsError, UsageError
 
 

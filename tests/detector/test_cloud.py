@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.detector.cloud import fit_cloud, nearest
+from truthmap.detector.ood import fit_gaussian_ood, nearest
 from truthmap.errors import NotEnoughDataError
 
 
@@ -17,7 +17,7 @@ def states(n: int, width: int, seed: int = 0) -> np.ndarray:
 
 def test_with_all_directions_it_is_the_mahalanobis_distance() -> None:
     x = states(500, 6)
-    cloud = fit_cloud(x, most_directions=6)
+    cloud = fit_gaussian_ood(x, most_directions=6)
     exact = x.astype(np.float64)
     centred = exact - exact.mean(axis=0)
     inverse = np.linalg.inv(centred.T @ centred / len(x))
@@ -27,7 +27,7 @@ def test_with_all_directions_it_is_the_mahalanobis_distance() -> None:
 
 def test_with_few_directions_it_is_that_of_probabilistic_principal_components() -> None:
     x = states(400, 12)
-    cloud = fit_cloud(x, most_directions=4)
+    cloud = fit_gaussian_ood(x, most_directions=4)
     standard = (x.astype(np.float64) - cloud.mean) / cloud.scale
     values, vectors = np.linalg.eigh(standard.T @ standard / len(x))
     noise = values[:-4].mean()
@@ -38,7 +38,7 @@ def test_with_few_directions_it_is_that_of_probabilistic_principal_components() 
 
 def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() -> None:
     x = states(60, 80)
-    narrow = fit_cloud(x, most_directions=10)
+    narrow = fit_gaussian_ood(x, most_directions=10)
     standard = (x.astype(np.float64) - narrow.mean) / narrow.scale
     values = np.linalg.eigvalsh(standard.T @ standard / len(x))[::-1]
     np.testing.assert_allclose(narrow.variance, values[:10], rtol=1e-6)
@@ -47,7 +47,7 @@ def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() ->
 
 def test_a_far_state_is_far_in_whatever_direction_it_lies() -> None:
     x = states(300, 20)
-    cloud = fit_cloud(x, most_directions=5)
+    cloud = fit_gaussian_ood(x, most_directions=5)
     usual = np.quantile(cloud.distance(x), 0.99)
     for step in np.eye(20) * x.std(axis=0) * 30:
         assert cloud.distance((x[:1] + step).astype(np.float32))[0] > usual
@@ -56,13 +56,13 @@ def test_a_far_state_is_far_in_whatever_direction_it_lies() -> None:
 def test_a_constant_dimension_does_no_harm() -> None:
     x = states(100, 8)
     x[:, 3] = 7
-    cloud = fit_cloud(x)
+    cloud = fit_gaussian_ood(x)
     assert np.isfinite(cloud.distance(x)).all()
 
 
 def test_the_nearest_is_the_state_itself() -> None:
     x = states(100, 16)
-    cloud = fit_cloud(x)
+    cloud = fit_gaussian_ood(x)
     coordinates = cloud.coordinates(x).astype(np.float32)
     for n in (0, 17, 99):
         assert nearest(coordinates, cloud.coordinates(x[n : n + 1])[0], 3)[0] == n
@@ -70,4 +70,4 @@ def test_the_nearest_is_the_state_itself() -> None:
 
 def test_two_states_are_not_enough() -> None:
     with pytest.raises(NotEnoughDataError, match="at least 3 training states, got 2"):
-        fit_cloud(states(2, 4))
+        fit_gaussian_ood(states(2, 4))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.detector import Detector, Role, Trust, Verdict
+from truthmap.detector.config import Role
+from truthmap.detector.detector import Detector
+from truthmap.detector.verdict import Trust, Verdict
 from truthmap.errors import UsageError
 
 QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
@@ -29,15 +31,15 @@ def test_the_questions_come_back_in_their_order(asked: list[Verdict]) -> None:
 
 
 def test_scoring_what_the_model_said_gives_what_asking_gave(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    from truthmap.detector.judging import Heard, judge, listening_of
-    from truthmap.detector.speaking import read_answers
+    from truthmap.detector.score import AnswerStates, judge, listening_of
+    from truthmap.detector.streaming import read_answers
 
     for verdict in asked:
         answer = verdict.answer
         states = read_answers(
             tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], listening_of(tiny_detector.artifact)
         )
-        again = judge(tiny_detector.artifact, Heard(tiny_detector.question(verdict.question), answer, states[0]))
+        again = judge(tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0]))
         assert again.score == pytest.approx(verdict.score, abs=1e-3)
         assert again.exact_answer == verdict.exact_answer
 
@@ -45,8 +47,8 @@ def test_scoring_what_the_model_said_gives_what_asking_gave(tiny_detector: Detec
 def test_states_are_the_models_own(tiny_detector: Detector) -> None:
     import torch
 
-    from truthmap.detector.judging import listening_of
-    from truthmap.detector.speaking import read_answers
+    from truthmap.detector.score import listening_of
+    from truthmap.detector.streaming import read_answers
 
     sequences = [((5, 6, 7, 8), (9, 10)), ((11, 12), (13,))]
     for (prompt, answer), states in zip(
@@ -60,7 +62,7 @@ def test_states_are_the_models_own(tiny_detector: Detector) -> None:
 
 
 def test_the_verdict_rests_on_the_sealed_cell(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    from truthmap.grading import span_tokens
+    from truthmap.grading.positions import span_tokens
 
     head = tiny_detector.artifact.heads[Role.ANSWER]
     judged = [verdict for verdict in asked if verdict.exact_answer is not None]
@@ -137,12 +139,14 @@ def test_the_verdict_comes_when_the_exact_answer_closes(tiny_detector: Detector)
 
 
 def test_the_verdict_stands_at_the_token_after_the_exact_answer(tiny_detector: Detector) -> None:
-    from truthmap.detector.speaking import Spoken
+    from truthmap.detector.streaming import DecodedToken
 
     listener = tiny_detector.listener(tiny_detector.question("What?", ["France", "Peru"]))
     ids = tiny_detector.lm.encode("It was France. Now Peru")
     events = [
-        listener.hear(Spoken(0, token, 0.0, np.zeros((2, 24), dtype=np.float32), last=n == len(ids), closed=False))
+        listener.hear(
+            DecodedToken(0, token, 0.0, np.zeros((2, 24), dtype=np.float32), last=n == len(ids), closed=False)
+        )
         for n, token in enumerate([None, *ids])
     ]
     texts = [event.text for event in events if event is not None]

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from truthmap.detector import Promise, Risk, Scored, make_promise
-from truthmap.detector.guarantee import fewest_for, lower_bound, upper_bound
+from truthmap.detector.guarantee import (
+    Risk,
+    RiskGuarantee,
+    Scored,
+    fewest_for,
+    guarantee_risk,
+    lower_bound,
+    upper_bound,
+)
 from truthmap.errors import UsageError
 
 LIMIT = 0.1
@@ -48,7 +55,7 @@ def test_over_1000_resamplings_the_promise_is_broken_no_more_often_than_stated(r
     broken = kept = broken_by_guess = 0
     for _ in range(1000):
         choosing, testing = world.draw(600, generator), world.draw(400, generator)
-        promise = make_promise(risk, LIMIT, choosing, testing, 0.95)
+        promise = guarantee_risk(risk, LIMIT, choosing, testing, 0.95)
         if promise.kept:
             assert promise.threshold is not None
             kept += 1
@@ -65,7 +72,7 @@ def test_chance_scores_are_promised_nothing() -> None:
     false = 0
     for _ in range(300):
         parts = [Scored(generator.normal(size=n), generator.random(n) < 0.7) for n in (300, 200)]
-        false += make_promise(Risk.WRONG_LET_THROUGH, LIMIT, *parts).kept
+        false += guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, *parts).kept
     assert false <= 25  # 5 % of 300, and 10 for luck
 
 
@@ -74,7 +81,7 @@ def drawn(n: int, seed: int = 0) -> Scored:
 
 
 def test_a_small_test_part_is_told_so() -> None:
-    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.05, drawn(300), drawn(40, 1))
+    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.05, drawn(300), drawn(40, 1))
     assert not promise.kept
     assert promise.why == "the test part is too small: 40 answers, at least 59 are needed"
     assert "not promised" in promise.sentence
@@ -87,21 +94,23 @@ def test_the_fewest_answers_are_those_at_which_no_hit_just_passes() -> None:
 
 def test_a_promise_counts_what_it_says() -> None:
     testing = drawn(400, 2)
-    promise: Promise = make_promise(Risk.WRONG_LET_THROUGH, LIMIT, drawn(600), testing)
+    promise: RiskGuarantee = guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, drawn(600), testing)
     assert promise.threshold is not None
     through = testing.scores >= promise.threshold
     assert promise.tested == through.sum()
     assert promise.hits == (through & ~testing.right).sum()
     assert promise.let_through == pytest.approx(through.mean())
     assert promise.upper <= LIMIT
-    held = make_promise(Risk.RIGHT_HELD_BACK, LIMIT, drawn(600), testing)
+    held = guarantee_risk(Risk.RIGHT_HELD_BACK, LIMIT, drawn(600), testing)
     assert held.threshold is not None
     assert held.tested == testing.right.sum()
     assert held.hits == (testing.right & (testing.scores < held.threshold)).sum()
 
 
 def test_a_laxer_limit_lets_more_through() -> None:
-    shares = [make_promise(Risk.WRONG_LET_THROUGH, x, drawn(600), drawn(400, 2)).let_through for x in (0.05, 0.1, 0.2)]
+    shares = [
+        guarantee_risk(Risk.WRONG_LET_THROUGH, x, drawn(600), drawn(400, 2)).let_through for x in (0.05, 0.1, 0.2)
+    ]
     assert shares == sorted(shares)
     assert shares[0] < shares[-1]
 
@@ -116,14 +125,14 @@ def test_bounds_are_the_exact_binomials(hits: int, tested: int) -> None:
 @pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"limit": 1.0}, {"confidence": 1.0}])
 def test_limits_outside_0_and_1_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="must lie between 0 and 1"):
-        make_promise(
+        guarantee_risk(
             Risk.WRONG_LET_THROUGH, wrong.get("limit", 0.1), drawn(50), drawn(50), wrong.get("confidence", 0.95)
         )
 
 
 def test_nothing_let_through_is_no_threshold() -> None:
     wrong = Scored(np.linspace(0, 1, 100), np.zeros(100, dtype=bool))
-    promise = make_promise(Risk.WRONG_LET_THROUGH, LIMIT, wrong, wrong)
+    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, wrong, wrong)
     assert not promise.kept
     assert promise.threshold is None
     assert promise.tested == 0
@@ -132,13 +141,13 @@ def test_nothing_let_through_is_no_threshold() -> None:
 def test_a_limit_that_the_answers_contradict_is_told_so() -> None:
     testing = drawn(400, 2)
     worse = Scored(testing.scores, testing.right & (np.arange(400) % 4 > 0))
-    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.05, drawn(600), worse)
+    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.05, drawn(600), worse)
     assert not promise.kept
     assert promise.why.endswith("let through were wrong, which is more than 5%")
 
 
 def test_how_many_answers_it_would_take_is_told() -> None:
-    promise = make_promise(Risk.WRONG_LET_THROUGH, 0.1, drawn(600), drawn(60, 1))
+    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.1, drawn(600), drawn(60, 1))
     assert not promise.kept
     assert "the test part is too small" in promise.why
     assert "would be needed" in promise.why

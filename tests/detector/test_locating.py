@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from truthmap.answers import LocalAsker
-from truthmap.detector import Detector, Role, Trust
-from truthmap.questions import GradingRule, Locating, Task
+from truthmap.answers.prompted import LocalTextModel
+from truthmap.detector.config import Role
+from truthmap.detector.detector import Detector
+from truthmap.detector.verdict import Trust
+from truthmap.questions.tasks import GradingRule, Locating, Task
 
 
 def open_detector(detector: Detector, locator: str | None) -> Detector:
@@ -25,11 +27,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let the locator copy "France", and note what it was asked."""
     prompts: list[str] = []
 
-    def ask(self: LocalAsker, texts: Sequence[str]) -> list[str]:
+    def ask(self: LocalTextModel, texts: Sequence[str]) -> list[str]:
         prompts.extend(texts)
         return ["France" for _ in texts]
 
-    monkeypatch.setattr(LocalAsker, "ask", ask)
+    monkeypatch.setattr(LocalTextModel, "ask", ask)
     return prompts
 
 

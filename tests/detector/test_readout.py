@@ -7,7 +7,7 @@ import torch
 
 from truthmap.detector.heads import score_states
 from truthmap.detector.readout import fit_readout
-from truthmap.probes import fit_probe
+from truthmap.probes.linear import fit_probe
 
 N, WIDTH = 400, 6
 

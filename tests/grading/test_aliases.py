@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading import grade
 from truthmap.grading.aliases import bare, find_alias, normalised
-from truthmap.questions import GradingRule, Locating, Task, fold
+from truthmap.grading.grade import grade
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Grade, Outcome, Question
+from truthmap.text import fold
 
 TASK = Task(GradingRule.ALIAS, Locating.NAME)
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from truthmap.grading import find_mentions, grade
-from truthmap.questions import QuestionSet, load_questions
+from truthmap.grading.grade import grade
+from truthmap.grading.mentions import find_mentions
+from truthmap.questions.loading import load_questions
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Outcome, Question, Span
 
 

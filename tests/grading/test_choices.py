@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from truthmap.grading import grade
-from truthmap.questions import GradingRule, Task
-from truthmap.questions.study_rows import NLI_LABELS, REVIEW_LABELS
+from truthmap.grading.grade import grade
+from truthmap.questions.paper_rows import NLI_LABELS, REVIEW_LABELS
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Answer, Grade, Outcome, Question
 
 

@@ -9,8 +9,7 @@ import pytest
 from tests.scripted import Scripted, Server, scripted
 
 from truthmap.errors import ModelError, UsageError
-from truthmap.grading import KEY_VARIABLE, Endpoint
-from truthmap.grading.endpoint import read_completion
+from truthmap.grading.text_model import KEY_VARIABLE, Endpoint, read_completion
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from truthmap.errors import UsageError
-from truthmap.grading import Helpers, grade, grade_many
-from truthmap.grading.extracting import PROMPTS, extract, place_of, read_piece
-from truthmap.grading.judging import read_reply
-from truthmap.questions import GradingRule, Locating, Task
+from truthmap.grading.asking import Graders
+from truthmap.grading.grade import grade, grade_many
+from truthmap.grading.judge import read_reply
+from truthmap.grading.locator import PROMPTS, extract, place_of, read_piece
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Outcome, Question, Span
 
 OPEN = Task(GradingRule.ALIAS, Locating.MODEL)
@@ -76,7 +77,7 @@ def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_a
 def test_right_and_wrong_answers_go_to_the_locator_alike_and_refusals_do_not() -> None:
     pairs = [pair("It was Ann Lee."), pair("It was Bob Ray."), pair("I don't know."), pair(" ")]
     locator = Scripted([["Ann Lee", "Bob Ray"]])
-    grades = grade_many(pairs, OPEN, Helpers(locator=locator))
+    grades = grade_many(pairs, OPEN, Graders(locator=locator))
     assert [g.exact_answer for g in grades] == ["Ann Lee", "Bob Ray", "", ""]
     assert [g.outcome for g in grades] == [Outcome.RIGHT, Outcome.WRONG, Outcome.WRONG, Outcome.UNSCORED]
     # Nothing in a prompt says whether the answer is right, or what would be.
@@ -107,7 +108,7 @@ def test_a_judges_reply_is_read_or_it_is_unreadable(reply: str, outcome: Outcome
 def test_an_unreadable_judge_makes_an_answer_unscored_never_wrong() -> None:
     judge = Scripted([["hm", "right", "wrong"], ["perhaps"]])
     pairs = [pair("Bob Ray."), pair("Miss Lee."), pair("Cy Orr.")]
-    grades = grade_many(pairs, JUDGED, Helpers(judge=judge))
+    grades = grade_many(pairs, JUDGED, Graders(judge=judge))
     assert [g.outcome for g in grades] == [Outcome.UNSCORED, Outcome.RIGHT, Outcome.WRONG]
     assert grades[0].why == "the judge's reply is unreadable"
     assert grades[1].why == "the judge says 'right'"
@@ -117,7 +118,7 @@ def test_an_unreadable_judge_makes_an_answer_unscored_never_wrong() -> None:
 
 def test_the_judge_is_not_asked_about_what_words_decide() -> None:
     judge = Scripted([["wrong"]])
-    grades = grade_many([pair("Ann Lee."), pair("I don't know."), pair("A.")], JUDGED, Helpers(judge=judge))
+    grades = grade_many([pair("Ann Lee."), pair("I don't know."), pair("A.")], JUDGED, Graders(judge=judge))
     assert [(g.outcome, g.rule) for g in grades] == [
         (Outcome.RIGHT, "alias"),
         (Outcome.WRONG, "alias"),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading import grade
+from truthmap.grading.grade import grade
 from truthmap.grading.numbers import find_numbers, same_value, written_value
-from truthmap.questions import GradingRule, Task
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Answer, Grade, Outcome, Question
 
 TASK = Task(GradingRule.NUMBER)

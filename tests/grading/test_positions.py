@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading import locate_positions
+from truthmap.grading.positions import locate_positions
 from truthmap.records import POSITIONS, Answer, Position, Span
 
 PROMPT = (1, 2, 3)

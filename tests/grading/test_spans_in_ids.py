@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from truthmap.grading import grade, locate_positions, span_tokens
+from truthmap.grading.grade import grade
+from truthmap.grading.positions import locate_positions, span_tokens
 from truthmap.lm.offsets import decode, token_offsets
-from truthmap.questions import GradingRule, Locating, Task
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Grade, Position, Question
 
 TEXTS = [

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.grading import Helpers, grade
-from truthmap.questions import GradingRule, Locating, QuestionSettings, known_sets, load_questions
-from truthmap.questions.study_sets import STUDY_SETS, StudyFile
+from truthmap.grading.asking import Graders
+from truthmap.grading.grade import grade
+from truthmap.questions.catalogue import known_sets
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.paper_sets import PAPER_SETS, PaperFile
+from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Answer, Outcome
 
 
@@ -121,8 +124,8 @@ CASES = {
 
 def rows_in_file(name: str, folder: Path, *rows: Mapping[str, Any]) -> Path:
     """Write rows in the form that the set has: the study's CSV, or JSON lines as a hub row reads."""
-    source = STUDY_SETS[name].source
-    if not isinstance(source, StudyFile):
+    source = PAPER_SETS[name].source
+    if not isinstance(source, PaperFile):
         path = folder / "rows.jsonl"
         path.write_text("\n".join(map(json.dumps, rows)))
         return path
@@ -135,7 +138,7 @@ def rows_in_file(name: str, folder: Path, *rows: Mapping[str, Any]) -> Path:
 
 
 def test_each_of_the_ten_has_a_case() -> None:
-    assert set(CASES) == set(STUDY_SETS)
+    assert set(CASES) == set(PAPER_SETS)
     assert len(CASES) == 10
     assert set(CASES) < {known.name for known in known_sets()}
 
@@ -149,7 +152,7 @@ def test_a_raw_row_becomes_a_question_and_its_answers_are_graded(name: str, tmp_
     assert found.task.plain(question).endswith(case.plain)
     for (text, exact), outcome in ((case.right, Outcome.RIGHT), (case.wrong, Outcome.WRONG)):
         answer = Answer(question.id, (1,), (7,), text, (), (), True)
-        result = grade(question, answer, found.task, Helpers(judge=Judge(), locator=Copier()))
+        result = grade(question, answer, found.task, Graders(judge=Judge(), locator=Copier()))
         assert (result.outcome, result.exact_answer) == (outcome, exact)
         assert result.span is not None
         assert text[result.span.start : result.span.end] == exact
@@ -158,7 +161,7 @@ def test_a_raw_row_becomes_a_question_and_its_answers_are_graded(name: str, tmp_
 
 
 def test_lengths_and_rules_are_those_of_the_study() -> None:
-    tasks = {known.name: known.task for known in known_sets() if known.name in STUDY_SETS}
+    tasks = {known.name: known.task for known in known_sets() if known.name in PAPER_SETS}
     assert {name: task.max_new_tokens for name, task in tasks.items() if task.max_new_tokens != 100} == {"math": 200}
     by_model = {name for name, task in tasks.items() if task.locating is Locating.MODEL}
     assert by_model == {"triviaqa", "hotpotqa", "hotpotqa_with_context", "natural_questions_with_context", "movies"}
@@ -167,7 +170,7 @@ def test_lengths_and_rules_are_those_of_the_study() -> None:
     }
 
 
-@pytest.mark.parametrize("name", [name for name, entry in STUDY_SETS.items() if isinstance(entry.source, StudyFile)])
+@pytest.mark.parametrize("name", [name for name, entry in PAPER_SETS.items() if isinstance(entry.source, PaperFile)])
 def test_a_file_of_another_set_or_none_is_refused_by_name(name: str, tmp_path: Path) -> None:
     with pytest.raises(QuestionsError, match=rf"{name} needs the study's file \S+\.csv.*--questions-file"):
         load_questions(name)
@@ -243,4 +246,4 @@ def test_gold_locating_is_the_studys_way_and_differs_only_where_the_answer_is_ri
     said = "It was Andy Garcia, of course."
     for locating, exact in ((task, "Andy Garcia"), (found.task, "of course")):
         answer = Answer(found.questions[0].id, (1,), (7,), said, (), (), True)
-        assert grade(found.questions[0], answer, locating, Helpers(locator=Copier())).exact_answer == exact
+        assert grade(found.questions[0], answer, locating, Graders(locator=Copier())).exact_answer == exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.lm import cut_into_batches
+from truthmap.lm.batches import cut_into_batches
 
 
 def fewest(lengths: list[int], budget: int) -> int:

@@ -10,8 +10,8 @@ from torch import nn
 
 from model_families import ALL, FAMILIES, LAYERS, ROUNDING, WIDTH, language_model, sequences, traced_alone
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel
-from truthmap.lm.blocks import find_blocks
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.sites import find_blocks
 from truthmap.records import Site
 
 IDS = sequences(0, (12,))[0]
@@ -73,9 +73,9 @@ def test_attention_and_mlp_add_up_to_what_a_block_adds(family: str) -> None:
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in EXPERTS])
 def test_mlp_in_is_what_the_last_projection_turns_into_mlp(family: str) -> None:
     lm = language_model(family)
-    before, after = traced_alone(lm, IDS, Site.MLP_IN), traced_alone(lm, IDS, Site.MLP)
+    before, after = traced_alone(lm, IDS, Site.MLP_POST), traced_alone(lm, IDS, Site.MLP)
     assert before.shape[-1] in (48, 4 * WIDTH)
-    for tap, given, came in zip(lm.blocks.at(Site.MLP_IN), before, after, strict=True):
+    for tap, given, came in zip(lm.blocks.at(Site.MLP_POST), before, after, strict=True):
         assert tap.reads_input
         torch.testing.assert_close(tap.module(given), came, **ROUNDING)
 
@@ -86,7 +86,7 @@ def test_a_mixture_of_experts_says_why_it_has_no_mlp_in(family: str) -> None:
     with pytest.raises(
         ModelError, match=r"no site mlp_in: its MLP is a mixture of experts.*; it has residual, mlp, att"
     ):
-        blocks.at(Site.MLP_IN)
+        blocks.at(Site.MLP_POST)
 
 
 def test_blocks_can_be_named_and_a_wrong_name_is_told() -> None:

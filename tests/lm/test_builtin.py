@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from truthmap.errors import ModelError
-from truthmap.lm import BUILTIN, builtin
+from truthmap.lm import builtin
+from truthmap.lm.builtin import BUILTIN
 
 MODEL = BUILTIN["smollm2"]
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from truthmap.errors import ModelError, StorageError
-from truthmap.lm import LanguageModel, load_model
-from truthmap.lm.cache import cache_folder, made_whole
+from truthmap.lm.gguf import cache_folder, made_whole
+from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ def test_it_is_converted_once_and_again_when_the_file_changed(
     (first,) = (own_cache / "gguf").iterdir()
     assert json.loads((first / "source.json").read_text())["file"] == "tiny.gguf"
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.lm.cache._convert", lambda *_: 1 / 0)
+        patch.setattr("truthmap.lm.gguf._convert", lambda *_: 1 / 0)
         load_model(str(gguf_file))
     lm = load_model(str(tiny_model))
     lm.model.model.norm.weight.mul_(2)

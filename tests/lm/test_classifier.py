@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from truthmap.errors import ModelError
-from truthmap.lm import load_entailment
+from truthmap.lm.nli import load_entailment
 
 PLACES = ("France", "Germany", "Japan", "Peru", "Paris", "the city", "which country", "I do not know", "a", "and")
 PAIRS = [(one, other) for one in PLACES for other in PLACES if one != other]

@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from model_families import FAMILIES, language_model
-from truthmap.lm import LoadSettings, load_model, without_weights
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.meta_model import meta_model
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_without_its_weights_a_model_of_any_family_knows_the_rest(family: str) -> None:
     lm = language_model(family)
-    hollow = without_weights(lm)
+    hollow = meta_model(lm)
     assert {t.device.type for t in hollow.model.parameters()} == {"meta"}
     assert all(t.device.type == "cpu" for t in lm.model.parameters()), "the model itself keeps them"
     assert (hollow.width, hollow.max_length) == (lm.width, lm.max_length)
@@ -22,7 +24,7 @@ def test_without_its_weights_a_model_of_any_family_knows_the_rest(family: str) -
 
 def test_it_writes_the_same_prompts_and_reads_the_same_answers(tiny_model: Path) -> None:
     lm = load_model(str(tiny_model), LoadSettings(device="cpu"))
-    hollow = without_weights(lm)
+    hollow = meta_model(lm)
     ids = lm.prompt_ids("Which city is it?")
     assert hollow.prompt_ids("Which city is it?") == ids
     assert (hollow.decode(ids), hollow.offsets(ids)) == (lm.decode(ids), lm.offsets(ids))

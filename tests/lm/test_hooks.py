@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from model_families import hooks_of, language_model
-from truthmap.lm import Tap, watched
-from truthmap.lm.blocks import first_tensor
-from truthmap.lm.hooks import calls_recorded
+from truthmap.lm.hooks import calls_recorded, watched
+from truthmap.lm.sites import HookPoint, first_tensor
 from truthmap.records import Site
 
 
@@ -18,7 +17,7 @@ def test_outputs_and_inputs_are_shown_with_their_layer() -> None:
     double.weight.data.fill_(2.0)
     triple.weight.data.fill_(3.0)
     seen: list[tuple[int, float]] = []
-    taps = [Tap(double), Tap(triple, reads_input=True)]
+    taps = [HookPoint(double), HookPoint(triple, reads_input=True)]
     with torch.no_grad(), watched(taps, lambda layer, states: seen.append((layer, states.item()))):
         triple(double(torch.ones(1)))
     triple(double(torch.ones(1)))

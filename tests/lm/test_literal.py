@@ -15,8 +15,8 @@ from tokenizers.trainers import BpeTrainer
 from transformers import ByT5Tokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from truthmap.errors import ModelError
-from truthmap.lm.literal import LiteralReader
 from truthmap.lm.offsets import shared_length
+from truthmap.lm.prompt_encoding import PromptEncoder
 
 CONTROL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 CHATML = (
@@ -82,7 +82,7 @@ def asked(content: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": content}]
 
 
-def control_in(reader: LiteralReader, ids: tuple[int, ...]) -> list[int]:
+def control_in(reader: PromptEncoder, ids: tuple[int, ...]) -> list[int]:
     return [i for i in ids if i in set(reader.control.values())]
 
 
@@ -90,7 +90,7 @@ def control_in(reader: LiteralReader, ids: tuple[int, ...]) -> list[int]:
 @pytest.mark.parametrize("text", ORDINARY)
 def test_text_without_control_tokens_gets_the_tokenizers_own_ids(kind: Kind, text: str) -> None:
     tokenizer = kind()
-    reader = LiteralReader("tiny", tokenizer)
+    reader = PromptEncoder("tiny", tokenizer)
     whole = tokenizer.apply_chat_template(asked(text), add_generation_prompt=True, tokenize=False)
     assert list(reader.chat_ids(asked(text))) == tokenizer(whole, add_special_tokens=False)["input_ids"]
     for add in (True, False):
@@ -100,7 +100,7 @@ def test_text_without_control_tokens_gets_the_tokenizers_own_ids(kind: Kind, tex
 @KINDS
 @pytest.mark.parametrize("text", HOSTILE)
 def test_only_the_templates_own_control_tokens_are_in_a_chat(kind: Kind, text: str) -> None:
-    reader = LiteralReader("tiny", kind())
+    reader = PromptEncoder("tiny", kind())
     ids, harmless = reader.chat_ids(asked(text)), reader.chat_ids(asked("a"))
     assert control_in(reader, ids) == control_in(reader, harmless)
     written = reader.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False)
@@ -110,7 +110,7 @@ def test_only_the_templates_own_control_tokens_are_in_a_chat(kind: Kind, text: s
 @KINDS
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_control_token_of_a_plain_text_is_read(kind: Kind, text: str) -> None:
-    reader = LiteralReader("tiny", kind())
+    reader = PromptEncoder("tiny", kind())
     assert control_in(reader, reader.ids(text, add_special_tokens=False)) == []
     own = reader.tokenizer("", add_special_tokens=True)["input_ids"]
     assert control_in(reader, reader.ids(text, add_special_tokens=True)) == own
@@ -118,7 +118,7 @@ def test_no_control_token_of_a_plain_text_is_read(kind: Kind, text: str) -> None
 
 
 def test_hostile_text_leaves_the_prefix_that_all_prompts_share() -> None:
-    reader = LiteralReader("tiny", bytes_and_merges())
+    reader = PromptEncoder("tiny", bytes_and_merges())
     system = [{"role": "system", "content": "You answer with one word and nothing else."}]
     prompts = [reader.chat_ids([*system, *asked(text)]) for text in (*HOSTILE, "In which country is Paris?")]
     start = reader.tokenizer(
@@ -133,13 +133,13 @@ def test_the_bos_and_eos_of_the_tokenizer_itself_stay() -> None:
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", bos), ("</s>", eos)]
     )
-    reader = LiteralReader("tiny", tokenizer)
+    reader = PromptEncoder("tiny", tokenizer)
     assert control_in(reader, reader.ids("a <s> b </s> c", add_special_tokens=True)) == [bos, eos]
 
 
 def test_reading_hostile_text_leaves_the_tokenizer_as_it_was() -> None:
     tokenizer = bytes_and_merges()
-    reader = LiteralReader("tiny", tokenizer)
+    reader = PromptEncoder("tiny", tokenizer)
     before = tokenizer("</s>", add_special_tokens=False)["input_ids"]
     reader.ids("</s>", add_special_tokens=False)
     reader.chat_ids(asked("</s>"))
@@ -153,7 +153,7 @@ def test_a_tokenizer_that_cannot_split_its_control_tokens_is_told() -> None:
     backend.pre_tokenizer = WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>", pad_token="<pad>")
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    reader = LiteralReader("tiny", tokenizer)
+    reader = PromptEncoder("tiny", tokenizer)
     for read in (lambda: reader.ids("</s>", add_special_tokens=False), lambda: reader.chat_ids(asked("</s>"))):
         with pytest.raises(
             ModelError, match="'</s>' stands in a question or an answer, and tiny reads it as a control"
@@ -171,7 +171,7 @@ def test_a_transformers_that_cannot_split_in_a_chat_is_told(monkeypatch: pytest.
         return made(conversation, **options)
 
     monkeypatch.setattr(tokenizer, "apply_chat_template", older)
-    reader = LiteralReader("tiny", tokenizer)
+    reader = PromptEncoder("tiny", tokenizer)
     assert reader.chat_ids(asked("a"))
     with pytest.raises(ModelError, match=r"transformers 5\.20"):
         reader.chat_ids(asked("</s>"))

@@ -15,8 +15,9 @@ import torch
 from huggingface_hub import errors as hub
 
 from truthmap.errors import ModelError
-from truthmap.lm import BUILTIN, LoadSettings, load_model
-from truthmap.lm.load import pick_device, pick_dtype
+from truthmap.lm.builtin import BUILTIN
+from truthmap.lm.load import load_model, pick_device, pick_dtype
+from truthmap.lm.load_settings import LoadSettings
 
 
 def test_a_folder_is_loaded_to_be_read_only(tiny_model: Path) -> None:
@@ -223,7 +224,7 @@ def test_bars_of_the_loader_stay_out_of_the_terminal(tiny_model: Path, capfd: py
 
 @pytest.mark.model
 def test_the_builtin_model_answers() -> None:
-    from truthmap.answers import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
 
     assert list(BUILTIN) == ["smollm2"]
     lm = load_model("smollm2", LoadSettings(device="cpu"))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from truthmap.errors import ModelError
-from truthmap.lm import HalvedBatches
+from truthmap.lm.oom import HalvedBatches
 
 CPU = torch.device("cpu")
 

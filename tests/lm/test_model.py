@@ -11,10 +11,12 @@ import torch
 from tokenizers.processors import TemplateProcessing
 
 from model_families import language_model
-from truthmap.answers import GenerateSettings, Prompt, generate_answers
-from truthmap.answers.choosing import Chosen
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.sampling import SampledToken
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel, LoadSettings, load_model
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
 
 TEXT = "In which country is Paris?"
 
@@ -107,10 +109,10 @@ def answered_with(lm: LanguageModel, said: str, monkeypatch: pytest.MonkeyPatch)
     """Let the model say these words, token by token; give what was kept and whether it was closed."""
     script = lm.encode(said)
 
-    def scripted(logits: torch.Tensor, asked: object, step: int, settings: object) -> Chosen:
-        return Chosen(torch.tensor([script[step]]), torch.zeros(1))
+    def scripted(logits: torch.Tensor, asked: object, step: int, settings: object) -> SampledToken:
+        return SampledToken(torch.tensor([script[step]]), torch.zeros(1))
 
-    monkeypatch.setattr("truthmap.answers.decoding.choose_tokens", scripted)
+    monkeypatch.setattr("truthmap.answers.decoding.sample_tokens", scripted)
     settings = GenerateSettings(max_new_tokens=len(script))
     (batch,) = generate_answers(lm, [Prompt("q", lm.prompt_ids(TEXT))], settings)
     return batch.answers[0].text, batch.answers[0].finished

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truthmap.lm import LanguageModel, load_model
+from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
 
 
 @pytest.fixture(scope="module")

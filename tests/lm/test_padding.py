@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model_families import ALL, ROUNDING, language_model, sequences, traced, traced_alone
-from truthmap.lm import forward_inputs
+from truthmap.lm.prefix import forward_inputs
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

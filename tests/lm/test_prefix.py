@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from model_families import ALL, LAYERS, WINDOW, language_model, sequences
-from truthmap.lm import NO_PREFIX, LanguageModel, LoadSettings, shared_prefix, shortest_window
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import NO_PREFIX, shared_prefix, shortest_window
 
 
 def test_what_all_share_is_found_and_each_keeps_a_token_of_its_own() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.killing import Reference, numbers, run_to_end, start
 
-from truthmap.pipeline import Study
-from truthmap.questions import QuestionSet
+from truthmap.questions.question_set import QuestionSet
+from truthmap.study.study import Study
 
 
 @pytest.fixture

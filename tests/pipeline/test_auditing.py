@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from truthmap.analyses.audit.run import SAMPLE, audit_file, harmless, read_checked, sample_to_check
 from truthmap.errors import QuestionsError
-from truthmap.pipeline import Study
-from truthmap.pipeline.auditing import SAMPLE, audit_file, harmless, read_checked, sample_to_check
-from truthmap.questions import GradingRule, QuestionSet
+from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.tasks import GradingRule
 from truthmap.records import Answer, Grade, Outcome, Question
+from truthmap.study.study import Study
 
 
 def judged(counts: dict[Outcome, int], text: str = "It is so.") -> list[tuple[Question, Answer, Grade]]:

@@ -9,9 +9,10 @@ import pytest
 from tests.killing import Seen, numbers
 
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.verifying import repair_run, verify_run
+from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 def flip(path: Path, at: int) -> None:
@@ -112,13 +113,13 @@ def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
 
     old = numbers(copy)
     (copy / "answers.parquet").unlink()
-    second = decoding.choose_tokens
+    second = decoding.sample_tokens
 
     def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
         logits[:, 0] += 3.0
         return second(logits, prompts, step, settings)
 
-    monkeypatch.setattr(decoding, "choose_tokens", another)
+    monkeypatch.setattr(decoding, "sample_tokens", another)
     study.model_copy(update={"out": copy}).run()
     new = numbers(copy)
     assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
@@ -126,7 +127,7 @@ def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
 
 
 def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
-    from truthmap.pipeline.folder import RunFolder
+    from truthmap.runs.folder import RunFolder
 
     with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
         verify_run(copy)

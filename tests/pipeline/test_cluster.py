@@ -14,15 +14,16 @@ import psutil
 import pytest
 from tests.killing import Seen, numbers
 
+from truthmap.analyses.samples.run import ANSWERS, GRADES, sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.select.run import select_answers
 from truthmap.errors import ModelError, PartialError, UsageError
 from truthmap.files import file_digest
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.progress import Advance
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import ANSWERS, GRADES, sample_answers
-from truthmap.pipeline.selecting import select_answers
-from truthmap.pipeline.where import Where
-from truthmap.questions import QuestionSet
+from truthmap.questions.question_set import QuestionSet
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Advance
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
@@ -129,7 +130,7 @@ def test_a_node_killed_while_capturing_changes_no_finished_work(
 def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
     study: Study, expected: dict[str, str], spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.pipeline import answering
+    from truthmap.pipeline.stages import answers as answering
 
     real, bad = answering.answer_shard, spoken.questions[40].id
 
@@ -154,7 +155,7 @@ def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
 
 
 def test_asked_to_stop_the_shards_under_way_are_finished(study: Study, expected: dict[str, str]) -> None:
-    from truthmap.pipeline.stopping import Stopped
+    from truthmap.execution.interrupts import Stopped
 
     # More than one shard holds: a second one is under way, or finished, by then.
     progress = At("Answering", 33, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -174,7 +175,7 @@ def test_a_model_that_cannot_be_loaded_is_said_once(study: Study, tmp_path: Path
 
 
 def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    from truthmap.pipeline.executors import on_ray
+    from truthmap.execution import ray as on_ray
 
     class Unfit(on_ray.Worker):
         def __init__(self, *settings: Any) -> None:
@@ -218,8 +219,8 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
     """Give a finished run twice: one to go on from here, one on the cluster."""
-    monkeypatch.setattr("truthmap.pipeline.sampling.SHARD", 64)
-    monkeypatch.setattr("truthmap.pipeline.sample_states.SHARD", 16)
+    monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
+    monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 16)
     return finished, Run(shutil.copytree(made_once, tmp_path / "on-cluster"))
 
 

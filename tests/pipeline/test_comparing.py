@@ -6,14 +6,15 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from truthmap.analyses import Comparison, Family, mean_log_prob
+from truthmap.analyses.compare.measure import Comparison, Family
+from truthmap.analyses.compare.run import NAME, REFERENCE, compare_run, comparison_table
+from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import RunFolderError
-from truthmap.pipeline import Run
-from truthmap.pipeline.analysed import FOLDER, read_analysis
-from truthmap.pipeline.comparing import NAME, REFERENCE, compare_run, comparison_table
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
-from truthmap.records import Part
+from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.records import Split
+from truthmap.runs.run import Run
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_all_kinds_of_confidence_are_measured_on_the_same_test_answers(compared)
     run, result = compared
     assert {method.family for method in result.methods} == set(Family)
     scores = pd.read_parquet(run.path / FOLDER / "compare_scores.parquet")
-    test = {split.question_id for split in run.splits() if split.part is Part.TEST}
+    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
     assert set(scores["question_id"]) <= test
     assert len(scores) == result.right + result.wrong
     assert scores.notna().all().all()
@@ -76,7 +77,7 @@ def test_the_model_is_asked_once(compared, monkeypatch: pytest.MonkeyPatch) -> N
     def refuse(*_args: object) -> None:
         raise AssertionError("the model was loaded again")
 
-    monkeypatch.setattr("truthmap.pipeline.confidence.model_of", refuse)
+    monkeypatch.setattr("truthmap.analyses.compare.self_report.model_of", refuse)
     assert compare_run(run) == result
 
 
@@ -89,7 +90,8 @@ def test_without_samples_and_without_the_model_the_rest_is_still_compared(finish
 
 
 def test_samples_that_do_not_cover_the_test_part_are_refused(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from truthmap.pipeline import comparing, sampling
+    from truthmap.analyses.compare import run as comparing
+    from truthmap.analyses.samples import run as sampling
 
     sample_answers(finished, SampleSettings(k=1, part="test"))
     drawn = sampling.read_samples(finished)

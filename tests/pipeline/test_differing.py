@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses import MapDifference, array_of
+from truthmap.analyses.diff.measure import MapDifference, array_of
+from truthmap.analyses.diff.run import diff_runs
+from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.analysed import read_analysis
-from truthmap.pipeline.differing import diff_runs
-from truthmap.questions import QuestionSet
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,7 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     """A run with the maps of two sites."""
     folder = tmp_path_factory.mktemp("sites") / "sites"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: spoken)
+        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
         return Study(model=str(tiny_model), questions="spoken", out=folder, sites=(Site.RESIDUAL, Site.MLP)).run()
 
 
@@ -60,7 +61,7 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
 def test_maps_of_other_shapes_are_refused(
     made_once: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.pipeline import differing
+    from truthmap.analyses.diff import run as differing
 
     whole = differing._scores
 

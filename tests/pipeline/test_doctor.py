@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from model_families import FAMILIES, language_model
-from truthmap.answers import GenerateSettings
+from truthmap.answers.generate import GenerateSettings
 from truthmap.errors import ModelError
-from truthmap.lm import LanguageModel, LoadSettings, load_model
-from truthmap.pipeline.doctor import Checkup, Verdict, examine, relative_difference
-from truthmap.questions import GradingRule, QuestionSet, Task, question_set
+from truthmap.execution.doctor import CheckStatus, Checkup, examine, relative_difference
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.model import LanguageModel
+from truthmap.questions.question_set import QuestionSet, question_set
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
 
 SETTINGS = GenerateSettings(max_new_tokens=12)
@@ -33,7 +36,7 @@ def examined(lm: LanguageModel, questions: QuestionSet | None = None) -> Checkup
     return examine(lm, questions or words(4, 9, 20, 13, 7), SETTINGS, budget=0)
 
 
-def verdicts(checkup: Checkup) -> dict[str, Verdict]:
+def verdicts(checkup: Checkup) -> dict[str, CheckStatus]:
     return {check.name: check.verdict for check in checkup.checks}
 
 
@@ -88,9 +91,9 @@ def test_positions_that_ignore_the_padding_are_found() -> None:
 
     lm.model.base_model.forward = careless
     found = verdicts(examined(lm))
-    assert found["batched = single, padded left"] is Verdict.BROKEN
-    assert found["batched = single, padded right"] is Verdict.HOLDS
-    assert found["generated = forward"] is Verdict.BROKEN
+    assert found["batched = single, padded left"] is CheckStatus.BROKEN
+    assert found["batched = single, padded right"] is CheckStatus.HOLDS
+    assert found["generated = forward"] is CheckStatus.BROKEN
 
 
 def test_padding_that_is_seen_is_found() -> None:
@@ -102,7 +105,7 @@ def test_padding_that_is_seen_is_found() -> None:
 
     lm.model.base_model.forward = blind
     found = verdicts(examined(lm))
-    assert found["batched = single, padded left"] is Verdict.BROKEN
+    assert found["batched = single, padded left"] is CheckStatus.BROKEN
 
 
 def test_an_encoder_that_looks_ahead_is_found() -> None:
@@ -118,14 +121,14 @@ def test_an_encoder_that_looks_ahead_is_found() -> None:
     )
     model = transformers.BertLMHeadModel(config).eval()
     lm = LanguageModel("bert", model, spoken_by(language_model("llama")).tokenizer, LoadSettings())
-    assert verdicts(examined(lm))["later tokens change nothing"] is Verdict.BROKEN
+    assert verdicts(examined(lm))["later tokens change nothing"] is CheckStatus.BROKEN
 
 
 def test_states_that_are_not_finite_are_found() -> None:
     lm = fresh("llama")
     lm.model.model.layers[1].mlp.down_proj.weight[0, 0] = float("nan")
     found = {check.name: check for check in examined(lm).checks}
-    assert found["states"].verdict is Verdict.BROKEN
+    assert found["states"].verdict is CheckStatus.BROKEN
     assert "NaN or infinite in torch.float32; try another --dtype" in found["states"].found
 
 
@@ -134,7 +137,7 @@ def test_a_double_bos_is_found(tiny_model: Path) -> None:
     lm.tokenizer.bos_token = "<user>"
     lm.tokenizer.chat_template = "<user><user>{{ messages[0]['content'] }}"
     found = {check.name: check for check in examined(lm, asked("Which?", "Which city is it?")).checks}
-    assert (found["BOS"].verdict, found["BOS"].found) == (Verdict.BROKEN, "the prompt begins with 2")
+    assert (found["BOS"].verdict, found["BOS"].found) == (CheckStatus.BROKEN, "the prompt begins with 2")
 
 
 def test_what_is_no_law_is_noted() -> None:
@@ -142,7 +145,7 @@ def test_what_is_no_law_is_noted() -> None:
     lm.model.generation_config.eos_token_id = None
     lm.tokenizer.eos_token = None
     checkup = examined(lm)
-    assert verdicts(checkup)["closing tokens"] is Verdict.NOTED
+    assert verdicts(checkup)["closing tokens"] is CheckStatus.NOTED
     assert checkup.broken == ()
 
 
@@ -158,7 +161,7 @@ def test_questions_that_do_not_fit_are_told() -> None:
 def test_which_engines_there_are_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for version in (None, "1.2"):
-        monkeypatch.setattr("truthmap.pipeline.doctor.vllm_version", lambda version=version: version)
+        monkeypatch.setattr("truthmap.execution.doctor.vllm_version", lambda version=version: version)
         found.append(examined(spoken_by(language_model("llama"))).checks[0].found)
     assert found == [
         "transformers, openai; vllm is not installed (pip install 'truthmap[vllm]')",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truthmap.pipeline.drawing import map_title
+from truthmap.pipeline.stages.figures import map_title
 from truthmap.records import Site
 
 

@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from tests.engines import VERSION, put_stand_in
 
-from truthmap.answers import GenerateSettings
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.answers.generate import GenerateSettings
 from truthmap.errors import ModelError, RunFolderError, UsageError
-from truthmap.pipeline import Run, Silence, Study
-from truthmap.pipeline.engines import ModelKeeper
-from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.keys import stage_keys
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
-from truthmap.pipeline.work import Work
-from truthmap.questions import QuestionSet
+from truthmap.execution.active_run import Work
+from truthmap.execution.models import ModelKeeper
+from truthmap.questions.question_set import QuestionSet
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import Run
+from truthmap.study.stage_keys import stage_keys
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Silence
 
 
 class Told(Silence):
@@ -49,7 +51,7 @@ class Told(Silence):
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     put_stand_in(monkeypatch)
-    monkeypatch.setattr("truthmap.pipeline.answering._AT_ONCE", 64)
+    monkeypatch.setattr("truthmap.pipeline.stages.answers._AT_ONCE", 64)
     return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", engine="vllm", device="cpu")
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses import ErrorType, ErrorTypes
+from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
+from truthmap.analyses.errors.run import error_grids, type_errors
+from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import RunFolderError
-from truthmap.pipeline import Run
-from truthmap.pipeline.analysed import FOLDER, read_analysis
-from truthmap.pipeline.error_types import error_grids, type_errors
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
 from truthmap.records import POSITIONS
+from truthmap.runs.run import Run
 
 
 @pytest.fixture

@@ -10,13 +10,15 @@ from typing import NamedTuple
 import pytest
 
 from model_families import WIDTH, language_model, sequences
-from truthmap.answers import GenerateSettings, Prompt
+from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.errors import StorageError
-from truthmap.lm import measure_sizes
-from truthmap.pipeline import Silence, Study, estimate
-from truthmap.pipeline.estimate import Forecast, forecast, in_bytes, in_time, require_room
-from truthmap.questions import QuestionSet
+from truthmap.execution import estimate
+from truthmap.execution.estimate import Forecast, forecast, in_bytes, in_time, require_room
+from truthmap.lm.sizes import measure_sizes
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Site
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Silence
 
 SETTINGS = GenerateSettings(max_new_tokens=8)
 SITES = (Site.RESIDUAL,)
@@ -34,18 +36,18 @@ def prompts(count: int, length: int = 10) -> list[Prompt]:
 
 def test_sizes_are_the_models_own() -> None:
     lm = language_model("llama")
-    sizes = measure_sizes(lm, (Site.RESIDUAL, Site.MLP_IN))
+    sizes = measure_sizes(lm, (Site.RESIDUAL, Site.MLP_POST))
     assert sizes.weights == 4 * sum(t.numel() for t in [*lm.model.parameters(), *lm.model.buffers()])
     assert sizes.cache_token == 3 * 2 * 2 * 8 * 4, "layers × keys and values × heads × width of a head × bytes"
-    assert sizes.state == {Site.RESIDUAL: 4 * WIDTH, Site.MLP_IN: 4 * 48}
+    assert sizes.state == {Site.RESIDUAL: 4 * WIDTH, Site.MLP_POST: 4 * 48}
     assert sizes.logits == 4 * 64
 
 
 def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
     told: list[str] = []
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_IN))
+    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_POST))
 
-    class Listener(Silence):
+    class StreamScorer(Silence):
         def say(self, text: str) -> None:
             told.append(text)
 
@@ -58,7 +60,7 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimate, "forecast", noted)
-        run = study.run(progress=Listener())
+        run = study.run(progress=StreamScorer())
     takes = seen["forecast"]
     stored = sum(path.stat().st_size for path in (run.path / "states").glob("*.safetensors"))
     scored = len(run.states().ids)
@@ -157,7 +159,7 @@ def test_a_finished_part_is_not_asked_room_for_again(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     announced: list[int] = []
-    monkeypatch.setattr("truthmap.pipeline.answering.announce", lambda _work, some: announced.append(len(some)))
+    monkeypatch.setattr("truthmap.pipeline.stages.answers.announce", lambda _work, some: announced.append(len(some)))
     study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
 
     class Killed(BaseException):
@@ -171,7 +173,7 @@ def test_a_finished_part_is_not_asked_room_for_again(
             raise Killed
         real(*_)  # type: ignore[arg-type]
 
-    from truthmap.pipeline import answering
+    from truthmap.pipeline.stages import answers as answering
 
     real = answering.write_records
     monkeypatch.setattr(answering, "write_records", dying)

@@ -20,9 +20,9 @@ import pytest
 from tests.killing import Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import StorageError
-from truthmap.pipeline import Study
-from truthmap.pipeline.verifying import verify_run
-from truthmap.questions import QuestionSet
+from truthmap.pipeline.verify import verify_run
+from truthmap.questions.question_set import QuestionSet
+from truthmap.study.study import Study
 
 _FEW = 4
 
@@ -148,7 +148,7 @@ def test_a_clock_that_jumps_changes_nothing(
 
     wall = iter([*range(2_000_000_000, 1_000_000_000, -7_777_777)] * 1000)
     monkeypatch.setattr(time, "time", lambda: float(next(wall)))
-    monkeypatch.setattr("truthmap.pipeline.work.time.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("truthmap.execution.active_run.time.perf_counter", lambda: 0.0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -191,8 +191,8 @@ def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> N
 def test_a_full_disk_is_a_storage_error(tmp_path: Path) -> None:
     import errno
 
-    from truthmap.files import written_whole
+    from truthmap.files import atomic_write
 
-    with pytest.raises(StorageError, match="the disk is full"), written_whole(tmp_path / "file"):
+    with pytest.raises(StorageError, match="the disk is full"), atomic_write(tmp_path / "file"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []

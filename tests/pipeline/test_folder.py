@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.pipeline.folder import RunFolder
+from truthmap.runs.folder import RunFolder
 
 
 @pytest.mark.parametrize("forgotten", [False, True])

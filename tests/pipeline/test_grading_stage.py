@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.answers import LocalAsker
+from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.files import file_digest
-from truthmap.grading import Endpoint
-from truthmap.pipeline import Run, Silence, Study
-from truthmap.questions import Columns, GradingRule, Locating, QuestionSet
+from truthmap.grading.text_model import Endpoint
+from truthmap.questions.columns import Columns
+from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Outcome
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Silence
 
 
 class Killed(BaseException):
@@ -41,14 +45,14 @@ class Counted:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    monkeypatch.setattr("truthmap.pipeline.grades.SHARD", 32)
+    monkeypatch.setattr("truthmap.pipeline.stages.grades.SHARD", 32)
     return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
 
 
 @contextmanager
 def helped_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.pipeline.helping._asker", lambda work, name: asker)
+        patch.setattr("truthmap.execution.helping._asker", lambda work, name: asker)
         yield
 
 
@@ -90,9 +94,9 @@ def test_the_studied_model_itself_locates(study: Study) -> None:
 
 
 def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_long(tiny_model: Path) -> None:
-    from truthmap.lm import load_model
+    from truthmap.lm.load import load_model
 
-    asker = LocalAsker(load_model(str(tiny_model)), batch_tokens=2048)
+    asker = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
     prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
     replies = asker.ask(prompts)
     assert replies[1] == ""
@@ -100,14 +104,14 @@ def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_lon
 
 
 def test_helpers_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
-    from truthmap.pipeline.helping import _asker
-    from truthmap.pipeline.work import Work
+    from truthmap.execution.active_run import Work
+    from truthmap.execution.helping import _asker
 
     work = Work(study, None, {}, Silence())  # type: ignore[arg-type]
     found = _asker(work, "http://127.0.0.1:1/v1#m")
     assert isinstance(found, Endpoint)
     same = _asker(work, "same")
-    assert isinstance(same, LocalAsker)
+    assert isinstance(same, LocalTextModel)
     assert same.model is work.model
 
 
@@ -177,7 +181,7 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
     study: Study, spoken_set: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.pipeline.asking import _task
+    from truthmap.pipeline.stages.questions import _task
 
     own = replace(spoken_set.task, grading=GradingRule.ALIAS, locating=Locating.MODEL)
     assert _task(study, own).locating is Locating.NAME  # nobody was named who could locate

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import DamagedFileError, ModelError, UsageError
-from truthmap.pipeline import Run
-from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.keys import stage_keys
-from truthmap.pipeline.reopening import model_of, reopened
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
-from truthmap.pipeline.study import Study
-from truthmap.pipeline.verifying import repair_run, verify_run
-from truthmap.pipeline.where import Where
+from truthmap.execution.reopening import model_of, reopened
+from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
+from truthmap.study.stage_keys import stage_keys
+from truthmap.study.study import Study
 
 
 def edit(path: Path, before: str, after: str) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.analyses import ByJudge, ByMeaning
+from truthmap.analyses.compare.run import compare_run
+from truthmap.analyses.equivalence import ByJudge, ByMeaning
+from truthmap.analyses.judging import chosen_equivalence
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import UsageError
-from truthmap.grading import Endpoint
-from truthmap.pipeline import Run
-from truthmap.pipeline.comparing import compare_run
-from truthmap.pipeline.judging import chosen_equivalence
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
-from truthmap.pipeline.where import Where
+from truthmap.grading.text_model import Endpoint
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
 
 
 def test_by_default_the_exact_answer_decides() -> None:

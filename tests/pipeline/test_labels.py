@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.pipeline.labels import labels_of, require_enough
-from truthmap.probes import Labels
-from truthmap.records import Grade, Outcome, Part, Question, Split
+from truthmap.probes.join_labels import label_answers, require_enough
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import Grade, Outcome, Question, Split, SplitAssignment
 
 
-def dealt(*folds: tuple[int, int]) -> tuple[Labels, list[Grade]]:
+def dealt(*folds: tuple[int, int]) -> tuple[LabelledAnswers, list[Grade]]:
     """Labels of folds with so many right and wrong answers; the last one is the test part."""
     rows = [
         (fold if fold < len(folds) - 1 else -1, outcome)
@@ -22,12 +22,13 @@ def dealt(*folds: tuple[int, int]) -> tuple[Labels, list[Grade]]:
     names = [f"q{n}" for n in range(len(rows))]
     grades = [Grade(name, outcome, "alias", None, "", "", "") for name, (_, outcome) in zip(names, rows, strict=True)]
     splits = [
-        Split(name, Part.TEST if fold < 0 else Part.TRAIN, fold) for name, (fold, _) in zip(names, rows, strict=True)
+        SplitAssignment(name, Split.TEST if fold < 0 else Split.TRAIN, fold)
+        for name, (fold, _) in zip(names, rows, strict=True)
     ]
-    return labels_of([Question(name, name) for name in names], grades, splits), grades
+    return label_answers([Question(name, name) for name in names], grades, splits), grades
 
 
-def sizes(labels: Labels) -> list[int]:
+def sizes(labels: LabelledAnswers) -> list[int]:
     """How many answers each fold has, in the order of their numbers; the test part is left out."""
     return np.unique(labels.fold[labels.fold >= 0], return_counts=True)[1].tolist()
 

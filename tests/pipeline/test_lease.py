@@ -9,26 +9,26 @@ from uuid import uuid4
 import pytest
 
 from truthmap.errors import RunFolderError, StorageError
-from truthmap.pipeline import lease as leasing
-from truthmap.pipeline.lease import NAME, Lease, leased
-from truthmap.places import RemotePlace
+from truthmap.runs import lease as leasing
+from truthmap.runs.lease import NAME, Lease, leased
+from truthmap.storage import RemoteStorage
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> RemotePlace:
+def place(monkeypatch: pytest.MonkeyPatch) -> RemoteStorage:
     """Give an empty folder in memory; signs of life come fast."""
     monkeypatch.setattr(leasing, "BEAT", 0.05)
     monkeypatch.setattr(leasing, "STALE", 1.0)
     monkeypatch.setattr(leasing, "SETTLE", 0.1)
     monkeypatch.setattr(leasing, "_LOOK", 0.02)
-    return RemotePlace(f"memory://{uuid4().hex}/run")
+    return RemoteStorage(f"memory://{uuid4().hex}/run")
 
 
 def unheard(news: str) -> None:
     raise AssertionError(news)
 
 
-def test_a_lease_is_there_while_it_is_held_and_gone_after(place: RemotePlace) -> None:
+def test_a_lease_is_there_while_it_is_held_and_gone_after(place: RemoteStorage) -> None:
     with leased(place, "here", unheard) as lease:
         first = place.read(NAME)
         lease.check()
@@ -37,7 +37,7 @@ def test_a_lease_is_there_while_it_is_held_and_gone_after(place: RemotePlace) ->
     assert place.sizes() == {}
 
 
-def test_a_holder_that_lives_is_not_disturbed(place: RemotePlace) -> None:
+def test_a_holder_that_lives_is_not_disturbed(place: RemoteStorage) -> None:
     news: list[str] = []
     with (
         leased(place, "here", unheard),
@@ -49,7 +49,7 @@ def test_a_holder_that_lives_is_not_disturbed(place: RemotePlace) -> None:
     assert "looking for 1 s whether it lives" in news[0]
 
 
-def test_a_dead_holder_is_followed_after_a_while(place: RemotePlace) -> None:
+def test_a_dead_holder_is_followed_after_a_while(place: RemoteStorage) -> None:
     Lease(place, "there").take(unheard)  # and never a sign of life
     begun = time.monotonic()
     with leased(place, "here", lambda _news: None) as lease:
@@ -57,20 +57,20 @@ def test_a_dead_holder_is_followed_after_a_while(place: RemotePlace) -> None:
         lease.check()
 
 
-def test_a_dead_holder_of_the_same_working_copy_is_followed_at_once(place: RemotePlace) -> None:
+def test_a_dead_holder_of_the_same_working_copy_is_followed_at_once(place: RemoteStorage) -> None:
     Lease(place, "here").take(unheard)
     begun = time.monotonic()
     with leased(place, "here", unheard):
         assert time.monotonic() - begun < 1.0
 
 
-def test_a_lease_that_nobody_can_read_is_one_of_the_dead(place: RemotePlace) -> None:
+def test_a_lease_that_nobody_can_read_is_one_of_the_dead(place: RemoteStorage) -> None:
     place.put(NAME, b"\x00[" * 40)
     with leased(place, "here", lambda _news: None) as lease:
         lease.check()
 
 
-def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_back(place: RemotePlace) -> None:
+def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_back(place: RemoteStorage) -> None:
     sleeper = Lease(place, "there")
     sleeper.take(unheard)
     with leased(place, "here", lambda _news: None) as lease:
@@ -81,7 +81,7 @@ def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_ba
         lease.check()
 
 
-def test_of_many_who_follow_the_dead_at_once_one_works(place: RemotePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_who_follow_the_dead_at_once_one_works(place: RemoteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leasing, "SETTLE", 0.5)
     Lease(place, "gone").take(unheard)
     ready, working, refused = threading.Barrier(5), [], []
@@ -107,7 +107,7 @@ def test_of_many_who_follow_the_dead_at_once_one_works(place: RemotePlace, monke
 
 
 def test_a_place_that_is_away_for_a_moment_does_not_end_a_lease(
-    place: RemotePlace, monkeypatch: pytest.MonkeyPatch
+    place: RemoteStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with leased(place, "here", unheard) as lease:
         with monkeypatch.context() as patch:

@@ -9,11 +9,11 @@ import pytest
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.files import write_text
-from truthmap.pipeline import Study
-from truthmap.pipeline import lease as leasing
-from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.mirror import local_folder, mirror_of, sent_on, spoken
-from truthmap.places import RemotePlace
+from truthmap.runs import lease as leasing
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.remote import local_folder, remote_copy_of, spoken, syncing
+from truthmap.storage import RemoteStorage
+from truthmap.study.study import Study
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +28,9 @@ def url() -> str:
 
 
 @pytest.fixture
-def place(url: str) -> RemotePlace:
+def place(url: str) -> RemoteStorage:
     """Give a folder at a URL with a few files."""
-    place = RemotePlace(url)
+    place = RemoteStorage(url)
     for name in ("study.yaml", "a.txt", "analyses/b.txt", "states/index.json"):
         place.put(name, name.encode())
     return place
@@ -44,10 +44,10 @@ def names(folder: Path) -> set[str]:
 
 def test_a_path_is_itself_and_a_url_and_its_working_copy_lead_to_each_other(tmp_path: Path) -> None:
     assert local_folder(tmp_path) == local_folder(str(tmp_path)) == tmp_path
-    assert mirror_of(tmp_path) is None
+    assert remote_copy_of(tmp_path) is None
     assert local_folder("file:///runs/a%20b") == Path("/runs/a b")
     for url in ("s3://bucket/run", "gs://b/a/b c", "sftp://me@host/ü/run"):
-        mirror = mirror_of(local_folder(url))
+        mirror = remote_copy_of(local_folder(url))
         assert mirror is not None
         assert mirror.address == url
     assert local_folder("S3://bucket/run/") == local_folder("s3://bucket/run")
@@ -73,15 +73,15 @@ def test_readers_are_told_urls(tmp_path: Path) -> None:
     )
 
 
-def test_only_what_changed_is_fetched(url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_changed_is_fetched(url: str, place: RemoteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, fetched = RunFolder(local_folder(url)), []
-    fetch = RemotePlace.fetch
+    fetch = RemoteStorage.fetch
 
-    def noting(self: RemotePlace, name: str, into: Path) -> None:
+    def noting(self: RemoteStorage, name: str, into: Path) -> None:
         fetched.append(name)
         fetch(self, name, into)
 
-    monkeypatch.setattr(RemotePlace, "fetch", noting)
+    monkeypatch.setattr(RemoteStorage, "fetch", noting)
     folder.refresh()
     assert sorted(fetched) == ["a.txt", "analyses/b.txt", "study.yaml"]  # never the states
     assert names(folder.path) == {*fetched}
@@ -101,7 +101,7 @@ def test_only_what_changed_is_fetched(url: str, place: RemotePlace, monkeypatch:
     assert sorted(fetched) == ["a.txt", "study.yaml"]
 
 
-def test_what_was_never_sent_is_dropped(url: str, place: RemotePlace) -> None:
+def test_what_was_never_sent_is_dropped(url: str, place: RemoteStorage) -> None:
     folder = RunFolder(local_folder(url))
     folder.refresh()
     (folder.path / "parts").mkdir()
@@ -111,16 +111,16 @@ def test_what_was_never_sent_is_dropped(url: str, place: RemotePlace) -> None:
 
 
 def test_each_file_is_sent_as_soon_as_it_is_whole_and_in_that_order(
-    url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch
+    url: str, place: RemoteStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    upload = RemotePlace.upload
+    upload = RemoteStorage.upload
 
-    def noting(self: RemotePlace, name: str, source: Path) -> None:
+    def noting(self: RemoteStorage, name: str, source: Path) -> None:
         sent.append(name)
         upload(self, name, source)
 
-    monkeypatch.setattr(RemotePlace, "upload", noting)
+    monkeypatch.setattr(RemoteStorage, "upload", noting)
     folder = RunFolder(local_folder(url))
     with folder.held():
         write_text(folder.path / "grid.parquet", "numbers")
@@ -138,14 +138,14 @@ def test_each_file_is_sent_as_soon_as_it_is_whole_and_in_that_order(
 
 
 def test_an_upload_that_fails_is_a_fault_of_the_writing(
-    url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch
+    url: str, place: RemoteStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(self: RemotePlace, name: str, source: Path) -> None:
+    def failing(self: RemoteStorage, name: str, source: Path) -> None:
         raise StorageError("the network is down")
 
     folder = RunFolder(local_folder(url))
     with pytest.raises(StorageError, match="the network is down"), folder.held(), monkeypatch.context() as patch:
-        patch.setattr(RemotePlace, "upload", failing)
+        patch.setattr(RemoteStorage, "upload", failing)
         write_text(folder.path / "grid.parquet", "numbers")
     assert "grid.parquet" not in place.versions()
     assert ".lease" not in place.versions()
@@ -153,7 +153,7 @@ def test_an_upload_that_fails_is_a_fault_of_the_writing(
         assert names(folder.path) == {"study.yaml", "a.txt", "analyses/b.txt"}
 
 
-def test_whoever_has_lost_the_folder_sends_nothing_more(url: str, place: RemotePlace) -> None:
+def test_whoever_has_lost_the_folder_sends_nothing_more(url: str, place: RemoteStorage) -> None:
     folder = RunFolder(local_folder(url))
     with pytest.raises(RunFolderError, match=r"another run has taken over memory://.* is kept$"), folder.held():
         place.put(leasing.NAME, b'{"token": "another"}')
@@ -162,32 +162,32 @@ def test_whoever_has_lost_the_folder_sends_nothing_more(url: str, place: RemoteP
     assert place.read(leasing.NAME) == b'{"token": "another"}'
 
 
-def test_an_analysis_is_sent_from_wherever_it_is_written(url: str, place: RemotePlace, tmp_path: Path) -> None:
+def test_an_analysis_is_sent_from_wherever_it_is_written(url: str, place: RemoteStorage, tmp_path: Path) -> None:
     folder = local_folder(url)
     RunFolder(folder).refresh()
-    with sent_on(folder / "analyses"):
+    with syncing(folder / "analyses"):
         write_text(folder / "analyses" / "c.txt", "more")
-        with sent_on(folder / "analyses" / "d.txt"):
+        with syncing(folder / "analyses" / "d.txt"):
             write_text(folder / "analyses" / "d.txt", "and more")
     assert place.read("analyses/c.txt") == b"more"
     assert place.read("analyses/d.txt") == b"and more"
-    with sent_on(tmp_path / "elsewhere.txt"):
+    with syncing(tmp_path / "elsewhere.txt"):
         write_text(tmp_path / "elsewhere.txt", "nobody's")
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "a/../../outside.txt", "/etc/outside.txt", "a\\..\\b", "c:evil"])
 def test_an_object_cannot_land_outside_the_working_copy(
-    url: str, place: RemotePlace, name: str, monkeypatch: pytest.MonkeyPatch
+    url: str, place: RemoteStorage, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = place.versions()
-    monkeypatch.setattr(RemotePlace, "versions", lambda self: {**found, name: "1"})
+    monkeypatch.setattr(RemoteStorage, "versions", lambda self: {**found, name: "1"})
     with pytest.raises(RunFolderError, match="which can be no file of a run; remove it"):
         RunFolder(local_folder(url)).refresh()
 
 
-def test_a_file_that_is_also_a_folder_is_named(url: str, place: RemotePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_also_a_folder_is_named(url: str, place: RemoteStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     found = place.versions()
-    monkeypatch.setattr(RemotePlace, "versions", lambda self: {**found, "a.txt/b": "1"})
-    monkeypatch.setattr(RemotePlace, "fetch", lambda self, name, into: write_text(into, name))
+    monkeypatch.setattr(RemoteStorage, "versions", lambda self: {**found, "a.txt/b": "1"})
+    monkeypatch.setattr(RemoteStorage, "fetch", lambda self, name, into: write_text(into, name))
     with pytest.raises(StorageError, match=r"a\.txt/b is a file and a folder at once"):
         RunFolder(local_folder(url)).refresh()

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.pipeline import Run
-from truthmap.pipeline.analysis_figures import ANALYSIS_FIGURES
-from truthmap.pipeline.comparing import compare_run
-from truthmap.pipeline.differing import diff_runs
-from truthmap.pipeline.error_types import type_errors
-from truthmap.pipeline.figures import Choice, draw_figure
-from truthmap.pipeline.other_labels import map_labels
-from truthmap.pipeline.page_maps import site_map
-from truthmap.pipeline.reporting import findings_of, page_of, write_report
-from truthmap.pipeline.sampling import SampleSettings, sample_answers
-from truthmap.pipeline.sealing import seal_detector
-from truthmap.pipeline.selecting import select_answers
+from truthmap.analyses.compare.run import compare_run
+from truthmap.analyses.diff.run import diff_runs
+from truthmap.analyses.errors.run import type_errors
+from truthmap.analyses.labels.run import map_labels
+from truthmap.analyses.samples.run import SampleSettings, sample_answers
+from truthmap.analyses.select.run import select_answers
+from truthmap.pipeline.seal import seal_detector
+from truthmap.report.analysis_figures import ANALYSIS_FIGURES
+from truthmap.report.build import findings_of, page_of, write_report
+from truthmap.report.figures import Choice, draw_figure
+from truthmap.report.page_maps import site_map
+from truthmap.runs.run import Run
 
 
 @pytest.fixture

@@ -9,17 +9,18 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from truthmap.analyses.labels.read import read_labels
+from truthmap.analyses.labels.run import LabelMaps, map_labels
+from truthmap.analyses.results import read_analysis
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.analysed import read_analysis
-from truthmap.pipeline.label_files import read_labels
-from truthmap.pipeline.other_labels import LabelMaps, map_labels
-from truthmap.pipeline.out_of_fold import read_out_of_fold
-from truthmap.pipeline.study_protocol import at_gold
-from truthmap.probes import auc_many, round_scores
-from truthmap.questions import QuestionSet
+from truthmap.figures.heatmap import save_figure
+from truthmap.grading.gold import at_gold
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question, Site, Span
-from truthmap.report import save_figure
+from truthmap.runs.out_of_fold import read_out_of_fold
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def run(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPath
     """Make one run that all tests here read."""
     folder = tmp_path_factory.mktemp("probing") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: spoken)
+        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
         return Study(model=str(tiny_model), questions="spoken", out=folder, permutations=5).run()
 
 
@@ -44,7 +45,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     summary = run.summary
     best = (summary.layer, POSITIONS.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
-    assert summary.words == pytest.approx(grid.words_auc[best])
+    assert summary.words == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(run.curve().columns)
 
 
@@ -73,7 +74,7 @@ def test_the_studys_protocol_is_marked(
         drawn.append(figure.axes[0].get_title())
         save_figure(figure, path)
 
-    monkeypatch.setattr("truthmap.pipeline.drawing.save_figure", note)
+    monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
     run = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", protocol="study").run()
     assert set(drawn) == {"the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
     assert run.summary.protocol == "study"

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from truthmap.pipeline import Bars
-from truthmap.pipeline.progress import clock
+from truthmap.terminal.progress import Bars, clock
 
 
 def test_a_log_gets_lines_with_the_time_left_and_no_flood(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = iter(float(second) for second in range(0, 1000, 10))
-    monkeypatch.setattr("truthmap.pipeline.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("truthmap.terminal.progress.time.monotonic", lambda: next(now))
     monkeypatch.setenv("TERM", "dumb")
     with Bars().stage("Answering", 100, 20) as advance:
         for done in (30, 40, 50, 60, 100):

@@ -20,16 +20,17 @@ from typer.main import get_command
 from truthmap.cli.app import app
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import write_json
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.analysis_figures import ANALYSIS_FIGURES
-from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
-from truthmap.pipeline.folder import RunFolder
-from truthmap.pipeline.page_facts import command
-from truthmap.pipeline.page_maps import site_map
-from truthmap.pipeline.reporting import page_of, write_report
-from truthmap.questions import QuestionSet
 from truthmap.questions.columns import Columns
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
+from truthmap.report.analysis_figures import ANALYSIS_FIGURES
+from truthmap.report.build import page_of, write_report
+from truthmap.report.facts import command
+from truthmap.report.figures import FIGURES, Choice, draw_figure
+from truthmap.report.page_maps import site_map
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def run(tmp_path: Path) -> Run:
     return make_run(tmp_path / "run", Made(n=120, layers=4))
 
 
-class Words(HTMLParser):
+class TextFeatures(HTMLParser):
     """Collects what a reader reads, the elements and the attributes."""
 
     def __init__(self) -> None:
@@ -60,8 +61,8 @@ class Words(HTMLParser):
             self.words.append(data)
 
 
-def read(path: Path) -> Words:
-    words = Words()
+def read(path: Path) -> TextFeatures:
+    words = TextFeatures()
     words.feed(path.read_text(encoding="utf-8"))
     return words
 
@@ -183,7 +184,7 @@ def test_a_damaged_analysis_is_named_and_the_rest_is_shown(run: Run) -> None:
 
 
 def test_numbers_too_large_for_a_page_stay_in_the_run_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.pipeline.page_analyses._LARGEST", 500)
+    monkeypatch.setattr("truthmap.report.sections._LARGEST", 500)
     write_analysis(run, "errors", {}, pd.DataFrame({"text": ["x" * 100] * 100}))
     section = page_of(run).analyses[0]
     assert [file.name for file in section.downloads] == ["errors.json"]

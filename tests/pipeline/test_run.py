@@ -13,10 +13,11 @@ import pytest
 
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
-from truthmap.pipeline import Run, Silence, Study, open_run
-from truthmap.pipeline.progress import Advance
-from truthmap.questions import QuestionSet, question_set
+from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Question, Site
+from truthmap.runs.run import Run, open_run
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Advance, Silence
 
 
 class Killed(BaseException):
@@ -103,8 +104,8 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
 def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) -> None:
     import torch
 
-    from truthmap.grading import locate_positions
-    from truthmap.lm import load_model
+    from truthmap.grading.positions import locate_positions
+    from truthmap.lm.load import load_model
 
     run = study.run()
     lm = load_model(str(tiny_model))
@@ -169,7 +170,7 @@ def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
 ) -> None:
     if not reference:
         reference.update(numbers(study.model_copy(update={"out": tmp_path / "whole"}).run()))
-    from truthmap.pipeline.folder import RunFolder
+    from truthmap.runs.folder import RunFolder
 
     written = RunFolder.finish
 
@@ -261,7 +262,7 @@ def test_a_folder_that_is_no_run_is_refused(study: Study, tmp_path: Path) -> Non
 
 
 def test_two_runs_do_not_share_a_folder(study: Study) -> None:
-    from truthmap.pipeline.folder import RunFolder
+    from truthmap.runs.folder import RunFolder
 
     with RunFolder(study.out).held(), pytest.raises(RunFolderError, match="another run is working"):
         study.run()
@@ -276,7 +277,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     accepted = tuple(names[0] for names in spoken.questions[0].candidates or ()) if right else ("Nowhere",)
     questions = [Question(q.id, q.text, accepted, q.candidates) for q in spoken.questions]
     same = question_set("spoken", questions, spoken.task)
-    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: same)
+    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         study.run()
     assert len(Run(study.out).answers()) == 160
@@ -286,7 +287,7 @@ def test_too_few_answers_are_refused_with_their_counts(
     study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = question_set("spoken", spoken.questions[:14], spoken.task)
-    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings: few)
+    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: few)
     with pytest.raises(
         NotEnoughDataError, match=r"too few answers for the splits \(\d+ right, \d+ wrong, \d+ unscored\)"
     ):

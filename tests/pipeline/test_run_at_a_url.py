@@ -13,12 +13,13 @@ import pytest
 from tests.killing import Death, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import RunFolderError
-from truthmap.pipeline import Study, open_run
-from truthmap.pipeline.mirror import local_folder
-from truthmap.pipeline.verifying import repair_run, verify_run
-from truthmap.places import RemotePlace
-from truthmap.questions import QuestionSet
+from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
+from truthmap.runs.remote import local_folder
+from truthmap.runs.run import open_run
+from truthmap.storage import RemoteStorage
+from truthmap.study.study import Study
 
 
 class Machine:
@@ -74,7 +75,7 @@ def test_a_run_in_memory_is_the_run_in_a_folder(
     url, folder = f"memory://{tmp_path.name}/run", tmp_path / "run"
     study = here.study(tiny_model, url)
     run, made = study.run(), study.model_copy(update={"out": folder}).run()
-    place = RemotePlace(url)
+    place = RemoteStorage(url)
     assert (run.address, run.name) == (url, "run")
     assert run.summary == made.summary
     assert not (run.path / "states").exists()
@@ -97,22 +98,22 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     here.study(tiny_model, url).run()
     there.enter()
     store = open_run(url).states()
-    read, count = RemotePlace.read, [0]
+    read, count = RemoteStorage.read, [0]
 
-    def counted(self: RemotePlace, name: str, start: int = 0, end: int | None = None) -> bytes:
+    def counted(self: RemoteStorage, name: str, start: int = 0, end: int | None = None) -> bytes:
         content = read(self, name, start, end)
         count[0] += len(content)
         return content
 
     store.read_cell(Site.RESIDUAL, 0, Position.LAST_Q)  # headers and masks
-    monkeypatch.setattr(RemotePlace, "read", counted)
+    monkeypatch.setattr(RemoteStorage, "read", counted)
     cell = store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
     assert count[0] == cell.states.numel() * 4
     layers = store.layout()[Site.RESIDUAL][0]
     assert (
         layers * len(POSITIONS) * count[0]
         > 0.8
-        * sum(size for name, size in RemotePlace(f"{url}/states").sizes().items() if name.endswith(".safetensors"))
+        * sum(size for name, size in RemoteStorage(f"{url}/states").sizes().items() if name.endswith(".safetensors"))
         - 5 * 20_000
     )
 
@@ -218,7 +219,7 @@ def test_a_run_that_never_began_leaves_nothing(here: Machine, bucket: Path, url:
     with pytest.raises(ModelError):
         study.run()
     assert not study.out.exists()
-    assert RemotePlace(url).versions() == {}
+    assert RemoteStorage(url).versions() == {}
 
 
 def test_what_is_no_run_is_left_alone(here: Machine, tiny_model: Path, bucket: Path, url: str) -> None:

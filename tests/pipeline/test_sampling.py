@@ -7,12 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from truthmap.analyses.samples.run import ANSWERS, GRADES, has_samples, read_samples, sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import RunFolderError
 from truthmap.files import file_digest
-from truthmap.pipeline import Run, Silence
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import ANSWERS, GRADES, has_samples, read_samples, sample_answers
-from truthmap.records import Part
+from truthmap.records import Split
+from truthmap.runs.run import Run
+from truthmap.terminal.progress import Silence
 
 
 class Killed(BaseException):
@@ -66,7 +67,7 @@ def test_killed_and_resumed_equals_never_killed(
 ) -> None:
     import shutil
 
-    monkeypatch.setattr("truthmap.pipeline.sampling.SHARD", 64)
+    monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
     whole = Run(shutil.copytree(made_once, tmp_path / "whole"))
     sample_answers(whole, SampleSettings(k=2))
     with pytest.raises(Killed):
@@ -79,7 +80,7 @@ def test_killed_and_resumed_equals_never_killed(
 
 def test_a_larger_k_only_adds(finished: Run) -> None:
     few = sample_answers(finished, SampleSettings(k=2, part="test"))
-    test_ids = {split.question_id for split in finished.splits() if split.part is Part.TEST}
+    test_ids = {split.question_id for split in finished.splits() if split.part is Split.TEST}
     assert set(few.answers) == test_ids
     more = sample_answers(finished, SampleSettings(k=4))
     assert more.settings.k == 4

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from truthmap.detector import Role, load_artifact, load_detector
+from truthmap.detector.artifact import load_artifact
+from truthmap.detector.config import Role
+from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline import Run
-from truthmap.pipeline.sealing import DetectorSettings, seal_detector
-from truthmap.probes import Cell, score_on_test
-from truthmap.questions import QuestionSet, question_set
-from truthmap.records import POSITIONS, Outcome, Part, Position, Site
+from truthmap.pipeline.seal import DetectorSettings, seal_detector
+from truthmap.probes.grid import Cell
+from truthmap.probes.test_part import score_on_test
+from truthmap.questions.question_set import QuestionSet, question_set
+from truthmap.records import POSITIONS, Outcome, Position, Site, Split
+from truthmap.runs.run import Run
 
 
 @pytest.fixture
@@ -53,10 +56,10 @@ def test_the_cells_are_those_that_the_run_chose(run: Run, tmp_path: Path) -> Non
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
     cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
-    from truthmap.pipeline.labels import labels_of
-    from truthmap.pipeline.settings import grid_settings
+    from truthmap.probes.join_labels import label_answers
+    from truthmap.study.settings import grid_settings
 
-    labels = labels_of(run.questions(), run.grades(), run.splits())
+    labels = label_answers(run.questions(), run.grades(), run.splits())
     reference = score_on_test(run.states(), labels, run.grid(), cell, grid_settings())
     layer = run.states().read_layer(Site.RESIDUAL, 1, list(reference.scores))
     states = layer.states[POSITIONS.index(cell.position)].numpy()[:, None]
@@ -86,7 +89,7 @@ def test_training_records_are_those_outside_the_test_part(run: Run, tmp_path: Pa
     part = {split.question_id: split.part for split in run.splits()}
     text = {question.text: question.id for question in run.questions()}
     assert artifact.records
-    assert all(part[text[record.question]] is not Part.TEST for record in artifact.records)
+    assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
         assert len(head.rows) == head.config.fitted
         assert len(set(head.rows.tolist())) == len(head.rows)
@@ -99,7 +102,7 @@ def test_a_changed_question_set_is_refused(
 ) -> None:
     changed = question_set("spoken", spoken_set.questions[1:], spoken_set.task)
     load: Callable[..., QuestionSet] = lambda name, settings: changed  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.asking.load_questions", load)
+    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
     with pytest.raises(RunFolderError, match="the question set spoken has changed"):
         seal_detector(run, tmp_path / "detector")
 

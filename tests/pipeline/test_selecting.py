@@ -6,18 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses import Selection, Strategy
+from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.samples.run import Samples, read_samples, sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.states import sample_states
+from truthmap.analyses.select.measure import Selection, Strategy
+from truthmap.analyses.select.run import select_answers
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.grading import locate_positions
-from truthmap.pipeline import Run
-from truthmap.pipeline.analysed import FOLDER, read_analysis
-from truthmap.pipeline.reopening import reopened
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sample_states import sample_states
-from truthmap.pipeline.sampling import Samples, read_samples, sample_answers
-from truthmap.pipeline.selecting import select_answers
-from truthmap.probes import Cell
-from truthmap.records import POSITIONS, Outcome, Part, Position, Site
+from truthmap.execution.reopening import reopened
+from truthmap.grading.positions import locate_positions
+from truthmap.probes.grid import Cell
+from truthmap.records import POSITIONS, Outcome, Position, Site, Split
+from truthmap.runs.run import Run
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
     import torch
 
     run, samples = sampled
-    monkeypatch.setattr("truthmap.pipeline.sample_states.SHARD", 7)
+    monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 7)
     cell = Cell(Site.RESIDUAL, 0, Position.MINUS_2)
     ids, work = samples.question_ids[:6], reopened(run)
     states = sample_states(run, work, samples, ids, cell)
@@ -46,7 +46,7 @@ def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPa
     run, samples = sampled
     cell = Cell(Site.RESIDUAL, 1, Position.MINUS_1)
     first = sample_states(run, reopened(run), samples, samples.question_ids, cell)
-    monkeypatch.setattr("truthmap.pipeline.sample_states.require_same_model", lambda run, work: 1 / 0)
+    monkeypatch.setattr("truthmap.analyses.samples.states.require_same_model", lambda run, work: 1 / 0)
     again = sample_states(run, reopened(run), samples, samples.question_ids, cell)
     assert again.keys() == first.keys()
     assert all((again[i] == first[i]).all() for i in first)
@@ -59,7 +59,7 @@ def test_accuracies_are_those_of_the_test_questions(sampled) -> None:
     run, samples = sampled
     result = select_answers(run)
     greedy = {grade.question_id: grade.outcome for grade in run.grades()}
-    test = [split.question_id for split in run.splits() if split.part is Part.TEST]
+    test = [split.question_id for split in run.splits() if split.part is Split.TEST]
     usable = [
         i
         for i in test
@@ -89,7 +89,7 @@ def test_a_detector_that_knows_chooses_like_the_oracle(sampled, monkeypatch: pyt
         def score(states):
             return states[:, 0]
 
-    from truthmap.pipeline import selecting
+    from truthmap.analyses.select import run as selecting
 
     fitted = selecting.score_on_test
 

@@ -11,16 +11,17 @@ import pandas as pd
 import pytest
 import torch
 
-from truthmap.analyses import OTHERS, Choice, Transfer
+from truthmap.analyses.fitted import fit_read, read_cell
+from truthmap.analyses.probing import run_labels
+from truthmap.analyses.results import read_analysis
+from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
+from truthmap.analyses.transfer.run import transfer_runs, transfer_table
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline import Run, Study
-from truthmap.pipeline.analysed import read_analysis
-from truthmap.pipeline.fitted import fit_read, read_cell
-from truthmap.pipeline.probing import run_labels
-from truthmap.pipeline.transferring import transfer_runs, transfer_table
-from truthmap.probes import best_cell
-from truthmap.questions import QuestionSet, question_set
+from truthmap.probes.grid import best_cell
+from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Site
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +34,9 @@ def three(
         moved = [replace(q, id=f"{name}-{q.id}", group=f"{name}-{q.id}") for q in spoken.questions]
         other = question_set(name, moved, spoken.task)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("truthmap.pipeline.asking.load_questions", lambda name, settings, other=other: other)
+            patch.setattr(
+                "truthmap.pipeline.stages.questions.load_questions", lambda name, settings, other=other: other
+            )
             folder = tmp_path_factory.mktemp(name) / name
             runs.append(Study(model=str(tiny_model), questions=name, out=folder).run())
     return tuple(runs)

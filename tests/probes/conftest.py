@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from truthmap.probes import Labels
-from truthmap.records import POSITIONS, Part, Position, Site
-from truthmap.store import LayerStates
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.store.shards import LayerStates
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,17 @@ def sample() -> Sample:
     return make_sample(240, 24, signal=2.0)
 
 
-def make_labels(y: np.ndarray, n_folds: int = 4, test_share: float = 0.25, meaning: Sequence[str] = ()) -> Labels:
+def make_labels(
+    y: np.ndarray, n_folds: int = 4, test_share: float = 0.25, meaning: Sequence[str] = ()
+) -> LabelledAnswers:
     n = len(y)
     random = np.random.default_rng(1)
-    part = tuple(Part.TEST if u < test_share else Part.TRAIN for u in random.random(n))
+    part = tuple(Split.TEST if u < test_share else Split.TRAIN for u in random.random(n))
     fold = np.array(
-        [-1 if p is Part.TEST else int(f) for p, f in zip(part, random.integers(0, n_folds, n), strict=True)]
+        [-1 if p is Split.TEST else int(f) for p, f in zip(part, random.integers(0, n_folds, n), strict=True)]
     )
     ids = tuple(f"q{i}" for i in range(n))
-    return Labels(ids, np.asarray(y, bool), part, fold, ids, tuple(meaning) or ids)
+    return LabelledAnswers(ids, np.asarray(y, bool), part, fold, ids, tuple(meaning) or ids)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class MemoryStates:
 
 def planted(
     n: int = 200, d: int = 12, n_layers: int = 2, layer: int = 1, position: int = 4
-) -> tuple[MemoryStates, Labels]:
+) -> tuple[MemoryStates, LabelledAnswers]:
     """Give noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
     random = np.random.default_rng(7)
     labels = make_labels(random.random(n) < 0.5)

@@ -11,24 +11,17 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes import (
-    RIGHT,
-    Cell,
-    GridSettings,
-    Labels,
-    Words,
-    auc_many,
-    choose_cells,
-    fit_curve,
-    fit_grids,
-    fit_probe,
-    fit_several,
-    fit_words,
-    round_scores,
-    score_on_test,
-    with_words,
-)
-from truthmap.probes.study_way import early_stops_unsaid, fit_their_way, held_out
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.fit_grid import RIGHT, fit_grids
+from truthmap.probes.grid import Cell
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.learning_curve import fit_curve
+from truthmap.probes.linear import fit_probe
+from truthmap.probes.paper_protocol import fit_paper_protocol, held_out, ignore_convergence_warnings
+from truthmap.probes.stacking import choose_cells, fit_stack
+from truthmap.probes.test_part import score_on_test
+from truthmap.probes.text_baseline import TextFeatures, fit_text_baseline, with_text_baseline
 from truthmap.records import POSITIONS, Position, Site
 
 from .conftest import MemoryStates, make_labels, make_sample, planted
@@ -37,12 +30,12 @@ SETTINGS = GridSettings(n_permutations=0)
 PLANTED = Cell(Site.RESIDUAL, 1, Position.EXACT_FIRST)
 
 
-def words_for(labels: Labels, answer: list[str], question: list[str] | None = None) -> Words:
+def words_for(labels: LabelledAnswers, answer: list[str], question: list[str] | None = None) -> TextFeatures:
     n = len(labels.ids)
-    return Words(labels.ids, tuple(answer), tuple(question or [""] * n), np.zeros((n, 2)))
+    return TextFeatures(labels.ids, tuple(answer), tuple(question or [""] * n), np.zeros((n, 2)))
 
 
-def seen_labels(n: int = 160) -> Labels:
+def seen_labels(n: int = 160) -> LabelledAnswers:
     return make_labels(np.random.default_rng(0).random(n) < 0.5, test_share=0.0)
 
 
@@ -52,7 +45,7 @@ def test_words_find_that_some_answers_are_right_more_often() -> None:
         ("France" if u < 0.9 else "Chad") if right else "Chad"
         for right, u in zip(labels.y, np.random.default_rng(1).random(len(labels.y)), strict=True)
     ]
-    found = fit_words(words_for(labels, telling), labels)
+    found = fit_text_baseline(words_for(labels, telling), labels)
     assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] > 0.9
     assert auc_many(round_scores(found.question[None]), labels.y).auc[0] == 0.5
 
@@ -60,7 +53,7 @@ def test_words_find_that_some_answers_are_right_more_often() -> None:
 def test_words_that_tell_nothing_give_about_one_half() -> None:
     labels = seen_labels(400)
     said = np.random.default_rng(2).choice(["France", "Chad", "Peru", "Mali"], 400).tolist()
-    found = fit_words(words_for(labels, said), labels)
+    found = fit_text_baseline(words_for(labels, said), labels)
     assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] < 0.57
 
 
@@ -68,7 +61,7 @@ def test_lengths_are_a_baseline_too() -> None:
     labels = seen_labels()
     lengths = (labels.y * 3.0 + np.random.default_rng(0).random(len(labels.y)))[:, None]
     words = replace(words_for(labels, ["x"] * len(labels.ids)), lengths=lengths)
-    assert auc_many(round_scores(fit_words(words, labels).length[None]), labels.y).auc[0] == 1.0
+    assert auc_many(round_scores(fit_text_baseline(words, labels).length[None]), labels.y).auc[0] == 1.0
 
 
 def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
@@ -76,12 +69,12 @@ def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
     fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
     seen = labels.of(test=False)
     said = ["yes" if right else "no" for right in seen.y]
-    grid = with_words(fit.grid, fit_words(words_for(seen, said), seen), fit.out_of_fold, labels)
+    grid = with_text_baseline(fit.grid, fit_text_baseline(words_for(seen, said), seen), fit.out_of_fold, labels)
     known = np.isfinite(grid.auc)
     assert (grid.words_answer_auc[known] == 1.0).all()
     assert (grid.words_question_auc[known] == 0.5).all()
-    assert (grid.words_auc[known] == 1.0).all()
-    assert np.isnan(grid.words_auc[~known]).all()
+    assert (grid.text_baseline_auc[known] == 1.0).all()
+    assert np.isnan(grid.text_baseline_auc[~known]).all()
 
 
 def test_the_curve_rises_and_ends_where_the_map_stands() -> None:
@@ -97,7 +90,7 @@ def test_the_curve_rises_and_ends_where_the_map_stands() -> None:
     assert mean[-1] == pytest.approx(grid.auc[PLANTED.at], abs=0.01)
 
 
-def two_cells(second: float) -> tuple[MemoryStates, Labels]:
+def two_cells(second: float) -> tuple[MemoryStates, LabelledAnswers]:
     """Give states of which two cells tell, each in its own way."""
     source, labels = planted(n=500)
     states = source.states.clone()
@@ -124,7 +117,7 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     source, labels = two_cells(1.2)
     fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
     choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
-    several = fit_several(source, labels, (fit.grid, fit.out_of_fold), choice)
+    several = fit_stack(source, labels, (fit.grid, fit.out_of_fold), choice)
     unseen = labels.of(test=True)
     read = source.read_layer(Site.RESIDUAL, 1, unseen.ids)
     zero = source.read_layer(Site.RESIDUAL, 0, unseen.ids)
@@ -141,8 +134,8 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
 
 def test_their_way_is_scikit_learns_default_on_raw_states() -> None:
     sample = make_sample(120, 10, signal=2.0)
-    with early_stops_unsaid():
-        probe = fit_their_way(sample.states, sample.y)
+    with ignore_convergence_warnings():
+        probe = fit_paper_protocol(sample.states, sample.y)
     raw = sample.states.double().numpy()
     with pytest.warns(UserWarning, match="failed to converge") if not probe.converged else _nothing():
         model = LogisticRegression(max_iter=100).fit(raw, sample.y)

@@ -10,9 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from truthmap.probes import Problems, solve_path, walks
 from truthmap.probes.linear import standardise
-from truthmap.probes.rows import Place, Rows
+from truthmap.probes.solver import steps as walks
+from truthmap.probes.solver.path import Problems, solve_path
+from truthmap.probes.solver.state import ProblemBatch, SolverState
 
 from .conftest import make_sample
 
@@ -52,8 +53,8 @@ def test_compiled_and_with_tensors_the_way_ends_at_the_same_optimum(
 ) -> None:
     problems = problems_of(n, d)
     quick = list(solve_path(problems, CS, 1e-8))
-    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: False)
-    monkeypatch.setattr("truthmap.probes.products.compiles", lambda x: False)
+    monkeypatch.setattr("truthmap.probes.solver.steps.compiles", lambda x: False)
+    monkeypatch.setattr("truthmap.probes.solver.products.compiles", lambda x: False)
     slow = list(solve_path(problems, CS, 1e-8))
     exact = list(solve_path(doubled(problems), CS, 1e-12))
     for one, other, reference in zip(quick, slow, exact, strict=True):
@@ -86,11 +87,11 @@ def test_the_scores_are_those_of_the_weights() -> None:
 def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
 
-    def counted(x: torch.Tensor, rows: Rows, place: Place, *rest: Any) -> None:
+    def counted(x: torch.Tensor, rows: ProblemBatch, place: SolverState, *rest: Any) -> None:
         walks.walk(x, rows, place, *rest)
         steps.append(place.steps)
 
-    monkeypatch.setattr("truthmap.probes.descent.walk", counted)
+    monkeypatch.setattr("truthmap.probes.solver.descent.walk", counted)
     for found in solve_path(problems_of(40, 6), (1.0,), 1e-30):
         assert not found.converged.any()
         assert (found.gap < 1e-8).all()
@@ -99,27 +100,27 @@ def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so(monk
 
 @pytest.mark.parametrize("compiles", [True, False])
 def test_an_intercept_that_is_off_shows_in_the_gap(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: compiles)
+    monkeypatch.setattr("truthmap.probes.solver.steps.compiles", lambda x: compiles)
     y = torch.tensor([[1.0, 1.0, 1.0, -1.0]])
-    rows = Rows.of(torch.ones(1, 2), y, torch.ones(1, 4), 1.0)
+    rows = ProblemBatch.of(torch.ones(1, 2), y, torch.ones(1, 4), 1.0)
     for intercept, right in ((0.0, False), (float(np.log(3)), True)):
-        place = Place.begin(rows, torch.zeros(1, 2), torch.full((1, 4), intercept))
+        place = SolverState.begin(rows, torch.zeros(1, 2), torch.full((1, 4), intercept))
         walks.look(torch.zeros(4, 2), rows, place)
         assert (float(place.gap[0]) < 1e-6) == right
 
 
 @pytest.mark.parametrize("compiles", [True, False])
 def test_a_step_never_raises_the_objective(compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.probes.walks.compiles", lambda x: compiles)
+    monkeypatch.setattr("truthmap.probes.solver.steps.compiles", lambda x: compiles)
     objectives: list[torch.Tensor] = []
 
-    def watched(x: torch.Tensor, rows: Rows, place: Place, precondition: Any, tolerance: float) -> None:
+    def watched(x: torch.Tensor, rows: ProblemBatch, place: SolverState, precondition: Any, tolerance: float) -> None:
         precondition.use(precondition.left - 1)  # so that a step is made at a time
         before = place.objective.clone()
         walks.walk(x, rows, place, precondition, tolerance)
         objectives.append((place.objective - before) / before)
 
-    monkeypatch.setattr("truthmap.probes.descent.walk", watched)
+    monkeypatch.setattr("truthmap.probes.solver.descent.walk", watched)
     for _ in solve_path(problems_of(60, 40), (1e-4, 1e4), 1e-6):  # from far away
         pass
     assert max(float(rise.max()) for rise in objectives) < 1e-5
@@ -132,7 +133,7 @@ def test_a_place_that_a_stale_preconditioner_cannot_leave_is_left_by_rows_of_the
     problems = problems_of(300, 30)
     x = problems.x[torch.arange(300) * 7 % 23]
     hard = Problems(x, torch.ones_like(problems.scale), problems.y, problems.member)
-    monkeypatch.setattr("truthmap.probes.precondition._FEW", 4)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._FEW", 4)
     for found in solve_path(hard, (10.0, 1000.0), 1e-6):
         assert found.converged.all()
 

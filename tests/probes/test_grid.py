@@ -10,20 +10,11 @@ import pytest
 import torch
 
 from truthmap.errors import UsageError
-from truthmap.probes import (
-    RIGHT,
-    Cell,
-    Grid,
-    GridFit,
-    GridSettings,
-    auc_many,
-    best_cell,
-    best_per_position,
-    fit_grid,
-    fit_grids,
-    round_scores,
-    score_on_test,
-)
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grid, fit_grids
+from truthmap.probes.grid import Cell, Grid, best_cell, best_per_position
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.test_part import score_on_test
 from truthmap.records import POSITIONS, Position, Site
 
 from .conftest import MemoryStates, make_labels, planted

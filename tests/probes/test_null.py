@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from truthmap.probes import corrected_p_values, shuffled_labels
-from truthmap.probes.cells import CellStates
-from truthmap.probes.null import max_null, null_aucs, row_aucs
+from truthmap.probes.cross_validation import CellStates
+from truthmap.probes.permutation import auc_rowwise, corrected_p_values, max_null, null_aucs, shuffled_labels
 
 from .conftest import make_sample
 
@@ -66,7 +65,7 @@ def test_the_aucs_of_rows_with_labels_of_their_own_are_scikit_learns_ties_and_al
     scores[0] = 3.0
     y = random.random((12, 40)) < 0.4
     expected = [roc_auc_score(labels, row) for labels, row in zip(y, scores, strict=True)]
-    np.testing.assert_allclose(row_aucs(scores, y), expected, atol=1e-12)
+    np.testing.assert_allclose(auc_rowwise(scores, y), expected, atol=1e-12)
 
 
 def test_a_shuffle_with_one_outcome_in_a_training_part_counts_as_chance() -> None:

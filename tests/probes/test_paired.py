@@ -8,7 +8,8 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes import auc_differences, auc_many, placements
+from truthmap.metrics.auc import auc_many
+from truthmap.metrics.paired_auc import auc_differences, placements
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from truthmap.probes.precondition import Preconditioner
+from truthmap.probes.solver.preconditioner import Preconditioner
 
 
 def hessian(x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor) -> torch.Tensor:
@@ -57,7 +57,7 @@ def test_when_the_mean_did_not_bring_them_home_each_row_has_its_own() -> None:
 
 
 def test_factors_of_their_own_are_made_only_where_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.probes.precondition._MOST_OWN", 2 * 12 * 12 - 1)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._MOST_OWN", 2 * 12 * 12 - 1)
     x, penalty, curvature = made(60, 12, uneven=True)
     precondition = Preconditioner(x, penalty)
     precondition.begin(curvature)
@@ -81,8 +81,8 @@ def test_it_wears_out_and_is_new_again() -> None:
 
 
 def test_a_sample_of_the_answers_gives_way_to_all_of_them_when_it_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.probes.precondition._NARROW", 5)
-    monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 10)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._NARROW", 5)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._SAMPLED", 10)
     x, penalty, curvature = made(100, 45, uneven=False)
     precondition = Preconditioner(x, penalty)
     precondition.begin(curvature)
@@ -95,12 +95,12 @@ def test_a_sample_of_the_answers_gives_way_to_all_of_them_when_it_does_not_pay(m
 
 
 def test_a_sample_is_trusted_by_half_so_that_no_direction_is_far_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.probes.precondition._NARROW", 5)
-    monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 40)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._NARROW", 5)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._SAMPLED", 40)
     x, penalty, curvature = made(400, 90, uneven=False)
     spread = {}
     for trusted in (1.0, 0.5):
-        monkeypatch.setattr("truthmap.probes.precondition._TRUSTED", trusted)
+        monkeypatch.setattr("truthmap.probes.solver.preconditioner._TRUSTED", trusted)
         precondition = Preconditioner(x, penalty)
         precondition.begin(curvature)
         off = torch.linalg.eigvals(precondition(hessian(x, penalty.mean(dim=0), curvature.mean(dim=0)))).real

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from truthmap.probes import compiled
-from truthmap.probes.products import cholesky, compiles, gram, pulled_by, scores_of, solved_by
+from truthmap.probes.solver import kernels as compiled
+from truthmap.probes.solver.products import cholesky, compiles, gram, scores_of, solved_by, transpose_matmul
 
 SIZES = [(1, 1), (2, 3), (5, 4), (9, 17), (30, 8), (41, 23)]
 
@@ -23,7 +23,9 @@ def numbers(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> t
 def test_products_of_thin_rows_are_the_products(n: int, d: int, n_rows: int) -> None:
     x, weight, by_answer = numbers(n, d), numbers(n_rows, d, seed=1), numbers(n_rows, n, seed=2)
     torch.testing.assert_close(scores_of(weight, x).double(), weight.double() @ x.double().T, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(pulled_by(by_answer, x).double(), by_answer.double() @ x.double(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        transpose_matmul(by_answer, x).double(), by_answer.double() @ x.double(), atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

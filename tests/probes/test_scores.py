@@ -10,15 +10,9 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes import (
-    auc_many,
-    average_precision_many,
-    bootstrap_auc,
-    brier_many,
-    ece_many,
-    round_scores,
-    within_auc_many,
-)
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.probability import average_precision_many, bootstrap_auc, brier_many, ece_many
+from truthmap.metrics.within_group_auc import within_auc_many
 
 ROWS = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(4, 30)), elements=st.integers(-4, 4))
 

@@ -11,10 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.probes import Problems, fit_probe, round_scores, solve_path
-from truthmap.probes.cells import CellStates, cross_validate
-from truthmap.probes.linear import standardise
-from truthmap.probes.solver import CLOSE
+from truthmap.metrics.auc import round_scores
+from truthmap.probes.cross_validation import CellStates, cross_validate
+from truthmap.probes.linear import fit_probe, standardise
+from truthmap.probes.solver.path import CLOSE, Problems, solve_path
 
 from .conftest import Sample, make_sample
 
@@ -131,8 +131,8 @@ def test_constant_and_duplicated_and_huge_columns_are_harmless(sample: Sample) -
 def test_wide_states_reach_the_same_optimum_by_the_sampled_preconditioner(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = make_sample(300, 40, signal=2.0)
     usual = fit_probe(sample.states, sample.y, 0.1)
-    monkeypatch.setattr("truthmap.probes.precondition._NARROW", 10)
-    monkeypatch.setattr("truthmap.probes.precondition._SAMPLED", 60)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._NARROW", 10)
+    monkeypatch.setattr("truthmap.probes.solver.preconditioner._SAMPLED", 60)
     wide = fit_probe(sample.states, sample.y, 0.1)
     assert wide.converged
     assert relative(wide.weight, usual.weight) < 1e-3

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions import GradingRule, QuestionSettings, Task, known_sets, load_questions
+from truthmap.questions.catalogue import known_sets
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
 
 BUILT_IN = ("cities", "us_cities", "larger_city", "arithmetic")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.questions import find_words, fold, folded, is_border
+from truthmap.text import find_words, fold, folded, is_border
 
 PIECES = st.lists(
     st.sampled_from([*"abz İßﬁøé’-–—\n\t\u200b\u00ad\u0301\u0308é가ガ東京ा्🎉👩‍🚀\u3000", "DŽ", "½", "é", "ﷺ"]),

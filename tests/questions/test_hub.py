@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions import QuestionSettings, load_questions
-from truthmap.questions.reading_hub import HubName, hub_name
+from truthmap.questions.hub_reader import HubName, hub_name
+from truthmap.questions.loading import QuestionSettings, load_questions
 
 
 class Stream:

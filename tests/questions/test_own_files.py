@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions import GradingRule, Locating, QuestionSet, QuestionSettings, load_questions
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Outcome
 
 

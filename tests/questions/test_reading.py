@@ -12,9 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions import Columns, Fault, FaultKind, QuestionSettings, load_questions, read_csv
-from truthmap.questions.reading import read_rows
-from truthmap.questions.seen import SeenIds
+from truthmap.questions.columns import Columns
+from truthmap.questions.csv_reader import read_csv
+from truthmap.questions.id_filter import SeenIds
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.readers import read_rows
+from truthmap.questions.validation import Fault, FaultKind
 
 LIMIT_5 = QuestionSettings(limit=5)
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from truthmap.questions import SplitSettings, assign_splits
-from truthmap.records import Part, Question
+from truthmap.questions.splits import SplitSettings, assign_splits
+from truthmap.records import Question, Split
 
 QUESTIONS = tuple(Question(str(number), f"Question number {number}?") for number in range(2000))
 
 
-def parts(questions: tuple[Question, ...], settings: SplitSettings) -> dict[str, tuple[Part, int]]:
+def parts(questions: tuple[Question, ...], settings: SplitSettings) -> dict[str, tuple[Split, int]]:
     return {split.question_id: (split.part, split.fold) for split in assign_splits(questions, settings)}
 
 
@@ -23,23 +23,23 @@ def test_another_share_of_validation_moves_nothing_in_or_out_of_the_test_part() 
     one = parts(QUESTIONS, SplitSettings())
     other = parts(QUESTIONS, SplitSettings(train=0.6, validation=0.1, test=0.3))
     assert one != other
-    assert {n for n, (part, _) in one.items() if part is Part.TEST} == {
-        n for n, (part, _) in other.items() if part is Part.TEST
+    assert {n for n, (part, _) in one.items() if part is Split.TEST} == {
+        n for n, (part, _) in other.items() if part is Split.TEST
     }
 
 
 def test_shares_are_met_on_average_and_folds_are_even_and_minus_one_in_the_test_part() -> None:
     found = parts(QUESTIONS, SplitSettings())
-    for part, share in ((Part.TRAIN, 0.5), (Part.VALIDATION, 0.2), (Part.TEST, 0.3)):
+    for part, share in ((Split.TRAIN, 0.5), (Split.VALIDATION, 0.2), (Split.TEST, 0.3)):
         assert sum(p is part for p, _ in found.values()) / len(found) == pytest.approx(share, abs=0.03)
-    assert all((fold == -1) == (part is Part.TEST) for part, fold in found.values())
+    assert all((fold == -1) == (part is Split.TEST) for part, fold in found.values())
     for fold in range(5):
         assert sum(f == fold for _, f in found.values()) / (0.7 * len(found)) == pytest.approx(0.2, abs=0.03)
 
 
 def test_questions_of_one_group_and_duplicates_stay_together() -> None:
     groups = tuple(Question(f"g{n}", f"Text {n}", group=f"group {n % 20}") for n in range(200))
-    by_group: dict[str | None, set[tuple[Part, int]]] = {}
+    by_group: dict[str | None, set[tuple[Split, int]]] = {}
     found = parts(groups, SplitSettings())
     for question in groups:
         by_group.setdefault(question.group, set()).add(found[question.id])

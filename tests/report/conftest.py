@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.made_run import HOSTILE, Made, make_run
 
-from truthmap.pipeline.reporting import write_report
 from truthmap.records import Site
+from truthmap.report.build import write_report
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome

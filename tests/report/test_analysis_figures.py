@@ -5,42 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.analyses import (
-    OTHERS,
-    Choice,
-    Comparison,
-    ErrorType,
-    ErrorTypes,
-    Estimate,
-    Family,
-    MapDifference,
-    MapSide,
-    Method,
-    Selection,
-    Strategy,
-    StrategyScore,
-    Transfer,
-    TransferScore,
-    TransferSet,
-    TypeScore,
-    TypeSize,
-    rows_of,
-)
-from truthmap.probes import Grid
+from truthmap.analyses.compare.figure import comparison_figure, draw_comparison, draw_risk
+from truthmap.analyses.compare.measure import Comparison, Family, Method
+from truthmap.analyses.diff.figure import difference_figure, draw_difference
+from truthmap.analyses.diff.measure import MapDifference, MapSide, rows_of
+from truthmap.analyses.errors.figure import draw_error_types, error_types_figure
+from truthmap.analyses.errors.measure import ErrorType, ErrorTypes, TypeScore
+from truthmap.analyses.select.figure import draw_accuracy_by_k, selection_figure
+from truthmap.analyses.select.measure import Selection, Strategy, StrategyScore, TypeSize
+from truthmap.analyses.transfer.figure import draw_transfer, transfer_figure
+from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
+from truthmap.metrics.estimate import Estimate
+from truthmap.probes.grid import Grid
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.report import (
-    comparison_figure,
-    difference_figure,
-    draw_accuracy_by_k,
-    draw_comparison,
-    draw_difference,
-    draw_error_types,
-    draw_risk,
-    draw_transfer,
-    error_types_figure,
-    selection_figure,
-    transfer_figure,
-)
 
 SOME = Estimate(value=0.7, low=0.6, high=0.8)
 GAIN, NO_GAIN = Estimate(value=0.2, low=0.1, high=0.3), Estimate(value=-0.1, low=-0.3, high=0.1)

@@ -13,19 +13,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from truthmap.errors import UsageError
+from truthmap.figures.canvas import FigureStyle, draw_and_save
+from truthmap.figures.controls import draw_gain, draw_significance, draw_within
+from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
+from truthmap.figures.heatmap import draw_heatmap, figure_of
+from truthmap.metrics.curves import CellDetails
 from truthmap.records import POSITIONS
-from truthmap.report import (
-    draw_calibration,
-    draw_gain,
-    draw_heatmap,
-    draw_histogram,
-    draw_roc,
-    draw_significance,
-    draw_within,
-    figure_of,
-)
-from truthmap.report.details import CellScores
-from truthmap.report.style import FigureStyle, draw_and_save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,10 +27,10 @@ SHAPE = (6, len(POSITIONS))
 Draw = Callable[["Axes | None"], "Axes"]
 
 
-def cell() -> CellScores:
+def cell() -> CellDetails:
     draw = np.random.default_rng(0)
     y = draw.random(200) < 0.5
-    return CellScores(tuple(map(str, range(200))), draw.normal(size=200) + y, y)
+    return CellDetails(tuple(map(str, range(200))), draw.normal(size=200) + y, y)
 
 
 AUC = np.random.default_rng(0).uniform(0.4, 1, SHAPE)

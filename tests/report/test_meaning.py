@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from truthmap.probes import auc_many
+from truthmap.metrics.auc import auc_many
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.report.meaning import Estimate, Findings, estimate_from_counts, place_in_words, sentences
+from truthmap.report.narrative import Estimate, Findings, estimate_from_counts, place_in_words, sentences
 
 LAST_Q, BEST = POSITIONS.index(Position.LAST_Q), POSITIONS.index(Position.EXACT_LAST)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from truthmap.records import POSITIONS, Outcome, Position, Site, Span
-from truthmap.report.packing import ShownAnswer, SiteMap, SiteScores, pack_maps
+from truthmap.report.maps import ShownAnswer, SiteMap, SiteScores, pack_maps
 
 BEST = (Site.RESIDUAL, 0, Position.EXACT_LAST)
 
@@ -69,7 +69,7 @@ def test_without_scores_there_are_columns_alone() -> None:
 
 
 def test_only_the_best_of_very_many_cells_have_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.report.packing._MOST_DETAILED", 20)
+    monkeypatch.setattr("truthmap.report.maps._MOST_DETAILED", 20)
     site_map = made_map(4)
     cells = pack_maps([site_map], answers(), BEST)["sites"][0]["cells"]
     assert sum(cell is not None for cell in cells) == 20
@@ -79,7 +79,7 @@ def test_only_the_best_of_very_many_cells_have_curves(monkeypatch: pytest.Monkey
 
 def test_a_large_map_has_coarser_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = pack_maps([made_map(4)], answers(), BEST)
-    monkeypatch.setattr("truthmap.report.packing._MANY_CELLS", 30)
+    monkeypatch.setattr("truthmap.report.maps._MANY_CELLS", 30)
     coarse = pack_maps([made_map(4)], answers(), BEST)
     assert len(json.dumps(coarse)) < 0.75 * len(json.dumps(fine))
 
@@ -90,7 +90,7 @@ def test_two_megabyte_answers_are_cut_to_fit_a_page() -> None:
 
 
 def test_texts_are_the_shorter_the_more_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.report.packing._TEXT_BUDGET", 8_000)
+    monkeypatch.setattr("truthmap.report.maps._TEXT_BUDGET", 8_000)
     packed = pack_maps([made_map(4)], answers(text="is it Paris? " + "x" * 1_000), BEST)
     assert len(packed["answers"]) == 40
     assert sum(len(a["q"] + "".join(a["a"]) + a["g"]) for a in packed["answers"]) <= 8_000

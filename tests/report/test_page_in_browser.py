@@ -10,10 +10,10 @@ import pytest
 from tests.made_run import HOSTILE
 from tests.report.conftest import requests_of
 
-from truthmap.pipeline import Run
-from truthmap.pipeline.page_maps import site_map
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.report.packing import SiteMap
+from truthmap.report.maps import SiteMap
+from truthmap.report.page_maps import site_map
+from truthmap.runs.run import Run
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -143,7 +143,7 @@ def test_the_switches_change_what_colour_shows(page: Chrome, page_file: Path) ->
         z = script(page, "return document.getElementById('heatmap').data[0].z")
         assert len(z) == 8
         if key == "gain":
-            gain = columns["auc"] - columns["words_auc"]
+            gain = columns["auc"] - columns["text_baseline_auc"]
             assert z[5][EXACT_LAST] == pytest.approx(gain[5, EXACT_LAST], abs=1e-3)
 
 

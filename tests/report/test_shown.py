@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from truthmap.records import Span
-from truthmap.report.shown import cut, marked, visible
+from truthmap.report.sanitize import cut, marked, visible
 
 ANY_TEXT = st.text(st.characters(), max_size=60)
 

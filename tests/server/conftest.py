@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
-from truthmap.detector import Detector
-from truthmap.server import ServeSettings, create_app
+from truthmap.detector.detector import Detector
+from truthmap.server.app import create_app
+from truthmap.server.serve_settings import ServeSettings
 
 
 @contextmanager

@@ -9,16 +9,20 @@ from typing import Any
 
 import pytest
 
-from truthmap.answers import GenerateSettings, Prompt, score_tokens
-from truthmap.answers.endpoint_engine import Reply, retold
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.answers.engines.openai import Reply, retold
+from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.log_likelihood import score_tokens
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError, UsageError
-from truthmap.lm import LoadSettings, load_model
-from truthmap.pipeline import Run, Silence, Study
-from truthmap.pipeline.sample_settings import SampleSettings
-from truthmap.pipeline.sampling import sample_answers
-from truthmap.pipeline.where import Where
-from truthmap.questions import QuestionSet
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.questions.question_set import QuestionSet
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Silence
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def test_a_run_over_the_server_has_the_texts_of_a_local_one_in_tokens_of_their_o
 def test_an_endpoint_that_dies_costs_no_finished_shard_and_may_come_back_elsewhere(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.answers import endpoint_engine
+    from truthmap.answers.engines import openai as endpoint_engine
 
     send, calls = endpoint_engine.send_all, []
 

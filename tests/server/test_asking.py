@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from truthmap.detector import Detector
-from truthmap.server import ServeSettings
-from truthmap.server.asking import model_id, understand
+from truthmap.detector.detector import Detector
+from truthmap.server.parse_request import model_id, understand
 from truthmap.server.requests import ChatRequest, Message
+from truthmap.server.serve_settings import ServeSettings
 
 
 def turns(detector: Detector, *said: str) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from truthmap.detector import Detector
+from truthmap.detector.detector import Detector
 from truthmap.errors import UsageError
-from truthmap.server import ServeSettings
-from truthmap.server.asking import model_id
+from truthmap.server.parse_request import model_id
+from truthmap.server.serve_settings import ServeSettings
 
 
 def chat(detector: Detector, question: str = "Which 1 is 31?", **more: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_the_key_is_compared_in_constant_time(
     served: Callable[..., Any], tiny_detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = []
-    from truthmap.server import guards
+    from truthmap.server import middleware as guards
 
     real = guards.hmac.compare_digest
     monkeypatch.setattr(guards.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or real(a, b))

@@ -9,8 +9,8 @@ import httpx
 import openai
 import pytest
 
-from truthmap.detector import Detector
-from truthmap.server.asking import model_id
+from truthmap.detector.detector import Detector
+from truthmap.server.parse_request import model_id
 
 
 @pytest.fixture

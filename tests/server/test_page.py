@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from truthmap.detector import Detector
-from truthmap.server import ServeSettings
+from truthmap.detector.detector import Detector
+from truthmap.server.serve_settings import ServeSettings
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -92,11 +92,11 @@ def test_an_answer_with_a_script_in_it_stays_text(
 ) -> None:
     from selenium.webdriver.common.by import By
 
-    from truthmap.lm import LanguageModel
+    from truthmap.lm.model import LanguageModel
 
     attack = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"> France é😀."
     ids = tiny_detector.lm.encode(attack)
-    monkeypatch.setattr("truthmap.detector.speaking._choose", scripted(ids))
+    monkeypatch.setattr("truthmap.detector.streaming._choose", scripted(ids))
     monkeypatch.setattr(LanguageModel, "stop_ids", frozenset({0}))
     with served(tiny_detector, ServeSettings()) as address:
         browser.get(address)

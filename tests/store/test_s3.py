@@ -12,13 +12,14 @@ import pytest
 from tests.killing import Death, numbers, run_to_end
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
-from truthmap.pipeline import Study, lease
-from truthmap.pipeline.mirror import local_folder
-from truthmap.pipeline.verifying import repair_run, verify_run
-from truthmap.places import RemotePlace
-from truthmap.questions import QuestionSet
+from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.store import StateStore
+from truthmap.runs import lease
+from truthmap.runs.remote import local_folder
+from truthmap.storage import RemoteStorage
+from truthmap.store.states import StateStore
+from truthmap.study.study import Study
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 server = pytest.importorskip("moto.server", reason="moto's server is not installed")
@@ -62,7 +63,7 @@ def test_states_on_s3_are_those_in_a_folder(bucket: str, tmp_path: Path) -> None
 
 
 def test_only_one_can_claim_a_name(bucket: str) -> None:
-    place = RemotePlace(f"{bucket}/claims")
+    place = RemoteStorage(f"{bucket}/claims")
     assert place.claim("lock", b"first")
     assert not place.claim("lock", b"second")
     assert place.read("lock") == b"first"
@@ -71,7 +72,7 @@ def test_only_one_can_claim_a_name(bucket: str) -> None:
 def test_a_bucket_that_is_not_there_is_named(bucket: str) -> None:
     with (
         pytest.raises(StorageError, match="no-such-bucket/file cannot be reached"),
-        RemotePlace("s3://no-such-bucket").written("file") as path,
+        RemoteStorage("s3://no-such-bucket").written("file") as path,
     ):
         path.write_bytes(b"")
 
@@ -86,7 +87,7 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     assert not (made.path / "states").exists()
     assert numbers(made.path) == {name: digest for name, digest in expected.items() if "states" not in name}
     assert verify_run(made.path) == ()
-    RemotePlace(at).remove("00001.safetensors")
+    RemoteStorage(at).remove("00001.safetensors")
     assert [broken.name for broken in verify_run(made.path)] == ["states/00001.safetensors"]
     with pytest.raises(UsageError, match="add --states-at s3://"):
         repair_run(made.path)
@@ -113,7 +114,7 @@ def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
     assert numbers(copy) == numbers(tmp_path / "folder")
     assert verify_run(copy) == ()  # what was fetched by other means is a run of its own
     assert verify_run(url) == ()
-    there = RemotePlace(url)
+    there = RemoteStorage(url)
     assert there.versions().keys() == {str(p.relative_to(copy)) for p in copy.rglob("*") if p.is_file()} - {".lock"}
     broken = bytearray(there.read("states/00002.safetensors"))
     broken[-9] ^= 1
@@ -124,7 +125,7 @@ def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
 
 def test_two_machines_cannot_hold_one_folder_at_s3(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.1)
-    place = RemotePlace(f"{bucket}/held")
+    place = RemoteStorage(f"{bucket}/held")
     with (
         lease.leased(place, "one", print),
         pytest.raises(RunFolderError, match="another run is working in s3://"),

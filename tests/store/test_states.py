@@ -12,9 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from truthmap.errors import DamagedFileError, StorageError, UsageError
-from truthmap.places import LocalPlace, RemotePlace, place_at
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.store import StateShard, StateStore, index_anew
+from truthmap.storage import LocalStorage, RemoteStorage, storage_at
+from truthmap.store.index import rebuild_index
+from truthmap.store.shards import StateShard
+from truthmap.store.states import StateStore
 
 LAYERS, WIDTH, EACH = 3, 8, 5
 
@@ -86,13 +88,13 @@ def test_reading_a_cell_reads_no_other(tmp_path: Path, monkeypatch: pytest.Monke
     n = 400
     StateStore(tmp_path).write(0, "key", shard(0, n))
     store, taken = StateStore(tmp_path), []
-    read = LocalPlace.read
+    read = LocalStorage.read
 
-    def counting(self: LocalPlace, name: str, start: int = 0, end: int | None = None) -> bytes:
+    def counting(self: LocalStorage, name: str, start: int = 0, end: int | None = None) -> bytes:
         taken.append(len(content := read(self, name, start, end)))
         return content
 
-    monkeypatch.setattr(LocalPlace, "read", counting)
+    monkeypatch.setattr(LocalStorage, "read", counting)
     store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
     cell = n * WIDTH * 4
     assert cell <= sum(taken) < 3 * cell  # the cell, the header and the mask
@@ -153,15 +155,15 @@ def test_a_shard_counts_when_it_is_recorded(store: StateStore, address: Path | s
 def test_shards_that_are_not_wanted_go(store: StateStore, address: Path | str) -> None:
     store.keep_only([1])
     assert StateStore(address).numbers == (1,)
-    assert set(place_at(address).sizes()) == {"00001.safetensors", "index.json"}
+    assert set(storage_at(address).sizes()) == {"00001.safetensors", "index.json"}
 
 
 def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: Path | str) -> None:
-    digest, place = store.digest, place_at(address)
+    digest, place = store.digest, storage_at(address)
     place.remove("index.json")
     assert StateStore(address).numbers == ()
-    assert not index_anew(address, "0" * 64)
-    assert index_anew(address, digest)
+    assert not rebuild_index(address, "0" * 64)
+    assert rebuild_index(address, digest)
     assert StateStore(address).ids == store.ids
     assert StateStore(address).damaged() == {}
 
@@ -184,7 +186,7 @@ def test_a_strange_index_is_refused(tmp_path: Path, content: bytes, said: str) -
 
 
 def test_a_remote_file_is_whole_or_absent() -> None:
-    place = RemotePlace(f"memory://{uuid.uuid4().hex}")
+    place = RemoteStorage(f"memory://{uuid.uuid4().hex}")
     with pytest.raises(ZeroDivisionError), place.written("file") as path:
         path.write_bytes(b"half")
         raise ZeroDivisionError
@@ -198,11 +200,11 @@ def test_a_remote_file_is_whole_or_absent() -> None:
 
 def test_an_address_that_nothing_opens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nosuch://bucket cannot be opened"):
-        place_at("nosuch://bucket")
+        storage_at("nosuch://bucket")
 
 
 def test_a_place_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = RemotePlace("memory://somewhere")
+    place = RemoteStorage("memory://somewhere")
 
     def refuse(*args: object, **options: object) -> bytes:
         raise RuntimeError("connection reset")

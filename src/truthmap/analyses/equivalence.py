@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from truthmap.grading import Asker
-from truthmap.questions import folded
+from truthmap.grading.asking import TextModel
 from truthmap.records import Answer, Grade
+from truthmap.text import folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class ByEntailment:
 class ByJudge:
     """Answers say the same when a model, asked about each two of them, says yes both ways round."""
 
-    judge: Asker
+    judge: TextModel
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
         """Give each saying's class."""

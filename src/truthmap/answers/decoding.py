@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from truthmap.answers.choosing import choose_tokens
-from truthmap.answers.making import closes
-from truthmap.lm import LanguageModel, Prefix, forward_inputs, rows_passing, watched
+from truthmap.answers.sampling import sample_tokens
+from truthmap.answers.to_answer import closes
+from truthmap.lm.hooks import rows_passing, watched
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import Prefix, forward_inputs
 from truthmap.records import Site
-from truthmap.store import TokenStates
+from truthmap.store.tokens import TokenStates
 
 if TYPE_CHECKING:
     from truthmap.answers.generate import GenerateSettings, Prompt
@@ -52,7 +54,7 @@ def decode_batch(
         running.start([p.prompt_ids for p in prompts])
         for step in range(settings.max_new_tokens):
             asked = [prompts[n] for n in running.active]
-            chosen, log_probs = choose_tokens(running.logits, asked, step, settings)
+            chosen, log_probs = sample_tokens(running.logits, asked, step, settings)
             for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
                 rows[n].finished = closes(lm, rows[n].ids, token)
                 rows[n].ids.append(token)

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from truthmap.answers.decoding import Decoded, decode_batch
-from truthmap.answers.making import answer_of, fits, unanswered
-from truthmap.lm import (
-    NO_PREFIX,
-    HalvedBatches,
-    LanguageModel,
-    Prefix,
-    cut_into_batches,
-    shared_prefix,
-    shortest_window,
-)
+from truthmap.answers.to_answer import answer_of, fits, unanswered
+from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.oom import HalvedBatches
+from truthmap.lm.prefix import NO_PREFIX, Prefix, shared_prefix, shortest_window
 from truthmap.records import Answer, Site
-from truthmap.store import TokenStates
+from truthmap.store.tokens import TokenStates
 
 
 @dataclass(frozen=True)

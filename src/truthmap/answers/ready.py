@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truthmap.lm import LanguageModel
+from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
 
 

@@ -10,7 +10,8 @@ import torch
 
 from truthmap.errors import ModelError
 from truthmap.records import POSITIONS, Site
-from truthmap.store import StateShard, TokenStates
+from truthmap.store.shards import StateShard
+from truthmap.store.tokens import TokenStates
 
 PositionsOf = Mapping[str, np.ndarray[Any, np.dtype[np.int32]]]
 """For each question id int32 (P,): indices into prompt + answer ids, -1 where the answer has no such position."""

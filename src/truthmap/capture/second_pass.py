@@ -11,18 +11,13 @@ import numpy as np
 import torch
 
 from truthmap.capture.gather import PositionsOf, require_finite
-from truthmap.lm import (
-    NO_PREFIX,
-    HalvedBatches,
-    LanguageModel,
-    Prefix,
-    cut_into_batches,
-    forward_inputs,
-    shared_prefix,
-    watched,
-)
+from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.hooks import watched
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.oom import HalvedBatches
+from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix
 from truthmap.records import POSITIONS, Answer, Site
-from truthmap.store import StateShard
+from truthmap.store.shards import StateShard
 
 
 @dataclass(frozen=True)

@@ -8,26 +8,26 @@ from typing import Annotated
 
 import typer
 
-from truthmap import __version__
+from truthmap._version import __version__
+from truthmap.analyses.audit.command import audit
+from truthmap.analyses.compare.command import compare
+from truthmap.analyses.diff.command import diff
+from truthmap.analyses.errors.command import errors
+from truthmap.analyses.labels.command import labels
+from truthmap.analyses.samples.command import sample
+from truthmap.analyses.select.command import select
+from truthmap.analyses.transfer.command import transfer
 from truthmap.cli.ask import ask
-from truthmap.cli.audit import audit
-from truthmap.cli.compare import compare
 from truthmap.cli.detector import detector
-from truthmap.cli.diff import diff
 from truthmap.cli.doctor import doctor
-from truthmap.cli.errors import errors
 from truthmap.cli.figure import figure
-from truthmap.cli.labels import labels
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
-from truthmap.cli.sample import sample
-from truthmap.cli.select import select
 from truthmap.cli.serve import serve
-from truthmap.cli.transfer import transfer
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
-from truthmap.pipeline.mirror import spoken
+from truthmap.runs.remote import spoken
 
 app = typer.Typer(
     name="truthmap",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.cli.where import DetectorArgument, detector_folder
 from truthmap.errors import UsageError
+from truthmap.terminal.options import DetectorArgument, detector_folder
 
 if TYPE_CHECKING:
-    from truthmap.detector import Detector
+    from truthmap.detector.detector import Detector
 
 
 def ask(
@@ -52,7 +52,7 @@ def ask(
         raise UsageError("--batch and --out go together: a file of questions and where the verdicts are written")
     if before and (answer is not None or batch is not None):
         raise UsageError("--before speaks of a question before it is answered; leave --answer and --batch out")
-    from truthmap.detector import load_detector
+    from truthmap.detector.detector import load_detector
 
     folder = detector_folder(detector)
     loaded = load_detector(
@@ -61,8 +61,8 @@ def ask(
     if batch is not None and out is not None:
         _ask_batch(loaded, batch, out, max_new_tokens)
         return
-    from truthmap.cli.verdict import print_forecast, print_verdict
-    from truthmap.detector import forecast_row, verdict_row
+    from truthmap.cli.output_verdict import print_forecast, print_verdict
+    from truthmap.detector.rows import forecast_row, verdict_row
 
     asked = loaded.question(question or "", candidate)
     if before:
@@ -80,8 +80,8 @@ def ask(
 
 
 def _ask_batch(detector: Detector, source: Path, target: Path, max_new_tokens: int | None) -> None:
-    from truthmap.detector import judge_file
-    from truthmap.pipeline import Bars
+    from truthmap.detector.score_file import judge_file
+    from truthmap.terminal.progress import Bars
 
     with Bars().stage("Asking", None) as advance:
         counts = judge_file(detector, source, target, max_new_tokens, advance)

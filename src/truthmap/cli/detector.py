@@ -9,14 +9,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from truthmap.cli.where import RunArgument, beside, local
 from truthmap.errors import UsageError
-from truthmap.pipeline import Bars, open_run
 from truthmap.records import POSITIONS, Position, Site
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import RunArgument, beside, local
+from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
-    from truthmap.detector import DetectorConfig
-    from truthmap.probes import Cell
+    from truthmap.detector.config import DetectorConfig
+    from truthmap.probes.grid import Cell
 
 
 def detector(
@@ -44,8 +45,8 @@ def detector(
     ] = True,
 ) -> None:
     """Seal the best cell of a run as a detector: refitted, calibrated, with thresholds that keep a promise."""
-    from truthmap.detector import SealSettings
-    from truthmap.pipeline.sealing import DetectorSettings, seal_detector
+    from truthmap.detector.fit_head import SealSettings
+    from truthmap.pipeline.seal import DetectorSettings, seal_detector
 
     made = open_run(run)
     if site is not None and not cell:
@@ -60,7 +61,7 @@ def detector(
 
 def _cell(text: str, site: Site) -> Cell:
     """Read a cell of the form LAYER:POSITION."""
-    from truthmap.probes import Cell
+    from truthmap.probes.grid import Cell
 
     layer, colon, position = text.partition(":")
     if not colon or not layer.isdecimal() or position not in [str(known) for known in POSITIONS]:

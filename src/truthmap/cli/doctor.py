@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from truthmap.pipeline import Bars, Study
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
-    from truthmap.pipeline.doctor import Checkup
+    from truthmap.execution.doctor import Checkup
 
 _UNUSED = Path("runs/doctor")
 
@@ -50,10 +51,10 @@ def doctor(
 
 
 def _checkup(study: Study) -> Checkup:
-    from truthmap.lm import load_model
-    from truthmap.pipeline.doctor import examine
-    from truthmap.pipeline.settings import generate_settings, load_settings, question_settings
-    from truthmap.questions import load_questions
+    from truthmap.execution.doctor import examine
+    from truthmap.lm.load import load_model
+    from truthmap.questions.loading import load_questions
+    from truthmap.study.settings import generate_settings, load_settings, question_settings
 
     questions = load_questions(study.questions, question_settings(study))
     progress = Bars()
@@ -68,9 +69,9 @@ def _print(checkup: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from truthmap.pipeline.doctor import Verdict
+    from truthmap.execution.doctor import CheckStatus
 
-    colours = {Verdict.HOLDS: "green", Verdict.BROKEN: "bold red", Verdict.NOTED: "yellow"}
+    colours = {CheckStatus.HOLDS: "green", CheckStatus.BROKEN: "bold red", CheckStatus.NOTED: "yellow"}
     table = Table(title=f"{checkup.model}, examined in {checkup.seconds:.0f} s", title_justify="left")
     for name in ("check", "", "found"):
         table.add_column(name)

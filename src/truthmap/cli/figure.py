@@ -7,13 +7,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from truthmap.cli.where import RunArgument, local
 from truthmap.errors import UsageError
-from truthmap.pipeline import open_run
-from truthmap.pipeline.figures import FIGURES, Choice, draw_figure
-from truthmap.records import Position, Site, Word
+from truthmap.records import Position, Site, StrEnum
+from truthmap.report.figures import FIGURES, Choice, draw_figure
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import RunArgument, local
 
-_Word = TypeVar("_Word", bound=Word)
+_Word = TypeVar("_Word", bound=StrEnum)
 _KINDS = f"One of {', '.join(FIGURES)}"
 
 
@@ -32,7 +32,7 @@ def figure(
     dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG")] = 300,
 ) -> None:
     """Draw one figure of a finished run from its saved numbers, in publication quality."""
-    from truthmap.report.style import FigureStyle, draw_and_save
+    from truthmap.figures.canvas import FigureStyle, draw_and_save
 
     opened = open_run(run)
     choice = Choice(_member(Site, "site", site), layer, _member(Position, "position", position), title)

@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from truthmap.cli.columns import column_option, columns_of
-from truthmap.cli.text import plain, printable
-from truthmap.pipeline import Study
-from truthmap.questions import Locating, QuestionSet, QuestionSettings, Report, known_sets, load_questions
+from truthmap.questions.catalogue import known_sets
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.tasks import Locating
+from truthmap.questions.validation import Report
 from truthmap.records import Question
+from truthmap.study.study import Study
+from truthmap.terminal.columns import column_option, columns_of
+from truthmap.terminal.text import plain, printable
 
 _SHOWN_FAULTS = 100
 _LONGEST = 300

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from truthmap.cli.where import RunArgument, beside, local
-from truthmap.pipeline import open_run
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import RunArgument, beside, local
 
 
 def report(
@@ -21,7 +21,7 @@ def report(
 
     The page is one file that needs no network. `truthmap run` writes it at its end; write it again after analyses.
     """
-    from truthmap.pipeline.reporting import write_report
+    from truthmap.report.build import write_report
 
     path = write_report(open_run(run), out)
     typer.echo(f"{out or beside(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from truthmap.cli.columns import column_option, columns_of
-from truthmap.cli.summary import print_summary
-from truthmap.pipeline import Bars, Study
+from truthmap.cli.output_summary import print_summary
+from truthmap.study.study import Study
+from truthmap.terminal.columns import column_option, columns_of
+from truthmap.terminal.progress import Bars
 
 _STUDY = Study.model_fields
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from truthmap.cli.where import DetectorArgument, detector_folder
 from truthmap.errors import UsageError
+from truthmap.terminal.options import DetectorArgument, detector_folder
 
 _KEY = "TRUTHMAP_API_KEY"
 
@@ -53,10 +53,11 @@ def serve(
     try:
         import uvicorn
 
-        from truthmap.server import ServeSettings, create_app
+        from truthmap.server.app import create_app
+        from truthmap.server.serve_settings import ServeSettings
     except ImportError as error:
         raise UsageError(f"serving needs more packages ({error.name}): pip install 'truthmap[serve]'") from error
-    from truthmap.detector import load_detector
+    from truthmap.detector.detector import load_detector
 
     loopback = host in ("127.0.0.1", "localhost", "::1")
     named = ("localhost", "127.0.0.1", "[::1]", *(allow_host or ()))

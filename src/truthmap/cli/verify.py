@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from truthmap.cli.where import RunArgument
-from truthmap.pipeline import Bars
-from truthmap.pipeline.mirror import spoken
-from truthmap.pipeline.verifying import repair_run, verify_run
+from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.runs.remote import spoken
+from truthmap.terminal.options import RunArgument
+from truthmap.terminal.progress import Bars
 
 
 def verify(

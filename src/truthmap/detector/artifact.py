@@ -20,9 +20,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from truthmap.detector.cloud import Cloud
+from truthmap.detector.config import FORMAT, DetectorConfig, HeadConfig, Role
 from truthmap.detector.heads import Head, SelfTest
-from truthmap.detector.settings import FORMAT, DetectorConfig, HeadConfig, Role
+from truthmap.detector.ood import GaussianOOD
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import digest_of, write_bytes, write_json, write_text
 
@@ -170,7 +170,7 @@ def _head(
     take = _Taker(tensors, f"{head.role}.", path)
     variance = take("variance", np.float64, (None,))
     directions = take("directions", np.float32, (len(variance), cells * width))
-    cloud = Cloud(
+    cloud = GaussianOOD(
         mean=take("mean", np.float64, (cells * width,)),
         scale=take("scale", np.float64, (cells * width,)),
         directions=directions,

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from truthmap.answers import GenerateSettings, LocalAsker, Prompt, ready_answer
+from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompted import LocalTextModel
+from truthmap.answers.ready import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
-from truthmap.detector.judging import Heard, forecast_of, judge, listening_of
-from truthmap.detector.listener import Listener, TokenEvent
-from truthmap.detector.matching import load_settings, require_match
-from truthmap.detector.settings import DetectorConfig
-from truthmap.detector.speaking import Ask, read_answers, speak
-from truthmap.detector.verdicts import Forecast, Verdict
+from truthmap.detector.compatibility import load_settings, require_match
+from truthmap.detector.config import DetectorConfig
+from truthmap.detector.score import AnswerStates, forecast_of, judge, listening_of
+from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
+from truthmap.detector.streaming import GenerationRequest, read_answers, speak
+from truthmap.detector.verdict import Forecast, Verdict
 from truthmap.errors import UsageError
-from truthmap.grading import Helpers, needs_locator
-from truthmap.lm import LanguageModel, load_model
+from truthmap.grading.asking import Graders
+from truthmap.grading.grade import needs_locator
+from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question
 
 SAME = "same"
@@ -46,10 +50,10 @@ class Detector:
         return self.artifact.config
 
     @property
-    def helpers(self) -> Helpers:
+    def helpers(self) -> Graders:
         """The model that finds exact answers, where the task asks for one and it is the studied one."""
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
-        return Helpers(locator=LocalAsker(self.lm)) if own else Helpers()
+        return Graders(locator=LocalTextModel(self.lm)) if own else Graders()
 
     def question(self, text: str, candidates: Sequence[str] | None = None) -> Question:
         """Make a question of a text, with the sealed candidates or its own.
@@ -120,9 +124,9 @@ class Detector:
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
             for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
-                judged[n] = judge(self.artifact, Heard(asked[n][0], answers[n], states), self.helpers)
+                judged[n] = judge(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.helpers)
         return [
-            judged[n] if n in judged else judge(self.artifact, Heard(asked[n][0], answers[n], empty))
+            judged[n] if n in judged else judge(self.artifact, AnswerStates(asked[n][0], answers[n], empty))
             for n in range(len(answers))
         ]
 
@@ -137,7 +141,7 @@ class Detector:
         settings: GenerateSettings | None = None,
         prompt_ids: tuple[int, ...] | None = None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Listener:
+    ) -> StreamScorer:
         """Make what hears one answer: see `hear`.
 
         Args:
@@ -148,15 +152,17 @@ class Detector:
         """
         settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
         ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
-        return Listener(self.artifact, self.lm, question, Ask(Prompt(question.id, ids), settings, stopped))
+        return StreamScorer(
+            self.artifact, self.lm, question, GenerationRequest(Prompt(question.id, ids), settings, stopped)
+        )
 
-    def hear(self, listeners: Sequence[Listener]) -> Iterator[tuple[Listener, TokenEvent]]:
+    def hear(self, listeners: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
         """Answer the listeners' prompts in one batch and give each token's event as it comes.
 
         Where a model must find the exact answer, the last events, which carry the verdicts, come when all have spoken.
         """
         fitting = [listener for listener in listeners if listener.fits]
-        waiting: list[tuple[Listener, TokenEvent]] = []
+        waiting: list[tuple[StreamScorer, TokenEvent]] = []
         if not fitting:
             return
         for spoken in speak(self.lm, [listener.ask for listener in fitting], listening_of(self.artifact)):

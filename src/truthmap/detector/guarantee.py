@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import beta, binom
 
 from truthmap.errors import UsageError
-from truthmap.records import Word
+from truthmap.records import StrEnum
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Bools = np.ndarray[Any, np.dtype[np.bool_]]
@@ -27,7 +27,7 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 _MOST_THRESHOLDS = 200
 
 
-class Risk(Word):
+class Risk(StrEnum):
     """What a promise bounds."""
 
     WRONG_LET_THROUGH = "wrong_let_through"
@@ -44,7 +44,7 @@ class Scored:
     right: Bools
 
 
-class Promise(BaseModel):
+class RiskGuarantee(BaseModel):
     """A bound on a risk at a threshold, and what it rests on.
 
     Attributes:
@@ -83,7 +83,9 @@ class Promise(BaseModel):
         return f"{what}, with {self.confidence:.0%} confidence" + ("" if self.kept else f": not promised, {self.why}")
 
 
-def make_promise(risk: Risk, limit: float, choosing: Scored, testing: Scored, confidence: float = 0.95) -> Promise:
+def guarantee_risk(
+    risk: Risk, limit: float, choosing: Scored, testing: Scored, confidence: float = 0.95
+) -> RiskGuarantee:
     """Find the threshold that lets through the most (or holds back the most) and still keeps a limit.
 
     Args:
@@ -173,13 +175,15 @@ def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
     return float(thresholds[within[-1]]) if len(within) else None
 
 
-def _promise(asked: tuple[Risk, float, float], threshold: float | None, testing: Scored, *, kept: bool) -> Promise:
+def _promise(
+    asked: tuple[Risk, float, float], threshold: float | None, testing: Scored, *, kept: bool
+) -> RiskGuarantee:
     risk, limit, confidence = asked
     at = np.array([np.inf if threshold is None else threshold])
     counts = _count(risk, at, testing)
     tested, hits = int(counts.tested[0]), int(counts.hits[0])
     upper = upper_bound(hits, tested, confidence) if tested else 1.0
-    return Promise(
+    return RiskGuarantee(
         risk=risk,
         limit=limit,
         confidence=confidence,

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.detector.cloud import Cloud, nearest
-from truthmap.detector.settings import HeadConfig
+from truthmap.detector.config import HeadConfig
+from truthmap.detector.ood import GaussianOOD, nearest
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]
@@ -41,7 +41,7 @@ class Head:
     config: HeadConfig
     weight: Floats
     bias: float
-    cloud: Cloud
+    cloud: GaussianOOD
     coordinates: Floats32
     rows: Ints
     self_test: SelfTest

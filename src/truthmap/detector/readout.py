@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from truthmap.probes import fit_probe
+from truthmap.probes.linear import fit_probe
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Floats32 = np.ndarray[Any, np.dtype[np.float32]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truthmap.detector.verdicts import Forecast, Verdict
+from truthmap.detector.verdict import Forecast, Verdict
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from functools import lru_cache
 
 from truthmap.grading.mentions import repeats_question
 from truthmap.grading.refusals import is_refusal
-from truthmap.grading.verdicts import DECLINES, Verdict
-from truthmap.questions import Folded, GradingRule, find_words, fold
+from truthmap.grading.rule_result import DECLINES, RuleResult
+from truthmap.questions.tasks import GradingRule
 from truthmap.records import Outcome, Question, Span
+from truthmap.text import NormalizedText, find_words, fold
 
 RULE = str(GradingRule.ALIAS)
 
@@ -29,15 +30,15 @@ class AliasMention:
     alias: str
 
 
-def by_alias(question: Question, text: str) -> Verdict:
+def by_alias(question: Question, text: str) -> RuleResult:
     """Grade right if the answer contains an accepted answer, wrong if it says something else."""
     mention = find_alias(text, question.text, question.accepted)
     if mention is not None:
         why = f"contains {text[mention.span.start : mention.span.end]!r}, an accepted answer"
-        return Verdict(Outcome.RIGHT, RULE, why, mention.span, normalised(question.accepted[0]))
+        return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalised(question.accepted[0]))
     if is_refusal(text, open_question=True):
-        return Verdict(Outcome.WRONG, RULE, DECLINES, refusal=True)
-    return Verdict(Outcome.WRONG, RULE, "contains no accepted answer")
+        return RuleResult(Outcome.WRONG, RULE, DECLINES, refusal=True)
+    return RuleResult(Outcome.WRONG, RULE, "contains no accepted answer")
 
 
 def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMention | None:
@@ -74,20 +75,20 @@ def normalised(text: str) -> str:
     return bare(text).text.strip()
 
 
-def bare(text: str) -> Folded:
+def bare(text: str) -> NormalizedText:
     """Fold a text, make punctuation blank and drop articles; where nothing is left ("The The", "!!!"), only fold it."""
     return _bare(text) or fold(text)
 
 
 @lru_cache(maxsize=4096)
-def _bare(text: str) -> Folded | None:
+def _bare(text: str) -> NormalizedText | None:
     whole = fold(text)
     plain = "".join(" " if _is_punctuation(character) else character for character in whole.text)
     plain = _ARTICLE.sub(lambda match: " " * len(match.group()), plain)
     kept = [i for i, character in enumerate(plain) if character != " " or (i > 0 and plain[i - 1] != " ")]
     if not plain.strip():
         return None
-    return Folded(
+    return NormalizedText(
         "".join(plain[i] for i in kept), tuple(whole.starts[i] for i in kept), tuple(whole.ends[i] for i in kept)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Asker(Protocol):
+class TextModel(Protocol):
     """A model that answers prompts: the studied one, another local one, or an endpoint."""
 
     def ask(self, prompts: Sequence[str]) -> list[str]:
@@ -16,8 +16,8 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Helpers:
+class Graders:
     """The models that help grading: `judge` decides outcomes, `locator` copies exact answers."""
 
-    judge: Asker | None = None
-    locator: Asker | None = None
+    judge: TextModel | None = None
+    locator: TextModel | None = None

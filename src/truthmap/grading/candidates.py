@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from truthmap.grading.mentions import first_mention, is_accepted
-from truthmap.grading.verdicts import Verdict, found, nothing_found
-from truthmap.questions import GradingRule
+from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.questions.tasks import GradingRule
 from truthmap.records import Question, Span
 
 RULE = str(GradingRule.CANDIDATES)
 
 
-def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> Verdict:
+def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> RuleResult:
     """Grade by the first candidate that the answer names and does not only repeat from the question."""
     candidates = question.candidates or ()
     mention = first_mention(text, question.text, candidates, shadows)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from truthmap.grading.comparisons import less_than, told_apart
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
-from truthmap.grading.verdicts import Verdict, found, nothing_found
-from truthmap.grading.weighing import less_than, told_apart
-from truthmap.questions import GradingRule, folded
+from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.questions.tasks import GradingRule
 from truthmap.records import Question, Span
+from truthmap.text import folded
 
 _ARTICLES = r"(?:the |a |an |both |either )*"
 # Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
@@ -27,7 +28,7 @@ _QUOTED_RUN = 5
 """A run of this many words that the question has too is a quotation of it."""
 
 
-def by_choice(question: Question, text: str, rule: GradingRule) -> Verdict:
+def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
     """Grade by the first candidate that the answer chooses.
 
     A name is no choice where the answer only lists the candidates ("X or Y"), quotes five or more words of the question

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from truthmap.questions import Folded, find_words, fold, folded
+from truthmap.text import NormalizedText, find_words, fold, folded
 
 Candidates = tuple[tuple[str, ...], ...]
 
@@ -92,7 +92,7 @@ def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
 
 
 def _found(
-    answered: Folded, text: str, candidates: Candidates, shadows: tuple[str, ...]
+    answered: NormalizedText, text: str, candidates: Candidates, shadows: tuple[str, ...]
 ) -> Iterator[tuple[int, int, Mention]]:
     """Give folded start, folded end and the mention, in order."""
     places = sorted(_places(answered, text, candidates), key=lambda place: (place[0], -place[1]))
@@ -106,7 +106,7 @@ def _found(
             yield start, end, Mention(*answered.original(start, end), name.text, name.things)
 
 
-def _places(answered: Folded, text: str, candidates: Candidates) -> Iterator[tuple[int, int, _Name]]:
+def _places(answered: NormalizedText, text: str, candidates: Candidates) -> Iterator[tuple[int, int, _Name]]:
     for name in _names(candidates):
         for start in _all_places(answered.text, name.text):
             end = start + len(name.text)

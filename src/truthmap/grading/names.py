@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from truthmap.grading.numbers import find_numbers
-from truthmap.questions import folded
 from truthmap.records import Span
+from truthmap.text import folded
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’\-][^\W_]+)*")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")

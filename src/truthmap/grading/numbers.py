@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from truthmap.grading.number_words import spelled_numbers
 from truthmap.grading.units import Unit, unit_after, unit_before
-from truthmap.grading.wording import spelled_numbers
 
 _BLANKS = " \u00a0\u2009\u202f"
 _WHOLE = (

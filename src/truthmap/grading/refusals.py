@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from truthmap.questions import folded
+from truthmap.text import folded
 
 # Folded text: lower case, no accents, hyphens are blanks, one kind of apostrophe.
 _NOT = r"(?:do not|don't|dont|cannot|can't|can not|am not able to|could not|couldn't|am unable to|'m unable to)"

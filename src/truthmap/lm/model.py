@@ -14,10 +14,10 @@ import torch
 
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
-from truthmap.lm.blocks import Blocks, find_blocks
-from truthmap.lm.literal import LiteralReader
+from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
-from truthmap.lm.settings import LoadSettings
+from truthmap.lm.prompt_encoding import PromptEncoder
+from truthmap.lm.sites import Blocks, find_blocks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -148,9 +148,9 @@ class LanguageModel:
         return self.literal.ids(text, add_special_tokens=False)
 
     @cached_property
-    def literal(self) -> LiteralReader:
+    def literal(self) -> PromptEncoder:
         """What reads text that nobody vouches for."""
-        return LiteralReader(self.name, self.tokenizer)
+        return PromptEncoder(self.name, self.tokenizer)
 
     @cached_property
     def prefixes(self) -> dict[tuple[int, ...], Prefix]:

@@ -71,7 +71,7 @@ class Grid:
     brier: Floats = field(default_factory=_not_computed)
     ece: Floats = field(default_factory=_not_computed)
     p_value: Floats = field(default_factory=_not_computed)
-    words_auc: Floats = field(default_factory=_not_computed)
+    text_baseline_auc: Floats = field(default_factory=_not_computed)
     words_answer_auc: Floats = field(default_factory=_not_computed)
     words_question_auc: Floats = field(default_factory=_not_computed)
     words_length_auc: Floats = field(default_factory=_not_computed)

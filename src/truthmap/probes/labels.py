@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from truthmap.records import Part, Position, Site
-from truthmap.store import LayerStates
+from truthmap.records import Position, Site, Split
+from truthmap.store.shards import LayerStates
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelledAnswers:
     """Labels of n scored answers.
 
     Attributes:
@@ -27,19 +27,19 @@ class Labels:
 
     ids: tuple[str, ...]
     y: np.ndarray[Any, np.dtype[np.bool_]]
-    part: tuple[Part, ...]
+    part: tuple[Split, ...]
     fold: np.ndarray[Any, np.dtype[np.int64]]
     group: tuple[str, ...]
     meaning: tuple[str, ...]
 
-    def of(self, test: bool) -> Labels:
+    def of(self, test: bool) -> LabelledAnswers:
         """Keep the answers of the test part, or those of all others."""
-        return self.take(np.array([(part is Part.TEST) == test for part in self.part], dtype=bool))
+        return self.take(np.array([(part is Split.TEST) == test for part in self.part], dtype=bool))
 
-    def take(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Labels:
+    def take(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledAnswers:
         """Keep the chosen answers: bool (n,)."""
         rows = np.flatnonzero(chosen).tolist()
-        return Labels(
+        return LabelledAnswers(
             tuple(self.ids[n] for n in rows),
             self.y[rows],
             tuple(self.part[n] for n in rows),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.probes.solver import CLOSE, Problems, solve_path
+from truthmap.probes.solver.path import CLOSE, Problems, solve_path
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

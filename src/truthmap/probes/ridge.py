@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from truthmap.probes.products import gram
+from truthmap.probes.solver.products import gram
 
 
 def left_out_scores(

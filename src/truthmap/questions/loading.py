@@ -9,21 +9,21 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from truthmap.errors import QuestionsError
+from truthmap.questions.catalogue import BUILT_IN
 from truthmap.questions.columns import Columns, resolve_columns
-from truthmap.questions.faults import BadRowError, Fault, FaultKind, Report
-from truthmap.questions.known import BUILT_IN
-from truthmap.questions.own import own_task, question_of
-from truthmap.questions.reading import FORMATS, Row, read_rows
-from truthmap.questions.reading_hub import HubName, hub_name, read_hub
-from truthmap.questions.seen import SeenIds
-from truthmap.questions.sets import QuestionSet, choose, question_set
-from truthmap.questions.study_sets import SPLITS, STUDY_SETS, TRAIN, HubData, StudyFile, StudySet
-from truthmap.records import Question, Word
+from truthmap.questions.hub_reader import HubName, hub_name, read_hub
+from truthmap.questions.id_filter import SeenIds
+from truthmap.questions.paper_sets import PAPER_SETS, SPLITS, TRAIN, HubData, PaperFile, PaperSet
+from truthmap.questions.question_set import QuestionSet, choose, question_set
+from truthmap.questions.readers import FORMATS, Row, read_rows
+from truthmap.questions.user_files import own_task, question_of
+from truthmap.questions.validation import BadRowError, Fault, FaultKind, Report
+from truthmap.records import Question, StrEnum
 
 _Rows = Iterable[Row | Fault]
 
 
-class _Ids(Word):
+class _Ids(StrEnum):
     """What is known of the ids of a set's questions."""
 
     OWN = "own"
@@ -57,26 +57,26 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
     if name_or_path in BUILT_IN:
         entry = BUILT_IN[name_or_path]
         return question_set(name_or_path, choose(entry.questions(), settings.limit, settings.seed), entry.task)
-    if name_or_path in STUDY_SETS:
-        return _load_study_set(STUDY_SETS[name_or_path], settings)
+    if name_or_path in PAPER_SETS:
+        return _load_paper_set(PAPER_SETS[name_or_path], settings)
     path = Path(name_or_path)
     if path.suffix.lower() in FORMATS or path.exists():
         return _load_own(name_or_path, path.stem, read_rows(path), settings)
     hub = hub_name(name_or_path)
     if hub is not None:
         return _load_own(name_or_path, name_or_path, read_hub(hub), settings)
-    known = ", ".join([*BUILT_IN, *STUDY_SETS])
+    known = ", ".join([*BUILT_IN, *PAPER_SETS])
     raise QuestionsError(
         f"unknown question set {name_or_path!r}: expected one of {known}, a file ({', '.join(FORMATS)}), "
         "or a data set of the hub (owner/name)"
     )
 
 
-def _load_study_set(entry: StudySet, settings: QuestionSettings) -> QuestionSet:
+def _load_paper_set(entry: PaperSet, settings: QuestionSettings) -> QuestionSet:
     if settings.split not in SPLITS:
         raise QuestionsError(f"there is no split {settings.split!r}; expected one of {', '.join(SPLITS)}")
     rows = (
-        _file_rows(entry, entry.source, settings) if isinstance(entry.source, StudyFile) else _hub_rows(entry, settings)
+        _file_rows(entry, entry.source, settings) if isinstance(entry.source, PaperFile) else _hub_rows(entry, settings)
     )
     report = Report()
     questions = _questions(rows, entry.question_of, report, _Ids.REPEATED_LEFT_OUT)
@@ -84,7 +84,7 @@ def _load_study_set(entry: StudySet, settings: QuestionSettings) -> QuestionSet:
     return question_set(entry.name, chosen, entry.task, report)
 
 
-def _file_rows(entry: StudySet, source: StudyFile, settings: QuestionSettings) -> _Rows:
+def _file_rows(entry: PaperSet, source: PaperFile, settings: QuestionSettings) -> _Rows:
     wanted = source.names[settings.split]
     if settings.path is None:
         raise QuestionsError(
@@ -106,7 +106,7 @@ def _file_rows(entry: StudySet, source: StudyFile, settings: QuestionSettings) -
     return read_rows(path)
 
 
-def _hub_rows(entry: StudySet, settings: QuestionSettings) -> _Rows:
+def _hub_rows(entry: PaperSet, settings: QuestionSettings) -> _Rows:
     source = entry.source
     assert isinstance(source, HubData)
     if settings.path is not None:

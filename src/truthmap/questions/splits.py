@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from truthmap.questions.folding import folded
-from truthmap.records import Part, Question, Split
+from truthmap.records import Question, Split, SplitAssignment
 from truthmap.seeding import uniform_from
+from truthmap.text import folded
 
 
 class SplitSettings(BaseModel):
@@ -37,7 +37,7 @@ class SplitSettings(BaseModel):
         return self
 
 
-def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tuple[Split, ...]:
+def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tuple[SplitAssignment, ...]:
     """Deal the questions out by group, each group by its own die.
 
     Where a question goes depends on its group and the seed alone: adding or removing questions moves no other, and
@@ -55,10 +55,10 @@ def group_of(question: Question) -> tuple[str, str]:
     return ("text", folded(question.text)) if question.group is None else ("group", question.group)
 
 
-def _split(question: Question, settings: SplitSettings) -> Split:
+def _split(question: Question, settings: SplitSettings) -> SplitAssignment:
     group = group_of(question)
     die = uniform_from("split", settings.seed, *group)
     if die < settings.test:
-        return Split(question.id, Part.TEST, -1)
-    part = Part.VALIDATION if die < settings.test + settings.validation else Part.TRAIN
-    return Split(question.id, part, int(uniform_from("fold", settings.seed, *group) * settings.folds))
+        return SplitAssignment(question.id, Split.TEST, -1)
+    part = Split.VALIDATION if die < settings.test + settings.validation else Split.TRAIN
+    return SplitAssignment(question.id, part, int(uniform_from("fold", settings.seed, *group) * settings.folds))

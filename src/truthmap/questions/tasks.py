@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from truthmap.records import Question, Word
+from truthmap.records import Question, StrEnum
 
 _FIELD = re.compile(r"\{(text|context)\}")
 
 
-class GradingRule(Word):
+class GradingRule(StrEnum):
     """What decides whether an answer is right."""
 
     CANDIDATES = "candidates"
@@ -30,7 +30,7 @@ class GradingRule(Word):
     """The outcome came with the question."""
 
 
-class Locating(Word):
+class Locating(StrEnum):
     """How the exact answer is found in an answer: the same way for right and wrong ones."""
 
     RULE = "rule"

@@ -17,7 +17,7 @@ from truthmap.report.embedding import (
     plotly_source,
     script_json,
 )
-from truthmap.report.shown import cut, visible
+from truthmap.report.sanitize import cut, visible
 
 _LONGEST_CELL = 200
 

@@ -13,17 +13,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from truthmap import __version__
-from truthmap.detector import Detector, Forecast, TokenEvent, Verdict, forecast_row, tokens_row, verdict_row
+from truthmap._version import __version__
+from truthmap.detector.detector import Detector
+from truthmap.detector.rows import forecast_row, tokens_row, verdict_row
+from truthmap.detector.stream_scorer import TokenEvent
+from truthmap.detector.verdict import Forecast, Verdict
 from truthmap.errors import TruthmapError
-from truthmap.server.asking import Asked, model_id, to_score, understand
 from truthmap.server.batcher import Batcher, Event, Job
-from truthmap.server.faults import HttpError
-from truthmap.server.guards import Guards
-from truthmap.server.metrics import Metrics
+from truthmap.server.http_errors import HttpError
+from truthmap.server.middleware import Guards
+from truthmap.server.parse_request import Asked, model_id, to_score, understand
 from truthmap.server.replies import DONE, Reply, fault_chunk
 from truthmap.server.requests import Item, read_chat, read_score
-from truthmap.server.settings import ServeSettings
+from truthmap.server.serve_settings import ServeSettings
+from truthmap.server.telemetry import Metrics
 
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from truthmap.detector import Detector, Forecast, Listener, TokenEvent, Verdict
+from truthmap.detector.detector import Detector
+from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
+from truthmap.detector.verdict import Forecast, Verdict
 from truthmap.errors import TruthmapError
 from truthmap.records import Question
-from truthmap.server.faults import HttpError
-from truthmap.server.metrics import Metrics
-from truthmap.server.settings import ServeSettings
+from truthmap.server.http_errors import HttpError
+from truthmap.server.serve_settings import ServeSettings
+from truthmap.server.telemetry import Metrics
 
 Event = TokenEvent | Verdict | Forecast | Exception | None
 """What a job is told: a token, its result, what went wrong, or (`None`) that it is complete."""
@@ -30,12 +32,12 @@ class Job:
         cancelled: Set when nobody waits for it any more.
     """
 
-    work: Listener | tuple[Question, str | None]
+    work: StreamScorer | tuple[Question, str | None]
     tell: Callable[[Event], object]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def here(cls, work: Listener | tuple[Question, str | None]) -> tuple[Job, asyncio.Queue[Event]]:
+    def here(cls, work: StreamScorer | tuple[Question, str | None]) -> tuple[Job, asyncio.Queue[Event]]:
         """Make a job whose events arrive in a queue of the running event loop."""
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -110,8 +112,8 @@ class Batcher:
 
     def _do(self, batch: Sequence[Job]) -> None:
         wanted = [job for job in batch if not job.cancelled.is_set()]
-        self._score([job for job in wanted if not isinstance(job.work, Listener)])
-        jobs = {job.work: job for job in wanted if isinstance(job.work, Listener)}
+        self._score([job for job in wanted if not isinstance(job.work, StreamScorer)])
+        jobs = {job.work: job for job in wanted if isinstance(job.work, StreamScorer)}
         for listener, event in self._detector.hear(list(jobs)):
             self._metrics.tokens.inc()
             jobs[listener].tell(event)
@@ -135,13 +137,13 @@ class Batcher:
 
 
 def _pair(job: Job) -> tuple[Question, str | None]:
-    assert not isinstance(job.work, Listener)
+    assert not isinstance(job.work, StreamScorer)
     return job.work
 
 
 def _length(job: Job) -> int:
     """Give the tokens that a job takes, roughly for a text (four characters make a token)."""
-    if isinstance(job.work, Listener):
+    if isinstance(job.work, StreamScorer):
         return len(job.work.ask.prompt.prompt_ids) + job.work.ask.settings.max_new_tokens
     question, answer = job.work
     return (len(question.text) + len(answer or "")) // 4 + 64

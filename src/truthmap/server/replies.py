@@ -8,8 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from truthmap.detector import TokenEvent, Verdict, similar_row, tokens_row, verdict_row
-from truthmap.server.asking import Asked
+from truthmap.detector.rows import similar_row, tokens_row, verdict_row
+from truthmap.detector.stream_scorer import TokenEvent
+from truthmap.detector.verdict import Verdict
+from truthmap.server.parse_request import Asked
 
 
 @dataclass

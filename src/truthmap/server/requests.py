@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from truthmap.server.faults import HttpError
+from truthmap.server.http_errors import HttpError
 
 _IGNORING = ConfigDict(frozen=True, extra="ignore")
 _STRICT = ConfigDict(frozen=True, extra="forbid")

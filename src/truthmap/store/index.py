@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from truthmap.errors import DamagedFileError
-from truthmap.places import Place, place_at
+from truthmap.storage import Storage, storage_at
 from truthmap.store.shard_file import entry_of
 from truthmap.store.shards import ShardEntry
 
@@ -23,7 +23,7 @@ def shard_name(number: int) -> str:
     return f"{number:05d}{_SUFFIX}"
 
 
-def read_index(place: Place) -> dict[int, ShardEntry]:
+def read_index(place: Storage) -> dict[int, ShardEntry]:
     """Read the index; where there is none, there are no shards.
 
     Raises:
@@ -50,7 +50,7 @@ def read_index(place: Place) -> dict[int, ShardEntry]:
         raise _damaged(where, error) from error
 
 
-def write_index(place: Place, entries: Mapping[int, ShardEntry]) -> None:
+def write_index(place: Storage, entries: Mapping[int, ShardEntry]) -> None:
     """Write the index, whole or not at all."""
     with place.written(INDEX) as path:
         path.write_bytes(_content(entries))
@@ -61,9 +61,9 @@ def index_digest(entries: Mapping[int, ShardEntry]) -> str:
     return hashlib.sha256(_content(entries)).hexdigest()
 
 
-def index_anew(folder: Path | str, digest: str) -> bool:
+def rebuild_index(folder: Path | str, digest: str) -> bool:
     """Make a lost index anew from the shards' files, if that gives the index of this digest; tell whether it did."""
-    place = place_at(folder)
+    place = storage_at(folder)
     entries = {}
     for name in place.sizes():
         if name.endswith(_SUFFIX) and name.removesuffix(_SUFFIX).isdigit():

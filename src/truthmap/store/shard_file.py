@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from truthmap.errors import DamagedFileError
-from truthmap.places import Place
 from truthmap.records import POSITIONS, Site
+from truthmap.storage import Storage
 from truthmap.store.shards import ShardEntry, StateShard
 
 PRESENT = "present"
@@ -55,7 +55,7 @@ class ShardFile:
         present: bool (P, n).
     """
 
-    place: Place
+    place: Storage
     name: str
     tensors: Mapping[Site, Tensor]
     present: np.ndarray[Any, np.dtype[np.bool_]]
@@ -97,7 +97,7 @@ def write_shard_file(path: Path, key: str, shard: StateShard) -> None:
         raise _as_os_error(error) from error
 
 
-def entry_of(place: Place, name: str) -> ShardEntry:
+def entry_of(place: Storage, name: str) -> ShardEntry:
     """Read a shard's file whole and give the entry that describes it as it is.
 
     Raises:
@@ -116,7 +116,7 @@ def entry_of(place: Place, name: str) -> ShardEntry:
         raise DamagedFileError(f"{place.address}/{name} is damaged: it is no shard of states ({error})") from error
 
 
-def open_shard_file(place: Place, name: str, header_digest: str) -> ShardFile:
+def open_shard_file(place: Storage, name: str, header_digest: str) -> ShardFile:
     """Read a shard's header and which positions are present; the states stay where they are.
 
     Raises:
@@ -151,7 +151,7 @@ def open_shard_file(place: Place, name: str, header_digest: str) -> ShardFile:
     return ShardFile(place, name, opened.tensors, present)
 
 
-def _read_header(place: Place, name: str) -> bytes:
+def _read_header(place: Storage, name: str) -> bytes:
     """Read a file's header, its length included; empty where the length makes no sense."""
     head = place.read(name, 0, _LENGTH)
     length = int.from_bytes(head, "little")

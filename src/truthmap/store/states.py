@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from truthmap.errors import DamagedFileError
-from truthmap.places import Place, place_at
 from truthmap.records import POSITIONS, Position, Site
+from truthmap.storage import Storage, storage_at
 from truthmap.store.index import INDEX, index_digest, read_index, shard_name, write_index
 from truthmap.store.shard_file import ShardFile, entry_of, open_shard_file, write_shard_file
 from truthmap.store.shards import LayerStates, ShardEntry, StateShard
@@ -31,12 +31,12 @@ class StateStore:
     """
 
     folder: Path | str
-    _place: Place = field(init=False, repr=False)
+    _place: Storage = field(init=False, repr=False)
     _entries: dict[int, ShardEntry] = field(init=False, repr=False)
     _open: dict[int, ShardFile] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._place = place_at(self.folder)
+        self._place = storage_at(self.folder)
         self._entries = read_index(self._place)
 
     def has(self, number: int, key: str) -> bool:
@@ -64,7 +64,7 @@ class StateStore:
         """
         with self._place.written(shard_name(number)) as path:
             write_shard_file(path, key, shard)
-            return entry_of(place_at(path.parent), path.name)
+            return entry_of(storage_at(path.parent), path.name)
 
     def record(self, number: int, entry: ShardEntry) -> None:
         """Write the entry of a shard whose file is there into the index."""

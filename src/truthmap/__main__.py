@@ -1,0 +1,7 @@
+"""`python -m truthmap`: the command line."""
+
+from __future__ import annotations
+
+from truthmap.cli.app import main
+
+main()

@@ -1,0 +1,64 @@
+"""`truthmap audit`: how grading agrees with a person, and what its errors can do to the AUC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from truthmap.analyses.audit.measure import Agreement
+
+
+def audit(
+    file: Annotated[Path, typer.Argument(help="The filled-in audit.csv of a run", show_default=False)],
+    auc: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="The AUC to speak of", show_default="the run's best cell on the test part"),
+    ] = None,
+) -> None:
+    """Compare a run's grades with yours.
+
+    Write right or wrong into the column outcome_by_hand of RUN/audit.csv, for as many rows as you like, and, if you
+    like, into exact_answer_by_hand whether the exact answer is the right piece of the answer.
+    """
+    from truthmap.analyses.audit.run import audit_file
+
+    table = Table(title=f"{file}", show_header=False, title_justify="left")
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in _rows(audit_file(file, auc)):
+        table.add_row(Text(name), Text(value))
+    Console().print(table)
+
+
+def _rows(found: Agreement) -> list[tuple[str, str]]:
+    kappa = "" if found.kappa is None else f", Cohen's kappa {found.kappa:.2f}"
+    rows = [
+        ("Rows filled in", str(found.rows)),
+        ("Graded right, wrong by hand", str(found.falsely_right)),
+        ("Graded wrong, right by hand", str(found.falsely_wrong)),
+        ("Agreement over the run", f"{found.agreement:.1%}{kappa}"),
+    ]
+    if found.unscored_right.n:
+        rows.append(("Unscored, right by hand", str(found.unscored_right)))
+    if found.good_spans.n:
+        rows.append(("Exact answers well located", str(found.good_spans)))
+    if found.auc is not None:
+        rows.append(("AUC against the grades", f"{found.auc.measured:.3f}"))
+        rows.append(("AUC against true labels", _corrected(found)))
+        rows.append(("  however the errors lie", f"between {found.auc.least:.3f} and {found.auc.most:.3f}"))
+    return rows
+
+
+def _corrected(found: Agreement) -> str:
+    auc = found.auc
+    if auc is None or auc.corrected is None:
+        return "cannot be said: the grades are no better than chance"
+    low = f"{auc.corrected_low:.3f}" if auc.corrected_low is not None else "?"
+    high = f"{auc.corrected_high:.3f}" if auc.corrected_high is not None else "1.000"
+    return f"{auc.corrected:.3f} [{low}, {high}], if grading errs without regard to the score"

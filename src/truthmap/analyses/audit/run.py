@@ -1,0 +1,143 @@
+"""The audit of a run's grades: its numbers, a sample to check by hand, and what the filled-in sample says."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+from truthmap.analyses.audit.measure import Agreement, Checked, compare_with_hand
+from truthmap.errors import QuestionsError
+from truthmap.execution.active_run import Work
+from truthmap.files import write_json, write_text
+from truthmap.grading.audit import Audit, Judged, audit_grades
+from truthmap.questions.csv_reader import read_csv
+from truthmap.questions.validation import Fault
+from truthmap.records import Answer, Grade, Outcome
+from truthmap.runs.run import Run, Summary
+from truthmap.seeding import uniform_from
+
+AUDIT = "audit.json"
+SAMPLE = "audit.csv"
+SAMPLED = 50
+MOST_UNSCORED = 10
+BY_HAND, SPAN_BY_HAND = "outcome_by_hand", "exact_answer_by_hand"
+_COLUMNS = ("question_id", "question", "accepted", "answer", "outcome", "why", "exact_answer", BY_HAND, SPAN_BY_HAND)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_HAND_OUTCOMES: Mapping[str, Outcome] = {
+    **dict.fromkeys(("right", "r", "1", "yes", "y", "correct"), Outcome.RIGHT),
+    **dict.fromkeys(("wrong", "w", "0", "no", "n", "incorrect"), Outcome.WRONG),
+}
+
+
+def write_audit(work: Work, answers: Iterable[Answer], grades: Iterable[Grade]) -> Audit:
+    """Write audit.json, and audit.csv unless somebody has begun to fill it in."""
+    by_id = {answer.question_id: answer for answer in answers}
+    judged = [(work.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
+    audit = audit_grades(judged)
+    write_json(work.path(AUDIT), audit.model_dump(mode="json"))
+    sample = work.path(SAMPLE)
+    if sample.exists() and _is_filled_in(sample):
+        work.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
+    else:
+        write_text(sample, sample_to_check(judged, work.study.seed))
+    return audit
+
+
+def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
+    """Give a CSV of 50 graded answers to check by hand: up to 10 unscored ones, the others half right, half wrong.
+
+    Which ones depends on the seed and each question's id alone. What a spreadsheet would take for a formula gets an
+    apostrophe before it; control characters are written as escapes.
+    """
+    of: dict[Outcome, list[Judged]] = {outcome: [] for outcome in Outcome}
+    for item in sorted(judged, key=lambda item: uniform_from("audit", seed, item[0].id)):
+        of[item[2].outcome].append(item)
+    unscored = of[Outcome.UNSCORED][:MOST_UNSCORED]
+    left = SAMPLED - len(unscored)
+    wrong = of[Outcome.WRONG][: max(left // 2, left - len(of[Outcome.RIGHT]))]
+    chosen = [*of[Outcome.RIGHT][: left - len(wrong)], *wrong, *unscored]
+    text = StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(_COLUMNS)
+    for question, answer, grade in sorted(chosen, key=lambda item: uniform_from("audit order", seed, item[0].id)):
+        accepted = " | ".join(question.accepted)
+        asked = question.text if question.context is None else f"{question.context}\n{question.text}"
+        cells = (question.id, asked, accepted, answer.text, str(grade.outcome), grade.why, grade.exact_answer, "", "")
+        writer.writerow([harmless(cell) for cell in cells])
+    return text.getvalue()
+
+
+def harmless(text: str) -> str:
+    r"""Give a text that a spreadsheet or terminal takes for text.
+
+    >>> harmless("=1+1"), harmless("a\x1b[2J")
+    ("'=1+1", 'a\\x1b[2J')
+    """
+    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return f"'{shown}" if text.lstrip(" \n").startswith(_FORMULA) else shown
+
+
+def read_checked(path: Path) -> list[Checked]:
+    """Read the rows of a sample that a person filled in.
+
+    Raises:
+        QuestionsError: it is no such sample, or a cell holds what is not understood; says in which line.
+    """
+    checked = []
+    for row in read_csv(path):
+        if isinstance(row, Fault):
+            raise QuestionsError(f"{path}, {row}")
+        line, cells = row
+        missing = [name for name in ("outcome", BY_HAND) if name not in cells]
+        if missing:
+            raise QuestionsError(f"{path} is no sample of an audit: it has no column {missing[0]!r}")
+        by_hand = cells[BY_HAND].strip().casefold()
+        if by_hand:
+            checked.append(_checked(path, line, cells, by_hand))
+    return checked
+
+
+def audit_file(path: Path, auc: float | None = None) -> Agreement:
+    """Say how the grades of a run agree with a filled-in sample of it.
+
+    Args:
+        path: The sample, in the run's folder.
+        auc: The AUC to speak of; by default that of the run's best cell on the test part.
+
+    Raises:
+        QuestionsError: the sample cannot be read.
+        NotEnoughDataError: too little of it is filled in.
+    """
+    run = Run(path.parent)
+    checked = read_checked(path)
+    if (run.path / "grades.parquet").exists():
+        outcomes = [grade.outcome for grade in run.grades()]
+    else:
+        outcomes = [row.graded for row in checked]
+    summary: Summary | None = run.summary if (run.path / "summary.json").exists() else None
+    measured = auc if auc is not None or summary is None else summary.test.auc
+    return compare_with_hand(checked, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
+
+
+def _checked(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Checked:
+    if by_hand not in _HAND_OUTCOMES:
+        raise QuestionsError(f"{path}, line {line}, column {BY_HAND}: expected right or wrong, got {by_hand[:40]!r}")
+    graded = cells["outcome"].strip()
+    if graded not in set(Outcome):
+        raise QuestionsError(f"{path}, line {line}, column outcome: {graded[:40]!r} is no outcome; leave it as it was")
+    span = cells.get(SPAN_BY_HAND, "").strip().casefold()
+    if span and span not in _HAND_OUTCOMES:
+        raise QuestionsError(f"{path}, line {line}, column {SPAN_BY_HAND}: expected right or wrong, got {span[:40]!r}")
+    good = None if not span else _HAND_OUTCOMES[span] is Outcome.RIGHT
+    return Checked(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
+
+
+def _is_filled_in(path: Path) -> bool:
+    """Say whether anything stands in the columns for a person; a file that cannot be read counts as theirs."""
+    try:
+        rows = list(read_csv(path))
+    except QuestionsError:
+        return True
+    return any(isinstance(row, Fault) or row[1].get(BY_HAND) or row[1].get(SPAN_BY_HAND) for row in rows)

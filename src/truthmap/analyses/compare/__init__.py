@@ -1,0 +1,1 @@
+"""The probe against every other way to tell right answers from wrong ones."""

@@ -1,0 +1,73 @@
+"""`truthmap compare`: the probe against what needs no training, on the same test answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import BatchTokens, Device, RunArgument, TrustRemoteCode, beside
+from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.compare.measure import Comparison, Method
+
+
+def compare(
+    run: RunArgument,
+    ask: Annotated[
+        bool, typer.Option("--ask/--no-ask", help="Also ask the model: token entropy, p(True), confidence in words")
+    ] = True,
+    nli: Annotated[
+        str | None,
+        typer.Option(help="Samples say the same if this NLI model (folder or hub id) says so", show_default=False),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="Samples say the same if this language model or endpoint (http://…#name) says so", show_default=False
+        ),
+    ] = None,
+    device: Device = "auto",
+    batch_tokens: BatchTokens = 8192,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
+    """Compare the probe with log-probabilities, token entropy, p(True), words and samples, on the same test answers.
+
+    Samples are those that `truthmap sample` drew.
+    """
+    opened = open_run(run)
+    from truthmap.analyses.compare.run import compare_run
+    from truthmap.analyses.judging import chosen_equivalence
+    from truthmap.study.resources import Where
+
+    where = Where(device, batch_tokens, trust_remote_code=trust_remote_code)
+    equivalence = chosen_equivalence(nli, judge, where)
+    result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
+    _print(result)
+    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
+
+
+def _print(result: Comparison) -> None:
+    left_out = f"; {result.left_out} left out" if result.left_out else ""
+    samples = f"; {result.samples} samples of each question" if result.samples else ""
+    print_table(
+        f"{result.model} on {result.questions}: {result.right + result.wrong} test answers, {result.right} right, "
+        f"{result.wrong} wrong{left_out}{samples}",
+        ("method", "AUC [95 %]", "minus the probe", "p", "errors AP", "risk area", "passes"),
+        (_row(method, is_reference=method.name == result.reference) for method in result.methods),
+    )
+
+
+def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
+    return (
+        method.name,
+        method.auc.short,
+        "" if is_reference else method.difference.short_signed,
+        "" if is_reference else f"{method.p_value:.1g}",
+        f"{method.error_precision.value:.2f}",
+        f"{method.risk_area.value:.2f}",
+        f"{method.passes:.0f}",
+    )

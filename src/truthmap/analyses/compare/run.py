@@ -1,0 +1,225 @@
+"""How good the probe is against what needs no training, on the same test answers of a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import pandas as pd
+
+from truthmap.analyses.compare.agreeing import sample_confidences
+from truthmap.analyses.compare.confidences import probability_true, read_percent
+from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
+from truthmap.analyses.compare.self_report import OwnView, own_views
+from truthmap.analyses.equivalence import ByMeaning, Equivalence
+from truthmap.analyses.probing import (
+    best_cell_at,
+    best_cells,
+    has_probe,
+    mean_scores,
+    only,
+    run_labels,
+    test_scores,
+)
+from truthmap.analyses.results import FOLDER, write_analysis, write_table
+from truthmap.analyses.samples.run import has_samples, read_samples
+from truthmap.errors import NotEnoughDataError
+from truthmap.execution.reopening import reopened
+from truthmap.grading.positions import span_tokens
+from truthmap.metrics.token_scores import digest
+from truthmap.probes.grid import Cell, best_cell
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import Answer, Position, Span
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
+from truthmap.terminal.progress import Progress
+
+NAME = "compare"
+REFERENCE = "probe, best cell"
+SEVERAL = 5
+
+
+@dataclass(frozen=True)
+class _Probes:
+    """The probes that are compared, and the test answers that all of them can score."""
+
+    confidences: tuple[Confidence, ...]
+    labels: LabelledAnswers
+    left_out: int
+
+
+def compare_run(
+    run: Run,
+    *,
+    ask_model: bool = True,
+    equivalence: Equivalence | None = None,
+    where: Where | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare the probe with confidences that need no training; writes `analyses/compare.*` into the run folder.
+
+    Args:
+        run: A finished run.
+        ask_model: Also measure what takes the model: token entropy, p(True), a confidence in words. What the model said
+            is kept in the run folder.
+        equivalence: Which samples say the same; by default those with the same exact answer.
+        where: Where and how fast to compute.
+        progress: Who shows the stages.
+
+    Raises:
+        NotEnoughDataError: the test answers are all right, or all wrong.
+        RunFolderError: the model or the questions are not the run's any more.
+    """
+    work = reopened(run, where, progress)
+    probes = _probes(run)
+    answers = {answer.question_id: answer for answer in run.answers()}
+    tested = [answers[i] for i in probes.labels.ids]
+    exact = _exact_tokens(run, tested)
+    confidences, notes = [*probes.confidences], []
+    if all(answer.log_probs for answer in tested):
+        confidences += _log_probs(tested, exact)
+        if ask_model:
+            with work.folder.held(work.progress.say):
+                views = own_views(run, work, tested)
+            confidences += [*_entropies(views, exact), *_own_word(views)]
+        else:
+            notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
+    else:
+        notes.append("the answers came with the questions: they have no log-probabilities, and the model is not asked")
+    samples, chosen = 0, equivalence or ByMeaning()
+    if has_samples(run):
+        drawn = read_samples(run)
+        samples = drawn.settings.k
+        confidences += sample_confidences(work, run, drawn, probes.labels.ids, chosen)
+    else:
+        notes.append(
+            f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
+        )
+    methods = measure_methods(confidences, probes.labels, REFERENCE)
+    notes += [
+        f"{method.name}: {method.stood_in} of {len(tested)} replies name no number from 0 to 100 and count as 0.5"
+        for method in methods
+        if method.family is Family.ASKING and method.stood_in
+    ]
+    result = Comparison(
+        model=run.summary.model,
+        questions=run.summary.questions,
+        reference=REFERENCE,
+        right=int(probes.labels.y.sum()),
+        wrong=int((~probes.labels.y).sum()),
+        left_out=probes.left_out,
+        samples=samples,
+        equivalence=type(chosen).__name__,
+        methods=methods,
+        notes=tuple(notes),
+    )
+    _write(run, result, confidences, probes.labels)
+    return result
+
+
+def comparison_table(result: Comparison) -> pd.DataFrame:
+    """Give the comparison as a table, a row per method."""
+    rows = [
+        {
+            "method": method.name,
+            "family": str(method.family),
+            **{
+                f"{name}{end}": getattr(getattr(method, name), field)
+                for name in ("auc", "difference", "error_precision", "risk_area")
+                for field, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+            },
+            "p_value": method.p_value,
+            "passes": method.passes,
+            "stood_in": method.stood_in,
+        }
+        for method in result.methods
+    ]
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
+
+
+def _write(run: Run, result: Comparison, confidences: Sequence[Confidence], labels: LabelledAnswers) -> None:
+    from truthmap.analyses.compare.figure import comparison_figure
+
+    folder = run.path / FOLDER
+    scores = {c.name: [c.of(i) for i in labels.ids] for c in confidences}
+    answers = pd.DataFrame({"question_id": labels.ids, "right": labels.y, **scores})
+    write_analysis(folder, NAME, result, comparison_table(result), comparison_figure(result))
+    write_table(folder / f"{NAME}_scores.parquet", answers)
+
+
+def _probes(run: Run) -> _Probes:
+    """Score the test answers with the probes at `last_q`, at `-1`, at the best cell and at several cells."""
+    labels, grid = run_labels(run), run.grid()
+    several = best_cells(grid, SEVERAL)
+    cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
+    for name, position in (("probe, last_q (before answering)", Position.LAST_Q), ("probe, -1", Position.MINUS_1)):
+        if has_probe(grid, position):
+            cells[name] = (best_cell_at(grid, position),)
+    cells[f"probe, mean of {len(several)} cells"] = several
+    read = {cell: test_scores(run, labels, grid, cell) for cell in dict.fromkeys(chain(*cells.values()))}
+    scores = {name: mean_scores([read[cell] for cell in each]) for name, each in cells.items()}
+    tested = labels.of(test=True)
+    common = [i for i in tested.ids if all(i in each for each in scores.values())]
+    kept = only(tested, common)
+    if kept.y.all() or not kept.y.any():
+        raise NotEnoughDataError(
+            f"of the test answers that all probes can read {int(kept.y.sum())} are right and "
+            f"{int((~kept.y).sum())} wrong: a comparison needs both; ask more questions"
+        )
+    confidences = tuple(Confidence(name, Family.PROBE, each, passes=0.0) for name, each in scores.items())
+    return _Probes(confidences, kept, len(tested.ids) - len(common))
+
+
+def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
+    """Give the tokens of each answer's exact answer, where one was found."""
+    spans = {grade.question_id: grade.span for grade in run.grades()}
+    found = {}
+    for answer in answers:
+        span = spans[answer.question_id]
+        tokens = None if span is None else span_tokens(answer, span)
+        if tokens is not None:
+            found[answer.question_id] = tokens
+    return found
+
+
+def _log_probs(answers: Sequence[Answer], exact: Mapping[str, Span]) -> list[Confidence]:
+    """Sum up the log-probabilities of the answer's tokens and of the exact answer's: nothing is computed for them."""
+    values = {answer.question_id: answer.log_probs for answer in answers}
+    return _digests("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
+
+
+def _entropies(views: Mapping[str, OwnView], exact: Mapping[str, Span]) -> list[Confidence]:
+    """Sum up the entropies, lower is surer: higher scores are made of them by their sign."""
+    values = {i: tuple(-entropy for entropy in view.entropies) for i, view in views.items()}
+    return _digests("token entropy", Family.ENTROPY, values, exact, passes=1.0)
+
+
+def _digests(
+    what: str, family: Family, values: Mapping[str, tuple[float, ...]], exact: Mapping[str, Span], passes: float
+) -> list[Confidence]:
+    confidences = []
+    for field, said in (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token")):
+        whole = {i: getattr(digest(each), field) for i, each in values.items()}
+        inside = {i: getattr(digest(values[i], tokens), field) for i, tokens in exact.items()}
+        confidences.append(Confidence(f"{what}, {said}", family, whole, passes))
+        confidences.append(Confidence(f"{what}, {said}, exact answer", family, inside, passes, stand_in=whole))
+    return confidences
+
+
+def _own_word(views: Mapping[str, OwnView]) -> list[Confidence]:
+    p_true = {i: probability_true(view.true_first, view.false_first) for i, view in views.items()}
+    said = {i: read_percent(view.reply) for i, view in views.items()}
+    # One pass reads the prompt and gives the first token of the reply.
+    passes = sum(max(1, view.reply_tokens) for view in views.values()) / len(views)
+    return [
+        Confidence("p(True), both orders", Family.ASKING, p_true, passes=2.0),
+        Confidence(
+            "confidence in words",
+            Family.ASKING,
+            {i: percent for i, percent in said.items() if percent is not None},
+            passes=passes,
+            stand_in=0.5,
+        ),
+    ]

@@ -1,0 +1,159 @@
+"""What a run's model says of its own answers when asked again: token entropies, p(True), a confidence in words."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
+from truthmap.analyses.results import read_table, write_table
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
+from truthmap.errors import ModelError
+from truthmap.execution.active_run import Work
+from truthmap.execution.reopening import model_of
+from truthmap.files import digest_of
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Answer
+from truthmap.runs.run import Run
+from truthmap.study.settings import SHARD
+from truthmap.terminal.progress import Advance
+
+TABLE = "confidence"
+
+_REPLY_TOKENS = 16
+_VERSION = 1
+"""Raise when prompts or numbers change."""
+
+
+@dataclass(frozen=True)
+class OwnView:
+    """What the model says of one of its answers.
+
+    Attributes:
+        question_id: The question's id.
+        entropies: Entropy in nats of the distribution that each answer token was chosen from.
+        true_first: Natural log-probabilities of the letters A and B, where A says that the answer is true.
+        false_first: The same where A says that it is false.
+        reply: What it replied when asked for a percentage.
+        reply_tokens: How many tokens that took.
+    """
+
+    question_id: str
+    entropies: tuple[float, ...]
+    true_first: tuple[float, float]
+    false_first: tuple[float, float]
+    reply: str
+    reply_tokens: int
+
+
+def own_views(run: Run, work: Work, answers: Sequence[Answer]) -> dict[str, OwnView]:
+    """Ask the model about answers, shard after shard; what was asked before is read from the run folder.
+
+    Raises:
+        RunFolderError: the model is not the run's any more.
+    """
+    known = _known(work)
+    wanted = [answer for answer in answers if answer.question_id not in known]
+    if wanted:
+        lm = model_of(run, work)
+        with work.progress.stage("Asking the model", 4 * len(answers), 4 * (len(answers) - len(wanted))) as advance:
+            for start in range(0, len(wanted), SHARD):
+                shard = wanted[start : start + SHARD]
+                done = 4 * (len(answers) - len(wanted) + start)
+                known.update(_asked(work, lm, shard, partial(_after, advance, done)))
+                _write(work, known)
+                advance(done + 4 * len(shard))
+    return {answer.question_id: known[answer.question_id] for answer in answers}
+
+
+def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, OwnView]:
+    """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
+    n, budget = len(answers), work.study.batch_tokens
+    task, questions = work.question_set.task, work.questions_by_id
+    asked = {a.question_id: task.chat(questions[a.question_id]) for a in answers}
+    entropies = [s.entropies for s in score_tokens(lm, [(a.prompt_ids, a.answer_ids) for a in answers], budget)]
+    advance(n)
+    letters = (letter_ids(lm, "A"), letter_ids(lm, "B"))
+    views = []
+    for step, order in enumerate((TRUE_FIRST, FALSE_FIRST)):
+        prompts = [_prompt(lm, true_or_false_prompt(asked[a.question_id], a.text, order)) for a in answers]
+        views.append(next_token_log_probs(lm, prompts, letters, budget))
+        advance((2 + step) * n)
+    prompts = [_prompt(lm, percent_prompt(asked[a.question_id], a.text)) for a in answers]
+    settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=budget)
+    asks = [Prompt(a.question_id, prompt) for a, prompt in zip(answers, prompts, strict=True)]
+    replies = {r.question_id: r for batch in generate_answers(lm, asks, settings) for r in batch.answers}
+    return {
+        a.question_id: OwnView(
+            a.question_id,
+            entropies[row],
+            (views[0][row][0], views[0][row][1]),
+            (views[1][row][0], views[1][row][1]),
+            replies[a.question_id].text,
+            len(replies[a.question_id].answer_ids),
+        )
+        for row, a in enumerate(answers)
+    }
+
+
+def letter_ids(lm: LanguageModel, letter: str) -> tuple[int, ...]:
+    """Give the ids that write a letter, with or without a blank before it.
+
+    Raises:
+        ModelError: the tokenizer has no token for it.
+    """
+    spelled = (lm.encode(letter), lm.encode(f" {letter}"))
+    found = tuple(dict.fromkeys(ids[-1] for ids in spelled if ids and lm.decode([ids[-1]]).strip() == letter))
+    if not found:
+        raise ModelError(f"the tokenizer of {lm.name} has no token for the letter {letter}: p(True) cannot be asked")
+    return found
+
+
+def _prompt(lm: LanguageModel, text: str) -> tuple[int, ...]:
+    return lm.prompt_ids(text, f"{text}\nReply:")
+
+
+def _after(advance: Advance, start: int, done: int) -> None:
+    advance(start + done)
+
+
+def _key(work: Work) -> str:
+    return digest_of({"version": _VERSION, "answers": work.keys["answers"]})
+
+
+def _path(work: Work) -> Path:
+    return work.path(f"{TABLE}.parquet")
+
+
+def _known(work: Work) -> dict[str, OwnView]:
+    path = _path(work)
+    if not path.exists():
+        return {}
+    table = read_table(path)
+    if not len(table) or set(table["key"]) != {_key(work)}:
+        return {}
+    return {row["question_id"]: _view(row) for row in table.to_dict("records")}
+
+
+def _view(row: Mapping[Hashable, Any]) -> OwnView:
+    first_a, first_b = row["true_first"].tolist()
+    second_a, second_b = row["false_first"].tolist()
+    return OwnView(
+        row["question_id"],
+        tuple(row["entropies"].tolist()),
+        (first_a, first_b),
+        (second_a, second_b),
+        row["reply"],
+        int(row["reply_tokens"]),
+    )
+
+
+def _write(work: Work, views: Mapping[str, OwnView]) -> None:
+    rows = [{"key": _key(work), **asdict(view)} for view in views.values()]
+    write_table(_path(work), pd.DataFrame(rows))

@@ -1,0 +1,51 @@
+"""Two maps and their difference as a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from truthmap.analyses.diff.measure import LEVEL, MapDifference, array_of
+from truthmap.figures.frame import new_axes, new_figure
+from truthmap.figures.heatmap import draw_heatmap, figure_of
+from truthmap.records import POSITIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SMALLEST_SCALE = 0.1  # of AUC: smaller differences than this are never drawn in full colour
+
+
+def difference_figure(result: MapDifference) -> Figure:
+    """Draw both maps and, on the right, the second minus the first."""
+    n_layers, n_positions = len(result.difference), len(POSITIONS)
+    figure = new_figure(3 * (1.9 + 0.4 * n_positions), 2.2 + max(2.0, 0.2 * n_layers))
+    left, middle, right = figure.subplots(1, 3)
+    draw_heatmap(array_of(result.auc_first), left, title=result.first.name)
+    draw_heatmap(array_of(result.auc_second), middle, title=result.second.name)
+    draw_difference(result, right)
+    return figure
+
+
+def draw_difference(result: MapDifference, axes: Axes | None = None) -> Axes:
+    """Draw the second map minus the first; cells with a dot differ significantly, corrected for all cells."""
+    difference = array_of(result.difference)
+    n_layers, n_positions = difference.shape
+    axes = new_axes(2.2 + 0.45 * n_positions, 2 + max(2.0, 0.22 * n_layers)) if axes is None else axes
+    scale = max(_SMALLEST_SCALE, float(np.nanmax(np.abs(difference))))
+    axes.set_facecolor("0.85")
+    image = axes.imshow(np.ma.masked_invalid(difference), cmap="RdBu", vmin=-scale, vmax=scale, aspect="auto")
+    figure_of(axes).colorbar(image, ax=axes, pad=0.02).set_label("difference in AUC")
+    with np.errstate(invalid="ignore"):
+        layers, columns = np.nonzero(array_of(result.p_corrected) <= LEVEL)
+    axes.plot(columns, layers, "o", color="black", markersize=5, markeredgecolor="white", markeredgewidth=0.8)
+    axes.set_xticks(range(n_positions), [str(position) for position in POSITIONS], rotation=45, ha="right")
+    axes.set_yticks(range(0, n_layers, 2))
+    axes.set_xlim(-0.5, n_positions - 0.5)
+    axes.set_ylim(n_layers - 0.5, -0.5)
+    axes.set_xlabel("Token")
+    axes.set_ylabel("Layer")
+    axes.set_title(f"{result.second.name} − {result.first.name}\n(dot: p ≤ {LEVEL:g}, corrected)", fontsize=10)
+    return axes

@@ -1,0 +1,138 @@
+"""Two maps of the same shape side by side, with their difference and its significance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from truthmap.analyses.diff.measure import (
+    LEVEL,
+    CellDifferences,
+    MapDifference,
+    MapScores,
+    MapSide,
+    compare_maps,
+    rows_of,
+)
+from truthmap.analyses.probing import only, run_labels
+from truthmap.analyses.results import write_analysis
+from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
+from truthmap.metrics.estimate import Estimate
+from truthmap.records import POSITIONS, Site
+from truthmap.runs.run import Run
+
+NAME = "diff"
+
+
+def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
+    """Compare the maps of two runs, or of two sites of one; writes `diff.*` into the folder `out`.
+
+    Args:
+        first: The run whose map is subtracted.
+        second: The run from whose map it is subtracted.
+        out: The folder to write into.
+        sites: Which map of each; by default the sites of their best cells.
+
+    Raises:
+        UsageError: both maps are the same.
+        RunFolderError: a run has no map of the site, or the maps have different numbers of layers.
+        NotEnoughDataError: there is no cell with a probe in both.
+    """
+    first_site, second_site = sites or (first.summary.site, second.summary.site)
+    if first.path.resolve() == second.path.resolve() and first_site is second_site:
+        raise UsageError("both maps are the same one; name two runs, or two sites of one (--site, --second-site)")
+    one, other = _scores(first, first_site), _scores(second, second_site)
+    if one.scores.shape[0] != other.scores.shape[0]:
+        raise RunFolderError(
+            f"the maps have different shapes: {first.path} has {one.scores.shape[0]} layers and {second.path} "
+            f"{other.scores.shape[0]}; compare runs of models of the same depth"
+        )
+    found = compare_maps(one, other)
+    known = np.isfinite(found.difference)
+    if not known.any():
+        raise NotEnoughDataError("no cell has a probe in both maps: too few answers")
+    result = _result((first, first_site, one), (second, second_site, other), found)
+    _write(out, result, found)
+    return result
+
+
+def _result(
+    first: tuple[Run, Site, MapScores], second: tuple[Run, Site, MapScores], found: CellDifferences
+) -> MapDifference:
+    known = np.isfinite(found.difference)
+    width = found.high - found.low
+    size = np.where(known & (width > 0), np.abs(found.difference) / np.where(width > 0, width, 1), -1)
+    at = np.unravel_index(int(np.argmax(size)), size.shape)
+    significant = known & (found.p_corrected <= LEVEL)
+    names = _names(first[0], second[0], first[1], second[1])
+    return MapDifference(
+        first=_side(names[0], *first),
+        second=_side(names[1], *second),
+        both=len(set(first[2].ids) & set(second[2].ids)),
+        cells=int(known.sum()),
+        higher=int((significant & (found.difference > 0)).sum()),
+        lower=int((significant & (found.difference < 0)).sum()),
+        mean=found.mean,
+        layer=int(at[0]),
+        position=POSITIONS[int(at[1])],
+        largest=Estimate(value=found.difference[at], low=found.low[at], high=found.high[at]),
+        largest_p=float(found.p_corrected[at]),
+        auc_first=rows_of(found.first),
+        auc_second=rows_of(found.second),
+        difference=rows_of(found.difference),
+        p_corrected=rows_of(found.p_corrected),
+    )
+
+
+def difference_table(found: CellDifferences) -> pd.DataFrame:
+    """Give the differences as a table, a row per cell."""
+    layers, positions = np.indices(found.difference.shape)
+    columns = ("first", "second", "difference", "low", "high", "p_value", "p_corrected")
+    frame: pd.DataFrame = pd.DataFrame(
+        {
+            "layer": layers.ravel(),
+            "position": [str(POSITIONS[p]) for p in positions.ravel()],
+            **{name: getattr(found, name).ravel() for name in columns},
+        }
+    )
+    return frame
+
+
+def _scores(run: Run, site: Site) -> MapScores:
+    """Read a map's out-of-fold scores, joined with outcomes and groups by question id."""
+    sites = set(run.cells()["site"])
+    if str(site) not in sites:
+        raise RunFolderError(f"{run.path} has no map of site {site}, it has {', '.join(sorted(sites))}")
+    out_of_fold = run.out_of_fold(site)
+    labels = only(run_labels(run), out_of_fold.ids)
+    place = {i: n for n, i in enumerate(out_of_fold.ids)}
+    return MapScores(
+        labels.ids, labels.group, labels.y, out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
+    )
+
+
+def _side(name: str, run: Run, site: Site, scores: MapScores) -> MapSide:
+    return MapSide(
+        name=name,
+        model=run.summary.model,
+        questions=run.summary.questions,
+        site=site,
+        answers=len(scores.ids),
+        right=float(scores.y.mean()),
+    )
+
+
+def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tuple[str, str]:
+    """Name the two maps by their folders, and by their sites where those differ."""
+    one, other = first.path.resolve().name, second.path.resolve().name
+    if first_site is not second_site:
+        return f"{one} ({first_site})", f"{other} ({second_site})"
+    return (one, other) if one != other else (str(first.path), str(second.path))
+
+
+def _write(out: Path, result: MapDifference, found: CellDifferences) -> None:
+    from truthmap.analyses.diff.figure import difference_figure
+
+    write_analysis(out, NAME, result, difference_table(found), difference_figure(result))

@@ -1,0 +1,1 @@
+"""Which kind of error an answer is, and whether the states tell."""

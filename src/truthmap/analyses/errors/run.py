@@ -1,0 +1,183 @@
+"""The kinds of error of a sampled run, and a grid of probes for each: can the kind be read before sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from truthmap.analyses.errors.measure import (
+    ErrorType,
+    ErrorTypes,
+    SampleCounts,
+    TypeScore,
+    count_samples,
+    error_type,
+    paper_types,
+)
+from truthmap.analyses.probing import only, probe_settings, run_labels
+from truthmap.analyses.results import FOLDER, estimates_table, read_table, write_analysis, write_table
+from truthmap.analyses.samples.run import read_samples
+from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.probes.fit_grid import fit_grids
+from truthmap.probes.grid import Grid, best_cell
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.test_part import TestScore, score_on_test
+from truthmap.records import POSITIONS
+from truthmap.runs.run import Run
+from truthmap.terminal.progress import Advance, Progress, Silence
+
+NAME = "errors"
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+Protocol = Literal["truthmap", "study"]
+
+
+def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress | None = None) -> ErrorTypes:
+    """Sort a run's sampled questions by kind of error and fit a grid of probes for each; writes `analyses/errors.*`.
+
+    Args:
+        run: A finished run with samples.
+        protocol: `truthmap` gives each question one type, `study` the study's overlapping ones.
+        progress: Who shows the stages.
+
+    Raises:
+        RunFolderError: the run has no samples.
+    """
+    samples = read_samples(run)
+    counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
+    types = types_of(counts, protocol)
+    grids = _fit(run, types, progress or Silence())
+    scores = [_score(run, types, kind, grids.get(kind)) for kind in ErrorType]
+    result = ErrorTypes(
+        model=run.summary.model,
+        questions=run.summary.questions,
+        protocol=protocol,
+        k=samples.settings.k,
+        sampled=len(counts),
+        without_type=sum(not kinds for kinds in types.values()),
+        types=tuple(scores),
+    )
+    _write(run, result, counts, types, grids)
+    return result
+
+
+def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str, frozenset[ErrorType]]:
+    """Give the types of each question, by its id."""
+    if protocol == "study":
+        return {i: paper_types(each) for i, each in counts.items()}
+    found = {i: error_type(each) for i, each in counts.items()}
+    return {i: frozenset() if kind is None else frozenset((kind,)) for i, kind in found.items()}
+
+
+def error_grids(run: Run) -> dict[ErrorType, Grid]:
+    """Read the grids that `type_errors` fitted."""
+    frame = read_table(run.path / FOLDER / f"{NAME}_grids.parquet")
+    return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
+
+
+def _fit(run: Run, types: Mapping[str, frozenset[ErrorType]], progress: Progress) -> dict[ErrorType, Grid]:
+    """Fit the grids of all types that have enough answers, in one go."""
+    typed, settings, site = _typed(run, types), probe_settings(run), run.summary.site
+    targets = {str(kind): _members(typed, types, kind) for kind in ErrorType}
+    targets = {name: y for name, y in targets.items() if min(y.sum(), (~y).sum()) >= settings.fewest}
+    if not targets:
+        return {}
+    store = run.states()
+    with progress.stage("Fitting kinds of error", store.layout()[site][0]) as advance:
+        fits = fit_grids(store, typed, targets, site, settings, partial(_layers_done, advance))
+    return {ErrorType(name): fit.grid for name, fit in fits.items() if np.isfinite(fit.grid.auc).any()}
+
+
+def _score(run: Run, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, grid: Grid | None) -> TypeScore:
+    labels = run_labels(run)
+    members = {i for i, kinds in types.items() if kind in kinds}
+    right = [bool(y) for i, y in zip(labels.ids, labels.y, strict=True) if i in members]
+    plain = TypeScore(
+        type=kind, n=len(members), greedy_right=sum(right) / len(right) if right else None, probed=len(right)
+    )
+    settings = probe_settings(run)
+    if grid is None:
+        why = f"a map needs {settings.fewest} answers of the type, and as many others, outside the test part"
+        return plain.model_copy(update={"why_not": why})
+    typed = _typed(run, types)
+    labelled = replace(typed, y=_members(typed, types, kind))
+    try:
+        test = score_on_test(run.states(), labelled, grid, best_cell(grid), settings)
+    except NotEnoughDataError:
+        return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"})
+    return plain.model_copy(update=_found(run, labelled, grid, test))
+
+
+def _typed(run: Run, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
+    """Give the labels of the answers whose question has a type."""
+    return only(run_labels(run), [i for i, kinds in types.items() if kinds])
+
+
+def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType) -> Bools:
+    """Say which answers' questions are of a type: bool (n,)."""
+    return np.array([kind in types[i] for i in labels.ids], dtype=bool)
+
+
+def _found(run: Run, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
+    at = (test.cell.layer, POSITIONS.index(test.cell.position))
+    found: dict[str, object] = {
+        "site": test.cell.site,
+        "layer": test.cell.layer,
+        "position": test.cell.position,
+        "validation": Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at]),
+        "test": Estimate(value=test.auc, low=test.low, high=test.high),
+    }
+    answers = {answer.question_id: answer for answer in run.answers()}
+    of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
+    log_probs = np.array([[mean_log_prob(answers[i]) for i in test.scores]])
+    if not np.isnan(log_probs).any():
+        auc = auc_many(round_scores(log_probs), np.array([of_type[i] for i in test.scores]))
+        found["log_prob"] = Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0])
+    return found
+
+
+def _layers_done(advance: Advance, done: int, _layers: int) -> None:
+    advance(done)
+
+
+def _write(
+    run: Run,
+    result: ErrorTypes,
+    counts: Mapping[str, SampleCounts],
+    types: Mapping[str, frozenset[ErrorType]],
+    grids: Mapping[ErrorType, Grid],
+) -> None:
+    from truthmap.analyses.errors.figure import error_types_figure
+
+    folder = run.path / FOLDER
+    write_analysis(folder, NAME, result, error_table(result), error_types_figure(result, grids))
+    rows = [
+        {
+            "question_id": i,
+            "types": sorted(map(str, types[i])),
+            "scored": each.scored,
+            "unscored": each.unscored,
+            "right": each.right,
+            "refused": each.refused,
+            "wrong": list(each.wrong),
+        }
+        for i, each in counts.items()
+    ]
+    write_table(folder / f"{NAME}_questions.parquet", pd.DataFrame(rows))
+    frames = [grid.to_frame().assign(type=str(kind)) for kind, grid in grids.items()]
+    if frames:
+        write_table(folder / f"{NAME}_grids.parquet", pd.concat(frames, ignore_index=True))
+
+
+def error_table(result: ErrorTypes) -> pd.DataFrame:
+    """Give the types as a table, a row per type."""
+    return estimates_table(result.types, ("validation", "test", "log_prob"))

@@ -1,0 +1,104 @@
+"""Probes fitted for an analysis: on one run or several, at any cell, with C chosen by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.grid import Cell
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.linear import LinearProbe, fit_probe
+from truthmap.records import POSITIONS
+from truthmap.runs.run import Run
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Read:
+    """The states of some answers at one cell, those that have its position.
+
+    Attributes:
+        ids: Question ids.
+        states: float (n, d).
+        y: bool (n,), whether each answer is right.
+        fold: int64 (n,), cross-validation fold, -1 in the test part.
+        group: What belongs together.
+    """
+
+    ids: tuple[str, ...]
+    states: torch.Tensor
+    y: np.ndarray[Any, np.dtype[np.bool_]]
+    fold: np.ndarray[Any, np.dtype[np.int64]]
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A probe and the scores that probes fitted without them give its training answers.
+
+    Attributes:
+        probe: Fitted on all training answers.
+        out_of_fold: float64 (n,), log-odds from cross-validation at the same C.
+    """
+
+    probe: LinearProbe
+    out_of_fold: Floats
+
+
+def read_cell(run: Run, labels: LabelledAnswers, cell: Cell) -> Read:
+    """Read the states of a run's answers at a cell, in the labels' order."""
+    column = POSITIONS.index(cell.position)
+    layer = run.states().read_layer(cell.site, cell.layer, labels.ids)
+    rows = np.flatnonzero(layer.present[column])
+    return Read(
+        tuple(labels.ids[n] for n in rows),
+        layer.states[column][torch.from_numpy(rows)],
+        labels.y[rows],
+        labels.fold[rows],
+        tuple(labels.group[n] for n in rows),
+    )
+
+
+def pooled(reads: Sequence[Read]) -> Read:
+    """Put the answers of several reads together; ids and groups of different reads are told apart."""
+    return Read(
+        tuple(f"{k}:{i}" for k, read in enumerate(reads) for i in read.ids),
+        torch.cat([read.states for read in reads]),
+        np.concatenate([read.y for read in reads]),
+        np.concatenate([read.fold for read in reads]),
+        tuple(f"{k}:{g}" for k, read in enumerate(reads) for g in read.group),
+    )
+
+
+def fit_read(read: Read, cs: Sequence[float]) -> Fitted:
+    """Fit a probe, with the C of the highest cross-validated AUC among `cs`, the smallest of equals.
+
+    Raises:
+        NotEnoughDataError: a training part lacks an outcome.
+    """
+    left_out = [_out_of_fold(read, c) for c in sorted(cs)]
+    auc = auc_many(round_scores(np.stack(left_out)), read.y).auc
+    best = int(np.argmax(auc))
+    return Fitted(fit_probe(read.states, read.y, sorted(cs)[best]), left_out[best])
+
+
+def _out_of_fold(read: Read, c: float) -> Floats:
+    scores = np.zeros(len(read.ids))
+    for fold in np.unique(read.fold):
+        held_out = read.fold == fold
+        training = read.y[~held_out]
+        if training.all() or not training.any():
+            raise NotEnoughDataError(
+                f"without fold {fold}, {int(training.sum())} of {len(training)} answers are right: a probe needs both; "
+                "ask more questions"
+            )
+        probe = fit_probe(read.states[torch.from_numpy(~held_out)], training, c)
+        scores[held_out] = probe.score(read.states[torch.from_numpy(held_out)].double().numpy())
+    return scores

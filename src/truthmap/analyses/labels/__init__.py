@@ -1,0 +1,1 @@
+"""Maps of other labels of the same answers."""

@@ -1,0 +1,186 @@
+"""The same grid for any label that somebody has: a topic, a human verdict, a kind of error."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from truthmap.analyses.results import FOLDER, write_analysis
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.probes.fit_grid import GridFit, fit_grids
+from truthmap.probes.grid import best_cell
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.test_part import score_on_test
+from truthmap.records import Position, Site, Split
+from truthmap.runs.run import Interval, Run
+from truthmap.terminal.progress import Progress, Silence
+
+MOST_LABELS = 12
+FEWEST = 10
+"""Answers in train + validation that a label needs, and that must lack it."""
+
+
+class LabelScore(BaseModel):
+    """How well one label can be read, against all others.
+
+    Attributes:
+        label: The label.
+        n: Labelled answers that have it, the test part included.
+        layer, position: Its best cell, chosen on train + validation.
+        validation: The cross-validated AUC there.
+        p_value: Corrected for looking at the whole map; `None`: no shuffles were made.
+        test: AUC on the test part; `None` where the test part lacks the label, or has nothing else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    n: int
+    layer: int
+    position: Position
+    validation: Interval
+    p_value: float | None
+    test: Interval | None
+
+
+class LabelMaps(BaseModel):
+    """The maps of a column of labels.
+
+    Attributes:
+        column: What the labels are.
+        site: What was read.
+        labelled: Scored answers that have a label.
+        unlabelled: Scored answers without one: not used.
+        unknown: Labels for questions that the run does not have, or whose answers were not scored.
+        scores: One for each label; of two labels, the second alone in ascending order.
+        too_few: Labels that have too few answers for a map, with their counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    site: Site
+    labelled: int
+    unlabelled: int
+    unknown: int
+    scores: tuple[LabelScore, ...]
+    too_few: dict[str, int]
+
+
+def map_labels(
+    run: Run,
+    column: str,
+    of_question: Mapping[str, str],
+    *,
+    site: Site | None = None,
+    permutations: int = 100,
+    progress: Progress | None = None,
+) -> LabelMaps:
+    """Fit the grid for other labels than right and wrong; writes `analyses/labels-COLUMN.*` into the run folder.
+
+    The states, the split and the folds are the run's. Labels are each told from all the rest, and share the work.
+
+    Args:
+        run: A finished run.
+        column: What the labels are: names the files.
+        of_question: Question id → label.
+        site: What to read; by default the site of the run's best cell.
+        permutations: Shuffles of the labels for the p-values; 0: none.
+        progress: Who shows the stages.
+
+    Raises:
+        UsageError: more than twelve labels, or a column that cannot name a file.
+        NotEnoughDataError: fewer than two labels, or none that ten answers have and ten lack.
+    """
+    name = _file_name(column)
+    scored = label_answers(run.questions(), run.grades(), run.splits())
+    labelled = scored.take(np.array([i in of_question for i in scored.ids], dtype=bool))
+    values = [of_question[i] for i in labelled.ids]
+    targets, too_few = _targets(values, labelled)
+    read = site or run.summary.site
+    store = run.states()
+    settings = GridSettings(n_permutations=permutations, seed=int(run.settings["settings"]["seed"]), fewest=FEWEST)
+    with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
+        fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
+    counts = Counter(values)
+    result = LabelMaps(
+        column=column,
+        site=read,
+        labelled=len(values),
+        unlabelled=len(scored.ids) - len(values),
+        unknown=len(set(of_question) - set(scored.ids)),
+        scores=tuple(
+            _score(run, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
+            for label, fit in fits.items()
+        ),
+        too_few=too_few,
+    )
+    _write(run, name, result, fits)
+    return result
+
+
+def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, np.ndarray], dict[str, int]]:
+    """Give what to predict for each label, label → bool (n,), and the labels that too few answers have."""
+    counts = Counter(values)
+    if len(counts) > MOST_LABELS:
+        raise UsageError(f"at most {MOST_LABELS} labels can be mapped, got {len(counts)}; put the rare ones together")
+    if len(counts) < 2:
+        raise NotEnoughDataError(f"a map needs two labels or more among the scored answers, got {len(counts)}")
+    seen = np.array([part is not Split.TEST for part in labels.part], dtype=bool)
+    has = {label: np.array([value == label for value in values], dtype=bool) for label in sorted(counts)}
+    enough = {
+        label: target
+        for label, target in has.items()
+        if min(int((target & seen).sum()), int((~target & seen).sum())) >= FEWEST
+    }
+    if not enough:
+        few = ", ".join(f"{label!r}: {count}" for label, count in counts.most_common())
+        raise NotEnoughDataError(
+            f"a label needs {FEWEST} answers that have it and {FEWEST} that do not, outside the test part ({few})"
+        )
+    too_few = {label: counts[label] for label in has if label not in enough}
+    # Of two labels one map tells all: the other is the same upside down.
+    return ({max(enough): enough[max(enough)]} if len(counts) == 2 else enough), ({} if len(counts) == 2 else too_few)
+
+
+def _score(
+    run: Run, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
+) -> LabelScore:
+    cell = best_cell(fit.grid)
+    grid, at = fit.grid, cell.at
+    try:
+        found = score_on_test(run.states(), labels, grid, cell, settings)
+        test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
+    except NotEnoughDataError:
+        test = None
+    return LabelScore(
+        label=label,
+        n=count,
+        layer=cell.layer,
+        position=cell.position,
+        validation=Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=int(grid.n[at])),
+        p_value=float(grid.p_value[at]) if np.isfinite(grid.p_value[at]) else None,
+        test=test,
+    )
+
+
+def _write(run: Run, name: str, result: LabelMaps, fits: Mapping[str, GridFit]) -> None:
+    from truthmap.analyses.labels.figure import draw_label_maps
+
+    tables = [fit.grid.to_frame().assign(label=label) for label, fit in fits.items()]
+    figure = draw_label_maps({label: fit.grid for label, fit in fits.items()}, result.column)
+    write_analysis(run.path / FOLDER, name, result, pd.concat(tables, ignore_index=True), figure)
+
+
+def _file_name(column: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in column).strip("-")
+    if not kept:
+        raise UsageError(f"the column {column!r} cannot name a file; give it a name with letters")
+    return f"labels-{kept}"

@@ -1,0 +1,76 @@
+"""Probes of a finished run, asked for by the analyses: which cell, and what it says of the test answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.probes.grid import Cell, Grid
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.test_part import score_on_test
+from truthmap.records import POSITIONS, Position
+from truthmap.runs.run import Run
+from truthmap.study.settings import grid_settings
+
+
+def run_labels(run: Run) -> LabelledAnswers:
+    """Give what the probes of a run predict."""
+    return label_answers(run.questions(), run.grades(), run.splits())
+
+
+def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
+    """Keep the answers with these ids, in the labels' order."""
+    wanted = set(ids)
+    return labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
+
+
+def probe_settings(run: Run) -> GridSettings:
+    """Give how a run's probes were fitted, without the shuffles of the labels."""
+    seed = int(run.settings["settings"].get("seed", 0))
+    return replace(grid_settings(), protocol=run.summary.protocol, seed=seed)
+
+
+def has_probe(grid: Grid, position: Position) -> bool:
+    """Tell whether any layer has a probe at a position."""
+    return bool(np.isfinite(grid.auc[:, POSITIONS.index(position)]).any())
+
+
+def best_cell_at(grid: Grid, position: Position) -> Cell:
+    """Choose the layer of a position with the highest cross-validated AUC.
+
+    Raises:
+        NotEnoughDataError: no layer has a probe there.
+    """
+    auc = grid.auc[:, POSITIONS.index(position)]
+    if not has_probe(grid, position):
+        raise NotEnoughDataError(f"no probe could be fitted at {position}: too few answers have it")
+    return Cell(grid.site, int(np.nanargmax(auc)), position)
+
+
+def best_cells(grid: Grid, how_many: int) -> tuple[Cell, ...]:
+    """Choose the best layer of each of the best positions that at least half of the answers have."""
+    wide = [p for n, p in enumerate(POSITIONS) if grid.n[:, n].max() * 2 >= grid.n.max() and has_probe(grid, p)]
+    cells = [best_cell_at(grid, position) for position in wide]
+    cells.sort(key=lambda cell: -auc_of(grid, cell))
+    return tuple(cells[:how_many])
+
+
+def auc_of(grid: Grid, cell: Cell) -> float:
+    """Give a cell's cross-validated AUC."""
+    return float(grid.auc[cell.layer, POSITIONS.index(cell.position)])
+
+
+def test_scores(run: Run, labels: LabelledAnswers, grid: Grid, cell: Cell) -> Mapping[str, float]:
+    """Give the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
+    return score_on_test(run.states(), labels, grid, cell, probe_settings(run)).scores
+
+
+def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Give each answer's mean over those of the scores that it has."""
+    ids = dict.fromkeys(i for each in scores for i in each)
+    return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}

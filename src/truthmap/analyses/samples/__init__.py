@@ -1,0 +1,1 @@
+"""More answers to each question of a run, drawn at a temperature."""

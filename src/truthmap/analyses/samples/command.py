@@ -1,0 +1,83 @@
+"""`truthmap sample`: several answers to each question of a finished run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.records import Outcome
+from truthmap.runs.run import open_run
+from truthmap.study.study import Study
+from truthmap.terminal.options import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    TrustRemoteCode,
+    Workers,
+)
+from truthmap.terminal.output import print_table
+from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.samples.run import Samples
+
+_FIELDS = SampleSettings.model_fields
+
+
+def _help(name: str) -> str:
+    return str(_FIELDS[name].description)
+
+
+def sample(
+    run: RunArgument,
+    k: Annotated[int, typer.Option("--k", help=_help("k"))] = _FIELDS["k"].default,
+    temperature: Annotated[float, typer.Option(help=_help("temperature"))] = _FIELDS["temperature"].default,
+    top_p: Annotated[float, typer.Option(help=_help("top_p"))] = _FIELDS["top_p"].default,
+    seed: Annotated[int, typer.Option(help=_help("seed"))] = _FIELDS["seed"].default,
+    part: Annotated[str, typer.Option(help=_help("part"))] = _FIELDS["part"].default,
+    device: Device = "auto",
+    batch_tokens: BatchTokens = 8192,
+    endpoint: Annotated[
+        str | None, typer.Option(help=str(Study.model_fields["endpoint"].description), show_default=False)
+    ] = None,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
+    """Draw K answers to each question, grade them, and keep them in the run folder.
+
+    Killed at any time, the same command goes on where it stopped; a larger --k only adds what is missing.
+    """
+    settings = SampleSettings.of({"k": k, "temperature": temperature, "top_p": top_p, "seed": seed, "part": part})
+    opened = open_run(run)
+    from truthmap.analyses.samples.run import sample_answers
+    from truthmap.study.resources import Where
+
+    where = Where(device, batch_tokens, endpoint, cluster, workers, gpus_per_worker, cpus_per_worker, trust_remote_code)
+    _print(sample_answers(opened, settings, where=where, progress=Bars()))
+
+
+def _print(drawn: Samples) -> None:
+    grades = [grade for its_own in drawn.grades.values() for grade in its_own]
+    counts = Counter(grade.outcome for grade in grades)
+    some = sum(any(g.outcome is Outcome.RIGHT for g in own) for own in drawn.grades.values())
+    n, k, temperature = len(drawn.question_ids), drawn.settings.k, drawn.settings.temperature
+    print_table(
+        f"{len(grades)} samples: {k} of each of {n} questions, temperature {temperature:g}",
+        ("", "n", "share"),
+        [
+            *(
+                (f"{outcome} samples", str(counts[outcome]), f"{counts[outcome] / max(1, len(grades)):.1%}")
+                for outcome in Outcome
+            ),
+            ("questions with a right sample", str(some), f"{some / max(1, n):.1%}"),
+        ],
+    )

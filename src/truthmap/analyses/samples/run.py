@@ -1,0 +1,207 @@
+"""Several answers to each question of a finished run: drawn, graded, and more of them drawn later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TypeVar
+
+from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.answers.generate import GenerateSettings
+from truthmap.errors import RunFolderError
+from truthmap.execution.active_run import Work
+from truthmap.execution.executor import Job, Tally
+from truthmap.execution.models import engine_note
+from truthmap.execution.reopening import reopened, require_same_model
+from truthmap.files import digest_of
+from truthmap.pipeline.stages.grades import grade_all
+from truthmap.records import Answer, Grade, Split
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.remote import remove_folder
+from truthmap.runs.run import Run
+from truthmap.runs.tables import read_records, write_records
+from truthmap.study.resources import Where
+from truthmap.study.settings import generate_settings
+from truthmap.terminal.progress import Advance, Progress
+
+Kind = TypeVar("Kind", Answer, Grade)
+
+STAGE = "samples"
+ANSWERS, GRADES, SCRATCH = "samples.parquet", "sample_grades.parquet", "sample_parts"
+
+SHARD = 512
+"""Samples in a shard: a killed command repeats at most one."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a run: for each question its answers and grades, both by their numbers, from 1.
+
+    Attributes:
+        settings: How they were drawn; `k` is what every sampled question has at least.
+        answers: By question id.
+        grades: By question id.
+    """
+
+    settings: SampleSettings
+    answers: Mapping[str, tuple[Answer, ...]]
+    grades: Mapping[str, tuple[Grade, ...]]
+
+    @cached_property
+    def question_ids(self) -> tuple[str, ...]:
+        """The sampled questions."""
+        return tuple(self.answers)
+
+
+def sample_answers(
+    run: Run, settings: SampleSettings | None = None, *, where: Where | None = None, progress: Progress | None = None
+) -> Samples:
+    """Draw K answers to each question of a run, or only what is missing of them.
+
+    Each token's draw depends on (seed, question, sample, place) alone. Killed at any time, the same call goes on. Asked
+    to stop (Ctrl-C, SIGTERM), it finishes the shard under way.
+
+    Raises:
+        PartialError: shards failed three times on a cluster; all others are drawn and kept.
+        RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
+    """
+    settings = settings or SampleSettings()
+    work = reopened(run, where, progress)
+    with (
+        work.folder.held(work.progress.say),
+        work.stop.listening(work.progress.say),
+        closing(work.keeper),
+        closing(work.executor),
+    ):
+        started = time.perf_counter()
+        key = _key(work.keys["answers"], settings)
+        kept = _kept(work, key)
+        fresh = _draw(run, work, settings, kept, key)
+        by_sample: dict[int, list[Answer]] = {}
+        for answer in [*kept, *fresh]:
+            by_sample.setdefault(answer.sample, []).append(answer)
+        grades = [grade for answers in by_sample.values() for grade in grade_all(work, answers).values()]
+        order = {question.id: n for n, question in enumerate(run.questions())}
+        write_records(work.path(ANSWERS), Answer, sorted([*kept, *fresh], key=partial(_place, order)))
+        write_records(work.path(GRADES), Grade, sorted(grades, key=partial(_place, order)))
+        work.folder.finish(STAGE, key, [ANSWERS, GRADES], time.perf_counter() - started, settings.model_dump())
+        remove_folder(work.path(SCRATCH))
+    return read_samples(run)
+
+
+def read_samples(run: Run) -> Samples:
+    """Read a run's samples.
+
+    Raises:
+        RunFolderError: there are none, or they were drawn for other answers than the run now has.
+    """
+    folder = RunFolder(run.path)
+    entry, answers = folder.entry(STAGE), folder.entry("answers")
+    if entry is None or folder.broken_files(entry):
+        raise RunFolderError(f"{run.path} has no samples; draw some with `truthmap sample {run.path} --k 10`")
+    settings = SampleSettings(**entry.note)
+    if answers is None or entry.key != _key(answers.key, settings):
+        raise RunFolderError(
+            f"the samples in {run.path} belong to an earlier version of the run; draw them again with "
+            f"`truthmap sample {run.path} --k {settings.k}`"
+        )
+    drawn = _by_question(read_records(run.path / ANSWERS, Answer))
+    fewest = min(map(len, drawn.values()), default=0)
+    return Samples(
+        settings.model_copy(update={"k": fewest}), drawn, _by_question(read_records(run.path / GRADES, Grade))
+    )
+
+
+def has_samples(run: Run) -> bool:
+    """Tell whether a run has samples."""
+    return RunFolder(run.path).entry(STAGE) is not None
+
+
+def _key(answers_key: str, settings: SampleSettings) -> str:
+    """Give the digest of what a sample depends on; how many there are is no part of it."""
+    return digest_of({"answers": answers_key, "own": settings.model_dump(exclude={"k", "part"})})
+
+
+def _kept(work: Work, key: str) -> Sequence[Answer]:
+    return read_records(work.path(ANSWERS), Answer) if work.folder.is_finished(STAGE, key) else ()
+
+
+def _draw(run: Run, work: Work, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
+    """Draw what is missing, shard after shard; each finished shard is kept."""
+    wanted = list(_missing(run, settings, {(answer.question_id, answer.sample) for answer in kept}))
+    shards = [wanted[start : start + SHARD] for start in range(0, len(wanted), SHARD)]
+    files = [_parts(work, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
+    if not wanted:
+        work.progress.say(f"nothing to do: {run.path} has these samples")
+        return []
+    asked = generate_settings(work.study, work.question_set.task)
+    sampled = GenerateSettings(
+        asked.max_new_tokens, asked.batch_tokens, settings.temperature, settings.top_p, settings.seed
+    )
+    jobs = [
+        Job(number, tuple(i for i, _ in shard), (tuple(shard), sampled), len(shard))
+        for number, (shard, file) in enumerate(zip(shards, files, strict=True))
+        if not file.exists()
+    ]
+    if jobs:
+        _require_same_engine(run, work)
+        require_same_model(run, work)
+    done = len(wanted) - sum(job.size for job in jobs)
+    with work.progress.stage("Sampling", len(wanted), done) as advance:
+        for drawn in work.executor.map(draw_shard, jobs, Tally(advance, done)):
+            write_records(files[drawn.number], Answer, drawn.result)
+    return [answer for file in files for answer in read_records(file, Answer)]
+
+
+def draw_shard(
+    work: Work, shard: tuple[Sequence[tuple[str, int]], GenerateSettings], advance: Advance
+) -> tuple[Answer, ...]:
+    """Draw the samples of one shard: (question id, sample number), and how."""
+    wanted, settings = shard
+    prompts = [work.prompt(work.questions_by_id[i], sample) for i, sample in wanted]
+    batches = work.engine.answer(prompts, settings, on_progress=advance)
+    return tuple(answer for batch in batches for answer in batch.answers)
+
+
+def _require_same_engine(run: Run, work: Work) -> None:
+    """Refuse to draw samples with another version of the engine than the one that gave the answers."""
+    entry, now = work.folder.entry("answers"), engine_note(work.study).get("engine")
+    before = None if entry is None else entry.note.get("engine")
+    if before != now:
+        raise RunFolderError(
+            f"the answers in {run.path} are from {before}, samples would be from {now}: install the version before"
+        )
+
+
+def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """Give (question id, sample number) for all that is wanted and not known: a question's samples side by side.
+
+    Questions whose answer came with them, or that leave no room for an answer, are not sampled.
+    """
+    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
+    ready = {question.id for question in run.questions() if question.answer is not None}
+    for answer in run.answers():
+        i = answer.question_id
+        if answer.fault is None and i not in ready and (settings.part == "all" or i in test):
+            for sample in range(1, settings.k + 1):
+                if (i, sample) not in known:
+                    yield i, sample
+
+
+def _parts(work: Work, key: str) -> Path:
+    return work.path(SCRATCH) / key[:16]
+
+
+def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:
+    return order[record.question_id], record.sample
+
+
+def _by_question(records: Sequence[Kind]) -> dict[str, tuple[Kind, ...]]:
+    found: dict[str, list[Kind]] = {}
+    for record in records:
+        found.setdefault(record.question_id, []).append(record)
+    return {i: tuple(its_own) for i, its_own in found.items()}

@@ -1,0 +1,1 @@
+"""Choosing among the sampled answers to a question."""

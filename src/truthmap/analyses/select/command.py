@@ -1,0 +1,92 @@
+"""`truthmap select`: choose among the samples of each question by the detector, and by other ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import (
+    BatchTokens,
+    Cluster,
+    CpusPerWorker,
+    Device,
+    GpusPerWorker,
+    RunArgument,
+    TrustRemoteCode,
+    Workers,
+    beside,
+)
+from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.select.measure import Selection
+
+
+def select(
+    run: RunArgument,
+    device: Device = "auto",
+    batch_tokens: BatchTokens = 8192,
+    cluster: Cluster = None,
+    workers: Workers = None,
+    gpus_per_worker: GpusPerWorker = 0,
+    cpus_per_worker: CpusPerWorker = 1,
+    trust_remote_code: TrustRemoteCode = False,
+) -> None:
+    """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
+
+    Samples are those that `truthmap sample` drew.
+    """
+    opened = open_run(run)
+    from truthmap.analyses.select.run import select_answers
+    from truthmap.study.resources import Where
+
+    where = Where(
+        device,
+        batch_tokens,
+        cluster=cluster,
+        workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        cpus_per_worker=cpus_per_worker,
+        trust_remote_code=trust_remote_code,
+    )
+    result = select_answers(opened, where=where, progress=Bars())
+    _print(result)
+    lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
+    unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
+    untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {beside(run, 'analyses')}/select*"])
+
+
+def _print(result: Selection) -> None:
+    print_table(
+        f"{result.model} on {result.questions}: {result.n} test questions, {result.k} samples each; the detector reads "
+        f"layer {result.layer}, {result.position} ({result.site})",
+        ("choice", "accuracy [95 %]", "minus greedy", "minus majority", "ranks right over wrong"),
+        (
+            (
+                str(score.strategy),
+                score.accuracy.short,
+                score.minus_greedy.short_signed,
+                score.minus_majority.short_signed,
+                "" if score.within is None else score.within.short,
+            )
+            for score in result.strategies
+        ),
+    )
+    print_table(
+        "Accuracy by number of samples, and by type of error (questions)",
+        (
+            "choice",
+            *(f"k = {k}" for k in result.ks),
+            *(f"{str(size.type).replace('_', ' ')} ({size.n})" for size in result.types),
+        ),
+        (
+            (
+                str(score.strategy),
+                *(f"{accuracy:.2f}" for accuracy in score.by_k),
+                *(f"{estimate.value:.2f}" for estimate in score.by_type),
+            )
+            for score in result.strategies
+        ),
+    )

@@ -1,0 +1,272 @@
+"""Choosing one of several sampled answers: by a detector, by vote, by likelihood, at random, or by knowing."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from truthmap.analyses.errors.measure import ErrorType
+from truthmap.metrics.estimate import Estimate, bootstrapped
+from truthmap.records import Position, Site, StrEnum
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Strategy(StrEnum):
+    """How one answer is chosen for a question."""
+
+    GREEDY = "greedy"
+    """The likeliest token at each step: no sample is looked at."""
+    RANDOM = "random"
+    """Any sample: the mean over all of them."""
+    MAJORITY = "majority"
+    """The exact answer that most samples give (Wang et al., arXiv 2203.11171); the mean over ties."""
+    LOG_PROB = "highest log-probability"
+    """The sample with the highest summed log-probability."""
+    MEAN_LOG_PROB = "highest mean log-probability"
+    """The sample with the highest length-normalised log-probability."""
+    DETECTOR = "detector"
+    """The sample whose state the probe finds likeliest to be right (Orgad et al., arXiv 2410.02707, section 6)."""
+    ORACLE = "oracle"
+    """A right sample wherever there is one: what no choice can better."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sample that could be graded.
+
+    Attributes:
+        right: Whether it is right.
+        meaning: Its class of meaning among the question's samples.
+        log_prob, mean_log_prob: Natural log-probability, summed and length-normalised.
+        score: The probe's log-odds that it is right; `None` where the sample lacks the probe's position.
+    """
+
+    right: bool
+    meaning: int
+    log_prob: float
+    mean_log_prob: float
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates for one question, in the order of their sample numbers.
+
+    Attributes:
+        question_id: The question's id.
+        group: What belongs together.
+        greedy_right: Whether the greedy answer is right.
+        candidates: The samples that could be graded, at least one.
+        kind: The question's type of error, if it has one.
+    """
+
+    question_id: str
+    group: str
+    greedy_right: bool
+    candidates: tuple[Candidate, ...]
+    kind: ErrorType | None
+
+
+class StrategyScore(BaseModel):
+    """How often a strategy chooses a right answer.
+
+    Attributes:
+        strategy: The strategy.
+        accuracy: Share of the questions with a right choice.
+        minus_greedy: That, minus the share of right greedy answers, on the same questions.
+        minus_majority: That, minus the accuracy of the vote, on the same questions.
+        within: Chance that it ranks a right sample above a wrong one of the same question, over the questions that have
+            both; `None` where a strategy ranks nothing, or no question has both.
+        by_k: Accuracy with each number of samples in `Selection.ks`.
+        by_type: Accuracy within each type of error in `Selection.types`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    strategy: Strategy
+    accuracy: Estimate
+    minus_greedy: Estimate
+    minus_majority: Estimate
+    within: Estimate | None
+    by_k: tuple[float, ...]
+    by_type: tuple[Estimate, ...]
+
+
+class TypeSize(BaseModel):
+    """How many of the questions are of a type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ErrorType
+    n: int
+
+
+class Selection(BaseModel):
+    """How well answers are chosen among samples.
+
+    Attributes:
+        model, questions: The run's.
+        k: Samples per question.
+        site, layer, position: The cell that the detector reads.
+        n: Test questions chosen for.
+        left_out: Test questions whose greedy answer, or all of whose samples, could not be graded.
+        ungraded: Share of these questions' samples that could not be graded; no strategy can choose them.
+        unread: Share of the graded samples that lack the detector's position; it never chooses them if it has others.
+        ks: Numbers of samples at which accuracy was measured.
+        types: The types of error among the questions.
+        strategies: One for each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    questions: str
+    k: int
+    site: Site
+    layer: int
+    position: Position
+    n: int
+    left_out: int
+    ungraded: float
+    unread: float
+    ks: tuple[int, ...]
+    types: tuple[TypeSize, ...]
+    strategies: tuple[StrategyScore, ...]
+
+    def strategy(self, strategy: Strategy) -> StrategyScore:
+        """Give a strategy's score."""
+        return next(score for score in self.strategies if score.strategy is strategy)
+
+
+def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]) -> float:
+    """Give the chance, in [0, 1], that a strategy's choice among some of a question's candidates is right.
+
+    Where candidates tie, each is equally likely to be chosen.
+    """
+    if strategy is Strategy.GREEDY:
+        return float(pool.greedy_right)
+    if strategy is Strategy.ORACLE:
+        return float(any(c.right for c in candidates))
+    chosen = candidates
+    if strategy is Strategy.MAJORITY:
+        votes = Counter(c.meaning for c in candidates)
+        chosen = [c for c in candidates if votes[c.meaning] == max(votes.values())]
+    elif strategy is Strategy.LOG_PROB:
+        chosen = _highest(candidates, [c.log_prob for c in candidates])
+    elif strategy is Strategy.MEAN_LOG_PROB:
+        chosen = _highest(candidates, [c.mean_log_prob for c in candidates])
+    elif strategy is Strategy.DETECTOR:
+        read = [c for c in candidates if c.score is not None]
+        chosen = _highest(read, [c.score for c in read if c.score is not None]) if read else candidates
+    return sum(c.right for c in chosen) / len(chosen)
+
+
+def ranked_right(strategy: Strategy, pool: Pool) -> float:
+    """Give the chance that a strategy ranks a right candidate above a wrong one of the same question; ties count half.
+
+    NaN where the question has not both, or the strategy ranks nothing. Unlike an AUC over all samples this cannot be
+    earned by telling easy questions from hard ones.
+    """
+    votes = Counter(c.meaning for c in pool.candidates)
+    values: dict[Strategy, list[float | None]] = {
+        Strategy.MAJORITY: [float(votes[c.meaning]) for c in pool.candidates],
+        Strategy.LOG_PROB: [c.log_prob for c in pool.candidates],
+        Strategy.MEAN_LOG_PROB: [c.mean_log_prob for c in pool.candidates],
+        Strategy.DETECTOR: [c.score for c in pool.candidates],
+    }
+    known = [(c.right, v) for c, v in zip(pool.candidates, values.get(strategy, []), strict=False) if v is not None]
+    right, wrong = [v for is_right, v in known if is_right], [v for is_right, v in known if not is_right]
+    if not right or not wrong:
+        return math.nan
+    return float(np.mean([(r > w) + (r == w) / 2 for r in right for w in wrong]))
+
+
+def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[ErrorType]) -> tuple[StrategyScore, ...]:
+    """Score every strategy on the same questions; intervals by bootstrap over questions (groups), paired.
+
+    Args:
+        pools: The questions' candidates.
+        ks: Numbers of samples at which accuracy is measured too.
+        kinds: Types of error within which it is measured too; each must be some question's.
+    """
+    strategies = list(Strategy)
+    chances = np.array([[chance_right(s, p, p.candidates) for p in pools] for s in strategies])  # (strategies, n)
+    kind = np.array([str(pool.kind) for pool in pools])
+    greedy, majority = strategies.index(Strategy.GREEDY), strategies.index(Strategy.MAJORITY)
+
+    def measures(rows: np.ndarray[Any, np.dtype[np.int64]]) -> Floats:
+        mean = chances[:, rows].mean(axis=1)
+        within = [_mean_within(chances[:, rows], kind[rows] == str(each)) for each in kinds]
+        return np.concatenate([mean, mean - mean[greedy], mean - mean[majority], *within])
+
+    ranked = {s: [ranked_right(s, p) for p in pools] for s in strategies}
+
+    found = bootstrapped(measures, [pool.group for pool in pools], "select")
+    blocks = [found[start : start + len(strategies)] for start in range(0, len(found), len(strategies))]
+    curves = {s: tuple(_accuracy_with(s, pools, k) for k in ks) for s in strategies}
+    return tuple(
+        StrategyScore(
+            strategy=strategy,
+            accuracy=blocks[0][n],
+            minus_greedy=blocks[1][n],
+            minus_majority=blocks[2][n],
+            within=_mean_known(ranked[strategy], [pool.group for pool in pools]),
+            by_k=curves[strategy],
+            by_type=tuple(block[n] for block in blocks[3:]),
+        )
+        for n, strategy in enumerate(strategies)
+    )
+
+
+def sample_numbers(k: int) -> tuple[int, ...]:
+    """Give 1, 2, 4, … and k itself.
+
+    >>> sample_numbers(10)
+    (1, 2, 4, 8, 10)
+    """
+    powers = [1 << n for n in range(k.bit_length()) if 1 << n < k]
+    return (*powers, k)
+
+
+def _accuracy_with(strategy: Strategy, pools: Sequence[Pool], k: int) -> float:
+    """Give the accuracy with k candidates: the mean over all runs of k neighbours in each question's ring of them."""
+    means = []
+    for pool in pools:
+        ring, n = pool.candidates + pool.candidates, len(pool.candidates)
+        size = min(k, n)
+        starts = range(n) if size < n and strategy is not Strategy.GREEDY else range(1)
+        means.append(np.mean([chance_right(strategy, pool, ring[start : start + size]) for start in starts]))
+    return float(np.mean(means))
+
+
+def _mean_known(values: Sequence[float], groups: Sequence[str]) -> Estimate | None:
+    """Give the mean of the values that are not NaN, with its interval."""
+    known = [(value, group) for value, group in zip(values, groups, strict=True) if not math.isnan(value)]
+    if not known:
+        return None
+    kept = np.array([value for value, _ in known])
+    return bootstrapped(lambda rows: np.array([kept[rows].mean()]), [group for _, group in known], "select")[0]
+
+
+def _highest(candidates: Sequence[Candidate], values: Sequence[float]) -> Sequence[Candidate]:
+    best = max(values)
+    return [c for c, value in zip(candidates, values, strict=True) if value == best]
+
+
+def _mean_within(chances: Floats, members: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
+    return chances[:, members].mean(axis=1) if members.any() else np.full(len(chances), np.nan)
+
+
+def by_type(result: Selection) -> Mapping[ErrorType, Mapping[Strategy, Estimate]]:
+    """Give the accuracies within each type, by strategy."""
+    return {
+        size.type: {score.strategy: score.by_type[n] for score in result.strategies}
+        for n, size in enumerate(result.types)
+    }

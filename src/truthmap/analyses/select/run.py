@@ -1,0 +1,151 @@
+"""Choosing among the samples of a run by its own detector, against the other ways to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+import pandas as pd
+
+from truthmap.analyses.equivalence import ByMeaning, Saying
+from truthmap.analyses.errors.measure import ErrorType, count_samples, error_type
+from truthmap.analyses.probing import probe_settings, run_labels
+from truthmap.analyses.results import FOLDER, write_analysis, write_table
+from truthmap.analyses.samples.run import Samples, read_samples
+from truthmap.analyses.samples.states import SampleId, sample_states
+from truthmap.analyses.select.measure import (
+    Candidate,
+    Pool,
+    Selection,
+    Strategy,
+    TypeSize,
+    chance_right,
+    sample_numbers,
+    score_strategies,
+)
+from truthmap.errors import NotEnoughDataError
+from truthmap.execution.reopening import reopened
+from truthmap.metrics.token_scores import digest
+from truthmap.probes.grid import best_cell
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.test_part import score_on_test
+from truthmap.records import Outcome
+from truthmap.runs.run import Run
+from truthmap.study.resources import Where
+from truthmap.terminal.progress import Progress
+
+NAME = "select"
+
+
+def select_answers(run: Run, *, where: Where | None = None, progress: Progress | None = None) -> Selection:
+    """Choose among the samples of each test question in every way; writes `analyses/select.*` into the run folder.
+
+    The detector is the probe of the best cell, fitted on the greedy answers of train + validation; it reads each sample
+    at that cell. The states are kept in the run folder.
+
+    Raises:
+        RunFolderError: the run has no samples, or the model is not the run's any more.
+        PartialError: shards failed three times on a cluster; all others are kept.
+        NotEnoughDataError: no test question can be chosen for.
+    """
+    work, samples = reopened(run, where, progress), read_samples(run)
+    labels, grid = run_labels(run), run.grid()
+    fitted = score_on_test(run.states(), labels, grid, best_cell(grid), probe_settings(run))
+    tested = labels.of(test=True)
+    ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
+    if not ids:
+        raise NotEnoughDataError(f"no test question of {run.path} has samples that could be graded; draw more of them")
+    with work.folder.held(work.progress.say), work.stop.listening(work.progress.say), closing(work.executor):
+        states = sample_states(run, work, samples, ids, fitted.cell)
+    scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
+    pools = _pools(samples, tested, set(ids), scores)
+    kinds = [kind for kind in ErrorType if any(pool.kind is kind for pool in pools)]
+    ks = sample_numbers(max(len(samples.answers[i]) for i in ids))
+    drawn = sum(len(samples.answers[i]) for i in ids)
+    candidates = [c for pool in pools for c in pool.candidates]
+    result = Selection(
+        model=run.summary.model,
+        questions=run.summary.questions,
+        k=samples.settings.k,
+        site=fitted.cell.site,
+        layer=fitted.cell.layer,
+        position=fitted.cell.position,
+        n=len(pools),
+        left_out=_test_questions(run) - len(pools),
+        ungraded=1 - len(candidates) / drawn,
+        unread=sum(c.score is None for c in candidates) / len(candidates),
+        ks=ks,
+        types=tuple(TypeSize(type=kind, n=sum(p.kind is kind for p in pools)) for kind in kinds),
+        strategies=score_strategies(pools, ks, kinds),
+    )
+    _write(run, result, pools)
+    return result
+
+
+def selection_table(result: Selection) -> pd.DataFrame:
+    """Give the selection as a table, a row per strategy and type of error (`all`: all questions)."""
+    rows = []
+    for score in result.strategies:
+        kinds = [("all", result.n, score.accuracy)]
+        kinds += [(str(size.type), size.n, score.by_type[n]) for n, size in enumerate(result.types)]
+        rows += [
+            {
+                "strategy": str(score.strategy),
+                "type": kind,
+                "n": n,
+                "accuracy": accuracy.value,
+                "accuracy_low": accuracy.low,
+                "accuracy_high": accuracy.high,
+            }
+            for kind, n, accuracy in kinds
+        ]
+    frame: pd.DataFrame = pd.DataFrame(rows)
+    return frame
+
+
+def _pools(samples: Samples, tested: LabelledAnswers, ids: set[str], scores: Mapping[SampleId, float]) -> list[Pool]:
+    pools = []
+    for n, i in enumerate(tested.ids):
+        if i in ids:
+            counts = count_samples(samples.answers[i], samples.grades[i])
+            pools.append(
+                Pool(i, tested.group[n], bool(tested.y[n]), _candidates(samples, i, scores), error_type(counts))
+            )
+    return pools
+
+
+def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, float]) -> tuple[Candidate, ...]:
+    both = zip(samples.answers[question_id], samples.grades[question_id], strict=True)
+    graded = [(answer, grade) for answer, grade in both if grade.outcome is not Outcome.UNSCORED]
+    meanings = ByMeaning().classes([Saying("", answer, grade) for answer, grade in graded])
+    return tuple(
+        Candidate(
+            right=grade.outcome is Outcome.RIGHT,
+            meaning=meaning,
+            log_prob=digest(answer.log_probs).total,
+            mean_log_prob=digest(answer.log_probs).mean,
+            score=scores.get((question_id, answer.sample)),
+        )
+        for (answer, grade), meaning in zip(graded, meanings, strict=True)
+    )
+
+
+def _test_questions(run: Run) -> int:
+    return sum(split.fold < 0 for split in run.splits())
+
+
+def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
+    from truthmap.analyses.select.figure import selection_figure
+
+    folder = run.path / FOLDER
+    write_analysis(folder, NAME, result, selection_table(result), selection_figure(result))
+    rows = [
+        {
+            "question_id": pool.question_id,
+            "type": None if pool.kind is None else str(pool.kind),
+            "candidates": len(pool.candidates),
+            **{str(strategy): chance_right(strategy, pool, pool.candidates) for strategy in Strategy},
+        }
+        for pool in pools
+    ]
+    write_table(folder / f"{NAME}_questions.parquet", pd.DataFrame(rows))

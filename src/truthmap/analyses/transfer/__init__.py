@@ -1,0 +1,1 @@
+"""Probes of one set, read on another."""

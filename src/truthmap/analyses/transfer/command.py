@@ -1,0 +1,79 @@
+"""`truthmap transfer`: train on one set of questions, test on another, for all pairs of runs of one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.errors import UsageError
+from truthmap.records import Site
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import beside, local
+from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.transfer.measure import Choice, Transfer, TransferScore
+
+
+def transfer(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Finished runs of one model: folders or URLs")],
+    site: Annotated[str, typer.Option(help="What is read at a layer")] = str(Site.RESIDUAL),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for table and figure", show_default="analyses/ of the first run", callback=local),
+    ] = None,
+) -> None:
+    """Train a probe on each run, test it on every other: whether it carries over, and whether its threshold does."""
+    if site not in {str(each) for each in Site}:
+        raise UsageError(f"--site must be one of {', '.join(map(str, Site))}, got {site!r}")
+    opened = [open_run(run) for run in runs]
+    from truthmap.analyses.transfer.measure import Choice
+    from truthmap.analyses.transfer.run import transfer_runs
+
+    result = transfer_runs(opened, out or opened[0].path / "analyses", site=Site(site), progress=Bars())
+    _print_sets(result)
+    for choice in Choice:
+        _print(result, choice)
+    print_lines([*result.notes, f"Table and figure: {out or beside(runs[0], 'analyses')}/transfer.*"])
+
+
+def _print_sets(result: Transfer) -> None:
+    print_table(
+        f"{result.model}, site {result.site}",
+        ("set", "trained on", "tested on", "right", "best cell", "log-prob AUC [95 %]"),
+        (
+            (
+                each.name,
+                str(each.trained),
+                str(each.tested),
+                f"{each.right:.0%}",
+                f"layer {each.layer}, {each.position}",
+                "-" if each.log_prob is None else each.log_prob.short,
+            )
+            for each in result.sets
+        ),
+    )
+
+
+def _print(result: Transfer, choice: Choice) -> None:
+    common = f"the common cell, layer {result.layer}, {result.position}"
+    where = "the source's best cell" if str(choice) == "own" else common
+    targets = [each.name for each in result.sets]
+    print_table(
+        f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus log-probability's, mistakes",
+        ("trained on", *targets),
+        (
+            (source, *(_cell(result.score(choice, source, target)) for target in targets))
+            for source in result.sources(choice)
+        ),
+    )
+
+
+def _cell(score: TransferScore | None) -> str:
+    if score is None:
+        return "-"
+    gain = "-" if score.minus_log_prob is None else score.minus_log_prob.short_signed
+    return f"{score.auc.short}\n{gain}\n{score.error.value:.0%} (blind {score.blind_error:.0%})\n"

@@ -1,0 +1,240 @@
+"""Probes trained on one run's questions and tested on another's, for all pairs of runs of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from truthmap.analyses.fitted import Fitted, Read, fit_read, pooled, read_cell
+from truthmap.analyses.probing import run_labels
+from truthmap.analyses.results import estimates_table, write_analysis
+from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
+from truthmap.errors import RunFolderError, UsageError
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.paired_auc import auc_differences
+from truthmap.metrics.threshold import best_threshold, share
+from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.probes.grid import Cell, Grid, best_cell
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import POSITIONS, Site
+from truthmap.runs.run import Run
+from truthmap.study.settings import grid_settings
+from truthmap.terminal.progress import Progress, Silence
+
+NAME = "transfer"
+
+_SAME = ("architecture", "weights", "tokenizer")
+
+
+@dataclass(frozen=True)
+class _Set:
+    """A run as source and as target."""
+
+    name: str
+    run: Run
+    site: Site
+
+    @cached_property
+    def labels(self) -> LabelledAnswers:
+        return run_labels(self.run)
+
+    @cached_property
+    def grid(self) -> Grid:
+        return self.run.grid(self.site)
+
+    @cached_property
+    def log_probs(self) -> Mapping[str, float]:
+        return {answer.question_id: mean_log_prob(answer) for answer in self.run.answers()}
+
+    def training(self, cell: Cell) -> Read:
+        return read_cell(self.run, self.labels.of(test=False), cell)
+
+    def testing(self, cell: Cell) -> Read:
+        return read_cell(self.run, self.labels.of(test=True), cell)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A fitted probe, its threshold, and the groups of questions that it has seen."""
+
+    name: str
+    choice: Choice
+    cell: Cell
+    fitted: Fitted
+    threshold: float
+    seen: frozenset[str]
+
+
+def transfer_runs(
+    runs: Sequence[Run], out: Path, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+) -> Transfer:
+    """Train on each run, test on each; writes `transfer.*` into the folder `out`.
+
+    Raises:
+        UsageError: fewer than two runs.
+        RunFolderError: the runs are of different models, or one has no states of the site.
+        NotEnoughDataError: a source has too few answers of an outcome.
+    """
+    sets = _checked(runs, site)
+    common = _common_cell([each.grid for each in sets])
+    scores: list[TransferScore] = []
+    notes: list[str] = []
+    sources = list(_plan(sets, common))
+    with (progress or Silence()).stage("Training probes", len(sources)) as advance:
+        for done, (source, targets) in enumerate(map(_trained, sources), start=1):
+            for target in targets:
+                score = _tested(source, target)
+                if score is None:
+                    notes.append(f"{source.name} → {target.name}: the test answers that remain have one outcome only")
+                else:
+                    scores.append(score)
+            advance(done)
+    result = Transfer(
+        model=runs[0].summary.model,
+        site=site,
+        layer=common.layer,
+        position=common.position,
+        sets=tuple(_described(each) for each in sets),
+        scores=tuple(scores),
+        notes=tuple(notes),
+    )
+    _write(out, result)
+    return result
+
+
+def transfer_table(result: Transfer) -> pd.DataFrame:
+    """Give the scores as a table, a row per choice, source and target."""
+    return estimates_table(result.scores, ("auc", "minus_log_prob", "error"))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to train on, where, and what to test it on."""
+
+    name: str
+    choice: Choice
+    cell: Cell
+    sources: tuple[_Set, ...]
+    targets: tuple[_Set, ...]
+
+
+def _plan(sets: Sequence[_Set], common: Cell) -> Iterator[_Plan]:
+    for each in sets:
+        yield _Plan(each.name, Choice.OWN, best_cell(each.grid), (each,), tuple(sets))
+    for each in sets:
+        yield _Plan(each.name, Choice.COMMON, common, (each,), tuple(sets))
+    if len(sets) > 2:
+        for left_out in sets:
+            others = tuple(each for each in sets if each is not left_out)
+            # The cell too is chosen without the set that it is tested on.
+            yield _Plan(OTHERS, Choice.COMMON, _common_cell([each.grid for each in others]), others, (left_out,))
+
+
+def _trained(plan: _Plan) -> tuple[_Source, tuple[_Set, ...]]:
+    reads = [each.training(plan.cell) for each in plan.sources]
+    read = pooled(reads) if len(reads) > 1 else reads[0]
+    fitted = fit_read(read, grid_settings().cs)
+    seen = frozenset(group for each in reads for group in each.group)
+    threshold = best_threshold(fitted.out_of_fold, read.y)
+    return _Source(plan.name, plan.choice, plan.cell, fitted, threshold, seen), plan.targets
+
+
+def _tested(source: _Source, target: _Set) -> TransferScore | None:
+    """Score a target's test answers; those whose question the source has seen are left out."""
+    read = target.testing(source.cell)
+    fresh = np.array([group not in source.seen for group in read.group], dtype=bool)
+    y = read.y[fresh]
+    if not len(y) or y.all() or not y.any():
+        return None
+    scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
+    log_probs = np.array([target.log_probs[i] for i, kept in zip(read.ids, fresh, strict=True) if kept])
+    auc = auc_many(round_scores(scores[None]), y)
+    mistakes = int(((scores >= source.threshold) != y).sum())
+    return TransferScore(
+        choice=source.choice,
+        source=source.name,
+        target=target.name,
+        layer=source.cell.layer,
+        position=source.cell.position,
+        n=len(y),
+        excluded=int((~fresh).sum()),
+        auc=Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
+        minus_log_prob=None if np.isnan(log_probs).any() else _gain(scores, log_probs, y),
+        error=share(mistakes, len(y)),
+        blind_error=min(float(y.mean()), 1 - float(y.mean())),
+    )
+
+
+def _gain(scores: np.ndarray, log_probs: np.ndarray, y: np.ndarray) -> Estimate:
+    paired = auc_differences(round_scores(np.stack([log_probs, scores])), y, reference=0)
+    return Estimate(value=paired.difference[1], low=paired.low[1], high=paired.high[1])
+
+
+def _described(each: _Set) -> TransferSet:
+    best, test = best_cell(each.grid), each.labels.of(test=True)
+    log_probs = np.array([[each.log_probs[i] for i in test.ids]])
+    auc = None if np.isnan(log_probs).any() else auc_many(round_scores(log_probs), test.y)
+    return TransferSet(
+        name=each.name,
+        trained=len(each.labels.ids) - len(test.ids),
+        tested=len(test.ids),
+        right=float(test.y.mean()),
+        layer=best.layer,
+        position=best.position,
+        log_prob=None if auc is None else Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
+    )
+
+
+def _common_cell(grids: Sequence[Grid]) -> Cell:
+    """Choose the cell with the highest mean cross-validated AUC, of those that half of each set's answers have."""
+    wide = np.logical_and.reduce([grid.n * 2 >= grid.n.max() for grid in grids])
+    auc = np.mean([grid.auc for grid in grids], axis=0)
+    layer, position = np.unravel_index(int(np.argmax(np.where(wide & np.isfinite(auc), auc, -np.inf))), auc.shape)
+    return Cell(grids[0].site, int(layer), POSITIONS[int(position)])
+
+
+def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
+    """Name the runs' sets, after seeing that they can be compared."""
+    if len(runs) < 2:
+        raise UsageError(f"transfer needs two runs or more, got {len(runs)}")
+    first = runs[0]
+    for run in runs[1:]:
+        for what in _SAME:
+            here, there = _identity(first)[what], _identity(run)[what]
+            if here != there:
+                raise RunFolderError(
+                    f"transfer needs runs of one model: {first.path} was made with {first.summary.model} and "
+                    f"{run.path} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
+                )
+    for run in runs:
+        sites = run.states().layout()
+        if site not in sites:
+            raise RunFolderError(
+                f"{run.path} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one that all "
+                "runs have (--site), or run the study again with it"
+            )
+    names = [run.summary.questions for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [run.address for run in runs]
+    if len(set(names)) < len(names):
+        raise UsageError("the same run is named twice; name each run once")
+    return [_Set(name, run, site) for name, run in zip(names, runs, strict=True)]
+
+
+def _identity(run: Run) -> Mapping[str, str]:
+    known = run.settings.get("model_identity") or {}
+    return {what: str(known.get(what, "unknown")) for what in _SAME}
+
+
+def _write(out: Path, result: Transfer) -> None:
+    from truthmap.analyses.transfer.figure import transfer_figure
+
+    write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result))

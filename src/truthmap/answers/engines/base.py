@@ -1,0 +1,66 @@
+"""What answers prompts: the loaded model itself, or another program that has the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Site
+
+
+class Engine(Protocol):
+    """Whatever answers prompts with the studied model."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has failed for good, so that another one must be started."""
+        ...
+
+    def answer(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerateSettings,
+        sites: tuple[Site, ...] = (),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[GeneratedBatch]:
+        """Answer prompts, in any order.
+
+        Args:
+            prompts: What to answer; ids (question, sample) are unique.
+            settings: How to answer.
+            sites: Keep the states of the answers at these sites on the way, where the engine can; where it cannot, the
+                batches come without states.
+            on_progress: Called with how many answers are finished so far.
+
+        Raises:
+            ModelError: the engine fails; the message says what to do.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what the engine holds; its memory is free when this returns."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """The loaded model answers by itself."""
+
+    model: LanguageModel
+    ended = False
+
+    def answer(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerateSettings,
+        sites: tuple[Site, ...] = (),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[GeneratedBatch]:
+        """Answer prompts and keep their states: see `generate_answers`."""
+        return generate_answers(self.model, prompts, settings, sites, on_progress)
+
+    def close(self) -> None:
+        """Do nothing: the model is not the engine's own."""

@@ -1,0 +1,189 @@
+"""What a sealed detector says of itself: its `config.json`, checked field by field when it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from truthmap.detector.calibration import Calibrator, Reliability
+from truthmap.detector.guarantee import RiskGuarantee
+from truthmap.questions.tasks import Task
+from truthmap.records import Position, Site, StrEnum
+
+FORMAT = "truthmap detector 1"
+LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
+
+_STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_Text = Annotated[str, Field(max_length=100_000)]
+
+
+class Role(StrEnum):
+    """When a head is used."""
+
+    ANSWER = "answer"
+    """The chosen cell: used wherever an answer has it."""
+    FALLBACK = "fallback"
+    """A cell that every answer has: used where the exact answer was not found."""
+    BEFORE = "before"
+    """A cell of the last prompt token: used before anything is said."""
+
+
+class CellAt(BaseModel):
+    """A cell of the detector's site, and the inverse strength of regularisation that its probe was fitted with."""
+
+    model_config = _STRICT
+
+    layer: int = Field(ge=0, le=10_000)
+    position: Position
+    C: float = Field(gt=0)
+
+
+class Measured(BaseModel):
+    """An AUC on the test part with its 95 % interval, of n answers."""
+
+    model_config = _STRICT
+
+    auc: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    n: int = Field(ge=0)
+
+    def __str__(self) -> str:
+        return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+class Drift(BaseModel):
+    """When a state counts as far from those of the training parts.
+
+    Attributes:
+        threshold: Mahalanobis distance above which a state is flagged.
+        wanted: The false-alarm rate the threshold was set for, on the training parts, out of fold.
+        false_alarms: The share of the n test answers that it flags, with its exact 95 % interval.
+    """
+
+    model_config = _STRICT
+
+    threshold: float = Field(gt=0)
+    wanted: float = Field(gt=0, lt=1)
+    false_alarms: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    n: int = Field(ge=0)
+
+
+class CoveragePoint(BaseModel):
+    """What share of the test answers a threshold lets through, and what share of those is wrong."""
+
+    model_config = _STRICT
+
+    threshold: float
+    coverage: float = Field(ge=0, le=1)
+    wrong: float = Field(ge=0, le=1)
+
+
+class HeadConfig(BaseModel):
+    """One readout of a detector.
+
+    Attributes:
+        role: When it is used.
+        cells: Where it reads (K of them); their dot products are summed.
+        fitted: Answers it was fitted to (train + validation), and the right ones among them.
+        test: Its AUC on the test part.
+        calibration: From score to P(wrong).
+        reliability: How well P(wrong) holds on the test part.
+        promises: Thresholds and what they guarantee; the first one decides between trust and don't trust.
+        risk_coverage: The trade on the test part, the strictest threshold first.
+        drift: When a state is far from what it was fitted to.
+    """
+
+    model_config = _STRICT
+
+    role: Role
+    cells: tuple[CellAt, ...] = Field(min_length=1, max_length=64)
+    fitted: int = Field(ge=2)
+    fitted_right: int = Field(ge=1)
+    test: Measured
+    calibration: Calibrator
+    reliability: Reliability
+    promises: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
+    risk_coverage: tuple[CoveragePoint, ...] = Field(max_length=1000)
+    drift: Drift
+
+
+class ModelConfig(BaseModel):
+    """Which model a detector belongs to and how it is loaded.
+
+    Attributes:
+        identity: As `LanguageModel.identity` gives it: name, revision, architecture, digests of weights, tokenizer and
+            chat template, prompt format, dtype.
+        blocks: Module path of the list of blocks, where it had to be named.
+        quantization: Bits the weights were loaded in.
+        n_layers, width: L, and d of the detector's site.
+    """
+
+    model_config = _STRICT
+
+    identity: dict[str, Annotated[str, Field(max_length=4096)]]
+    blocks: str | None = Field(None, max_length=1000)
+    quantization: Literal["8bit", "4bit"] | None = None
+    n_layers: int = Field(ge=1, le=10_000)
+    width: int = Field(ge=1, le=1_000_000)
+
+
+class AskingConfig(BaseModel):
+    """How questions are asked and how the exact answer is found in what comes back.
+
+    Attributes:
+        task: Prompts, grading rule, locating rule.
+        locator: Where the task lets a model find the exact answer: `same`, the studied one, or the name of another,
+            which is not called by a sealed detector.
+        candidates: What an answer can name, where all training questions share it; `None`: a question brings its own,
+            or has none.
+        max_new_tokens: Length limit of an answer, in tokens.
+        closing_id: The token that closed the training answers; given answers get it too. `None` where they had none.
+    """
+
+    model_config = _STRICT
+
+    task: Task
+    locator: str | None = Field(None, max_length=1000)
+    candidates: tuple[tuple[_Text, ...], ...] | None = Field(None, max_length=1_000_000)
+    max_new_tokens: int = Field(ge=1, le=100_000)
+    closing_id: int | None = Field(None, ge=0)
+
+
+class TrainingConfig(BaseModel):
+    """What a detector was made from: names, digests and counts of answers."""
+
+    model_config = _STRICT
+
+    questions: str
+    questions_digest: str
+    answers_digest: _Digest
+    right: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    unscored: int = Field(ge=0)
+    found_right: float = Field(ge=0, le=1)
+    found_wrong: float = Field(ge=0, le=1)
+
+
+class DetectorConfig(BaseModel):
+    """The whole of `config.json` but for its seal."""
+
+    model_config = _STRICT
+
+    format: Literal["truthmap detector 1"]
+    truthmap: str
+    label: str
+    model: ModelConfig
+    site: Site
+    asking: AskingConfig
+    training: TrainingConfig
+    heads: tuple[HeadConfig, ...] = Field(min_length=1, max_length=3)
+    files: dict[str, _Digest]
+
+    def head(self, role: Role) -> HeadConfig | None:
+        """Give the head with this role, or `None`."""
+        return next((head for head in self.heads if head.role is role), None)

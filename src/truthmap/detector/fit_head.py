@@ -1,0 +1,178 @@
+"""Making a head: refit, calibrate out of fold, make the promises, measure once on the test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from truthmap.detector.calibration import fit_calibrator, reliability
+from truthmap.detector.config import CellAt, CoveragePoint, Drift, HeadConfig, Measured, Role
+from truthmap.detector.guarantee import Risk, RiskGuarantee, Scored, guarantee_risk, lower_bound, upper_bound
+from truthmap.detector.heads import Floats32, Head, SelfTest, score_states
+from truthmap.detector.ood import fit_gaussian_ood
+from truthmap.detector.readout import fit_readout
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.metrics.auc import auc_many, round_scores
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_SELF_TESTS = 8
+_CURVE_POINTS = 101
+
+
+@dataclass(frozen=True)
+class SealSettings:
+    """What a detector is to promise.
+
+    Attributes:
+        limit: The share of wrong answers among those let through that decides between trust and don't trust.
+        more_limits: Further shares that are tried, for both kinds of promise.
+        confidence: How sure each promise is, taken for itself.
+        false_alarms: The share of answers like the training ones that the drift flag may raise.
+    """
+
+    limit: float = 0.10
+    more_limits: tuple[float, ...] = (0.05, 0.10, 0.20)
+    confidence: float = 0.95
+    false_alarms: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "confidence", "false_alarms"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise UsageError(f"{name} must lie between 0 and 1, got {value}")
+
+
+@dataclass(frozen=True)
+class HeadData:
+    """Scored answers that have the head's cells.
+
+    Attributes:
+        role: When the head is used.
+        cells: Its K cells, each with the C that was chosen on train + validation.
+        states: float32 (n, K, d).
+        right: bool (n,).
+        fold: int64 (n,), cross-validation fold, -1 in the test part.
+        group: What belongs together, n of them: the tests behind a promise need independent answers.
+        rows: int64 (n,), which training record each answer is.
+    """
+
+    role: Role
+    cells: tuple[CellAt, ...]
+    states: Floats32
+    right: Bools
+    fold: Ints
+    group: tuple[str, ...]
+    rows: Ints
+
+
+def fit_head(data: HeadData, settings: SealSettings) -> Head:
+    """Fit a head on train + validation and measure it on the test part.
+
+    Calibration and the drift threshold use out-of-fold scores and distances of train + validation. The promises are
+    tested on the test part: nothing was chosen on it, as their guarantee demands.
+
+    Raises:
+        NotEnoughDataError: right or wrong answers are lacking in the training parts or in the test part.
+    """
+    known = data.fold >= 0
+    _require_both(data, known)
+    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells))
+    scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
+    calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
+    flat = data.states.reshape(len(data.states), -1)
+    cloud = fit_gaussian_ood(flat[known])
+    distances = np.where(known, _held_out_distances(flat, data.fold), cloud.distance(flat))
+    found = auc_many(round_scores(scores[None, ~known]), data.right[~known])
+    config = HeadConfig(
+        role=data.role,
+        cells=data.cells,
+        fitted=int(known.sum()),
+        fitted_right=int(data.right[known].sum()),
+        test=Measured(
+            auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=int((~known).sum())
+        ),
+        calibration=calibrator,
+        reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
+        promises=_promises(data, scores, settings),
+        risk_coverage=_risk_coverage(scores[~known], data.right[~known]),
+        drift=_drift(distances[known], distances[~known], settings.false_alarms),
+    )
+    coordinates = cloud.coordinates(flat[known]).astype(np.float32)
+    head = Head(config, readout.weight, readout.bias, cloud, coordinates, data.rows[known], _NO_TEST)
+    return _with_self_test(head, data.states)
+
+
+_NO_TEST = SelfTest(np.empty((0, 1, 1), dtype=np.float32), np.empty(0), np.empty(0))
+
+
+def _held_out_distances(states: Floats32, fold: Ints) -> Floats:
+    """Give each answer's distance to those of the other folds: states (n, K · d) → float64 (n,), NaN in test."""
+    distances = np.full(len(states), np.nan)
+    for held in np.unique(fold[fold >= 0]):
+        distances[fold == held] = fit_gaussian_ood(states[(fold >= 0) & (fold != held)]).distance(states[fold == held])
+    return distances
+
+
+def _require_both(data: HeadData, known: Bools) -> None:
+    for name, part in (("train + validation", known), ("the test part", ~known)):
+        n_right, n_wrong = int(data.right[part].sum()), int((~data.right[part]).sum())
+        if min(n_right, n_wrong) < 2:
+            where = ", ".join(f"layer {cell.layer} {cell.position}" for cell in data.cells)
+            raise NotEnoughDataError(
+                f"{name} has {n_right} right and {n_wrong} wrong answers with the cell {where}: a detector needs at "
+                "least 2 of each; ask more questions (a larger --limit) or choose another cell"
+            )
+
+
+def _promises(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
+    known = data.fold >= 0
+    # One answer of each group: answers to one question are not independent.
+    first = np.zeros(len(scores), dtype=bool)
+    first[list({group: n for n, group in reversed(list(enumerate(data.group)))}.values())] = True
+    choosing = Scored(scores[known], data.right[known])
+    testing = Scored(scores[~known & first], data.right[~known & first])
+    wanted = [(Risk.WRONG_LET_THROUGH, settings.limit)]
+    wanted += [(risk, limit) for risk in Risk for limit in settings.more_limits]
+    return tuple(
+        guarantee_risk(risk, limit, choosing, testing, settings.confidence) for risk, limit in dict.fromkeys(wanted)
+    )
+
+
+def _risk_coverage(scores: Floats, right: Bools) -> tuple[CoveragePoint, ...]:
+    order = np.argsort(-scores, kind="stable")
+    wrong = np.cumsum(~right[order]) / np.arange(1, len(scores) + 1)
+    last = np.append(np.diff(scores[order]) < 0, True)  # answers that score alike are let through together
+    places = np.flatnonzero(last)
+    places = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _CURVE_POINTS)).round().astype(int))]
+    return tuple(
+        CoveragePoint(threshold=float(scores[order[p]]), coverage=(p + 1) / len(scores), wrong=float(wrong[p]))
+        for p in places
+    )
+
+
+def _drift(held_out: Floats, testing: Floats, wanted: float) -> Drift:
+    """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
+    rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
+    threshold = float(np.sort(held_out)[rank - 1])
+    flagged, n = int((testing > threshold).sum()), len(testing)
+    return Drift(
+        threshold=threshold,
+        wanted=wanted,
+        false_alarms=flagged / n,
+        low=lower_bound(flagged, n, 0.975),
+        high=upper_bound(flagged, n, 0.975),
+        n=n,
+    )
+
+
+def _with_self_test(head: Head, states: Floats32) -> Head:
+    """Keep a few states, from the lowest score to the highest, with what they give."""
+    order = np.argsort(head.score(states), kind="stable")
+    chosen = states[order[np.linspace(0, len(order) - 1, min(len(order), _SELF_TESTS)).round().astype(int)]]
+    test = SelfTest(chosen, head.score(chosen), head.distance(chosen))
+    return Head(head.config, head.weight, head.bias, head.cloud, head.coordinates, head.rows, test)

@@ -1,0 +1,92 @@
+"""How far a state lies from those a detector was trained on, and which of those lie nearest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.errors import NotEnoughDataError
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats32 = np.ndarray[Any, np.dtype[np.float32]]
+
+MOST_DIRECTIONS = 64
+
+
+@dataclass(frozen=True)
+class GaussianOOD:
+    """A Gaussian around states: r directions with a variance each, and one variance for all the others.
+
+    That is the covariance of probabilistic principal components (Tipping and Bishop 1999): with fewer answers than
+    dimensions the full one cannot be inverted, and this one needs r · d numbers instead of d².
+
+    Attributes:
+        mean, scale: float64 (d,), what standardises a state.
+        directions: float32 (r, d), orthonormal.
+        variance: float64 (r,), along the directions, descending.
+        noise: Variance along every other direction; 0 where there is no other.
+    """
+
+    mean: Floats
+    scale: Floats
+    directions: Floats32
+    variance: Floats
+    noise: float
+
+    def coordinates(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
+        """Give the whitened coordinates along the directions: states (n, d) → float64 (n, r)."""
+        x = (states.astype(np.float64) - self.mean) / self.scale
+        return np.asarray(x @ self.directions.T.astype(np.float64) / np.sqrt(self.variance), dtype=np.float64)
+
+    def distance(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
+        """Give the Mahalanobis distance: states (n, d) → float64 (n,)."""
+        x = (states.astype(np.float64) - self.mean) / self.scale
+        along = x @ self.directions.T.astype(np.float64)
+        squared = (along**2 / self.variance).sum(axis=1)
+        if self.noise > 0:
+            squared += np.maximum((x**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.noise
+        return np.asarray(np.sqrt(squared), dtype=np.float64)
+
+
+def fit_gaussian_ood(states: np.ndarray[Any, np.dtype[Any]], most_directions: int = MOST_DIRECTIONS) -> GaussianOOD:
+    """Fit the Gaussian to states (n, d).
+
+    Raises:
+        NotEnoughDataError: fewer than three states.
+    """
+    n, width = states.shape
+    if n < 3:
+        raise NotEnoughDataError(f"a distance needs at least 3 training states, got {n}")
+    exact = states.astype(np.float64)
+    mean, scale = exact.mean(axis=0), exact.std(axis=0)
+    scale[scale <= 1e-7 * np.abs(mean) + 1e-30] = 1.0
+    x = torch.from_numpy((exact - mean) / scale)
+    # Of x and its Gram matrix the smaller one is taken apart.
+    if n <= width:
+        values, vectors = torch.linalg.eigh(x @ x.T / n)
+        values, left = values.flip(0), vectors.flip(1)
+        kept = _n_directions(values.numpy(), n, width, most_directions)
+        directions = (left[:, :kept].T @ x) / torch.sqrt(values[:kept, None] * n)
+    else:
+        values, vectors = torch.linalg.eigh(x.T @ x / n)
+        values = values.flip(0)
+        kept = _n_directions(values.numpy(), n, width, most_directions)
+        directions = vectors.flip(1)[:, :kept].T
+    rest = float(values.sum() - values[:kept].sum())
+    noise = max(rest, 0.0) / (width - kept) if width > kept else 0.0
+    return GaussianOOD(mean, scale, directions.float().numpy(), values[:kept].numpy().copy(), noise)
+
+
+def _n_directions(values: Floats, n: int, width: int, most: int) -> int:
+    """Give r: variances that rounding alone could make are not kept, and each kept one rests on several answers."""
+    solid = int((values > 1e-9 * values[0]).sum())
+    return max(1, min(most, solid, width, n // 4))
+
+
+def nearest(coordinates: Floats32, point: Floats, k: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Give the rows of `coordinates` (n, r) that lie nearest to `point` (r,), the nearest first: int64 (k,)."""
+    squared = ((coordinates.astype(np.float64) - point) ** 2).sum(axis=1)
+    return np.argsort(squared, kind="stable")[:k]

@@ -1,0 +1,140 @@
+"""Hearing one answer while it is spoken: a score for every token, a verdict as soon as the exact answer closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from truthmap.answers.to_answer import PROMPT_TOO_LONG
+from truthmap.detector.artifact import Artifact
+from truthmap.detector.config import Role
+from truthmap.detector.score import EXACT, NO_GRADERS, AnswerStates, judge, locate, token_p_wrong
+from truthmap.detector.streaming import DecodedToken, Floats32, GenerationRequest
+from truthmap.detector.verdict import Verdict
+from truthmap.grading.asking import Graders
+from truthmap.grading.grade import needs_locator
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Answer, Position, Question, Span
+
+_KNOWN_EARLY = EXACT | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEvent:
+    """A token that was just spoken.
+
+    Attributes:
+        index: Which answer token it is, from 0.
+        token: Its id.
+        text: What the answer's text gained; empty for special tokens and for the first bytes of a character.
+        p_wrong: As in `TokenScore`.
+        verdict: The verdict, where this token closed the exact answer or the whole answer. A later one replaces it.
+        last: The answer is complete.
+    """
+
+    index: int
+    token: int
+    text: str
+    p_wrong: float
+    verdict: Verdict | None
+    last: bool
+
+
+class StreamScorer:
+    """Hears one answer.
+
+    Attributes:
+        ask: The prompt and how it is answered.
+        question: What was asked.
+        judges_alone: No model is needed to find the exact answer, so that verdicts come while tokens do.
+        finish_reason: `stop`: the model closed the answer; `length`: it was cut off; `None`: it is not complete.
+    """
+
+    def __init__(self, artifact: Artifact, lm: LanguageModel, question: Question, ask: GenerationRequest) -> None:
+        """Hear what `ask` brings.
+
+        Args:
+            artifact: The detector.
+            lm: The model that speaks.
+            question: What was asked.
+            ask: The prompt and how it is answered.
+        """
+        self.ask, self.question = ask, question
+        self.finish_reason: str | None = None
+        self.judges_alone = not needs_locator(artifact.config.asking.task)
+        self._artifact, self._lm = artifact, lm
+        self._ids: list[int] = []
+        self._log_probs: list[float] = []
+        self._states: list[Floats32] = []
+        self._text = ""
+        self._closed_at: Span | None = None
+        cells = artifact.heads[Role.ANSWER].config.cells
+        self._judges_early = all(cell.position in _KNOWN_EARLY for cell in cells)
+
+    @property
+    def fits(self) -> bool:
+        """Whether prompt and answer fit into the model."""
+        room, needed = self._lm.max_length, len(self.ask.prompt.prompt_ids) + self.ask.settings.max_new_tokens
+        return bool(self.ask.prompt.prompt_ids) and (room is None or needed <= room)
+
+    @property
+    def n_tokens(self) -> int:
+        """How many answer tokens were heard so far."""
+        return len(self._ids)
+
+    def hear(self, spoken: DecodedToken) -> TokenEvent | None:
+        """Take in one token; `None` for the end of the prompt."""
+        self._states.append(spoken.states)
+        if spoken.token is None:
+            return None
+        self._ids.append(spoken.token)
+        self._log_probs.append(spoken.log_prob)
+        if spoken.last:
+            self.finish_reason = "stop" if spoken.closed else "length"
+        gained = self._gain(last=spoken.last)
+        verdict = None
+        if self.judges_alone:
+            verdict = self.verdict() if spoken.last else self._early(gained)
+        read = token_p_wrong(self._artifact, spoken.states[None])
+        return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
+
+    def verdict(self, n_tokens: int | None = None, helpers: Graders = NO_GRADERS) -> Verdict:
+        """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
+        answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
+        heard = self._states[: len(answer.answer_ids) + 1]
+        states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
+        return judge(self._artifact, AnswerStates(self.question, answer, states), helpers)
+
+    def _gain(self, *, last: bool) -> str:
+        """Give the characters that are new; a character whose bytes are not complete waits for the rest."""
+        text = self._lm.decode(self._ids)
+        if not last:
+            text = text.rstrip("�")
+        gained = text[len(self._text) :]
+        self._text = text
+        return gained
+
+    def _early(self, gained: str) -> Verdict | None:
+        """Judge as soon as an exact answer is followed by something that no longer belongs to the word."""
+        if not self._judges_early or not gained or gained[0].isalnum():
+            return None
+        answer = self._answer(len(self._ids))
+        span = locate(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
+        if span is None or span.end >= len(answer.text) or span == self._closed_at:
+            return None
+        self._closed_at = span
+        return self.verdict()
+
+    def _answer(self, n_tokens: int) -> Answer:
+        ids = tuple(self._ids[:n_tokens])
+        return Answer(
+            self.question.id,
+            prompt_ids=self.ask.prompt.prompt_ids,
+            answer_ids=ids,
+            text=self._lm.decode(ids),
+            log_probs=tuple(self._log_probs[:n_tokens]),
+            offsets=self._lm.offsets(ids),
+            finished=self.finish_reason == "stop" and n_tokens == len(self._ids),
+            fault=None if self.fits else PROMPT_TOO_LONG,
+        )

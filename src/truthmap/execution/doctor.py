@@ -1,0 +1,273 @@
+"""The laws that a model must obey before its states mean anything, tried on the user's own model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from truthmap.answers.engines.vllm import vllm_version
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.capture.second_pass import CaptureSettings, capture_states
+from truthmap.errors import ModelError
+from truthmap.execution.estimate import Forecast, forecast
+from truthmap.lm.hooks import watched
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
+from truthmap.records import POSITIONS, Answer, Site, StrEnum
+
+if TYPE_CHECKING:
+    from truthmap.questions.question_set import QuestionSet
+
+_ROWS = 5
+"""Prompts that the laws are tried on."""
+_TOKENS = 12
+"""Answer tokens that the laws are tried on."""
+_BRIEFLY = GenerateSettings(max_new_tokens=_TOKENS)
+
+TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.25}
+"""Greatest relative difference of a token's state that rounding explains, by the dtype that the model computes in.
+
+Sums in another order give, with the 30 layers of smollm2, at most 3e-6 in float32, 8e-3 in float16 and 5e-2 in
+bfloat16. A padding token that is seen changes a state by 1.5 and more."""
+
+
+class CheckStatus(StrEnum):
+    """What a check says."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    NOTED = "noted"
+    """Not a law: something that the reader should know."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the doctor's table.
+
+    Attributes:
+        name: What was looked at.
+        verdict: Whether it is as it must be.
+        found: What was found, for a reader.
+        difference: Greatest relative difference of a state, where states were compared.
+    """
+
+    name: str
+    verdict: CheckStatus
+    found: str
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What the doctor found.
+
+    Attributes:
+        model: The model's name.
+        checks: The rows, in the order they were made.
+        forecast: What a study of so many questions takes.
+        seconds: How long the checkup took.
+    """
+
+    model: str
+    checks: tuple[Check, ...]
+    forecast: Forecast
+    seconds: float
+
+    @property
+    def broken(self) -> tuple[Check, ...]:
+        """The laws that do not hold."""
+        return tuple(check for check in self.checks if check.verdict is CheckStatus.BROKEN)
+
+
+def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSettings, budget: float = 15.0) -> Checkup:
+    """Try the laws on a model and forecast a study.
+
+    Args:
+        lm: The model.
+        questions: What the study would ask; the laws are tried on prompts of different lengths among them.
+        settings: How the study would answer.
+        budget: Seconds to spend on the forecast of time.
+    """
+    started = time.perf_counter()
+    task = questions.task
+    prompts = [Prompt(q.id, lm.prompt_ids(task.chat(q), task.plain(q))) for q in questions.questions]
+    room = None if lm.max_length is None else lm.max_length - _TOKENS
+    chosen = _of_many_lengths([p for p in prompts if room is None or len(p.prompt_ids) <= room])
+    if not chosen:
+        raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
+    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
+    takes = forecast(lm, prompts, settings, (Site.RESIDUAL,), budget)
+    return Checkup(lm.name, checks, takes, time.perf_counter() - started)
+
+
+def _of_many_lengths(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Choose a few prompts, the shortest and the longest among them."""
+    by_length = sorted(prompts, key=lambda p: len(p.prompt_ids))
+    places = {n * (len(by_length) - 1) // (_ROWS - 1) for n in range(_ROWS)} if by_length else set()
+    return [by_length[place] for place in sorted(places)]
+
+
+def _engine_check() -> Check:
+    found = vllm_version()
+    there = f"vllm {found}" if found else "vllm is not installed (pip install 'truthmap[vllm]')"
+    return Check("engines", CheckStatus.HOLDS, f"transformers, openai; {there}")
+
+
+def _prompt_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check]:
+    ids = prompts[0].prompt_ids
+    if lm.asks_in_chat:
+        yield Check("prompt", CheckStatus.HOLDS, f"chat template, ends {lm.tokenizer.decode(ids[-4:])!r}")
+    else:
+        yield Check("prompt", CheckStatus.HOLDS, "plain `Q: … A:`; the answer ends with the line")
+    yield _bos_check(lm, ids)
+    stops = ", ".join(repr(lm.tokenizer.decode([i])) for i in sorted(lm.stop_ids))
+    if stops:
+        yield Check("closing tokens", CheckStatus.HOLDS, stops)
+    else:
+        yield Check("closing tokens", CheckStatus.NOTED, "none: every answer runs to its length limit")
+    limit = "not limited" if lm.max_length is None else f"{lm.max_length:,} tokens"
+    window = shortest_window(lm)
+    yield Check(
+        "context", CheckStatus.HOLDS, limit + ("" if window is None else f", sliding window of {window:,} tokens")
+    )
+    shared = shared_prefix(lm, [p.prompt_ids for p in prompts]).length
+    yield Check("shared prefix", CheckStatus.HOLDS, f"{shared} of {len(ids)} prompt tokens are computed once")
+
+
+def _bos_check(lm: LanguageModel, ids: Sequence[int]) -> Check:
+    bos = lm.tokenizer.bos_token_id
+    usual = lm.tokenizer("x")["input_ids"]
+    if bos is None:
+        return Check("BOS", CheckStatus.HOLDS, "the tokenizer has none")
+    count = next((n for n, i in enumerate(ids) if i != bos), len(ids))
+    if count > 1:
+        return Check("BOS", CheckStatus.BROKEN, f"the prompt begins with {count}")
+    if count == 0 and usual[:1] == [bos]:
+        return Check("BOS", CheckStatus.NOTED, "the tokenizer begins texts with one, the chat template does not")
+    return Check("BOS", CheckStatus.HOLDS, "one" if count else "none, as the tokenizer has it")
+
+
+def _structure_checks(lm: LanguageModel) -> Iterator[Check]:
+    yield Check("blocks", CheckStatus.HOLDS, f"{lm.n_layers} in {lm.blocks.path}, width {lm.width}")
+    there, missing = [], []
+    for site, taps in lm.blocks.taps.items():
+        if isinstance(taps, str):
+            missing.append(f"{site} ({taps})")
+        else:
+            there.append(str(site))
+    yield Check("sites", CheckStatus.HOLDS, ", ".join(there) + (f"; not {'; '.join(missing)}" if missing else ""))
+    told = "told to the model" if lm.takes_positions else "read off the attention mask by the model"
+    yield Check("positions", CheckStatus.HOLDS, told)
+
+
+def _state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check]:
+    rows = [p.prompt_ids for p in prompts]
+    alone = [_states(lm, [ids])[0] for ids in rows]
+    finite = all(bool(torch.isfinite(states).all()) for states in alone)
+    found = "all finite" if finite else f"some are NaN or infinite in {lm.dtype}; try another --dtype"
+    yield Check("states", CheckStatus.HOLDS if finite else CheckStatus.BROKEN, found)
+    longest, half = rows[-1], [len(ids) // 2 + 1 for ids in rows]
+    yield _law(lm, "residual = hidden_states", lambda: Pairs([_own_hidden_states(lm, longest)], [alone[-1][:-1]]))
+    begun = [ids[:count] for ids, count in zip(rows, half, strict=True)]
+    before = [states[:, :count] for states, count in zip(alone, half, strict=True)]
+    yield _law(lm, "later tokens change nothing", lambda: Pairs([_states(lm, [ids])[0] for ids in begun], before))
+    yield _law(lm, "batched = single, padded left", lambda: Pairs(_states(lm, rows, left=True), alone))
+    yield _law(lm, "batched = single, padded right", lambda: Pairs(_states(lm, rows, left=False), alone))
+    yield _law(lm, "generated = forward", lambda: _generated(lm, prompts))
+    yield _law(lm, "second pass = forward", lambda: _captured(lm, prompts))
+
+
+class Pairs(NamedTuple):
+    """States that must be the same: float (L, tokens, d), pair by pair."""
+
+    found: Sequence[torch.Tensor]
+    wanted: Sequence[torch.Tensor]
+
+
+def _law(lm: LanguageModel, name: str, states: Callable[[], Pairs]) -> Check:
+    """Try a law; that it cannot be tried is a finding too."""
+    try:
+        pairs = states()
+    except (ModelError, RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        return Check(name, CheckStatus.BROKEN, f"fails: {type(error).__name__}: {reason[:200]}")
+    difference = max(relative_difference(one, other) for one, other in zip(*pairs, strict=True))
+    tolerance = TOLERANCES[lm.dtype]
+    holds = difference <= tolerance
+    found = f"differs by {difference:.1g} at most" + ("" if holds else f", rounding explains {tolerance:g}")
+    return Check(name, CheckStatus.HOLDS if holds else CheckStatus.BROKEN, found, difference)
+
+
+def relative_difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Give the greatest ‖found − wanted‖ / ‖wanted‖ of any token in any layer; infinite where one is not finite."""
+    if not wanted.numel():
+        return 0.0
+    exact = wanted.double()
+    distance = (found.double() - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-12)
+    return float(distance.nan_to_num(nan=torch.inf).max())
+
+
+@torch.inference_mode()
+def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = True) -> list[torch.Tensor]:
+    """Read rows in one forward pass without a cache and give each row's residual states (L, tokens, d) on the CPU."""
+    longest = max(map(len, rows))
+    tokens, mask = torch.zeros((2, len(rows), longest), dtype=torch.long)
+    places = [slice(longest - len(ids), longest) if left else slice(0, len(ids)) for ids in rows]
+    for n, (ids, place) in enumerate(zip(rows, places, strict=True)):
+        tokens[n, place], mask[n, place] = torch.tensor(ids), 1
+    seen: dict[int, torch.Tensor] = {}
+
+    def look(layer: int, states: torch.Tensor) -> None:
+        seen[layer] = states.reshape(len(rows), longest, -1).cpu()
+
+    with watched(lm.blocks.at(Site.RESIDUAL), look):
+        lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
+    every = torch.stack([seen[layer] for layer in range(lm.n_layers)])
+    return [every[:, n, place] for n, place in enumerate(places)]
+
+
+@torch.inference_mode()
+def _own_hidden_states(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
+    """Give the model's own hidden states of every layer but the last, which it gives behind its final norm."""
+    tokens = torch.tensor([list(ids)], device=lm.device)
+    mask = torch.ones_like(tokens)
+    own = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
+    if len(own) != lm.n_layers + 1:
+        raise ModelError(f"{lm.name} gives {len(own)} hidden states, expected {lm.n_layers} layers and the embeddings")
+    return torch.stack([states[0].cpu() for states in own[1:-1]])
+
+
+def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
+    """Answer in one batch, with whatever prefix is shared, states kept; and read each answer alone."""
+    found: list[torch.Tensor] = []
+    wanted: list[torch.Tensor] = []
+    for batch in generate_answers(lm, prompts, _BRIEFLY, (Site.RESIDUAL,)):
+        assert batch.states is not None
+        kept = batch.states.states[Site.RESIDUAL].cpu()
+        for n, answer in enumerate(batch.answers):
+            found.append(kept[:, n, : 1 + len(answer.answer_ids)])
+            wanted.append(_alone(lm, answer)[:, len(answer.prompt_ids) - 1 :])
+    return Pairs(found, wanted)
+
+
+def _captured(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
+    """Answer, read the answers again in one batch at 15 places each; and read each answer alone."""
+    answers = [answer for batch in generate_answers(lm, prompts, _BRIEFLY) for answer in batch.answers]
+    places = {
+        a.question_id: np.array(
+            [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(POSITIONS))], dtype=np.int32
+        )
+        for a in answers
+    }
+    shard = capture_states(lm, answers, places, (Site.RESIDUAL,), CaptureSettings())
+    found = [shard.states[Site.RESIDUAL][:, :, n] for n in range(len(answers))]
+    return Pairs(found, [_alone(lm, a)[:, places[a.question_id]] for a in answers])
+
+
+def _alone(lm: LanguageModel, answer: Answer) -> torch.Tensor:
+    return _states(lm, [answer.prompt_ids + answer.answer_ids])[0]

@@ -1,0 +1,242 @@
+"""What a study will take, before it starts: answers, disk, memory, time."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from truthmap.errors import StorageError
+from truthmap.records import POSITIONS, Site
+from truthmap.study.settings import SHARD
+
+if TYPE_CHECKING:
+    from truthmap.answers.generate import GenerateSettings, Prompt
+    from truthmap.execution.active_run import Work
+    from truthmap.lm.model import LanguageModel
+    from truthmap.lm.sizes import Sizes
+    from truthmap.records import Question
+    from truthmap.study.study import Study
+
+_SPARE = 1.1
+"""Free disk asked for, over what the states take: tables, figures, and the file being written."""
+_OTHER_FILES = 64 << 20
+"""Bytes of everything but states: answers, grades, grid, figures."""
+_UNEVEN = 1.3
+"""What the allocator takes over what is asked of it, measured with smollm2 on a CPU: 479 MB for 351 MB."""
+_SAMPLE = 8
+"""Prompts answered to see how long an answer is."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a study is going to take.
+
+    Attributes:
+        answers: Answers whose states are kept.
+        too_long: Prompts that leave no room for an answer; they are counted as unscored.
+        disk: Bytes in the run folder.
+        memory: Bytes of weights and of the largest batch at once, on the model's device (on a CPU: in all).
+        seconds: Time for answers and states, extrapolated; `None`: not asked for.
+        answer_tokens: Expected mean length of an answer, in tokens.
+    """
+
+    answers: int
+    disk: int
+    memory: int
+    too_long: int = 0
+    seconds: float | None = None
+    answer_tokens: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.answers:,} answers", f"{in_bytes(self.disk)} on disk", f"{in_bytes(self.memory)} of memory"]
+        if self.too_long:
+            parts.append(f"{self.too_long:,} prompts too long for the model")
+        if self.seconds is not None:
+            parts.append(f"about {in_time(self.seconds)} for answers and states")
+        return ", ".join(parts)
+
+
+def forecast(
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    settings: GenerateSettings,
+    sites: tuple[Site, ...],
+    budget: float,
+    ready: int = 0,
+) -> Forecast:
+    """Estimate what answering these prompts and keeping their states takes.
+
+    The time comes from a timed step of one row and of a full batch, and from the length of a few answers (thrown
+    away).
+
+    Args:
+        lm: The model.
+        prompts: All prompts.
+        settings: How they will be answered.
+        sites: What will be kept.
+        budget: Seconds that the few answers may take; 0 forecasts no time.
+        ready: Answers that are there already and whose states alone are to be kept.
+    """
+    from truthmap.lm.prefix import shared_prefix
+    from truthmap.lm.sizes import measure_sizes
+
+    sizes = measure_sizes(lm, sites)
+    fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
+    answers, too_long = len(fits) + ready, len(prompts) - len(fits)
+    disk = lm.n_layers * len(POSITIONS) * answers * sum(sizes.state.values()) + _OTHER_FILES
+    batches = _batches(fits, settings)
+    memory = _memory(lm, sizes, settings, batches)
+    if budget <= 0 or not fits:
+        return Forecast(answers, disk, memory, too_long)
+    step = _timed_step(lm, max(batch.rows for batch in batches))
+    tokens = _expected_tokens(lm, fits, settings, step, budget)
+    shared = shared_prefix(lm, [p.prompt_ids for p in fits]).length if settings.share_prefix else 0
+    own = sum(len(p.prompt_ids) - shared for p in fits)
+    # A batch goes on until its longest answer ends; each token of each row is computed once.
+    steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
+    seconds = steps * step.base + (own + len(fits) * tokens) * step.row
+    return Forecast(answers, disk, memory, too_long, seconds, tokens)
+
+
+def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> None:
+    """Say what answering these questions will take, and refuse it where the disk cannot hold it.
+
+    Raises:
+        StorageError: too little disk is free.
+    """
+    from truthmap.answers.generate import Prompt
+    from truthmap.study.settings import generate_settings
+
+    prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.answer is None]
+    settings = generate_settings(work.study, work.question_set.task)
+    another = _another_engine(work.study)
+    with work.progress.stage("Estimating", None):
+        # How long another engine takes cannot be told from steps of this one.
+        budget = 0 if another else budget
+        takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
+    if isinstance(work.states_at, Path):
+        require_room(work.folder.path, takes.disk)
+    work.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
+
+
+def _another_engine(study: Study) -> str | None:
+    """Name what answers, where it is not the loaded model."""
+    from truthmap.execution.models import engine_note
+
+    if study.engine == "openai":
+        return f"{study.endpoint_model} at the endpoint"
+    return engine_note(study).get("engine")
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Args:
+        folder: Where it will be written; need not exist yet.
+        needed: Bytes still to be written.
+
+    Raises:
+        StorageError: too little is free.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if needed * _SPARE > free:
+        raise StorageError(
+            f"the disk is too small: the run needs about {in_bytes(round(needed * _SPARE))} in {folder}, "
+            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit) or fewer sites"
+        )
+
+
+def in_bytes(count: int) -> str:
+    """Write a number of bytes for a reader."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.{1 if count < 10 * size else 0}f} {unit}"
+    return f"{count} bytes"
+
+
+def in_time(seconds: float) -> str:
+    """Write a duration for a reader."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{seconds / 3600:.1f} h"
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Seconds that a decoding step costs by itself, and for each row in it."""
+
+    base: float
+    row: float
+
+
+def _timed_step(lm: LanguageModel, rows: int) -> _Step:
+    """Time a step of one row and one of many, without a cache: reading the weights and multiplying are what counts."""
+    one, many = _seconds(lm, 1), _seconds(lm, rows) if rows > 1 else 0.0
+    row = max(0.0, many - one) / (rows - 1) if rows > 1 else 0.0
+    return _Step(base=max(0.0, one - row), row=row)
+
+
+def _seconds(lm: LanguageModel, rows: int) -> float:
+    """Give the seconds of one token in each of so many rows, the better of two tries."""
+    import torch
+
+    tokens = torch.zeros((rows, 1), dtype=torch.long, device=lm.device)
+    tries = []
+    with torch.inference_mode():
+        for _ in range(2):
+            before = time.perf_counter()
+            lm.model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False).logits[0, 0, 0].item()
+            tries.append(time.perf_counter() - before)
+    return min(tries)
+
+
+def _expected_tokens(
+    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
+) -> float:
+    """Give the mean length of a few answers; where answering them would take too long, the longest there can be."""
+    # Spread over the questions, so that a data set that is sorted by length or kind does not mislead.
+    sample = prompts[:: max(1, len(prompts) // _SAMPLE)][:_SAMPLE]
+    if settings.max_new_tokens * (step.base + len(sample) * step.row) > budget:
+        return float(settings.max_new_tokens)
+    return _answer(lm, sample, settings) / len(sample)
+
+
+def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
+    """Answer prompts and give how many tokens that took."""
+    from truthmap.answers.generate import generate_answers
+
+    return sum(len(answer.answer_ids) for batch in generate_answers(lm, prompts, settings) for answer in batch.answers)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Answers in a batch, and tokens in the longest of them, prompt and answer."""
+
+    rows: int
+    tokens: int
+
+
+def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> list[_Batch]:
+    """Give the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
+    from truthmap.lm.batches import cut_into_batches
+
+    lengths = sorted(len(p.prompt_ids) + settings.max_new_tokens for p in prompts)[-SHARD:]
+    return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, settings.batch_tokens)]
+
+
+def _memory(lm: LanguageModel, sizes: Sizes, settings: GenerateSettings, batches: Sequence[_Batch]) -> int:
+    """Add up what is there at once: weights, keys and values, states of the answer's tokens, logits, one shard."""
+    state = sum(sizes.state.values()) * lm.n_layers
+    # Logits are held as scores and as probabilities, a shard as pieces and as a whole.
+    needs = [
+        batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + (1 + settings.max_new_tokens) * state)
+        for batch in batches
+    ]
+    shard = 2 * len(POSITIONS) * state * sum(batch.rows for batch in batches)
+    return sizes.weights + round(_UNEVEN * (max(needs, default=0) + shard))

@@ -1,0 +1,1 @@
+"""Pictures of saved numbers."""

@@ -1,0 +1,81 @@
+"""How a figure looks on paper: its size, its letters, its title."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from truthmap.errors import UsageError
+from truthmap.figures.heatmap import figure_of, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ENDINGS = (".pdf", ".png", ".svg")
+_SIZES = (0.5, 60.0)
+
+
+@dataclass(frozen=True)
+class FigureStyle:
+    """How a figure is set.
+
+    Attributes:
+        width, height: Size in inches; `None`: what suits the figure.
+        font: A font family that matplotlib finds, or `None` for its default.
+        font_size: Size of the letters in points.
+        dpi: Dots per inch of a PNG.
+    """
+
+    width: float | None = None
+    height: float | None = None
+    font: str | None = None
+    font_size: float = 10.0
+    dpi: int = 300
+
+    def __post_init__(self) -> None:
+        for name, value in (("width", self.width), ("height", self.height)):
+            if value is not None and not _SIZES[0] <= value <= _SIZES[1]:
+                raise UsageError(f"{name} must be {_SIZES[0]:g} to {_SIZES[1]:g} inches, got {value:g}")
+        if not 2 <= self.font_size <= 72:
+            raise UsageError(f"font_size must be 2 to 72 points, got {self.font_size:g}")
+        if not 30 <= self.dpi <= 2400:
+            raise UsageError(f"dpi must be 30 to 2400, got {self.dpi}")
+
+
+def draw_and_save(draw: Callable[[], Axes], path: Path, style: FigureStyle) -> None:
+    """Draw a figure in a style and save it as its file name's ending says.
+
+    Args:
+        draw: Draws on new axes and gives them.
+        path: Where to save: .png, .svg or .pdf.
+        style: How it looks.
+
+    Raises:
+        UsageError: another ending, or a font that is not installed.
+        StorageError: the file cannot be written.
+    """
+    import matplotlib as mpl
+
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{path} has no ending that can be drawn: expected one of {', '.join(ENDINGS)}")
+    family = _family(style.font) or mpl.rcParams["font.family"]
+    with mpl.rc_context({"font.size": style.font_size, "font.family": family}):
+        figure = figure_of(draw())
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(style.width or width, style.height or height)
+        # A size that was asked for is kept to the point: nothing is cut off around it.
+        save_figure(figure, path, dpi=style.dpi, tight=style.width is None and style.height is None)
+
+
+def _family(font: str | None) -> str | None:
+    """Give the font family back if matplotlib finds it."""
+    from matplotlib.font_manager import findfont
+
+    try:
+        return font if font is None or findfont(font, fallback_to_default=False) else None
+    except ValueError as error:
+        raise UsageError(
+            f"no font {font!r} is installed; install it or name one that is, such as 'DejaVu Serif'"
+        ) from error

@@ -1,0 +1,163 @@
+"""Whether grades and exact answers can be trusted: what is found where, and what the place alone gives away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.stats import fisher_exact
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from truthmap.grading.grade import agrees_with_accepted
+from truthmap.grading.positions import span_tokens
+from truthmap.records import Answer, Grade, Outcome, Question
+
+FEWEST = 10
+"""Answers of each outcome that the AUC of the place needs."""
+TELLING_AUC = 0.6
+"""The place is said to give the outcome away when its AUC lies above this beyond doubt (the interval's lower end)."""
+TELLING_GAP = 0.1
+"""Found-rates are said to differ when they do by more than this, and by more than chance (Fisher's exact test, 1 %)."""
+_FOLDS = 5
+
+Judged = tuple[Question, Answer, Grade]
+
+
+class Located(BaseModel):
+    """Where the exact answers of one outcome stand.
+
+    Attributes:
+        n: Answers of this outcome.
+        found: Of them, those with an exact answer.
+        start: Mean index of the exact answer's first token in the answer; `None` where none was found.
+        length: Mean number of its tokens.
+        answer_length: Mean number of tokens of the answers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int
+    found: int
+    start: float | None
+    length: float | None
+    answer_length: float | None
+
+    @property
+    def rate(self) -> float:
+        """The share in which an exact answer was found; 0 where there are no answers."""
+        return self.found / self.n if self.n else 0.0
+
+
+class PlaceAuc(BaseModel):
+    """How well the place of the exact answer alone tells right from wrong: AUC with its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    auc: float
+    low: float
+    high: float
+    n: int
+
+
+class Audit(BaseModel):
+    """The audit of a run's grades.
+
+    Attributes:
+        right, wrong: Where the exact answers of each outcome stand; refusals count as wrong.
+        refusals: Wrong answers that decline to answer.
+        unscored: Reason → answers that could not be graded.
+        place: AUC of a classifier that sees only whether an exact answer was found, where it begins and how long it is;
+            `None` with fewer than 10 answers of either outcome.
+        agreeing: Of the right answers with an exact answer, those whose exact answer says an accepted one.
+        compared: How many right answers that was asked of.
+        warnings: What a reader should know before trusting the map.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    right: Located
+    wrong: Located
+    refusals: int
+    unscored: dict[str, int]
+    place: PlaceAuc | None
+    agreeing: int
+    compared: int
+    warnings: tuple[str, ...]
+
+
+def audit_grades(judged: Sequence[Judged]) -> Audit:
+    """Audit grades, each with its question and answer."""
+    of = {outcome: [item for item in judged if item[2].outcome is outcome] for outcome in Outcome}
+    right, wrong = _located(of[Outcome.RIGHT]), _located(of[Outcome.WRONG])
+    place = _place_auc([*of[Outcome.RIGHT], *of[Outcome.WRONG]])
+    compared = [(q, g) for q, _, g in of[Outcome.RIGHT] if g.span is not None and q.accepted]
+    return Audit(
+        right=right,
+        wrong=wrong,
+        refusals=sum(grade.refusal for _, _, grade in judged),
+        unscored=dict(Counter(grade.why for _, _, grade in of[Outcome.UNSCORED]).most_common()),
+        place=place,
+        agreeing=sum(agrees_with_accepted(question, grade) for question, grade in compared),
+        compared=len(compared),
+        warnings=tuple(_warnings(right, wrong, place)),
+    )
+
+
+def _located(judged: Sequence[Judged]) -> Located:
+    places = np.array([_place(answer, grade) for _, answer, grade in judged], dtype=np.float64).reshape(-1, 3)
+    found = places[places[:, 0] > 0]
+    lengths = [len(answer.answer_ids) for _, answer, _ in judged]
+    return Located(
+        n=len(judged),
+        found=len(found),
+        start=float(found[:, 1].mean()) if len(found) else None,
+        length=float(found[:, 2].mean()) if len(found) else None,
+        answer_length=float(np.mean(lengths)) if lengths else None,
+    )
+
+
+def _place(answer: Answer, grade: Grade) -> tuple[int, int, int]:
+    """Give whether there is an exact answer, the index of its first token and how many tokens it has."""
+    tokens = None if grade.span is None else span_tokens(answer, grade.span)
+    return (0, 0, 0) if tokens is None else (1, tokens.start, tokens.end - tokens.start)
+
+
+def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
+    y = np.array([grade.outcome is Outcome.RIGHT for _, _, grade in scored], dtype=bool)
+    if min(y.sum(), (~y).sum()) < FEWEST:
+        return None
+    places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
+    features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
+    scores = _out_of_fold(features, y)
+    from truthmap.metrics.auc import auc_many, round_scores
+
+    auc = auc_many(round_scores(scores[None]), y)
+    return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
+
+
+def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    classifier = make_pipeline(StandardScaler(), LogisticRegression())
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    probabilities = cross_val_predict(classifier, features, y, cv=folds, method="predict_proba")
+    return np.asarray(probabilities[:, 1], dtype=np.float64)
+
+
+def _warnings(right: Located, wrong: Located, place: PlaceAuc | None) -> Iterable[str]:
+    if place is not None and place.low > TELLING_AUC:
+        yield (
+            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.auc:.2f} "
+            f"[{place.low:.2f}, {place.high:.2f}]): part of what the exact-answer columns show may be that"
+        )
+    if right.n and wrong.n and abs(right.rate - wrong.rate) > TELLING_GAP:
+        table = [[right.found, right.n - right.found], [wrong.found, wrong.n - wrong.found]]
+        if float(fisher_exact(table)[1]) < 0.01:
+            yield (
+                f"an exact answer is found in {right.rate:.0%} of the right and {wrong.rate:.0%} of the wrong answers: "
+                "the exact-answer columns speak of those in which one is found"
+            )

@@ -1,0 +1,89 @@
+"""Grading by a judge: a model reads question, accepted answers and answer, and says whether they agree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from truthmap.grading.aliases import by_alias
+from truthmap.grading.asking import Graders
+from truthmap.grading.rule_result import RuleResult
+from truthmap.questions.tasks import GradingRule
+from truthmap.records import Answer, Outcome, Question
+
+RULE = str(GradingRule.JUDGE)
+
+_Pair = tuple[Question, Answer]
+
+TRIES = 2
+_LONGEST_ANSWER = 2000
+_SHOWN_REPLY = 60
+_TASK = (
+    "Decide whether an answer to a question is right. It is right if it says the same as one of the accepted answers, "
+    "in whatever words; more detail does no harm, another name, number or date does. Write only: right or wrong."
+)
+_EXAMPLES = (
+    ("who wrote the opera the magic flute", "Wolfgang Amadeus Mozart", "It is by Mozart, of 1791.", "right"),
+    ("how many moons does mars have", "two", "Mars has three moons, called Phobos and Deimos.", "wrong"),
+    ("where does the rhine begin", "in the Swiss Alps", "The Rhine rises in Germany, in the Black Forest.", "wrong"),
+    ("when did the berlin wall come down", "9 November 1989", "In the autumn of 1989, on November 9.", "right"),
+)  # fmt: skip
+_YES = r"right|correct|yes|true|1"
+_NO = r"wrong|incorrect|no|false|0"
+_REPLY = re.compile(rf"\b(?:(?P<denied>(?:not|n't|isn't)\s+(?:{_YES}))|(?P<no>{_NO})|(?P<yes>{_YES}))\b", re.IGNORECASE)
+
+
+def by_judge(pairs: Sequence[_Pair], helpers: Graders) -> list[RuleResult]:
+    """Grade answers: right where they contain an accepted answer, wrong where they decline, else by the judge.
+
+    A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
+    """
+    verdicts: list[RuleResult] = [by_alias(question, answer.text) for question, answer in pairs]
+    places = [p for p, v in enumerate(verdicts) if v.outcome is not Outcome.RIGHT and not v.refusal]
+    replies: dict[int, str] = {}
+    for _ in range(TRIES if places else 0):
+        asked = [place for place in places if read_reply(replies.get(place, "")) is None]
+        if not asked:
+            break
+        assert helpers.judge is not None
+        replies.update(
+            zip(asked, helpers.judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True)
+        )
+    for place in places:
+        verdicts[place] = _verdict(replies[place])
+    return verdicts
+
+
+def read_reply(reply: str) -> Outcome | None:
+    """Read a judge's reply: what its first line with a verdict says first; `None` if it says neither."""
+    for line in reply.splitlines():
+        said = {_said(match) for match in _REPLY.finditer(line)}
+        if len(said) == 2 and re.search(r"\bor\b", line):
+            continue  # it repeats the choice it was given
+        match = _REPLY.search(line)
+        if match is not None:
+            return _said(match)
+    return None
+
+
+def _said(match: re.Match[str]) -> Outcome:
+    return Outcome.RIGHT if match["yes"] is not None else Outcome.WRONG
+
+
+def _verdict(reply: str) -> RuleResult:
+    outcome = read_reply(reply)
+    if outcome is None:
+        return RuleResult(Outcome.UNSCORED, RULE, "the judge's reply is unreadable")
+    return RuleResult(outcome, RULE, f"the judge says {reply.strip()[:_SHOWN_REPLY]!r}")
+
+
+def _prompt(question: Question, answer: Answer, *, again: bool) -> str:
+    shown = "\n\n".join(_case(*example[:3]) + f" {example[3]}" for example in _EXAMPLES)
+    own = _case(question.text, "; ".join(question.accepted), answer.text.strip()[:_LONGEST_ANSWER])
+    if again:
+        return f"{own}\n\n{_TASK}"
+    return f"{_TASK}\n\n{shown}\n\n{own}"
+
+
+def _case(question: str, accepted: str, answer: str) -> str:
+    return f"Question: {question}\nAccepted: {accepted}\nAnswer: {answer}\nVerdict:"

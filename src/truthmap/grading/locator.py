@@ -1,0 +1,104 @@
+"""Locating the exact answer by a model that copies the shortest piece of the answer which answers the question.
+
+The idea is the study's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
+only if it stands in the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from truthmap.grading.asking import TextModel
+from truthmap.grading.mentions import repeats_question
+from truthmap.records import Answer, Question, Span
+from truthmap.text import find_words, fold, folded
+
+_Pair = tuple[Question, Answer]
+
+LONGEST_PIECE = 12
+"""Words in a copied piece: a longer one is no exact answer."""
+_LONGEST_ANSWER = 2000
+_NONE = "NONE"
+_TASK = (
+    "Copy the shortest piece of the answer that by itself answers the question, letter by letter. "
+    f"If no piece of it answers the question, write {_NONE}."
+)
+_EXAMPLES = (
+    ("Which river flows through Vienna?", "Vienna, the capital of Austria, lies on the Danube.", "Danube"),
+    (
+        "Who played Maria in the film 'West Side Story'?",
+        "In the 1961 film \"West Side Story\", Maria was played by Natalie Wood, whose songs Marni Nixon sang.",
+        "Natalie Wood",
+    ),
+    ("When was the first Olympic marathon run?", "I am afraid that I cannot say anything about marathons.", _NONE),
+    ("How many strings has a violin?", "A violin usually has four strings, tuned in fifths.", "four"),
+)  # fmt: skip
+_LABEL = re.compile(r"^\W*(?:(?:shortest )?piece|exact answer|short answer|answer|copy)\W*[:=]\s*", re.IGNORECASE)
+_EDGES = " \t\"'“”‘’`*_.,;:!?()[]"
+
+
+def extract(pairs: Sequence[_Pair], locator: TextModel) -> list[Span | None]:
+    """Have a model copy each answer's exact answer; `None` where it finds none.
+
+    A reply that is not in the answer as whole words, or longer than twelve words, is asked for again in other words: at
+    most as often as there are prompts, three times. Where the piece stands in the answer several times, the first place
+    counts that does not only repeat the question.
+    """
+    spans: list[Span | None] = [None] * len(pairs)
+    open_places = list(range(len(pairs)))
+    for prompt in PROMPTS:
+        if not open_places:
+            break
+        replies = locator.ask([prompt(*pairs[place]) for place in open_places])
+        still_open = []
+        for place, reply in zip(open_places, replies, strict=True):
+            question, answer = pairs[place]
+            piece = read_piece(reply)
+            if piece == _NONE:
+                continue
+            spans[place] = place_of(piece, answer.text, question.text)
+            if spans[place] is None:
+                still_open.append(place)
+        open_places = still_open
+    return spans
+
+
+def read_piece(reply: str) -> str:
+    """Give the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
+    line = next((line for line in reply.splitlines() if line.strip(_EDGES)), "")
+    piece = _LABEL.sub("", line).strip(_EDGES)
+    return _NONE if folded(piece) in ("none", "no answer") else piece
+
+
+def place_of(piece: str, text: str, question: str) -> Span | None:
+    """Find where an answer says a piece as whole words, at first where it does not only repeat the question."""
+    answered, wanted, asked = fold(text), folded(piece), folded(question)
+    if not wanted or len(wanted.split()) > LONGEST_PIECE:
+        return None
+    first = at = find_words(answered.text, wanted)
+    while at >= 0 and repeats_question(answered.text, at, at + len(wanted), asked):
+        at = find_words(answered.text, wanted, at + 1)
+    start = first if at < 0 else at
+    return None if start < 0 else Span(*answered.original(start, start + len(wanted)))
+
+
+def _with_examples(question: Question, answer: Answer) -> str:
+    shown = "\n\n".join(f"Question: {q}\nAnswer: {a}\nPiece: {piece}" for q, a, piece in _EXAMPLES)
+    return f"{_TASK}\n\n{shown}\n\n{_case(question, answer)}\nPiece:"
+
+
+def _without_examples(question: Question, answer: Answer) -> str:
+    return f"{_case(question, answer)}\n\n{_TASK} Write nothing else."
+
+
+def _one_example(question: Question, answer: Answer) -> str:
+    asked, said, piece = _EXAMPLES[1]
+    return f"Question: {asked}\nAnswer: {said}\nIn a few words: {piece}\n\n{_case(question, answer)}\nIn a few words:"
+
+
+def _case(question: Question, answer: Answer) -> str:
+    return f"Question: {question.text}\nAnswer: {answer.text.strip()[:_LONGEST_ANSWER]}"
+
+
+PROMPTS = (_with_examples, _without_examples, _one_example)

@@ -1,0 +1,159 @@
+"""The blocks of a model and the sites in them, found by asking the model."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from truthmap.errors import ModelError
+from truthmap.lm.hooks import calls_recorded
+from truthmap.records import Site
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class HookPoint:
+    """Where a site is read in one block: what goes into a module, or what comes out of it."""
+
+    module: nn.Module
+    reads_input: bool = False
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The blocks of a model.
+
+    Attributes:
+        path: Module path of the list of blocks.
+        modules: The L blocks, in order.
+        taps: For each site that the model has, L places to read; the others map to why they are not there.
+    """
+
+    path: str
+    modules: tuple[nn.Module, ...]
+    taps: Mapping[Site, tuple[HookPoint, ...] | str]
+
+    def at(self, site: Site) -> tuple[HookPoint, ...]:
+        """Give the L places where a site is read.
+
+        Raises:
+            ModelError: the model has no such site.
+        """
+        found = self.taps[site]
+        if isinstance(found, str):
+            known = ", ".join(str(s) for s, taps in self.taps.items() if not isinstance(taps, str))
+            raise ModelError(f"this model has no site {site}: {found}; it has {known}")
+        return found
+
+
+def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
+    """Find the blocks of a decoder and the sites in them.
+
+    The blocks are the outermost list of as many modules as the configuration counts layers. In a block, the attention
+    is the child that takes an attention mask; the MLP is the other child that holds matrices. Which projection comes
+    last in each is seen in one forward pass over two tokens.
+
+    Args:
+        model: A causal language model.
+        override: Module path of the list of blocks, if it is not to be searched.
+
+    Raises:
+        ModelError: no such list, or more than one; the message says what to set.
+    """
+    n_layers = int(model.config.get_text_config().num_hidden_layers)
+    path = override if override is not None else _path_of_blocks(model, n_layers)
+    try:
+        listed = model.get_submodule(path)
+    except AttributeError as error:
+        raise ModelError(f"the model has no module {path!r} (given as `blocks`): {error}") from error
+    if not isinstance(listed, nn.ModuleList) or len(listed) == 0:
+        raise ModelError(f"`blocks` = {path!r} names a {type(listed).__name__}, expected a non-empty list of modules")
+    modules = tuple(listed)
+    return Blocks(
+        path, modules, {Site.RESIDUAL: tuple(HookPoint(block) for block in modules), **_inner_taps(model, modules)}
+    )
+
+
+def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
+    found = [
+        name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == n_layers
+    ]
+    depth = min((name.count(".") for name in found), default=0)
+    outermost = [name for name in found if name.count(".") == depth]
+    if len(outermost) != 1:
+        what = f"several: {', '.join(outermost)}" if outermost else "none"
+        raise ModelError(
+            f"expected one list of {n_layers} blocks in {type(model).__name__}, found {what}; "
+            "name it with the setting `blocks` (--blocks), e.g. --blocks model.layers"
+        )
+    return str(outermost[0])
+
+
+def _inner_taps(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[Site, tuple[HookPoint, ...] | str]:
+    leaves = {leaf: None for block in blocks for leaf in block.modules() if _is_projection(leaf)}
+    token = torch.zeros((1, 2), dtype=torch.long, device=model.get_input_embeddings().weight.device)
+    with torch.inference_mode(), calls_recorded(leaves) as calls:
+        model.base_model(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
+    sites: dict[Site, list[HookPoint | str]] = {site: [] for site in (Site.MLP, Site.MLP_POST, Site.ATTENTION)}
+    for block in blocks:
+        attention, mlp = _children(block)
+        sites[Site.ATTENTION].append(_last_projection(attention, calls, "attention"))
+        projection = _last_projection(mlp, calls, "MLP")
+        mixture = (len(mlp) == 1 and any(p.ndim > 2 for p in mlp[0].parameters())) or _has_list(mlp)
+        if mixture:
+            sites[Site.MLP].append(HookPoint(mlp[0]))
+            sites[Site.MLP_POST].append("its MLP is a mixture of experts, which has no single last projection")
+        else:
+            sites[Site.MLP].append(projection)
+            sites[Site.MLP_POST].append(
+                projection if isinstance(projection, str) else HookPoint(projection.module, reads_input=True)
+            )
+    return {site: _all_or_reason(taps) for site, taps in sites.items()}
+
+
+def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Give the children that attend, and the other ones that hold matrices."""
+    attention, others = [], []
+    for child in block.children():
+        if "attention_mask" in inspect.signature(child.forward).parameters:
+            attention.append(child)
+        elif any(p.ndim >= 2 for p in child.parameters()):
+            others.append(child)
+    return attention, others
+
+
+def _last_projection(modules: list[nn.Module], calls: Mapping[nn.Module, int], what: str) -> HookPoint | str:
+    """Give the projection inside these modules that was called last of all."""
+    inside = [leaf for module in modules for leaf in module.modules() if leaf in calls]
+    if not inside:
+        return f"no {what} with a last projection was found in a block"
+    return HookPoint(max(inside, key=lambda leaf: calls[leaf]))
+
+
+def _is_projection(module: nn.Module) -> bool:
+    own = [p for p in module.parameters(recurse=False) if p.ndim == 2]
+    return bool(own) and not any(True for _ in module.children())
+
+
+def _has_list(modules: list[nn.Module]) -> bool:
+    return any(isinstance(inner, nn.ModuleList) for module in modules for inner in module.modules())
+
+
+def _all_or_reason(taps: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
+    reason = next((tap for tap in taps if isinstance(tap, str)), None)
+    return reason if reason is not None else tuple(tap for tap in taps if isinstance(tap, HookPoint))
+
+
+def first_tensor(output: Any) -> torch.Tensor:
+    """Give the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
+    while isinstance(output, (tuple, list)):
+        output = output[0]
+    assert isinstance(output, torch.Tensor), type(output)
+    return output

@@ -1,0 +1,1 @@
+"""One file per stage, named as in the ledger."""

@@ -1,0 +1,36 @@
+"""The stage that draws the run's figures from its saved numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from truthmap.execution.active_run import Made, Work
+from truthmap.figures.heatmap import draw_heatmap, figure_of, save_figure
+from truthmap.records import Site
+from truthmap.runs.run import Run
+
+LEVEL = 0.05
+"""Cells with a larger p-value are hatched."""
+
+_STUDY_TITLE = "the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"
+
+
+def map_title(protocol: str, site: Site) -> str | None:
+    """Give what must be said above a map: that it was made the study's way, that it reads another site than usual."""
+    lines = [_STUDY_TITLE] if protocol == "study" else []
+    lines += [] if site is Site.RESIDUAL else [f"site: {site}"]
+    return "\n".join(lines) or None
+
+
+def draw_figures(work: Work) -> Made:
+    """Draw the map, as PNG and as SVG."""
+    run = Run(work.folder.path)
+    grid, summary = run.grid(), run.summary
+    axes = draw_heatmap(
+        grid.auc,
+        title=map_title(summary.protocol, summary.site),
+        not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
+    )
+    for kind in ("png", "svg"):
+        save_figure(figure_of(axes), work.path(f"heatmap.{kind}"))
+    return Made(["heatmap.png", "heatmap.svg"])

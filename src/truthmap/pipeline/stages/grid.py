@@ -1,0 +1,136 @@
+"""The stage that fits the probes of all cells, chooses the best one and scores it once on the test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from truthmap.execution.active_run import Made, Work
+from truthmap.files import atomic_write, write_json
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.pipeline.stages.combining import combine_cells
+from truthmap.pipeline.stages.layers import fit_layers
+from truthmap.pipeline.stages.states import state_store
+from truthmap.probes.fit_grid import with_p_values
+from truthmap.probes.grid import Grid, OutOfFold, best_cell
+from truthmap.probes.join_labels import label_answers, require_enough, text_features_of
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.learning_curve import fit_curve
+from truthmap.probes.test_part import TestScore, score_on_test
+from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
+from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
+from truthmap.runs.out_of_fold import NAME, write_out_of_fold
+from truthmap.runs.run import Interval, Summary
+from truthmap.runs.tables import read_records
+from truthmap.study.settings import grid_settings
+
+
+def fit_map(work: Work) -> Made:
+    """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
+    questions = read_records(work.path("questions.parquet"), Question)
+    grades = read_records(work.path("grades.parquet"), Grade)
+    answers = {answer.question_id: answer for answer in read_records(work.path("answers.parquet"), Answer)}
+    labels = label_answers(questions, grades, read_records(work.path("splits.parquet"), SplitAssignment))
+    require_enough(labels, grades)
+    store, settings = state_store(work), grid_settings(work.study)
+    with work.progress.stage("Fitting words alone", None):
+        seen = labels.of(test=False)
+        words = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
+    fits = [fit_layers(work, labels, settings, site) for site in work.study.sites]
+    null = np.max(np.stack([fit.null for fit in fits]), axis=0)
+    found = [
+        (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
+        for fit in fits
+    ]
+    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
+    test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
+    several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
+    _write_tables(work, found, null)
+    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
+    if settings.protocol == "truthmap":
+        with work.progress.stage("Fitting fewer answers", None):
+            curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
+        _write_table(work, "curve.parquet", curve)
+        files.append("curve.parquet")
+    summary = _summary(work, grades, best, test, _log_prob_auc(answers, labels, test))
+    extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    write_json(work.path("summary.json"), summary.model_copy(update=extra).model_dump(mode="json"))
+    return Made(files)
+
+
+def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
+    _write_table(work, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
+    _write_table(work, "null.parquet", pd.DataFrame({"largest_auc": null}))
+    write_out_of_fold(work.path(NAME), [out_of_fold for _, out_of_fold in found])
+
+
+def _write_table(work: Work, name: str, table: pd.DataFrame) -> None:
+    with atomic_write(work.path(name)) as beside:
+        table.to_parquet(beside)
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best cell of a grid and its numbers."""
+
+    grid: Grid
+    out_of_fold: OutOfFold
+    auc: Interval
+
+    @classmethod
+    def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
+        at = best_cell(grid).at
+        scored = int(np.isfinite(out_of_fold.scores[at]).sum())
+        return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
+
+
+def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Interval | None:
+    """Give the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
+    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
+    scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
+    if np.isnan(scores).any():
+        return None
+    found = auc_many(round_scores(scores[None]), np.array([right[i] for i in test.scores]))
+    return Interval(auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=len(scores))
+
+
+def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None) -> Summary:
+    of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
+    at = test.cell.at
+    return Summary(
+        model=work.study.model,
+        questions=work.study.questions,
+        right=len(of[Outcome.RIGHT]),
+        wrong=len(of[Outcome.WRONG]),
+        unscored=len(of[Outcome.UNSCORED]),
+        refusals=sum(grade.refusal for grade in grades),
+        found_right=_found(of[Outcome.RIGHT]),
+        found_wrong=_found(of[Outcome.WRONG]),
+        site=test.cell.site,
+        layer=test.cell.layer,
+        position=test.cell.position,
+        C=float(best.grid.c[at]),
+        validation=best.auc,
+        test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
+        log_prob=log_prob,
+        converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
+        protocol=work.study.protocol,
+        p_value=_known(best.grid.p_value[at]),
+        words=_known(best.grid.text_baseline_auc[at]),
+        within_auc=_known(best.grid.within_auc[at]),
+        within_pairs=int(best.grid.within_pairs[at]),
+    )
+
+
+def _known(value: float) -> float | None:
+    """Give a number as JSON can hold it: a missing one is `None`."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _found(grades: Sequence[Grade]) -> float:
+    """Give the share of these answers in which an exact answer was found."""
+    return sum(grade.span is not None for grade in grades) / len(grades)

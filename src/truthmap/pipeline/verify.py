@@ -1,0 +1,187 @@
+"""Reading a whole run to find what is broken in it, and having just that made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.remote import local_folder
+from truthmap.runs.run import Run
+from truthmap.storage import storage_at
+from truthmap.study.stage_keys import STAGES, stage_keys
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Progress, Silence
+
+if TYPE_CHECKING:
+    from truthmap.store.states import StateStore
+
+_INDEX = "states/index.json"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Something in a run that is not as the run wrote it.
+
+    Attributes:
+        stage: The stage it belongs to, or `study` for the run's own books.
+        name: The file; empty where the stage as a whole is meant.
+        fault: What is wrong with it.
+    """
+
+    stage: str
+    name: str
+    fault: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.stage, self.name, self.fault) if part)
+
+
+def verify_run(path: Path | str, progress: Progress | None = None) -> tuple[Broken, ...]:
+    """Read every file of a run, in a folder or at a URL, and name those that are missing or not as they were written.
+
+    Nothing is written. A run that is not finished has its missing stages named, too.
+
+    Raises:
+        RunFolderError: the folder is no run, or a run is working in it.
+    """
+    folder = _run_folder(path)
+    with _undisturbed(folder):
+        return tuple(_broken(folder, progress or Silence()))
+
+
+def repair_run(
+    path: Path | str,
+    progress: Progress | None = None,
+    *,
+    trust_remote_code: bool = False,
+    states_at: str | None = None,
+) -> Run:
+    """Have what is broken in a run made again, and nothing else.
+
+    The settings come from study.yaml, which may be somebody else's: code that comes with the model is run only if
+    `trust_remote_code` says so here, and states are deleted and written at an address elsewhere only if `states_at`
+    names it.
+
+    Files made again hold the same numbers; states that are captured again may differ in rounding from those that were
+    kept while answering, and then the map is fitted anew from what is there now.
+
+    Raises:
+        UsageError: the run was made with code that came with its model, and `trust_remote_code` is off; or its states
+            are elsewhere, and `states_at` does not name the place.
+        DamagedFileError: study.yaml is broken, so that nothing says what is to be made.
+        TruthmapError: whatever a run may raise.
+    """
+    progress = progress or Silence()
+    folder = _run_folder(path)
+    study = _study(folder)
+    if study.trust_remote_code and not trust_remote_code:
+        raise UsageError(
+            f"{path} was made by running code that came with the model {study.model}: if you trust that code, "
+            "add --trust-remote-code"
+        )
+    if study.states_at != states_at and study.states_at is not None:
+        raise UsageError(
+            f"{path} says that its states are at {study.states_at}: if that place is this run's own, to be written to, "
+            f"add --states-at {study.states_at}"
+        )
+    with folder.held(progress.say):
+        for broken in list(_broken(folder, progress)):
+            progress.say(str(broken))
+            _clear_away(folder, broken)
+    return study.run(update=True, progress=progress)
+
+
+def _run_folder(path: Path | str) -> RunFolder:
+    folder = RunFolder(local_folder(path))
+    # What lies at a URL is what is asked about, not the working copy.
+    folder.refresh(anew=True)
+    if not (folder.path / "study.yaml").is_file():
+        raise RunFolderError(f"{path} is no run folder: it has no study.yaml; name the folder of a run")
+    return folder
+
+
+@contextmanager
+def _undisturbed(folder: RunFolder) -> Iterator[None]:
+    """Keep runs out of the folder meanwhile; a folder that nobody may write to needs no keeping."""
+    with ExitStack() as kept:
+        with suppress(StorageError):
+            kept.enter_context(folder.held())
+        yield
+
+
+def _study(folder: RunFolder) -> Study:
+    """Give the study that made a run, from its study.yaml."""
+    known = folder.settings() or {}
+    try:
+        return Study.of({**known["settings"], "states_at": known.get("states_at"), "out": folder.path})
+    except (UsageError, TypeError) as error:
+        raise DamagedFileError(
+            f"{folder.path / 'study.yaml'} is damaged: {error}; "
+            "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
+        ) from error
+
+
+def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
+    try:
+        keys = stage_keys(_study(folder))
+    except DamagedFileError as error:
+        yield Broken("study", "study.yaml", str(error))
+        return
+    for stage in STAGES:
+        try:
+            entry = folder.entry(stage)
+        except DamagedFileError as error:
+            yield Broken("study", "stages.json", str(error))
+            return
+        if entry is None:
+            yield Broken(stage, "", "not finished")
+        elif entry.key != keys[stage]:
+            yield Broken(stage, "study.yaml", "the stage was made with other settings, or by another version")
+        else:
+            for name in folder.broken_files(entry):
+                missing = not (folder.path / name).exists()
+                yield Broken(stage, name, "missing" if missing else "not as it was written")
+        if stage == "states":
+            yield from _broken_states(folder, None if entry is None else entry.note.get("index"), progress)
+
+
+def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> Iterator[Broken]:
+    from truthmap.store.states import StateStore
+
+    try:
+        store = StateStore(folder.states)
+    except DamagedFileError as error:
+        yield Broken("states", _INDEX, str(error))
+        return
+    if index is not None and store.digest != index:
+        # What it says of the shards is in doubt as well.
+        yield Broken("states", _INDEX, "missing or not as it was written")
+        return
+    for number, fault in _with_bar(store, progress).items():
+        yield Broken("states", f"states/{number:05d}.safetensors", fault)
+
+
+def _with_bar(store: StateStore, progress: Progress) -> dict[int, str]:
+    with progress.stage("Reading states", len(store.numbers)) as advance:
+        return store.damaged(advance)
+
+
+def _clear_away(folder: RunFolder, broken: Broken) -> None:
+    """Delete what is broken, so that the next run finds it missing."""
+    from truthmap.store.index import rebuild_index
+    from truthmap.store.states import StateStore
+
+    if broken.name == _INDEX:
+        entry = folder.entry("states")
+        index = None if entry is None else entry.note.get("index")
+        if index is None or not rebuild_index(folder.states, index):
+            storage_at(folder.states).remove(Path(_INDEX).name)
+    elif broken.name.startswith("states/"):
+        StateStore(folder.states).forget(int(Path(broken.name).stem))
+    elif broken.name and broken.name != "study.yaml":
+        (folder.path / broken.name).unlink(missing_ok=True)

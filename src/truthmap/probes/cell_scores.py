@@ -1,0 +1,55 @@
+"""What one cell reached, and the scores that need no states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.probability import average_precision_many, bootstrap_auc, brier_many, ece_many
+from truthmap.metrics.within_group_auc import within_auc_many
+from truthmap.probes.grid import Bools, Float32s, Floats
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers
+
+
+@dataclass(frozen=True)
+class CellScores:
+    """The probes of one cell for one label: its numbers, a value for each of `ARRAYS` that it has, and the scores.
+
+    Attributes:
+        numbers: By the names of `Grid`.
+        scores: float32 (n,), out-of-fold log-odds of the answers that have the position.
+        null: float64 (n_permutations,), the AUC of each shuffle.
+    """
+
+    numbers: Mapping[str, float]
+    scores: Float32s
+    null: Floats
+
+
+def score_cell(log_odds: Floats, y: Bools, labels: LabelledAnswers, settings: GridSettings) -> CellScores:
+    """Score the log-odds (n,) of answers left out: everything of `Grid` that needs no states.
+
+    The interval is DeLong's where every question has one answer, else that of resampled groups.
+    """
+    row = round_scores(log_odds[None])
+    alone = len(set(labels.group)) == len(labels.group)
+    confidence = settings.confidence
+    auc = auc_many(row, y, confidence) if alone else bootstrap_auc(row, y, labels.group, confidence, seed=settings.seed)
+    within = within_auc_many(row, y, labels.meaning)
+    numbers = {
+        "auc": float(auc.auc[0]),
+        "low": float(auc.low[0]),
+        "high": float(auc.high[0]),
+        "n": len(y),
+        "n_right": int(y.sum()),
+        "average_precision": float(average_precision_many(row, y)[0]),
+        "brier": float(brier_many(log_odds[None], y)[0]),
+        "ece": float(ece_many(log_odds[None], y)[0]),
+        "within_auc": float(within.auc[0]),
+        "within_pairs": within.pairs,
+    }
+    return CellScores(numbers, log_odds.astype(np.float32), np.empty(0))

@@ -1,0 +1,121 @@
+"""One cell made ready for its probes: standardised states, training parts, and the scores of answers left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.probes.linear import standardise
+from truthmap.probes.solver.path import Problems, solve_path
+from truthmap.probes.solver.products import transpose_matmul
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_DECIMALS = 6  # of log-odds: as many as float32 holds
+_LEAST_SCALE = (
+    1e-6  # of a feature's spread over all answers: below, it is constant in a training part and keeps a scale of 1
+)
+
+_CANCELLED = 0.01  # of the mean square: at most what a variance leaves of it
+
+
+def usable(states: torch.Tensor, present: Bools) -> Bools:
+    """Say which answers have a finite state at a position: states (n, d), present bool (n,).
+
+    An overflow of half precision leaves no state to learn from: it is missing, and the cell counts one answer fewer.
+    """
+    finite = torch.isfinite(states.sum(dim=1, dtype=torch.float64))
+    return np.asarray(present & finite.cpu().numpy())
+
+
+@dataclass(frozen=True)
+class CellStates:
+    """The states of one cell, with F training parts.
+
+    Attributes:
+        x: float32 (n, d), centred and scaled over all n answers.
+        member: float32 (F, n), 1 where an answer belongs to a training part.
+        scale: float32 (F, d), spread of each feature of `x` in each training part; 1 where it is constant there.
+        held_out: int64 (n,), for each answer the training part that lacks it and scores it.
+    """
+
+    x: torch.Tensor
+    member: torch.Tensor
+    scale: torch.Tensor
+    held_out: torch.Tensor
+
+    @classmethod
+    def of(cls, states: torch.Tensor, training: Bools, held_out: Ints) -> CellStates:
+        """Prepare states (n, d); `training` is bool (F, n), `held_out` int64 (n,)."""
+        x, _, _ = standardise(states)
+        member = torch.from_numpy(training).to(x)
+        spread = _spread(x, member / member.sum(dim=1, keepdim=True))
+        scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
+        return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
+
+    def problems(self, y: Bools) -> Problems:
+        """Give a problem for each label vector of y: bool (K, n), and training part: K · F rows, parts side by side."""
+        signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(self.x)
+        n_parts = len(self.member)
+        return Problems(
+            self.x,
+            self.scale.repeat(len(y), 1),
+            signs.repeat_interleave(n_parts, dim=0),
+            self.member.repeat(len(y), 1),
+        )
+
+    def left_out(self, scores: torch.Tensor) -> torch.Tensor:
+        """Give each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
+
+        The probes of the training parts are brought to one intercept: a part short of right answers has a low
+        intercept just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
+        """
+        own_mean = (scores * self.member).sum(dim=2) / self.member.sum(dim=1)
+        shift = own_mean.mean(dim=1, keepdim=True) - own_mean
+        # Where all states are the same, only the folds' rounding would tell the answers apart.
+        scores = torch.round(scores + shift[:, :, None], decimals=_DECIMALS)
+        return scores.gather(1, self.held_out.expand(len(scores), 1, -1))[:, 0]
+
+
+def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Give the standard deviation of each column of x (n, d) in each part: float (F, d); share (F, n) sums to 1."""
+    mean, square = transpose_matmul(share, x), transpose_matmul(share, x.square())
+    variance = square - mean.square()
+    # Where a part's mean makes up most of its squares, rounding would be most of their difference.
+    for part, column in (variance < _CANCELLED * square).nonzero().tolist():
+        variance[part, column] = share[part] @ (x[:, column] - mean[part, column]).square()
+    return variance.sqrt()
+
+
+@dataclass(frozen=True)
+class OutOfFoldScores:
+    """What the cross-validated probes of K label vectors say at one C.
+
+    Attributes:
+        c: The inverse strength of regularisation.
+        scores: float64 (K, n), each answer's log-odds by the probe that did not see it.
+        gap: float64 (K,), the worst certificate of a label vector's probes.
+        converged: bool (K,), all of them are at their optimum.
+    """
+
+    c: float
+    scores: np.ndarray[Any, np.dtype[np.float64]]
+    gap: np.ndarray[Any, np.dtype[np.float64]]
+    converged: Bools
+
+
+def cross_validate(cell: CellStates, y: Bools, cs: Sequence[float]) -> Iterator[OutOfFoldScores]:
+    """Fit the probes of all training parts for y: bool (K, n), and score the answers left out, for each C in turn."""
+    n_labels, n_parts = len(y), len(cell.member)
+    for solutions in solve_path(cell.problems(y), cs):
+        yield OutOfFoldScores(
+            solutions.c,
+            cell.left_out(solutions.scores.view(n_labels, n_parts, -1)).double().cpu().numpy(),
+            solutions.gap.view(n_labels, n_parts).amax(dim=1).double().cpu().numpy(),
+            solutions.converged.view(n_labels, n_parts).all(dim=1).cpu().numpy(),
+        )

@@ -1,0 +1,106 @@
+"""The permutation null of the whole map: how high shuffled labels get, anywhere.
+
+A map shows the best of hundreds of cells, so each cell is compared with the *largest* AUC that a grid of shuffled
+labels reaches (Westfall and Young 1993; Nichols and Holmes, Human Brain Mapping 2002): the p-values are corrected for
+looking at all cells, for choosing C in each, and for whatever the cells share.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.metrics.auc import tied_keys
+from truthmap.probes.cross_validation import CellStates, cross_validate
+from truthmap.probes.ridge import left_out_scores
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def shuffled_labels(y: Bools, group: Sequence[str], n_permutations: int, seed: int) -> Bools:
+    """Give permuted copies of y (n,): bool (n_permutations, n).
+
+    Labels of one group stay together: they change places with those of another group of the same size.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(group):
+        members[name].append(row)
+    by_size: dict[int, list[list[int]]] = defaultdict(list)
+    for rows in members.values():
+        by_size[len(rows)].append(rows)
+    shuffled = np.empty((n_permutations, len(y)), dtype=bool)
+    for number in range(n_permutations):
+        random = np.random.default_rng([seed, number])  # more permutations change none of the first
+        for size in sorted(by_size):
+            places = np.array(by_size[size])
+            shuffled[number, places] = y[random.permutation(places)]
+    return shuffled
+
+
+def null_aucs(cell: CellStates, shuffled: Bools, cs: Sequence[float], *, exact: bool = False) -> Floats:
+    """Give the AUC that each row of shuffled labels reaches in a cell, at the best C: float64 (K,).
+
+    Args:
+        cell: The cell's states and training parts.
+        shuffled: bool (K, n). A row with one outcome only in a training part gets 0.5.
+        cs: Values of C.
+        exact: Fit every probe to its optimum. Otherwise each takes the first Newton step only, from the model that
+            knows nothing but the base rate: on labels that mean nothing the further steps change single AUCs by about
+            0.01 and their distribution by less (docs/grid.md has the figures), at a fortieth of the price or less.
+    """
+    found: Floats = np.full((len(cs), len(shuffled)), 0.5)
+    member = cell.member.cpu().numpy() > 0
+    counts = shuffled.astype(np.float64) @ member.T
+    usable = ((counts > 0) & (counts < member.sum(axis=1))).all(axis=1) & shuffled.any(axis=1) & ~shuffled.all(axis=1)
+    if not usable.any():
+        return np.asarray(found.max(axis=0))
+    rows = shuffled[usable]
+    paths = (left_out.scores for left_out in cross_validate(cell, rows, cs)) if exact else _first_steps(cell, rows, cs)
+    for number, scores in enumerate(paths):
+        found[number, usable] = auc_rowwise(scores, rows)
+    return np.asarray(found.max(axis=0))
+
+
+def max_null(per_cell: Sequence[Floats]) -> Floats:
+    """Give the largest AUC on the whole map for each permutation: cells of float64 (K,) → (K,)."""
+    return np.asarray(np.max(np.stack(per_cell), axis=0))
+
+
+def corrected_p_values(auc: Floats, null: Floats) -> Floats:
+    """Give the share of permutations whose largest AUC anywhere is at least this one's, itself counted in.
+
+    auc: any shape, NaN stays NaN; null: float64 (K,). The smallest p-value is 1 / (K + 1) (Phipson and Smyth 2010).
+    """
+    beaten_by = len(null) - np.searchsorted(np.sort(null), auc.ravel(), side="left").reshape(auc.shape)
+    return np.where(np.isfinite(auc), (1 + beaten_by) / (1 + len(null)), np.nan)
+
+
+@torch.inference_mode()
+def _first_steps(cell: CellStates, shuffled: Bools, cs: Sequence[float]) -> Iterator[Floats]:
+    """Score the answers left out by probes of one Newton step, for each C from below: float64 (K, n) each.
+
+    From weights of zero and the base rate as intercept all answers have the same curvature, so the step is that of a
+    ridge regression of the labels.
+    """
+    y = torch.from_numpy(shuffled.T).to(cell.x)
+    base = y.mean(dim=0)
+    curvature = float((base * (1 - base)).mean())
+    centred = cell.x - cell.x.mean(dim=0)
+    for scores in left_out_scores(centred, y, cell.held_out, [c * curvature for c in sorted(cs)]):
+        yield scores.T.double().cpu().numpy()
+
+
+def auc_rowwise(scores: Floats, y: Bools) -> Floats:
+    """Give the AUC of each row of scores (K, n) for its own labels (K, n); ties count one half."""
+    # Sorting numbers that carry a label in the last bit is several times faster than ranking them. Labels decide ties:
+    # the right answers of a tie come last once, and first once, and the mean counts them as one half.
+    keys, place = 2 * tied_keys(scores), np.arange(y.shape[1], dtype=np.float64)
+    n_right, n_wrong = y.sum(axis=1), (~y).sum(axis=1)
+    places = [(np.sort(keys + last, axis=1) & 1) @ place for last in (y, ~y)]
+    right = (places[0] + place.sum() - places[1]) / 2
+    return np.asarray((right - n_right * (n_right - 1) / 2) / (n_right * n_wrong), dtype=np.float64)

@@ -1,0 +1,167 @@
+"""A detector that reads several cells: a small logistic regression on the scores of their probes.
+
+Stacked generalisation (Wolpert 1992): the second level learns from out-of-fold scores, so that no probe is trusted for
+answers it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from truthmap.metrics.auc import Auc, auc_many, round_scores
+from truthmap.metrics.paired_auc import auc_differences
+from truthmap.probes.cross_validation import CellStates, cross_validate, usable
+from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.linear import LinearProbe, fit_probe
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+MOST_CELLS = 4
+
+
+@dataclass(frozen=True)
+class CellChoice:
+    """Several cells against the best single one, by cross-validation on train + validation.
+
+    Attributes:
+        cells: The cells, the best single one first, then in the order in which they helped most.
+        auc: The out-of-fold AUC of the stack, m = 1.
+        gain, low, high: How much higher it is than the single cell's on the same answers, with the paired interval.
+        c: The C of the second level.
+        n: Answers that both were scored on: those that have the best cell's position.
+    """
+
+    cells: tuple[Cell, ...]
+    auc: Auc
+    gain: float
+    low: float
+    high: float
+    c: float
+    n: int
+
+    @property
+    def beats_single(self) -> bool:
+        """Whether the gain is beyond noise."""
+        return self.low > 0
+
+
+@dataclass(frozen=True)
+class StackedProbe:
+    """Probes of several cells and how much each counts, frozen.
+
+    Attributes:
+        cells: The cells.
+        probes: Their probes.
+        top: The second level, a probe on the k scores; an answer without a cell's position has that score's mean there.
+    """
+
+    cells: tuple[Cell, ...]
+    probes: tuple[LinearProbe, ...]
+    top: LinearProbe
+
+    def score(self, states: Mapping[Cell, np.ndarray[Any, np.dtype[Any]]]) -> Floats:
+        """Give the log-odds that answers are right: states (n, d) of each cell, rows of NaN where missing → (n,)."""
+        scores = [
+            probe.score(np.asarray(states[c], np.float64)) for c, probe in zip(self.cells, self.probes, strict=True)
+        ]
+        return self.top.score(_filled(np.stack(scores, axis=1), self.top.mean))
+
+
+def choose_cells(
+    grid: Grid, out_of_fold: OutOfFold, labels: LabelledAnswers, best: Cell, settings: GridSettings
+) -> CellChoice:
+    """Add cells to the best one while the cross-validated AUC of the stack rises, up to four.
+
+    Candidates are the best layer of each position: neighbours in one column say nearly the same.
+    """
+    by_id = dict(zip(labels.ids, range(len(labels.ids)), strict=True))
+    scored = np.isfinite(out_of_fold.scores[best.at])
+    rows = labels.take(np.isin(np.arange(len(labels.ids)), [by_id[i] for i in np.array(out_of_fold.ids)[scored]]))
+    assert rows.ids == tuple(np.array(out_of_fold.ids)[scored].tolist()), "scores and labels stand in different orders"
+    single = out_of_fold.scores[best.at][scored].astype(np.float64)
+    candidates = [cell for cell in best_per_position(grid) if cell != best]
+    cells: tuple[Cell, ...] = (best,)
+    stack = _Stack(single, float("nan"))
+    reached = float(auc_many(round_scores(single[None]), rows.y).auc[0])
+    while len(cells) < MOST_CELLS and candidates:
+        tried = {cell: _stack(out_of_fold, (*cells, cell), scored, rows, settings) for cell in candidates}
+        aucs = {cell: float(auc_many(round_scores(t.scores[None]), rows.y).auc[0]) for cell, t in tried.items()}
+        added = max(candidates, key=lambda cell: aucs[cell])
+        if aucs[added] <= reached:
+            break
+        cells, stack, reached = (*cells, added), tried[added], aucs[added]
+        candidates.remove(added)
+    both = round_scores(np.stack([single, stack.scores]))
+    gain = auc_differences(both, rows.y, reference=0, confidence=settings.confidence)
+    auc = auc_many(both[1:], rows.y, settings.confidence)
+    return CellChoice(
+        cells,
+        auc,
+        gain=float(gain.difference[1]),
+        low=float(gain.low[1]),
+        high=float(gain.high[1]),
+        c=stack.c,
+        n=len(rows.ids),
+    )
+
+
+def fit_stack(
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, OutOfFold], choice: CellChoice
+) -> StackedProbe:
+    """Refit the probes of the chosen cells on train + validation, and the second level on their out-of-fold scores.
+
+    Args:
+        source: The states.
+        labels: All scored answers.
+        fits: The grid and its out-of-fold scores.
+        choice: From `choose_cells`, with two cells or more.
+    """
+    grid, out_of_fold = fits
+    seen = labels.of(test=False)
+    probes = []
+    for cell in choice.cells:
+        read = source.read_layer(cell.site, cell.layer, seen.ids)
+        here = usable(read.states[cell.at[1]], read.present[cell.at[1]])
+        probes.append(fit_probe(read.states[cell.at[1]][here], seen.y[here], float(grid.c[cell.at])))
+    scored = np.isfinite(out_of_fold.scores[choice.cells[0].at])
+    features = _features(out_of_fold, choice.cells, scored)
+    return StackedProbe(choice.cells, tuple(probes), fit_probe(torch.from_numpy(features), seen.y[scored], choice.c))
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Out-of-fold scores of a second level, float64 (n,), and its C."""
+
+    scores: Floats
+    c: float
+
+
+def _stack(
+    out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
+) -> _Stack:
+    folds = np.unique(labels.fold)
+    training = np.stack([labels.fold != fold for fold in folds])
+    features = torch.from_numpy(_features(out_of_fold, cells, scored))
+    cell = CellStates.of(features, training, np.searchsorted(folds, labels.fold))
+    path = list(cross_validate(cell, labels.y[None], settings.cs))
+    scores = np.concatenate([left_out.scores for left_out in path])
+    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
+    return _Stack(scores[best], path[best].c)
+
+
+def _features(out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools) -> Floats:
+    """Give the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
+    scores = np.stack([out_of_fold.scores[cell.at][scored] for cell in cells], axis=1).astype(np.float64)
+    return _filled(scores, np.nanmean(scores, axis=0))
+
+
+def _filled(scores: Floats, with_what: Floats) -> Floats:
+    return np.where(np.isfinite(scores), scores, with_what)

@@ -1,0 +1,123 @@
+"""How far the words alone get: baselines that read text and lengths, never a hidden state.
+
+Some answers are right more often than others ("France" more often than "Chad"), and some questions are easier. A probe
+that only recognises the words would find that too; the map means more where it is above these baselines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.grid import Grid, OutOfFold
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.threads import one_thread_per_cell
+from truthmap.text import folded
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_COLUMNS = ("words_answer_auc", "words_question_auc", "words_length_auc")
+_DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
+_NOTHING = "(none)"  # an answer without an exact answer is a case of its own
+
+CS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
+"""Values of C to choose from by out-of-fold AUC, larger than a probe's: rows of word weights have length 1."""
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """The text of n answers, in the order of the ids.
+
+    Attributes:
+        ids: Question ids.
+        answer: The exact answer's text, empty where none was found.
+        question: The question's text, context included.
+        lengths: float64 (n, k): counts of tokens and characters.
+    """
+
+    ids: tuple[str, ...]
+    answer: tuple[str, ...]
+    question: tuple[str, ...]
+    lengths: Floats
+
+
+@dataclass(frozen=True)
+class TextBaselineScores:
+    """Out-of-fold log-odds of being right, from words alone: float64 (n,) each, in the order of the ids."""
+
+    ids: tuple[str, ...]
+    answer: Floats
+    question: Floats
+    length: Floats
+
+
+def with_text_baseline(grid: Grid, words: TextBaselineScores, out_of_fold: OutOfFold, labels: LabelledAnswers) -> Grid:
+    """Add the baselines' AUCs to a grid, in each cell on the very answers that its probe was scored on.
+
+    Args:
+        grid: The grid.
+        words: The baselines' scores.
+        out_of_fold: The probes' scores, which tell the answers of each cell.
+        labels: All scored answers.
+    """
+    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
+    row = {i: n for n, i in enumerate(words.ids)}
+    order = [row[i] for i in out_of_fold.ids]
+    scores = np.stack([words.answer, words.question, words.length])[:, order]
+    y = np.array([right[i] for i in out_of_fold.ids])
+    found = np.full((len(_COLUMNS), *grid.auc.shape), np.nan)
+    seen: dict[bytes, Floats] = {}
+    for layer, position in np.argwhere(np.isfinite(grid.auc)):
+        scored = np.isfinite(out_of_fold.scores[layer, position])
+        key = scored.tobytes()  # the layers of one position have the same answers
+        if key not in seen:
+            seen[key] = auc_many(round_scores(scores[:, scored]), y[scored]).auc
+        found[:, layer, position] = seen[key]
+    return replace(grid, text_baseline_auc=found.max(axis=0), **dict(zip(_COLUMNS, found, strict=True)))
+
+
+def fit_text_baseline(words: TextFeatures, labels: LabelledAnswers) -> TextBaselineScores:
+    """Fit the three baselines on the folds of the labels, whose ids must be those of the words.
+
+    Logistic regressions on word and character counts (tf-idf), or on standardised lengths, each with its own C.
+    """
+    assert words.ids == labels.ids, "words and labels are of different answers"
+    with one_thread_per_cell() as every:
+        features = [_text_features(words.answer), _text_features(words.question), _standardised(words.lengths)]
+        found = every(lambda x: _out_of_fold(x, labels), features)
+    return TextBaselineScores(labels.ids, *found)
+
+
+def _text_features(texts: Sequence[str]) -> Any:
+    """Give tf-idf weights of words, pairs of words and pieces of words as a sparse matrix (n, k); no label is used."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import FeatureUnion
+
+    shown = [folded(text) or _NOTHING for text in texts]
+    words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
+    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
+    return FeatureUnion([("words", words), ("pieces", pieces)]).fit_transform(shown)
+
+
+def _standardised(values: Floats) -> Floats:
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
+
+
+def _out_of_fold(x: Any, labels: LabelledAnswers) -> Floats:
+    """Score the answers left out, at the C with the best AUC, the folds' models brought to one intercept."""
+    from sklearn.linear_model import LogisticRegression
+
+    scores = np.zeros((len(CS), len(labels.ids)))
+    for fold in np.unique(labels.fold):
+        seen, unseen = np.flatnonzero(labels.fold != fold), np.flatnonzero(labels.fold == fold)
+        for number, c in enumerate(CS):
+            model = LogisticRegression(C=c, max_iter=1000).fit(x[seen], labels.y[seen])
+            scores[number, unseen] = model.decision_function(x[unseen]) - model.decision_function(x[seen]).mean()
+    scores = np.round(scores, _DECIMALS)
+    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
+    return np.asarray(scores[best])

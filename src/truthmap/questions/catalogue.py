@@ -1,0 +1,63 @@
+"""The sets that have a name, and what a reader is told about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from truthmap.questions import builtin
+from truthmap.questions.paper_sets import PAPER_SETS, TRAIN, HubData, PaperFile
+from truthmap.questions.tasks import Task
+from truthmap.records import Question
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """A set that the package carries."""
+
+    about: str
+    source: str
+    questions: Callable[[], Iterator[Question]]
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSet:
+    """A set that has a name.
+
+    Attributes:
+        name: What it is called.
+        about: One line for a reader.
+        source: Where its questions come from.
+        task: How they are asked, graded and located.
+    """
+
+    name: str
+    about: str
+    source: str
+    task: Task
+
+
+_GEONAMES = "built in; GeoNames, CC BY 4.0"
+
+BUILT_IN: Mapping[str, BuiltIn] = {
+    "cities": BuiltIn("In which country is the city of X?", _GEONAMES, builtin.cities, builtin.CITIES_TASK),
+    "us_cities": BuiltIn("In which US state is the city of X?", _GEONAMES, builtin.us_cities, builtin.US_CITIES_TASK),
+    "larger_city": BuiltIn(
+        "Which city has more inhabitants, X or Y?", _GEONAMES, builtin.larger_city, builtin.LARGER_CITY_TASK
+    ),
+    "arithmetic": BuiltIn("What is 17 times 12?", "built in", builtin.arithmetic, builtin.ARITHMETIC_TASK),
+}
+
+
+def known_sets() -> tuple[KnownSet, ...]:
+    """Give the sets that have a name: the built-in ones, then the study's ten."""
+    built_in = [KnownSet(name, entry.about, entry.source, entry.task) for name, entry in BUILT_IN.items()]
+    study = [KnownSet(e.name, e.about, _source(e.source), e.task) for e in PAPER_SETS.values()]
+    return (*built_in, *study)
+
+
+def _source(source: PaperFile | HubData) -> str:
+    if isinstance(source, PaperFile):
+        return f"file {source.names[TRAIN]} of the study"
+    return f"hub {source.id}{'' if source.config is None else f' ({source.config})'}"

@@ -1,0 +1,68 @@
+"""A question set: questions, how they are asked, and a digest that says which they are."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+
+from truthmap.files import digest_of
+from truthmap.questions.tasks import Task
+from truthmap.questions.validation import Report
+from truthmap.records import Question
+from truthmap.seeding import uniform_from
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """Questions that are asked and graded in one way.
+
+    Attributes:
+        name: The set's name, or the name of the file it came from.
+        questions: The questions; their ids are distinct.
+        task: How they are asked, graded and located.
+        digest: SHA-256 of the questions and the task, in hexadecimal.
+        report: What reading them found: rows, faults, rows left out; empty for a built-in set.
+    """
+
+    name: str
+    questions: tuple[Question, ...]
+    task: Task
+    digest: str
+    report: Report = field(default_factory=Report, compare=False)
+
+
+def question_set(name: str, questions: Iterable[Question], task: Task, report: Report | None = None) -> QuestionSet:
+    """Put a set together and compute its digest."""
+    kept = tuple(questions)
+    return QuestionSet(name, kept, task, _digest(kept, task), report or Report())
+
+
+def choose(questions: Iterable[Question], limit: int | None, seed: int) -> tuple[Question, ...]:
+    """Take a random `limit` of the questions, in their own order; all of them with `None`.
+
+    Each question draws a number from (seed, its id), and the lowest win: so the choice does not depend on the order,
+    100 questions are part of 200 with the same seed, and of a file of any length only `limit` questions are held.
+    """
+    if limit is None:
+        return tuple(questions)
+    # Ranked by the highest negative number: the heap drops its smallest, so it keeps the lowest dice.
+    drawn = ((-uniform_from("limit", seed, question.id), -place, question) for place, question in enumerate(questions))
+    kept = heapq.nlargest(limit, drawn, key=lambda entry: entry[:2])
+    return tuple(question for _, _, question in sorted(kept, key=lambda entry: -entry[1]))
+
+
+def _digest(questions: tuple[Question, ...], task: Task) -> str:
+    # The candidates are the same for most questions of a set: their digest is taken once.
+    lists: dict[tuple[tuple[str, ...], ...] | None, str] = {None: ""}
+    rows = []
+    for question in questions:
+        if question.candidates not in lists:
+            lists[question.candidates] = digest_of(question.candidates)
+        rows.append({**asdict_shallow(question), "candidates": lists[question.candidates]})
+    return digest_of({"task": asdict(task), "questions": rows})
+
+
+def asdict_shallow(question: Question) -> dict[str, object]:
+    """Give a question's fields without copying what is in them."""
+    return {name: getattr(question, name) for name in Question.__slots__}

@@ -1,0 +1,101 @@
+"""Cells of a table as the values of a question: texts, lists of texts, outcomes; nothing in them is ever evaluated."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from truthmap.questions.validation import BadRowError, FaultKind
+from truthmap.records import Outcome
+
+LONGEST_TEXT = 1_000_000
+"""Characters in a text of a question."""
+_SEPARATOR = "|"
+_OUTCOMES: Mapping[str, Outcome] = {
+    **dict.fromkeys(("right", "correct", "true", "yes", "1"), Outcome.RIGHT),
+    **dict.fromkeys(("wrong", "incorrect", "false", "no", "0"), Outcome.WRONG),
+    "unscored": Outcome.UNSCORED,
+}
+
+
+def text_of(value: Any, column: str) -> str | None:
+    """Give a cell as text; `None` where it is empty. A whole number loses its `.0`.
+
+    Raises:
+        BadRowError: it is a list or an object, or too long.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if not isinstance(value, (str, int, float)):
+        raise BadRowError(column, FaultKind.VALUE, f"expected a text, got {type(value).__name__}")
+    text = str(value)
+    if len(text) > LONGEST_TEXT:
+        raise BadRowError(column, FaultKind.TOO_LONG, f"{len(text):,} characters, at most {LONGEST_TEXT:,} are taken")
+    return text if text.strip() else None
+
+
+def texts_of(value: Any, column: str) -> tuple[str, ...]:
+    """Give a cell as a list of texts: a list, JSON that is one (`["Lima", "Lima City"]`), or `Lima | Lima City`.
+
+    Raises:
+        BadRowError: it begins like JSON and is none, or holds something else than texts.
+    """
+    items = _items(value, column)
+    texts = (text_of(item, column) for item in items)
+    return tuple(dict.fromkeys(text.strip() for text in texts if text is not None))
+
+
+def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None:
+    """Give a cell as candidates: a list whose items are names, or lists of the names of one thing.
+
+    Raises:
+        BadRowError: there is only one candidate, or the cell is malformed.
+    """
+    items = _items(value, column)
+    candidates = tuple(names for item in items if (names := texts_of(item, column)))
+    if not candidates:
+        return None
+    if len(candidates) < 2:
+        raise BadRowError(
+            column, FaultKind.VALUE, f"one candidate only ({candidates[0][0]!r}), at least two are needed"
+        )
+    return candidates
+
+
+def outcome_of(value: Any, column: str) -> Outcome:
+    """Give a cell as a ready outcome: right, correct, true, yes, 1; wrong, incorrect, false, no, 0; unscored.
+
+    Raises:
+        BadRowError: it is none of these.
+    """
+    text = text_of(value, column)
+    if text is None:
+        return Outcome.UNSCORED
+    outcome = _OUTCOMES.get(text.strip().casefold())
+    if outcome is None:
+        raise BadRowError(column, FaultKind.VALUE, f"{text[:40]!r} is no outcome; expected right, wrong or unscored")
+    return outcome
+
+
+def _items(value: Any, column: str) -> list[Any]:
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    text = text_of(value, column)
+    if text is None:
+        return []
+    if not text.lstrip().startswith("["):
+        return text.split(_SEPARATOR)
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadRowError(
+            column, FaultKind.VALUE, f'{text[:40]!r} begins like a JSON list and is none; write ["a", "b"] or a | b'
+        ) from None
+    assert isinstance(items, list)
+    return items

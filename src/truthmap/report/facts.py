@@ -1,0 +1,177 @@
+"""What the page says of how a run was asked, how it went and how to repeat it, as texts."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from truthmap.metrics.curves import wilson
+from truthmap.records import Outcome, Split
+from truthmap.report.page import Table, texts
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import Run, StackedCells
+from truthmap.storage import is_remote
+from truthmap.study.stage_keys import STAGES
+from truthmap.study.study import Study
+
+_MOST_REASONS = 12
+_OPTIONS = {"sites": "--site"}
+"""Settings whose option on the command line has another name."""
+
+
+def asked(run: Run) -> Mapping[str, str]:
+    """Say what was asked and how it went, a line per fact."""
+    summary, identity = run.summary, run.settings.get("model_identity") or {}
+    scored = summary.right + summary.wrong
+    low, high = wilson(np.array([summary.right]), np.array([scored]))
+    answers = run.answers()
+    lengths = np.array([len(answer.answer_ids) for answer in answers if answer.fault is None])
+    facts = {
+        "Model": summary.model + _in_brackets(identity.get("architecture"), identity.get("dtype")),
+        "Asked in": {"chat": "the model's chat template", "plain": "a plain prompt"}.get(
+            identity.get("prompt_format", ""), ""
+        ),
+        "Questions": f"{summary.questions} ({len(run.questions()):,})",
+        "Answers": f"{len(answers):,}: {summary.right:,} right, {summary.wrong:,} wrong, {summary.unscored:,} unscored",
+        "Accuracy": f"{summary.right / scored:.1%} of the scored answers [{low[0]:.1%}, {high[0]:.1%}]",
+        "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",
+        "Exact answer found": (
+            f"in {summary.found_right:.1%} of the right and {summary.found_wrong:.1%} of the wrong answers"
+        ),
+        **_audited(run),
+        "Length of an answer": f"{np.median(lengths):.0f} tokens (median; the longest has {lengths.max()})"
+        if len(lengths)
+        else "",
+        "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
+        "Probes converged": f"{summary.converged:.1%}",
+        "Several cells": _several(summary.several),
+        "Protocol": "" if summary.protocol == "truthmap" else "the study's: not comparable with truthmap's own numbers",
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _audited(run: Run) -> dict[str, str]:
+    """Say what the audit found of the exact answers, where there is one."""
+    if not (run.path / "audit.json").is_file():
+        return {}
+    audit = run.audit
+    facts = {}
+    if audit.compared:
+        share = audit.agreeing / audit.compared
+        facts["Exact answer is the accepted one"] = f"in {share:.1%} of {audit.compared:,} right answers"
+    if audit.place is not None:
+        place = audit.place
+        facts["The exact answer's place alone gives"] = f"AUC {place.auc:.2f} [{place.low:.2f}, {place.high:.2f}]"
+    return facts
+
+
+def _several(several: StackedCells | None) -> str:
+    """Say whether reading several cells is better than reading the best one."""
+    if several is None:
+        return ""
+    gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
+    if not several.chosen or several.test is None:
+        return f"{len(several.cells)} together give {gain}: not beyond noise, so the single cell stands"
+    return f"{len(several.cells)} together give {gain} more on validation; AUC {several.test} on test"
+
+
+def counts(run: Run) -> tuple[Table, ...]:
+    """Count answers by part of the study, and unscored ones by reason."""
+    outcome = {grade.question_id: grade.outcome for grade in run.grades() if grade.sample == 0}
+    by_part = Counter((split.part, outcome[split.question_id]) for split in run.splits())
+    rows = [[part, *(by_part[part, o] for o in Outcome), sum(by_part[part, o] for o in Outcome)] for part in Split]
+    parts = Table("Answers by part of the study", ("part", *map(str, Outcome), "all"), texts(rows))
+    reasons = Counter(grade.why for grade in run.grades() if grade.outcome is Outcome.UNSCORED and grade.sample == 0)
+    if not reasons:
+        return (parts,)
+    most = reasons.most_common(_MOST_REASONS)
+    rest = reasons.total() - sum(count for _, count in most)
+    listed = [*most, *([("other reasons", rest)] if rest else [])]
+    return parts, Table(
+        "Unscored answers by reason; they are left out of the map", ("reason", "answers"), texts(listed)
+    )
+
+
+def first_prompt(run: Run) -> str:
+    """Give the first prompt as it was sent, template included, or an empty string where it was not written down."""
+    entry = RunFolder(run.path).entry("answers")
+    found = entry.note.get("first_prompt", "") if entry is not None else ""
+    return found if isinstance(found, str) else ""
+
+
+def command(run: Run) -> str:
+    """Give the command that makes this run again: every setting that is not the default."""
+    settings = run.settings.get("settings") or {}
+    fields = Study.model_fields
+    words = ["truthmap", "run"]
+    for column, given in (settings.get("columns") or {}).items():
+        if given is not None:
+            words += [f"--{column.replace('_', '-')}-column", str(given)]
+    for name, value in settings.items():
+        default = fields[name].get_default() if name in fields else None
+        if name == "columns" or value is None or (name != "model" and _plain(value) == _plain(default)):
+            continue
+        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if value is True:
+            words.append(option)
+        else:
+            for one in value if isinstance(value, list) else [value]:
+                words += [option, str(one)]
+    return shlex.join([*words, "--out", run.address if is_remote(run.address) else f"runs/{run.path.resolve().name}"])
+
+
+def repeat(run: Run) -> tuple[Table, ...]:
+    """Give versions, digests, settings, and each stage's time and memory, as tables."""
+    known = run.settings
+    versions = texts(list((known.get("versions") or {}).items()))
+    identity = known.get("model_identity") or {}
+    questions = known.get("questions") or {}
+    digests = [
+        ("questions", questions.get("digest")),
+        *((f"model: {name}", value) for name, value in identity.items() if value),
+    ]
+    return (
+        Table("Time and memory, by stage", ("stage", "seconds", "most memory, GB", "key"), texts(_stages(run))),
+        Table("Settings (seed included)", ("setting", "value"), texts(_settings(known))),
+        Table("Versions", ("package", "version"), versions),
+        Table("Digests and identity", ("of", "value"), texts(digests)),
+    )
+
+
+def _stages(run: Run) -> list[tuple[Any, ...]]:
+    folder = RunFolder(run.path)
+    found = [(stage, folder.entry(stage)) for stage in STAGES]
+    return [
+        (stage, entry.seconds, _gigabytes(entry.note.get("peak_bytes")), entry.key[:16])
+        for stage, entry in found
+        if entry is not None
+    ]
+
+
+def _settings(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    settings = known.get("settings") or {}
+    shown = {name: _one_line(value) for name, value in settings.items() if value is not None}
+    return [(name, value) for name, value in shown.items() if value != ""]
+
+
+def _one_line(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {one}" for name, one in value.items() if one is not None)
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+
+def _gigabytes(count: Any) -> float | None:
+    return count / 1e9 if isinstance(count, int) else None
+
+
+def _plain(value: Any) -> Any:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _in_brackets(*parts: str | None) -> str:
+    given = [part for part in parts if part]
+    return f" ({', '.join(given)})" if given else ""

@@ -1,0 +1,199 @@
+"""The maps of a run packed as small JSON for the page: columns of every cell, and what a click shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
+from truthmap.records import POSITIONS, Outcome, Position, Site, Span
+from truthmap.report.sanitize import cut, marked
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_MANY_CELLS = 1500
+_MOST_DETAILED = 3000
+_COARSE = DetailSettings(roc_points=21, bins=10, groups=8, examples=2)
+_TEXT_BUDGET = 600_000  # characters of questions and answers in the page
+_TEXT_LIMITS = (500, 300, 160, 80, 40)
+
+
+@dataclass(frozen=True)
+class SiteScores:
+    """Out-of-fold scores in every cell of a site.
+
+    Attributes:
+        ids: Question ids of the n scored answers of train + validation.
+        log_odds: float32 (L, P, n), of being right; NaN where an answer lacks the position or a cell has no probe.
+        y: bool (n,), whether the answer is right.
+    """
+
+    ids: tuple[str, ...]
+    log_odds: Array
+    y: Array
+
+    def cell(self, layer: int, column: int) -> CellDetails:
+        """Give one cell's scores."""
+        return CellDetails.present(self.ids, self.log_odds[layer, column], self.y)
+
+
+@dataclass(frozen=True)
+class SiteMap:
+    """One site's map.
+
+    Attributes:
+        site: What was read.
+        columns: Name → (L, P) array: `auc`, `low`, `high`, `n`, `C`, `converged` and whatever else is known.
+        scores: Out-of-fold scores, or `None` where the run kept none.
+    """
+
+    site: Site
+    columns: Mapping[str, Array]
+    scores: SiteScores | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many layers and positions there are."""
+        n_layers, n_positions = self.columns["auc"].shape
+        return n_layers, n_positions
+
+
+@dataclass(frozen=True)
+class ShownAnswer:
+    """An answer as the page may show it: untrusted text and its verdict."""
+
+    question: str
+    answer: str
+    span: Span | None
+    outcome: Outcome
+    accepted: str
+    why: str
+
+
+@dataclass
+class _Table:
+    """The answers that cells refer to, each kept once, by its place."""
+
+    places: dict[str, int] = field(default_factory=dict)
+
+    def place(self, identifier: str) -> int:
+        return self.places.setdefault(identifier, len(self.places))
+
+
+def pack_maps(
+    maps: Sequence[SiteMap], answers: Mapping[str, ShownAnswer], best: tuple[Site, int, Position]
+) -> dict[str, Any]:
+    """Pack the maps of a run.
+
+    Args:
+        maps: One map for each site.
+        answers: The answers by question id.
+        best: Site, layer and position of the chosen cell.
+
+    Returns:
+        Plain data. With more than 1,500 cells the curves are coarser, and beyond 3,000 only the cells with the highest
+        AUC have any, so that a page stays a few megabytes whatever the model's size.
+    """
+    total = sum(site_map.columns["auc"].size for site_map in maps)
+    settings = _COARSE if total > _MANY_CELLS else DetailSettings()
+    least = _least_detailed(maps)
+    table = _Table()
+    sites = [
+        {
+            "site": str(site_map.site),
+            "layers": site_map.shape[0],
+            "columns": {name: _numbers(values) for name, values in site_map.columns.items()},
+            "cells": _pack_cells(site_map, settings, least, table),
+        }
+        for site_map in maps
+    ]
+    site, layer, position = best
+    return {
+        "positions": [str(p) for p in POSITIONS],
+        "boxed": [POSITIONS.index(Position.EXACT_BEFORE_FIRST), POSITIONS.index(Position.EXACT_AFTER_LAST)],
+        "sites": sites,
+        "best": {"site": str(site), "layer": layer, "column": POSITIONS.index(position)},
+        "answers": _pack_answers([answers[i] for i in table.places]),
+    }
+
+
+def _least_detailed(maps: Sequence[SiteMap]) -> float:
+    """Give the AUC below which cells get no curves, so that at most `_MOST_DETAILED` have some."""
+    auc = np.concatenate([site_map.columns["auc"].ravel() for site_map in maps])
+    auc = np.sort(auc[np.isfinite(auc)])[::-1]
+    return float(auc[_MOST_DETAILED - 1]) if len(auc) > _MOST_DETAILED else -np.inf
+
+
+def _pack_cells(
+    site_map: SiteMap, settings: DetailSettings, least: float, table: _Table
+) -> list[dict[str, Any] | None] | None:
+    """Pack each cell's curves and examples, in the order of the flattened map; `None` where there are no scores."""
+    if site_map.scores is None:
+        return None
+    auc = site_map.columns["auc"]
+    return [
+        _pack_cell(site_map.scores.cell(layer, column), settings, table) if auc[layer, column] >= least else None
+        for layer, column in np.ndindex(*site_map.shape)
+    ]
+
+
+def _pack_cell(scores: CellDetails, settings: DetailSettings, table: _Table) -> dict[str, Any] | None:
+    """Pack one cell; shares and probabilities are thousandths."""
+    if not len(scores.y) or scores.y.all() or not scores.y.any():
+        return None
+    histogram = scores.histogram(settings.bins)
+    calibration = scores.calibration(settings.groups)
+    low, high = calibration.interval()
+    share = calibration.right / calibration.n
+    return {
+        "roc": _thousandths(at_shares(scores.roc(), settings.roc_points)),
+        "right": histogram.right.tolist(),
+        "wrong": histogram.wrong.tolist(),
+        "calibration": [_thousandths(row) for row in (calibration.predicted, share, low, high)],
+        "examples": _pack_examples(scores, scores.examples(settings.examples), table),
+    }
+
+
+def _pack_examples(scores: CellDetails, examples: Examples, table: _Table) -> list[list[list[int]]]:
+    """Pack the four lists of examples, each entry the answer's place and its predicted probability."""
+    wanted = {i for group in vars(examples).values() for i in group}
+    probability = {
+        i: round(float(p) * 1000) for i, p in zip(scores.ids, scores.probability, strict=True) if i in wanted
+    }
+    return [[[table.place(i), probability[i]] for i in group] for group in vars(examples).values()]
+
+
+def _pack_answers(answers: Sequence[ShownAnswer]) -> list[dict[str, Any]]:
+    """Pack the answers' texts, the longer the fewer there are."""
+    for limit in _TEXT_LIMITS:
+        packed = [_pack_answer(answer, limit) for answer in answers]
+        if sum(len(answer["q"]) + sum(map(len, answer["a"])) + len(answer["g"]) for answer in packed) <= _TEXT_BUDGET:
+            break
+    return packed
+
+
+def _pack_answer(answer: ShownAnswer, limit: int) -> dict[str, Any]:
+    text = marked(answer.answer, answer.span, limit)
+    return {
+        "q": cut(answer.question, limit),
+        "a": [text.before, text.marked, text.after],
+        "o": str(answer.outcome),
+        "g": cut(answer.accepted, 80),
+        "w": cut(answer.why, 120),
+    }
+
+
+def _numbers(values: Array) -> list[float | int | bool | None]:
+    """Give an array as a flat list of short numbers; what is not finite becomes `None`."""
+    if values.dtype.kind in "biu":
+        kept: list[float | int | bool | None] = values.ravel().tolist()
+        return kept
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
+
+
+def _thousandths(values: Array) -> list[int]:
+    scaled: list[int] = np.round(values * 1000).astype(int).tolist()
+    return scaled

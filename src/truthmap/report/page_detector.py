@@ -1,0 +1,77 @@
+"""The run's sealed detector as a section of the page: where it reads, what it promises, how well it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from truthmap.errors import TruthmapError
+from truthmap.report.page import Download, Picture, Section, Table, texts
+from truthmap.report.sections import Room
+from truthmap.runs.run import Run
+
+if TYPE_CHECKING:
+    from truthmap.detector.config import DetectorConfig
+
+_NAME, _TITLE = "detector", "The detector and its promise"
+
+
+def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
+    """Give the section of the detector in the run folder, or nothing where there is none."""
+    folder = run.path / _NAME
+    if not (folder / "config.json").is_file():
+        return ()
+    from truthmap.detector.artifact import load_artifact
+
+    try:
+        config = load_artifact(folder).config
+    except TruthmapError as error:
+        return (Section(_NAME, _TITLE, fault=f"The detector cannot be shown: {error}"),)
+    content = (folder / "config.json").read_bytes()
+    file = Download("detector.json", "application/json", content)
+    pictures = tuple(
+        Picture(shows, "image/svg+xml", path.read_bytes())
+        for name, shows in (
+            ("risk_coverage", "Share of wrong answers among those let through, over the share let through"),
+            ("reliability", "Share of wrong answers over the predicted probability of being wrong"),
+        )
+        if (path := folder / f"{name}.svg").is_file() and room.take(path.stat().st_size)
+    )
+    files = (file,) if room.take(len(content)) else ()
+    return (Section(_NAME, _TITLE, tuple(_says(config)), pictures, tuple(_tables(config)), files),)
+
+
+def _says(config: DetectorConfig) -> Iterator[str]:
+    first = config.heads[0].promises[0]
+    said = first.sentence.partition(": not promised")[0]
+    kept = f"it lets {first.let_through:.0%} of the answers through" if first.kept else f"no: {first.why}"
+    yield f"Can it be promised that {said}? {'Yes: ' if first.kept else ''}{kept}."[:500]
+
+
+def _tables(config: DetectorConfig) -> Iterator[Table]:
+    heads = [
+        (
+            head.role,
+            ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells),
+            f"{head.test.auc:.3f} [{head.test.low:.3f}, {head.test.high:.3f}]",
+            head.test.n,
+            head.calibration.method,
+            head.reliability.expected_error,
+            f"{head.drift.false_alarms:.1%}",
+        )
+        for head in config.heads
+    ]
+    columns = ("used for", "reads", "AUC on test", "answers", "calibrated by", "P(wrong) off by", "flagged as far")
+    yield Table("What it reads, and how well it does on the test part", columns, texts(heads))
+    promises = [
+        (
+            promise.sentence.partition(": not promised")[0],
+            "yes" if promise.kept else "no",
+            promise.threshold,
+            f"{promise.let_through:.0%}",
+            promise.why,
+        )
+        for promise in config.heads[0].promises
+    ]
+    heading = ("promise", "kept", "threshold", "lets through", "why")
+    yield Table("Promises about answers whose exact answer is found", heading, texts(promises))

@@ -1,0 +1,232 @@
+"""The run folder: who may write in it, which stages are finished, and what their files must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
+from truthmap.study.stage_keys import STAGES
+from truthmap.runs.remote import RemoteCopy, remote_copy_of
+
+_LEDGER = "stages.json"
+_STUDY = "study.yaml"
+_ANEW = "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
+
+
+@dataclass(frozen=True)
+class StageEntry:
+    """What is known of a finished stage.
+
+    Attributes:
+        key: Digest of the stage's settings and of its inputs' keys.
+        files: Name in the run folder → SHA-256 of the content.
+        seconds: How long the work took, over all interrupted tries that wrote it down.
+        note: Small results of the stage.
+    """
+
+    key: str
+    files: Mapping[str, str]
+    seconds: float
+    note: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A folder `runs/NAME` in which one study is made, or the working copy of one at a URL."""
+
+    path: Path
+
+    @property
+    def mirror(self) -> RemoteCopy | None:
+        """The folder at a URL that this one is the working copy of, if any."""
+        return remote_copy_of(self.path)
+
+    @contextmanager
+    def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
+        """Hold the folder while working in it; one at a URL is held there, too, and has what is finished sent to it.
+
+        Args:
+            say: Told what is being waited for.
+
+        Raises:
+            RunFolderError: another run is working in it, or the folder holds something else.
+            StorageError: it cannot be written.
+        """
+        with ExitStack() as kept:
+            kept.enter_context(self._locked())
+            if self.mirror is not None:
+                kept.enter_context(self.mirror.held(_STUDY, say))
+            remove_leftovers(self.path)
+            yield
+
+    def refresh(self, mark: str = _STUDY, *, anew: bool = False) -> None:
+        """Fetch what has changed in a folder at a URL; where a run of this machine works in it, nothing has.
+
+        Args:
+            mark: The file that a folder of this kind has; a detector's is its `config.json`.
+            anew: Fetch everything, even what seems unchanged.
+
+        Raises:
+            RunFolderError: it holds something else.
+            StorageError: it cannot be reached.
+        """
+        if self.mirror is None or self.mirror.is_held:
+            return
+        with ExitStack() as kept:
+            try:
+                kept.enter_context(self._locked())
+            except RunFolderError:
+                return
+            self.mirror.pull(mark, anew=anew)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other processes of this machine out, after seeing that this is a run folder or can become one."""
+        with storage_errors(self.path):
+            if self.path.exists() and not self.path.is_dir():
+                raise RunFolderError(f"{self.path} is a file; name a folder for the run with --out")
+            # What a working copy holds is decided at its URL.
+            if self.mirror is None and self.path.exists() and not (self.path / _STUDY).exists():
+                leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
+                if any(not name.endswith(".part") for name in leftovers):
+                    raise RunFolderError(
+                        f"{self.path} is no run folder: it is not empty and has no {_STUDY}; "
+                        "choose a new or empty folder"
+                    )
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise RunFolderError(
+                    f"another run is working in {self.path}; wait for it or choose another folder"
+                ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def states(self) -> Path | str:
+        """Where the hidden states are: in the folder, or where study.yaml says that they went.
+
+        Raises:
+            DamagedFileError: study.yaml is damaged.
+        """
+        known = (self.settings() or {}).get("states_at")
+        return self.own_states if known is None else str(known)
+
+    @property
+    def own_states(self) -> Path | str:
+        """Where the hidden states go unless somewhere else is named: in the folder, or at its URL."""
+        return self.path / "states" if self.mirror is None else self.mirror.states
+
+    def settings(self) -> dict[str, Any] | None:
+        """Give what study.yaml says, or `None` where there is none yet.
+
+        Raises:
+            DamagedFileError: it is not the YAML that a run writes.
+        """
+        path = self.path / _STUDY
+        if not path.exists():
+            return None
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), _Plain)  # noqa: S506 (it is a SafeLoader)
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
+        if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
+            raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
+        return content
+
+    def write_settings(self, content: Mapping[str, Any]) -> None:
+        """Write study.yaml."""
+        write_text(
+            self.path / _STUDY, yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
+        )
+
+    def entry(self, stage: str) -> StageEntry | None:
+        """Give what is known of a finished stage, or `None`."""
+        found = self._ledger().get(stage)
+        try:
+            entry = None if found is None else StageEntry(**found)
+            outside = [] if entry is None else [name for name in entry.files if not _is_inside(name)]
+        except (TypeError, AttributeError) as error:
+            raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
+        if outside:
+            raise DamagedFileError(
+                f"{self.path / _LEDGER} is damaged: {outside[0]!r} is no file of the run; delete it to redo the run"
+            )
+        return entry
+
+    def is_finished(self, stage: str, key: str) -> bool:
+        """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
+        entry = self.entry(stage)
+        return entry is not None and entry.key == key and not self.broken_files(entry)
+
+    def broken_files(self, entry: StageEntry) -> list[str]:
+        """Name the files of a stage that are missing or not as they were written."""
+        return [
+            name
+            for name, digest in entry.files.items()
+            if not (self.path / name).is_file() or file_digest(self.path / name) != digest
+        ]
+
+    def finish(self, stage: str, key: str, files: Iterable[str], seconds: float, note: Mapping[str, Any]) -> None:
+        """Write down that a stage is finished and what its files hold.
+
+        A stage that comes out otherwise than it stood in the ledger takes those behind it out of the ledger in the same
+        write: they were made from what it was before.
+        """
+        ledger = self._ledger()
+        made = {
+            "key": key,
+            "files": {name: file_digest(self.path / name) for name in files},
+            "note": dict(note),
+            "seconds": round(seconds, 3),
+        }
+        before = ledger.get(stage, {})
+        if any(before.get(part) != made[part] for part in ("key", "files", "note")):
+            behind = STAGES[STAGES.index(stage) + 1 :] if stage in STAGES else ()
+            ledger = {name: entry for name, entry in ledger.items() if name not in behind}
+        ledger[stage] = made
+        write_json(self.path / _LEDGER, ledger)
+
+    def _ledger(self) -> dict[str, Any]:
+        path = self.path / _LEDGER
+        if not path.exists():
+            return {}
+        ledger = read_json(path)
+        if not isinstance(ledger, dict):
+            raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
+        return ledger
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads plain data without references to itself: a few lines of those can stand for gigabytes."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("it refers to itself")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what `_Plain` reads."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (the signature is YAML's)
+        return True
+
+
+def _is_inside(name: Any) -> bool:
+    """Tell whether a name is that of a file in the run folder, wherever it came from."""
+    return isinstance(name, str) and bool(name) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}

@@ -1,0 +1,174 @@
+"""The records of a run as Parquet tables: one file per kind of record, a column per field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from truthmap.errors import DamagedFileError
+from truthmap.files import storage_errors, atomic_write
+from truthmap.records import Answer, Grade, Outcome, Split, Question, Span, SplitAssignment
+
+Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True)
+class _Column:
+    """How one field stands in a table: its Arrow type and the two ways across."""
+
+    kind: pa.DataType
+    write: Callable[[Any], Any] = _same
+    read: Callable[[Any], Any] = _same
+
+
+def _optional(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else change(value)
+
+
+@lru_cache(maxsize=1024)
+def _read_candidates(text: str) -> tuple[tuple[str, ...], ...]:
+    # Questions of one set mostly share their candidates; the cache lets them share the tuple too.
+    return tuple(tuple(names) for names in json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _write_candidates(candidates: tuple[tuple[str, ...], ...]) -> str:
+    return json.dumps(candidates, ensure_ascii=False)
+
+
+_TEXT = _Column(pa.string())
+_FLAG = _Column(pa.bool_())
+_NUMBER = _Column(pa.int32())
+_TEXTS = _Column(pa.list_(pa.string()), list, tuple)
+_IDS = _Column(pa.list_(pa.int32()), list, tuple)
+_PAIRS = _Column(
+    pa.list_(pa.list_(pa.int32(), 2)),
+    lambda pairs: [list(p) for p in pairs],
+    lambda pairs: tuple(tuple(p) for p in pairs),
+)
+_OUTCOME = _Column(pa.string(), _optional(str), _optional(Outcome))
+
+_COLUMNS: Mapping[type, Mapping[str, _Column]] = {
+    Question: {
+        "id": _TEXT,
+        "text": _TEXT,
+        "accepted": _TEXTS,
+        "candidates": _Column(
+            pa.dictionary(pa.int32(), pa.string()), _optional(_write_candidates), _optional(_read_candidates)
+        ),
+        "context": _TEXT,
+        "group": _TEXT,
+        "answer": _TEXT,
+        "outcome": _OUTCOME,
+        "exact_answer": _TEXT,
+    },
+    Answer: {
+        "question_id": _TEXT,
+        "prompt_ids": _IDS,
+        "answer_ids": _IDS,
+        "text": _TEXT,
+        "log_probs": _Column(pa.list_(pa.float32()), list, tuple),
+        "offsets": _PAIRS,
+        "finished": _FLAG,
+        "sample": _NUMBER,
+        "fault": _TEXT,
+    },
+    Grade: {
+        "question_id": _TEXT,
+        "outcome": _OUTCOME,
+        "rule": _TEXT,
+        "span": _Column(
+            pa.list_(pa.int32(), 2), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
+        ),
+        "exact_answer": _TEXT,
+        "meaning": _TEXT,
+        "why": _TEXT,
+        "refusal": _FLAG,
+        "sample": _NUMBER,
+    },
+    SplitAssignment: {"question_id": _TEXT, "part": _Column(pa.string(), str, Split), "fold": _NUMBER},
+}
+
+
+def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
+    """Write records of one kind to a Parquet file, whole or not at all.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    rows = list(records)
+    columns = {
+        name: pa.array([column.write(getattr(row, name)) for row in rows], type=column.kind)
+        for name, column in _COLUMNS[kind].items()
+    }
+    with atomic_write(path) as beside:
+        pq.write_table(pa.table(columns), beside, compression="zstd", write_page_checksum=True)
+
+
+def join_tables(path: Path, pieces: Sequence[Path]) -> None:
+    """Write the rows of several tables of one kind to one file, piece after piece, whole or not at all.
+
+    Raises:
+        DamagedFileError: a piece is no such table.
+        StorageError: the file cannot be written.
+    """
+    with atomic_write(path) as beside, storage_errors(path):
+        with _damage_told(pieces[0], "records"):
+            schema = pq.read_schema(pieces[0])
+        with pq.ParquetWriter(beside, schema, compression="zstd", write_page_checksum=True) as writer:
+            for piece in pieces:
+                with _damage_told(piece, "records"):
+                    table = pq.read_table(piece, page_checksum_verification=True)
+                writer.write_table(table)
+
+
+def read_records(path: Path, kind: type[Record]) -> tuple[Record, ...]:
+    """Read back what `write_records` wrote.
+
+    Raises:
+        DamagedFileError: the file is no Parquet file, its pages are not those that were written, or its columns are not
+            those of `kind`.
+    """
+    with _damage_told(path, f"{kind.__name__} records"):
+        return _records(pq.read_table(path, page_checksum_verification=True), kind)
+
+
+def read_in_pieces(path: Path, kind: type[Record], size: int) -> Iterator[tuple[Record, ...]]:
+    """Read back what `write_records` or `join_tables` wrote, `size` records at a time.
+
+    Raises:
+        DamagedFileError: as `read_records`.
+    """
+    with _damage_told(path, f"{kind.__name__} records"), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for batch in file.iter_batches(size, columns=list(_COLUMNS[kind])):
+            yield _records(pa.Table.from_batches([batch]), kind)
+
+
+def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
+    columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
+    reads = [column.read for column in _COLUMNS[kind].values()]
+    rows = zip(*columns.values(), strict=True)
+    return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
+
+
+@contextmanager
+def _damage_told(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedFileError(
+            f"{path} is damaged: expected a table of {what} ({reason}); delete it to have it made again"
+        ) from error

@@ -1,0 +1,120 @@
+"""What every request passes first: host, key, size; and the headers that every reply carries."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from truthmap.server.http_errors import HttpError
+from truthmap.server.serve_settings import ServeSettings
+from truthmap.server.telemetry import Metrics
+
+OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/healthz"})
+"""What is shown without a key: the page holds no secret, and asks for the key itself."""
+
+PATHS = OPEN | {"/v1/chat/completions", "/v1/score", "/v1/models", "/v1/detector", "/metrics"}
+"""The paths that are counted by name; whatever else is asked for counts as one."""
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Guards:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with what is wrong with it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        status: int | None = None
+        began = time.monotonic()
+
+        async def guarded_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], *_encoded(HEADERS)]}
+            await send(message)
+
+        try:
+            self._check(scope, headers)
+            await self._app(scope, _limited(receive, self._settings.max_body), guarded_send)
+        except HttpError as fault:
+            if status is not None:
+                raise
+            await _refuse(guarded_send, fault)
+        finally:
+            path = scope["path"] if scope["path"] in PATHS else "other"
+            self._metrics.requests.labels(path=path, status=str(status or "none")).inc()
+            self._metrics.seconds.labels(path=path).observe(time.monotonic() - began)
+
+    def _check(self, scope: Scope, headers: dict[str, str]) -> None:
+        hosts = self._settings.hosts
+        if hosts is not None and _host(headers.get("host", "")) not in hosts:
+            raise HttpError(403, "this server is not addressed by that name; see --allow-host", "unknown_host")
+        if self._settings.api_key is not None and scope["path"] not in OPEN:
+            scheme, _, key = headers.get("authorization", "").partition(" ")
+            # In constant time: how long the answer takes must not say how much of a guess was right.
+            fits = hmac.compare_digest(key.encode("utf-8"), self._settings.api_key.encode("utf-8"))
+            if scheme.lower() != "bearer" or not fits:
+                raise HttpError(401, "a valid API key is needed: Authorization: Bearer …", "invalid_api_key")
+        if scope["method"] == "POST":
+            if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+                raise HttpError(415, "expected Content-Type: application/json", "unsupported_media_type")
+            length = headers.get("content-length", "0")
+            if not length.isdecimal() or int(length[:20]) > self._settings.max_body:
+                raise _too_large(self._settings.max_body)
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """Count what comes in: a body may come without its length."""
+    taken = 0
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise _too_large(most)
+        return message
+
+    return counted
+
+
+def _too_large(most: int) -> HttpError:
+    return HttpError(413, f"the body is too large: at most {most} bytes are taken", "body_too_large")
+
+
+def _host(header: str) -> str:
+    name, colon, port = header.rpartition(":")
+    return (name if colon and port.isdecimal() else header).lower()
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def _refuse(send: Send, fault: HttpError) -> None:
+    body = json.dumps(fault.body()).encode("utf-8")
+    headers = {"content-type": "application/json", "content-length": str(len(body)), **fault.headers()}
+    await send({"type": "http.response.start", "status": fault.status, "headers": _encoded(headers)})
+    await send({"type": "http.response.body", "body": body})

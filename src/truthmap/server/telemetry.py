@@ -1,0 +1,40 @@
+"""What the server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from truthmap.detector.verdict import Verdict
+
+
+class Metrics:
+    """The counters of one server; each server has a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "truthmap_requests", "Requests by path and status", ["path", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "truthmap_request_seconds", "Seconds until a reply was complete", ["path"], registry=self._registry
+        )
+        self.waiting = Gauge("truthmap_queue_length", "Requests that wait for a batch", registry=self._registry)
+        self.batch_size = Histogram(
+            "truthmap_batch_size",
+            "Requests answered together",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self._registry,
+        )
+        self.tokens = Counter("truthmap_answer_tokens", "Answer tokens generated", registry=self._registry)
+        self._verdicts = Counter("truthmap_verdicts", "Verdicts given", ["trust"], registry=self._registry)
+        self._far = Counter("truthmap_far", "Answers unlike the training answers", registry=self._registry)
+
+    def judged(self, verdict: Verdict) -> None:
+        """Count a verdict."""
+        self._verdicts.labels(trust=str(verdict.trust)).inc()
+        if verdict.far or verdict.question_far:
+            self._far.inc()
+
+    def text(self) -> bytes:
+        """Give all counters as Prometheus reads them."""
+        return generate_latest(self._registry)

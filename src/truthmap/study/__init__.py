@@ -1,0 +1,1 @@
+"""The settings of a run, as data, and the keys of its stages."""

@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from truthmap.errors import UsageError
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.remote import local_folder
+from truthmap.study.study import Study
+
+FINISHED = "Folder of a finished run, or its URL (s3://…)"
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
+DetectorArgument = Annotated[
+    str, typer.Argument(metavar="DETECTOR", help="The detector's folder, or its URL (s3://…/detector)")
+]
+Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run the Python code that came with the run's model")
+]
+BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
+
+_STUDY = Study.model_fields
+Cluster = Annotated[
+    str | None, typer.Option(help=str(_STUDY["cluster"].description), show_default="this machine alone")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help=str(_STUDY["workers"].description), show_default=False)]
+GpusPerWorker = Annotated[float, typer.Option(min=0, help=str(_STUDY["gpus_per_worker"].description))]
+CpusPerWorker = Annotated[int, typer.Option(min=1, help=str(_STUDY["cpus_per_worker"].description))]
+
+
+def local(path: Path | None) -> Path | None:
+    """Give a path as it is; a URL, of which a path would make a strange folder, is refused."""
+    if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()):
+        raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
+    return path
+
+
+def detector_folder(address: str) -> Path:
+    """Give the folder of a detector; one at a URL is fetched."""
+    folder = RunFolder(local_folder(address))
+    folder.refresh("config.json")
+    return folder.path
+
+
+def beside(run: str, name: str) -> str:
+    """Name a file or folder of a run."""
+    return f"{run.rstrip('/')}/{name}"

@@ -1,0 +1,131 @@
+"""Text folded for comparing, with the way back to the characters it came from.
+
+Folding lowers case, drops accents, spells ligatures out, makes one kind of apostrophe, and turns every run of white
+space and dashes into one space. Each folded character remembers which characters of the original it stands for.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Letters that look accented but have no decomposition in Unicode.
+_SPELLED = {
+    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ŋ": "n",
+    "’": "'", "‘": "'", "ʼ": "'", "ʻ": "'", "`": "'", "´": "'", "＇": "'",
+    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
+}  # fmt: skip
+_ZERO_WIDTH_SPACE = "\u200b"
+# Combining classes of marks that are part of a letter (nukta, kana voicing, virama): dropping them changes the word.
+_LETTER_MARKS = (0, 7, 8, 9)
+_FIRST_ACCENT, _HEBREW_ARABIC = 200, range(10, 36)
+# Scripts written without spaces between words: any border of characters there can be a border of words.
+_UNSPACED = (
+    (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class NormalizedText:
+    """A folded text and its map: folded character `i` stands for the original's characters `[starts[i], ends[i])`.
+
+    Both maps never decrease, so a folded range `[a, b)` stands for the original range `[starts[a], ends[b - 1])`.
+    """
+
+    text: str
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Give the original's characters that the folded characters `[start, end)` stand for; `start < end`."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def fold(text: str) -> NormalizedText:
+    """Fold `text` and keep the map back to it.
+
+    >>> fold("Côte  d’Ivoire").text
+    "cote d'ivoire"
+    >>> fold("Straße").original(4, 6)  # the two letters "ss" are one character of the original
+    (4, 5)
+    """
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for index, character in enumerate(text):
+        folded = _fold_character(character)
+        if folded == " " and pieces and pieces[-1] == " ":
+            ends[-1] = index + 1
+        elif folded:
+            pieces.extend(folded)
+            starts.extend([index] * len(folded))
+            ends.extend([index + 1] * len(folded))
+        elif ends and pieces[-1] != " " and unicodedata.category(character)[0] == "M":
+            # A combining accent belongs to the letter before it.
+            ends[-1] = index + 1
+    return NormalizedText("".join(pieces), tuple(starts), tuple(ends))
+
+
+def folded(text: str) -> str:
+    r"""Give the folded text alone, without blanks around it.
+
+    >>> folded(" São\tPaulo "), folded("Guinea-Bissau")
+    ('sao paulo', 'guinea bissau')
+    """
+    return "".join(_runs(text)).strip()
+
+
+def is_border(text: str, index: int) -> bool:
+    """Say whether a word can begin or end between the characters `index - 1` and `index` of a folded text.
+
+    In scripts that put no spaces between words (Chinese, Japanese, Thai, …) it can anywhere.
+    """
+    if index <= 0 or index >= len(text):
+        return True
+    before, after = text[index - 1], text[index]
+    return not (_in_word(before) and _in_word(after)) or _is_unspaced(before) or _is_unspaced(after)
+
+
+def find_words(text: str, phrase: str, start: int = 0) -> int:
+    """Give where the folded `phrase` stands in the folded `text` as whole words, from `start` on; -1 if nowhere."""
+    while phrase and (at := text.find(phrase, start)) >= 0:
+        if is_border(text, at) and is_border(text, at + len(phrase)):
+            return at
+        start = at + 1
+    return -1
+
+
+def _runs(text: str) -> list[str]:
+    pieces: list[str] = []
+    for character in text:
+        piece = _fold_character(character)
+        if piece and not (piece == " " and pieces and pieces[-1] == " "):
+            pieces.append(piece)
+    return pieces
+
+
+@lru_cache(maxsize=1 << 16)
+def _fold_character(character: str) -> str:
+    if character.isspace() or character == _ZERO_WIDTH_SPACE or unicodedata.category(character) == "Pd":
+        return " "
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+    kept = "".join(_SPELLED.get(each, each) for each in plain if not _is_dropped(each))
+    return " " if kept and kept.isspace() else kept
+
+
+def _is_dropped(character: str) -> bool:
+    if unicodedata.category(character) == "Cf":
+        return True
+    kind = unicodedata.combining(character)
+    return kind not in _LETTER_MARKS and (kind >= _FIRST_ACCENT or kind in _HEBREW_ARABIC)
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
+
+
+def _is_unspaced(character: str) -> bool:
+    code = ord(character)
+    return code >= _UNSPACED[0][0] and any(low <= code <= high for low, high in _UNSPACED)
