@@ -25,6 +25,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/check_imports.py
 	$(BIN)/python scripts/audit.py
 
 audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be asked, that is said and passes

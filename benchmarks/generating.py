@@ -220,7 +220,7 @@ def _peak_memory() -> float:
 
 
 def _budget(prompts: Sequence[Prompt]) -> int:
-    """Give the token budget that makes batches of BATCH."""
+    """Return the token budget that makes batches of BATCH."""
     return BATCH * (max(len(p.prompt_ids) for p in prompts) + NEW_TOKENS)
 
 
@@ -267,7 +267,7 @@ def _trace(lm: LanguageModel, answers: Sequence[Answer], size: int) -> dict[str,
 
 
 def _padded(sequences: Sequence[Sequence[int]], *, left: bool) -> torch.Tensor:
-    """Give tokens and mask, int64 (2, rows, longest)."""
+    """Return tokens and mask, int64 (2, rows, longest)."""
     longest = max(map(len, sequences))
     both = torch.zeros((2, len(sequences), longest), dtype=torch.long)
     for n, ids in enumerate(sequences):
@@ -277,7 +277,7 @@ def _padded(sequences: Sequence[Sequence[int]], *, left: bool) -> torch.Tensor:
 
 
 def _peak() -> float:
-    """Give the floating-point operations of a large float32 matrix product per second of processor time."""
+    """Return the floating-point operations of a large float32 matrix product per second of processor time."""
     one, other = torch.rand((2048, 2048)), torch.rand((2048, 2048))
     return 2 * 2048**3 / min(_processor_time(lambda: one @ other) for _ in range(9))
 

@@ -56,7 +56,7 @@ def _ask(detector: Detector, question: Question) -> GenerationRequest:
 
 
 def _seconds(events: Iterable[object]) -> float:
-    """Give how long it takes until nothing more comes."""
+    """Return how long it takes until nothing more comes."""
     started = time.perf_counter()
     for _ in events:
         pass

@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def distinct_by_name(table: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the cities by falling population, of cities with one name only the most populous."""
+    """Return the cities by falling population, of cities with one name only the most populous."""
     ordered = sorted(table.values(), key=lambda city: (-city["population"], city["geonameid"]))
     first: dict[str, dict[str, Any]] = {}
     for city in ordered:
@@ -165,7 +165,7 @@ def differ(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def die(*labels: object) -> float:
-    """Give a number in [0, 1) that depends on the labels alone."""
+    """Return a number in [0, 1) that depends on the labels alone."""
     return int.from_bytes(hashlib.sha256(repr(labels).encode()).digest()[:7], "big") / 256**7
 
 

@@ -34,7 +34,7 @@ NEW_TOKENS = 10
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a random 2-layer Llama that speaks in whole words, with a chat template."""
+    """Return a folder with a random 2-layer Llama that speaks in whole words, with a chat template."""
     import torch
     from tokenizers import Tokenizer
     from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -77,7 +77,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def spoken(tiny_model: Path) -> QuestionSet:
-    """Give questions whose candidates are words that the tiny model says; every other time its word is right."""
+    """Return questions whose candidates are words that the tiny model says; every other time its word is right."""
     from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
     from truthmap.lm.load import load_model
 
@@ -110,7 +110,7 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 
 @pytest.fixture(scope="session")
 def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a finished run; nobody may write into it."""
+    """Return the folder of a finished run; nobody may write into it."""
     from truthmap.study.study import Study
 
     folder = tmp_path_factory.mktemp("made") / "run"
@@ -123,7 +123,7 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Give a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
+    """Return a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
     monkeypatch.setattr("truthmap.metrics.estimate.RESAMPLES", 50)
     from truthmap.runs.run import Run
 
@@ -133,7 +133,7 @@ def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypat
 
 @pytest.fixture(scope="session")
 def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a detector sealed for the tiny model, whose states tell (a rule made from them) which answers are right."""
+    """Return a detector sealed for the tiny model; a rule made from its states says which answers are right."""
     import numpy as np
 
     from truthmap import __version__
@@ -221,7 +221,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_detector(sealed: Path) -> Detector:
-    """Give the sealed detector with its model."""
+    """Return the sealed detector with its model."""
     from truthmap.detector.detector import load_detector
 
     return load_detector(sealed)

@@ -112,7 +112,7 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None)
 
 
 def moments(few: int) -> Iterator[int]:
-    """Give numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+    """Return numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
     ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
     for trial in count():
         if trial >= few and time.monotonic() >= ends:
@@ -121,13 +121,13 @@ def moments(few: int) -> Iterator[int]:
 
 
 def numbers(folder: Path) -> dict[str, str]:
-    """Give the digests of everything that a run found."""
+    """Return the digests of everything that a run found."""
     files = sorted(path for path in folder.rglob("*") if path.suffix in {".parquet", ".safetensors", ".svg"})
     return {str(path.relative_to(folder)): file_digest(path) for path in [*files, folder / "summary.json"]}
 
 
 def finished_work(folder: Path) -> dict[str, Any]:
-    """Give what is finished in a run folder: the ledger's entries, and how many answers are kept."""
+    """Return what is finished in a run folder: the ledger's entries, and how many answers are kept."""
     ledger = folder / "stages.json"
     parts = [path for path in (folder / "parts").rglob("*.parquet") if not path.name.startswith(".")]
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}

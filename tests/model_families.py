@@ -116,7 +116,7 @@ torch.set_num_threads(1)
 
 @cache
 def language_model(name: str) -> LanguageModel:
-    """Give the random model of a family or variant, with a tokenizer that has a word per id."""
+    """Return the random model of a family or variant, with a tokenizer that has a word per id."""
     import transformers
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
@@ -135,7 +135,7 @@ def language_model(name: str) -> LanguageModel:
 
 
 def sequences(shared: int, own: Sequence[int] = (3, 14, 7, 1, 9)) -> list[tuple[int, ...]]:
-    """Give token ids: sequences that share their first `shared` ids and then go their own ways."""
+    """Return token ids: sequences that share their first `shared` ids and then go their own ways."""
     draws = torch.Generator().manual_seed(1)
     ids = torch.randint(3, VOCABULARY, (shared + sum(own),), generator=draws).tolist()
     prefix, rest = ids[:shared], iter(ids[shared:])
@@ -144,7 +144,7 @@ def sequences(shared: int, own: Sequence[int] = (3, 14, 7, 1, 9)) -> list[tuple[
 
 @torch.inference_mode()
 def traced(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, site: Site = Site.RESIDUAL) -> torch.Tensor:
-    """Give the states (L, rows, tokens, d) of one forward pass over everything, without a cache."""
+    """Return the states (L, rows, tokens, d) of one forward pass over everything, without a cache."""
     seen = torch.empty(0)
 
     def look(layer: int, states: torch.Tensor) -> None:
@@ -159,7 +159,7 @@ def traced(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, site: Si
 
 
 def traced_alone(lm: LanguageModel, ids: Sequence[int], site: Site = Site.RESIDUAL) -> torch.Tensor:
-    """Give the states (L, tokens, d) of one sequence read alone: what every other way must equal."""
+    """Return the states (L, tokens, d) of one sequence read alone: what every other way must equal."""
     tokens = torch.tensor([list(ids)])
     return traced(lm, tokens, torch.ones_like(tokens), site)[:, 0]
 

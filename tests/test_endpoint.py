@@ -20,7 +20,7 @@ KEY = "TEST_KEY"
 
 
 def in_turn(*replies: Scripted) -> Script:
-    """Give these replies in turn, then always an echo."""
+    """Return these replies in turn, then always an echo."""
     waiting, lock = list(replies), threading.Lock()
 
     def script(path: str, content: Any) -> Scripted:

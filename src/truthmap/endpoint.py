@@ -65,7 +65,7 @@ class Refusal:
 
 
 def checked_url(url: str, key_variable: str) -> str:
-    """Give an endpoint's address in its usual form.
+    """Return an endpoint's address in its usual form.
 
     Raises:
         ValueError: it is no http(s) address, or has a key in it.
@@ -184,7 +184,7 @@ class _Sender(Generic[Result]):
         raise self._failure(fault, tries)
 
     def _received(self, response: httpx.Response) -> bytes:
-        """Give the body of a response, as it comes."""
+        """Return the body of a response, as it comes."""
         import httpx
 
         received, until = bytearray(), time.monotonic() + self.endpoint.timeout
@@ -261,7 +261,7 @@ def _one_line(text: str) -> str:
 
 
 def _asked_wait(header: str | None) -> float:
-    """Give the seconds that a Retry-After header asks to wait: it holds a number of them, or a date."""
+    """Return the seconds that a Retry-After header asks to wait: it holds a number of them, or a date."""
     if header is None:
         return 0.0
     if header.strip().isdecimal():

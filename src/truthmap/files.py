@@ -25,7 +25,7 @@ _FOLLOWED: dict[Path, Callable[[Path], None]] = {}
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to; on success it is synced and takes the name `path`, else it is removed.
+    """Return a path beside `path` to write to; on success it is synced and takes the name `path`, else it is removed.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
@@ -116,7 +116,7 @@ def read_json(path: Path) -> Any:
 
 
 def file_digest(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes, in hexadecimal."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         _feed(digest.update, lambda: file.read(_READ))
@@ -124,7 +124,7 @@ def file_digest(path: Path) -> str:
 
 
 def digest_of(content: Any) -> str:
-    """Give the SHA-256 of something that JSON can express; the order of dict keys does not count."""
+    """Return the SHA-256 of something that JSON can express; the order of dict keys does not count."""
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 

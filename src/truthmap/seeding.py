@@ -6,7 +6,7 @@ import hashlib
 
 
 def seed_from(*labels: str | int) -> int:
-    """Give the 63-bit seed of these labels, the same on every machine and in every process.
+    """Return the 63-bit seed of these labels, the same on every machine and in every process.
 
     >>> seed_from("split", 0) == seed_from("split", 0), seed_from("a", "b") == seed_from("ab")
     (True, False)
@@ -15,7 +15,7 @@ def seed_from(*labels: str | int) -> int:
 
 
 def uniform_from(*labels: str | int) -> float:
-    """Give the number in [0, 1) of these labels: a fair die that always falls the same way for the same labels."""
+    """Return the number in [0, 1) of these labels: a fair die that always falls the same way for the same labels."""
     return (int.from_bytes(_digest(labels), "big") >> 11) / 2**53
 
 

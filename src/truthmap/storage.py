@@ -40,11 +40,11 @@ class Storage(Protocol):
         ...
 
     def sizes(self) -> dict[str, int]:
-        """Give the size in bytes of every file."""
+        """Return the size in bytes of every file."""
         ...
 
     def size(self, name: str) -> int | None:
-        """Give the size of one file in bytes; `None` where there is none."""
+        """Return the size of one file in bytes; `None` where there is none."""
         ...
 
     def remove(self, name: str) -> None:
@@ -65,7 +65,7 @@ class LocalStorage:
 
     @contextmanager
     def written(self, name: str) -> Iterator[Path]:
-        """Give a path beside the file's; see `atomic_write`."""
+        """Return a path beside the file's; see `atomic_write`."""
         with atomic_write(self._folder / name) as beside:
             yield beside
 
@@ -76,7 +76,7 @@ class LocalStorage:
             return file.read() if end is None else file.read(end - start)
 
     def sizes(self) -> dict[str, int]:
-        """Give the size of every file, half-written ones left out."""
+        """Return the size of every file, half-written ones left out."""
         if not self._folder.is_dir():
             return {}
         return {
@@ -86,7 +86,7 @@ class LocalStorage:
         }
 
     def size(self, name: str) -> int | None:
-        """Give the size of one file."""
+        """Return the size of one file."""
         path = self._folder / name
         return path.stat().st_size if path.is_file() else None
 
@@ -121,7 +121,7 @@ class RemoteStorage:
 
     @contextmanager
     def written(self, name: str) -> Iterator[Path]:
-        """Give a path in a temporary folder; it is uploaded at the end."""
+        """Return a path in a temporary folder; it is uploaded at the end."""
         with tempfile.TemporaryDirectory(prefix="truthmap-") as folder:
             path = Path(folder) / name
             with storage_errors(path):
@@ -142,7 +142,7 @@ class RemoteStorage:
             return bytes(self._files.cat_file(self._at(name), start=start, end=end))
 
     def sizes(self) -> dict[str, int]:
-        """Give the size of every object right under the address."""
+        """Return the size of every object right under the address."""
         with self._as_storage_error(""):
             try:
                 found = self._files.ls(self._root, detail=True)
@@ -151,7 +151,7 @@ class RemoteStorage:
         return {Path(entry["name"]).name: int(entry["size"]) for entry in found if entry["type"] == "file"}
 
     def size(self, name: str) -> int | None:
-        """Give the size of one object."""
+        """Return the size of one object."""
         with self._as_storage_error(name):
             try:
                 return int(self._files.size(self._at(name)))
@@ -187,7 +187,7 @@ class RemoteStorage:
             self._files.pipe_file(self._at(name), content)
 
     def versions(self) -> dict[str, str | None]:
-        """Give every object at any depth, by its name below the address, with its version: see `version`."""
+        """Return every object at any depth, by its name below the address, with its version: see `version`."""
         with self._as_storage_error(""):
             try:
                 found = self._files.find(self._root, detail=True)
@@ -197,7 +197,7 @@ class RemoteStorage:
         return {path.removeprefix(root): _version(about) for path, about in found.items() if about["type"] == "file"}
 
     def version(self, name: str) -> str | None:
-        """Give what changes whenever an object is written anew with other content; `None`: the store does not say."""
+        """Return what changes whenever an object is written anew with other content; `None`: the store does not say."""
         with self._as_storage_error(name):
             return _version(self._files.info(self._at(name)))
 
@@ -212,7 +212,7 @@ class RemoteStorage:
             shutil.copyfileobj(source, file)
 
     def under(self, name: str) -> RemoteStorage:
-        """Give the folder `name` below this one."""
+        """Return the folder `name` below this one."""
         return RemoteStorage(f"{self._address}/{name}")
 
     def _at(self, name: str) -> str:
@@ -236,7 +236,7 @@ def _version(about: Mapping[str, Any]) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Give truthmap's cache folder: `$TRUTHMAP_CACHE`, else the platform's usual place."""
+    """Return truthmap's cache folder: `$TRUTHMAP_CACHE`, else the platform's usual place."""
     chosen = os.environ.get("TRUTHMAP_CACHE")
     return Path(chosen) if chosen else user_cache_path("truthmap")
 
@@ -247,5 +247,5 @@ def is_remote(address: str) -> bool:
 
 
 def storage_at(address: Path | str) -> Storage:
-    """Give the place at an address: a folder's path, or a URL."""
+    """Return the place at an address: a folder's path, or a URL."""
     return RemoteStorage(address) if isinstance(address, str) and is_remote(address) else LocalStorage(Path(address))

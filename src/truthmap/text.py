@@ -39,7 +39,7 @@ class NormalizedText:
     ends: tuple[int, ...]
 
     def original(self, start: int, end: int) -> tuple[int, int]:
-        """Give the original's characters that the folded characters `[start, end)` stand for; `start < end`."""
+        """Return the original's characters that the folded characters `[start, end)` stand for; `start < end`."""
         return self.starts[start], self.ends[end - 1]
 
 
@@ -69,7 +69,7 @@ def fold(text: str) -> NormalizedText:
 
 
 def folded(text: str) -> str:
-    r"""Give the folded text alone, without blanks around it.
+    r"""Return the folded text alone, without blanks around it.
 
     >>> folded(" São\tPaulo "), folded("Guinea-Bissau")
     ('sao paulo', 'guinea bissau')
@@ -89,7 +89,7 @@ def is_border(text: str, index: int) -> bool:
 
 
 def find_words(text: str, phrase: str, start: int = 0) -> int:
-    """Give where the folded `phrase` stands in the folded `text` as whole words, from `start` on; -1 if nowhere."""
+    """Return where the folded `phrase` stands in the folded `text` as whole words, from `start` on; -1 if nowhere."""
     while phrase and (at := text.find(phrase, start)) >= 0:
         if is_border(text, at) and is_border(text, at + len(phrase)):
             return at

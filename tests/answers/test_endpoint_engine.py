@@ -47,7 +47,7 @@ def says(text: str | None, finish: str = "stop", tokens: int | None = None) -> S
 def answered(
     lm: LanguageModel, script: Script, prompts: list[Prompt], settings: GenerateSettings = SETTINGS
 ) -> tuple[dict[str, Answer], list[str], Server]:
-    """Give the answers by question id, the news, and the server."""
+    """Return the answers by question id, the news, and the server."""
     news: list[str] = []
     with scripted(script) as server:
         endpoint = Endpoint(server.url, "TEST_KEY", sleep=lambda _: None)

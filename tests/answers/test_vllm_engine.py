@@ -38,7 +38,7 @@ def lm(tiny_model: Path) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def engine(lm: LanguageModel) -> Iterator[VllmEngine]:
-    """Give the engine over the stand-in, started once."""
+    """Return the engine over the stand-in, started once."""
     with pytest.MonkeyPatch.context() as patch:
         put_stand_in(patch)
         started = VllmEngine(meta_model(lm), settings_for(lm))
@@ -187,7 +187,7 @@ def test_closing_ends_the_process_idle_or_busy(lm: LanguageModel, monkeypatch: p
 
 
 def noted_processes(patch: pytest.MonkeyPatch) -> list[int]:
-    """Give the list into which the processes go that are started from now on."""
+    """Return the list into which the processes go that are started from now on."""
     import subprocess
 
     begun: list[int] = []
@@ -227,7 +227,7 @@ def test_the_real_vllm_answers_as_the_local_engine_does(make_llama: Callable[[in
 
 @pytest.fixture
 def make_llama(tiny_model: Path, tmp_path: Path) -> Callable[[int], Path]:
-    """Give a maker of Llamas with the tiny model's words and wider heads: vLLM has no kernels for narrow ones."""
+    """Return a maker of Llamas with the tiny model's words and wider heads: vLLM has no kernels for narrow ones."""
 
     def make(head: int) -> Path:
         import torch

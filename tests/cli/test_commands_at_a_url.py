@@ -15,7 +15,7 @@ from truthmap.terminal.options import local
 
 @pytest.fixture
 def url(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Give the URL of a finished run, which nobody on this machine has seen."""
+    """Return the URL of a finished run, which nobody on this machine has seen."""
     monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("truthmap.runs.lease.SETTLE", 0.05)
     place = RemoteStorage(f"memory://{tmp_path.name}/run")

@@ -14,7 +14,7 @@ Doctor = Callable[..., int]
 
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch) -> Doctor:
-    """Give the command as a function that returns its exit code."""
+    """Return the command as a function that returns its exit code."""
 
     def command(*words: str | Path) -> int:
         monkeypatch.setattr("sys.argv", ["truthmap", "doctor", *map(str, words)])

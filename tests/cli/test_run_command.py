@@ -16,7 +16,7 @@ Command = Callable[..., int]
 
 @pytest.fixture
 def truthmap(monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Give the command line as a function that returns the exit code."""
+    """Return the command line as a function that returns the exit code."""
 
     def command(*words: str | Path) -> int:
         monkeypatch.setattr("sys.argv", ["truthmap", *map(str, words)])
@@ -34,7 +34,7 @@ def arguments(tiny_model: Path, tmp_path: Path) -> tuple[str | Path, ...]:
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    """Give the last line of standard error, after seeing that there is no traceback."""
+    """Return the last line of standard error, after seeing that there is no traceback."""
     said = capsys.readouterr().err
     assert "Traceback" not in said
     return said.strip().splitlines()[-1]

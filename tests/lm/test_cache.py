@@ -67,7 +67,7 @@ def write_gguf(lm: LanguageModel, path: Path) -> None:
 
 
 def as_llama_cpp_has_it(name: str, weight: np.ndarray, config: object) -> np.ndarray:
-    """Give a weight in llama.cpp's order: the two halves of each rotated head interleaved."""
+    """Return a weight in llama.cpp's order: the two halves of each rotated head interleaved."""
     heads = {"q_proj.weight": "num_attention_heads", "k_proj.weight": "num_key_value_heads"}
     kind = next((kind for kind in heads if name.endswith(kind)), None)
     if kind is None:

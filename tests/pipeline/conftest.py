@@ -20,7 +20,7 @@ def study(tiny_model: Path, tmp_path: Path) -> Study:
 
 @pytest.fixture(scope="session")
 def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    """Give the numbers of the run that nothing happened to, and the seconds it took."""
+    """Return the numbers of the run that nothing happened to, and the seconds it took."""
     out = tmp_path_factory.mktemp("reference") / "run"
     whole = Study(model=str(tiny_model), questions="spoken", out=out, device="cpu")
     running = start(whole, spoken)
@@ -32,7 +32,7 @@ def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="session")
 def made_apart(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a run that a process of its own has finished, to be copied."""
+    """Return the folder of a run that a process of its own has finished, to be copied."""
     out = tmp_path_factory.mktemp("apart") / "run"
     assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
     return out
@@ -40,5 +40,5 @@ def made_apart(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def copy(made_apart: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
-    """Give a finished run that may be broken."""
+    """Return a finished run that may be broken."""
     return shutil.copytree(made_apart, tmp_path / "copy")

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.filterwarnings("ignore")]  # Ray's own warnings are no
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Give a cluster of two nodes with a CPU each, and be connected to it."""
+    """Return a cluster of two nodes with a CPU each, and be connected to it."""
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_DISABLE_IMPORT_WARNING"] = "1"
@@ -47,7 +47,7 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def expected(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the numbers of the run on this machine alone."""
+    """Return the numbers of the run on this machine alone."""
     from tests.killing import run_to_end
 
     out = tmp_path_factory.mktemp("alone") / "run"
@@ -92,7 +92,7 @@ def test_two_nodes_find_what_one_machine_finds(study: Study, expected: dict[str,
 
 
 def workers_of(cluster: Any) -> list[psutil.Process]:
-    """Give the processes of the cluster's workers."""
+    """Return the processes of the cluster's workers."""
     raylets = [node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()]
     below = [child for pid in raylets for child in psutil.Process(pid).children(recursive=True)]
     return [child for child in below if any("Worker" in word for word in child.cmdline()[:1])]
@@ -218,14 +218,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
-    """Give a finished run twice: one to go on from here, one on the cluster."""
+    """Return a finished run twice: one to go on from here, one on the cluster."""
     monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
     monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 16)
     return finished, Run(shutil.copytree(made_once, tmp_path / "on-cluster"))
 
 
 def files_of(run: Run) -> dict[str, str]:
-    """Give the digests of a run's samples and of their states."""
+    """Return the digests of a run's samples and of their states."""
     files = [run.path / ANSWERS, run.path / GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
     return {str(path.relative_to(run.path)): file_digest(path) for path in files}
 

@@ -102,7 +102,7 @@ def test_of_two_runs_on_one_folder_the_second_refuses(study: Study, spoken: Ques
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a disk of 300 kB."""
+    """Return a disk of 300 kB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk]

@@ -62,7 +62,7 @@ def test_settings_that_are_written_can_be_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def with_code(copy: Path, tiny_model: Path, tmp_path: Path) -> Run:
-    """Give a run whose settings name a model that comes with code, and say that it may run."""
+    """Return a run whose settings name a model that comes with code, and say that it may run."""
     model = tmp_path / "model-with-code"
     model.mkdir()
     for path in tiny_model.iterdir():

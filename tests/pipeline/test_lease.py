@@ -16,7 +16,7 @@ from truthmap.storage import RemoteStorage
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> RemoteStorage:
-    """Give an empty folder in memory; signs of life come fast."""
+    """Return an empty folder in memory; signs of life come fast."""
     monkeypatch.setattr(leasing, "BEAT", 0.05)
     monkeypatch.setattr(leasing, "STALE", 1.0)
     monkeypatch.setattr(leasing, "SETTLE", 0.1)

@@ -29,7 +29,7 @@ def url() -> str:
 
 @pytest.fixture
 def place(url: str) -> RemoteStorage:
-    """Give a folder at a URL with a few files."""
+    """Return a folder at a URL with a few files."""
     place = RemoteStorage(url)
     for name in ("study.yaml", "a.txt", "analyses/b.txt", "states/index.json"):
         place.put(name, name.encode())
@@ -37,7 +37,7 @@ def place(url: str) -> RemoteStorage:
 
 
 def names(folder: Path) -> set[str]:
-    """Give the files of a working copy, its books left out."""
+    """Return the files of a working copy, its books left out."""
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     return {name for name in found if not name.startswith(".")}
 

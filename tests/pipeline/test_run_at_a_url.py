@@ -29,7 +29,7 @@ class Machine:
         self._cache, self._patch = tmp_path / name, monkeypatch
 
     def study(self, model: Path, url: str) -> Study:
-        """Give a study at a URL as this machine makes it."""
+        """Return a study at a URL as this machine makes it."""
         self.enter()
         return Study(model=str(model), questions="spoken", out=url, device="cpu")
 
@@ -52,7 +52,7 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 @pytest.fixture
 def bucket(tmp_path: Path) -> Path:
-    """Give the folder in which `url` keeps its objects."""
+    """Return the folder in which `url` keeps its objects."""
     return tmp_path / "bucket" / "run"
 
 
@@ -63,7 +63,7 @@ def url(bucket: Path) -> str:
 
 @pytest.fixture(scope="module")
 def expected(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the numbers of the run in a folder."""
+    """Return the numbers of the run in a folder."""
     out = tmp_path_factory.mktemp("folder") / "run"
     assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
     return numbers(out)

@@ -24,7 +24,7 @@ from truthmap.runs.run import Run
 
 @pytest.fixture
 def run(made_once: Path, spoken_set: QuestionSet) -> Run:
-    """Give the finished run; no test here writes into it."""
+    """Return the finished run; no test here writes into it."""
     return Run(made_once)
 
 

@@ -74,7 +74,7 @@ class MemoryStates:
 def planted(
     n: int = 200, d: int = 12, n_layers: int = 2, layer: int = 1, position: int = 4
 ) -> tuple[MemoryStates, LabelledAnswers]:
-    """Give noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
+    """Return noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
     random = np.random.default_rng(7)
     labels = make_labels(random.random(n) < 0.5)
     states = random.standard_normal((n_layers, len(POSITIONS), n, d)).astype(np.float32)

@@ -91,7 +91,7 @@ def test_the_curve_rises_and_ends_where_the_map_stands() -> None:
 
 
 def two_cells(second: float) -> tuple[MemoryStates, LabelledAnswers]:
-    """Give states of which two cells tell, each in its own way."""
+    """Return states of which two cells tell, each in its own way."""
     source, labels = planted(n=500)
     states = source.states.clone()
     random = np.random.default_rng(11)

@@ -41,7 +41,7 @@ def objective(problems: Problems, weight: torch.Tensor, bias: torch.Tensor, c: f
 
 
 def base(problems: Problems, c: float) -> torch.Tensor:
-    """Give the objective of weights of zero and the base rate."""
+    """Return the objective of weights of zero and the base rate."""
     count = problems.member.double().sum(dim=1)
     share = ((problems.y > 0) * problems.member).double().sum(dim=1) / count
     return -c * count * (share * share.log() + (1 - share) * (1 - share).log())

@@ -13,7 +13,7 @@ def hessian(x: torch.Tensor, penalty: torch.Tensor, curvature: torch.Tensor) -> 
 
 
 def made(n: int, d: int, uneven: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Give x (n, d), penalty (2, d) and curvature (2, n)."""
+    """Return x (n, d), penalty (2, d) and curvature (2, n)."""
     generator = torch.Generator().manual_seed(n)
     x = torch.randn(n, d, generator=generator, dtype=torch.float64)
     penalty = torch.rand(2, d, generator=generator, dtype=torch.float64) + 0.5

@@ -29,7 +29,7 @@ _FLAGS = (
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Chrome]:
-    """Give a browser that writes down what pages print and request."""
+    """Return a browser that writes down what pages print and request."""
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or driver is None:
         pytest.skip("needs Debian's chromium and chromium-driver")
@@ -49,7 +49,7 @@ def chrome() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the report of a made run with hostile texts, two sites and every control."""
+    """Return the report of a made run with hostile texts, two sites and every control."""
     run = make_run(
         tmp_path_factory.mktemp("made") / "run",
         Made(n=200, layers=8, sites=(Site.RESIDUAL, Site.MLP), texts=HOSTILE),
@@ -58,7 +58,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def requests_of(chrome: Chrome) -> set[str]:
-    """Give the addresses that were requested since the last call, those within the page left out."""
+    """Return the addresses that were requested since the last call, those within the page left out."""
     events: list[dict[str, Any]] = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
     urls = (e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent")
     return {url for url in urls if not url.startswith("data:")}

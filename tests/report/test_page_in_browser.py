@@ -34,7 +34,7 @@ def page(chrome: Chrome, page_file: Path) -> Iterator[Chrome]:
 
 
 def shown_map(page_file: Path) -> SiteMap:
-    """Give the map that the page opens with: that of the chosen cell's site."""
+    """Return the map that the page opens with: that of the chosen cell's site."""
     run = Run(page_file.parent)
     return site_map(run, run.summary.site)
 

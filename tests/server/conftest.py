@@ -43,6 +43,6 @@ def served() -> Callable[..., object]:
 
 @pytest.fixture(scope="module")
 def address(tiny_detector: Detector) -> Iterator[str]:
-    """Give the address of a server with the usual limits."""
+    """Return the address of a server with the usual limits."""
     with serving(tiny_detector) as here:
         yield here

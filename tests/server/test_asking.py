@@ -11,7 +11,7 @@ from truthmap.server.serve_settings import ServeSettings
 
 
 def turns(detector: Detector, *said: str) -> int:
-    """Give how many turns the prompt of a conversation has, by the control token that the template opens each with."""
+    """Return how many turns a conversation's prompt has, by the control token that the template opens each with."""
     messages = tuple(Message(role="user", content=text) for text in said)
     asked = understand(ChatRequest(model=model_id(detector), messages=messages), detector, ServeSettings())
     return asked.listener.ask.prompt.prompt_ids.count(detector.lm.tokenizer.convert_tokens_to_ids("<user>"))

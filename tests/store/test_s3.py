@@ -29,7 +29,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # warnings of the AWS librari
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """Give the URL of a fresh bucket on a server of our own."""
+    """Return the URL of a fresh bucket on a server of our own."""
     import fsspec
 
     serving = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)

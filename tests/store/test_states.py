@@ -31,7 +31,7 @@ def shard(number: int, n: int = EACH, dtype: torch.dtype = torch.float32) -> Sta
 
 @pytest.fixture(params=["folder", "remote"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
-    """Give a folder, and a place that fsspec opens."""
+    """Return a folder, and a place that fsspec opens."""
     if request.param == "folder":
         yield tmp_path / "states"
         return

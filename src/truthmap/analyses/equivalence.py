@@ -24,7 +24,7 @@ class Equivalence(Protocol):
     """Sorts the answers of one question into classes of meaning."""
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Give each saying's class: equal numbers say the same; all sayings answer one question."""
+        """Return each saying's class: equal numbers say the same; all sayings answer one question."""
         ...
 
 
@@ -36,7 +36,7 @@ class ByMeaning:
     """
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Give each saying's class."""
+        """Return each saying's class."""
         return numbered([meaning_of(saying.answer, saying.grade) for saying in sayings])
 
 
@@ -55,7 +55,7 @@ class ByEntailment:
     model: Entailment
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Give each saying's class."""
+        """Return each saying's class."""
         texts = [f"{saying.question} {saying.answer.text.strip()}" for saying in sayings]
         return _clustered(texts, self.model.entails)
 
@@ -67,7 +67,7 @@ class ByJudge:
     judge: TextModel
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Give each saying's class."""
+        """Return each saying's class."""
         if not sayings:
             return []
         question = sayings[0].question
@@ -84,7 +84,7 @@ class _Says(Protocol):
 
 
 def judge_prompt(question: str, one: str, other: str) -> str:
-    """Give the prompt that asks a judge whether two answers say the same."""
+    """Return the prompt that asks a judge whether two answers say the same."""
     return (
         f"Question: {question}\nFirst answer: {one}\nSecond answer: {other}\n"
         "Do the two answers give the same answer to the question? Reply with yes or no only."
@@ -92,7 +92,7 @@ def judge_prompt(question: str, one: str, other: str) -> str:
 
 
 def meaning_of(answer: Answer, grade: Grade) -> str:
-    """Give what an answer says in one spelling."""
+    """Return what an answer says in one spelling."""
     if grade.refusal:
         return "refusal"
     exact = folded(grade.meaning or grade.exact_answer)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.grid import Cell
@@ -16,8 +16,6 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.records import POSITIONS
 from truthmap.runs.run import Run
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Read:
 
     ids: tuple[str, ...]
     states: torch.Tensor
-    y: np.ndarray[Any, np.dtype[np.bool_]]
-    fold: np.ndarray[Any, np.dtype[np.int64]]
+    y: Bools
+    fold: Ints
     group: tuple[str, ...]
 
 

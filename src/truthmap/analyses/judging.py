@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equivalence:
-    """Give what decides which answers say the same: the exact answer, unless a model is named.
+    """Return what decides which answers say the same: the exact answer, unless a model is named.
 
     Args:
         nli: Folder or hub id of an NLI classifier.

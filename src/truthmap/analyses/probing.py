@@ -19,7 +19,7 @@ from truthmap.study.settings import grid_settings
 
 
 def run_labels(run: Run) -> LabelledAnswers:
-    """Give what the probes of a run predict."""
+    """Return what the probes of a run predict."""
     return label_answers(run.questions(), run.grades(), run.splits())
 
 
@@ -30,7 +30,7 @@ def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
 
 
 def probe_settings(run: Run) -> GridSettings:
-    """Give how a run's probes were fitted, without the shuffles of the labels."""
+    """Return how a run's probes were fitted, without the shuffles of the labels."""
     seed = int(run.settings["settings"].get("seed", 0))
     return replace(grid_settings(), protocol=run.summary.protocol, seed=seed)
 
@@ -61,16 +61,16 @@ def best_cells(grid: Grid, how_many: int) -> tuple[Cell, ...]:
 
 
 def auc_of(grid: Grid, cell: Cell) -> float:
-    """Give a cell's cross-validated AUC."""
+    """Return a cell's cross-validated AUC."""
     return float(grid.auc[cell.layer, POSITIONS.index(cell.position)])
 
 
 def test_scores(run: Run, labels: LabelledAnswers, grid: Grid, cell: Cell) -> Mapping[str, float]:
-    """Give the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
+    """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
     return score_on_test(run.states(), labels, grid, cell, probe_settings(run)).scores
 
 
 def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Give each answer's mean over those of the scores that it has."""
+    """Return each answer's mean over those of the scores that it has."""
     ids = dict.fromkeys(i for each in scores for i in each)
     return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}

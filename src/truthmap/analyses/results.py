@@ -57,7 +57,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def estimates_table(results: Sequence[BaseModel], estimates: Sequence[str]) -> pd.DataFrame:
-    """Give results as a table, a row each; an `Estimate` in the field NAME becomes NAME, NAME_low and NAME_high."""
+    """Return results as a table, a row each; an `Estimate` in the field NAME becomes NAME, NAME_low and NAME_high."""
     import pandas as pd
 
     rows = []

@@ -143,7 +143,7 @@ class Running:
                 self.logits = self.logits[list(going)]
 
     def states(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> TokenStates:
-        """Give the states of all rows."""
+        """Return the states of all rows."""
         return TokenStates(
             ids=tuple(p.question_id for p in prompts),
             prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),

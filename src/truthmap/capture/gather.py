@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Ints32
 from truthmap.errors import ModelError
 from truthmap.records import POSITIONS, Site
 from truthmap.store.shards import StateShard
 from truthmap.store.tokens import TokenStates
 
-PositionsOf = Mapping[str, np.ndarray[Any, np.dtype[np.int32]]]
+PositionsOf = Mapping[str, Ints32]
 """For each question id int32 (P,): indices into prompt + answer ids, -1 where the answer has no such position."""
 
 

@@ -19,7 +19,7 @@ def _scored_how(summary: Summary) -> str:
 
 
 def _controls(summary: Summary) -> list[tuple[str, str]]:
-    """Give the rows that tell what the best cell's AUC is to be held against."""
+    """Return the rows that tell what the best cell's AUC is to be held against."""
     rows = []
     if summary.p_value is not None and summary.null_95 is not None:
         shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
@@ -81,7 +81,7 @@ def print_summary(run: Run) -> None:
 
 
 def audit_rows(audit: Audit) -> list[tuple[str, str]]:
-    """Give the lines of the table that say how far the grades can be trusted."""
+    """Return the lines of the table that say how far the grades can be trusted."""
     rows = [("  its place and length", f"right: {_place(audit.right)}; wrong: {_place(audit.wrong)}")]
     if audit.compared:
         rows.append(("  says the accepted answer", f"{audit.agreeing} of {audit.compared} right answers"))

@@ -47,7 +47,7 @@ def print_forecast(config: DetectorConfig, forecast: Forecast) -> None:
 
 
 def _answer(verdict: Verdict) -> Text:
-    """Give the answer's text with the exact answer in ⟦ ⟧ and underlined."""
+    """Return the answer's text with the exact answer in ⟦ ⟧ and underlined."""
     text, span = verdict.answer.text, verdict.exact_answer
     if span is None:
         return Text(_plain(text).strip() or "(no answer)")

@@ -93,7 +93,7 @@ def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
 
 
 def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
-    """Give what a reader sees of a question: as it is asked, and what is accepted."""
+    """Return what a reader sees of a question: as it is asked, and what is accepted."""
     lines = [
         (f"{printable(question.id)}: ", found.task.chat(question)),
         ("    accepted: ", " | ".join(question.accepted)),

@@ -86,6 +86,6 @@ def run(
 
 
 def _short(name: str) -> str:
-    """Give the last part of a path or hub id, fit for a folder's name."""
+    """Return the last part of a path or hub id, fit for a folder's name."""
     kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).stem)
     return kept.strip(".-") or "run"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.seeding import seed_from
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _DRAWS = 200
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -31,7 +28,7 @@ class Platt(BaseModel):
     intercept: float
 
     def p_wrong(self, scores: Floats) -> Floats:
-        """Give P(wrong) of scores (n,): float64 (n,)."""
+        """Return P(wrong) of scores (n,): float64 (n,)."""
         return np.asarray(expit(-(self.slope * scores + self.intercept)), dtype=np.float64)
 
 
@@ -58,7 +55,7 @@ class Isotonic(BaseModel):
         return self
 
     def p_wrong(self, scores: Floats) -> Floats:
-        """Give P(wrong) of scores (n,): float64 (n,)."""
+        """Return P(wrong) of scores (n,): float64 (n,)."""
         return np.asarray(np.interp(scores, self.scores, self.values), dtype=np.float64)
 
 
@@ -159,7 +156,7 @@ def fit_calibrator(scores: Floats, right: Bools, fold: Ints) -> Platt | Isotonic
 
 
 def log_loss(p_wrong: Floats, right: Bools) -> float:
-    """Give the mean negative log-likelihood of the outcomes, in nats."""
+    """Return the mean negative log-likelihood of the outcomes, in nats."""
     return float(-np.log(np.where(right, 1 - p_wrong, p_wrong)).mean())
 
 
@@ -180,6 +177,6 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
 
 
 def _error(p_wrong: Floats, wrong: Bools, parts: Sequence[Ints]) -> Floats:
-    """Give the expected calibration error of outcomes bool (m, n): float64 (m,)."""
+    """Return the expected calibration error of outcomes bool (m, n): float64 (m,)."""
     differences = [len(part) * np.abs(wrong[:, part].mean(axis=1) - p_wrong[part].mean()) for part in parts]
     return np.asarray(sum(differences) / len(p_wrong), dtype=np.float64)

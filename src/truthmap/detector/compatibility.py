@@ -57,7 +57,7 @@ def require_match(config: DetectorConfig, lm: LanguageModel, *, allow_different:
 
 
 def _width(config: DetectorConfig, lm: LanguageModel) -> int | None:
-    """Give the width of the states at the detector's cells, by reading one token; `None` where there are none."""
+    """Return the width of the states at the detector's cells, by reading one token; `None` where there are none."""
     layers = tuple(sorted({cell.layer for head in config.heads for cell in head.cells}))
     if lm.n_layers <= layers[-1] or isinstance(lm.blocks.taps[config.site], str):
         return None

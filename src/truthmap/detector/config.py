@@ -185,5 +185,5 @@ class DetectorConfig(BaseModel):
     files: dict[str, _Digest]
 
     def head(self, role: Role) -> HeadConfig | None:
-        """Give the head with this role, or `None`."""
+        """Return the head with this role, or `None`."""
         return next((head for head in self.heads if head.role is role), None)

@@ -131,7 +131,7 @@ class Detector:
         ]
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
-        """Give the whole prompt that asks a question, as the run did."""
+        """Return the whole prompt that asks a question, as the run did."""
         task = self.config.asking.task
         return self.lm.prompt_ids(task.chat(question), task.plain(question))
 

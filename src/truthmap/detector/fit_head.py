@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.detector.calibration import fit_calibrator, reliability
 from truthmap.detector.config import CellAt, CoveragePoint, Drift, HeadConfig, Measured, Role
 from truthmap.detector.guarantee import Risk, RiskGuarantee, Scored, guarantee_risk, lower_bound, upper_bound
-from truthmap.detector.heads import Floats32, Head, SelfTest, score_states
+from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.auc import auc_many, round_scores
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _SELF_TESTS = 8
 _CURVE_POINTS = 101
@@ -111,7 +107,7 @@ _NO_TEST = SelfTest(np.empty((0, 1, 1), dtype=np.float32), np.empty(0), np.empty
 
 
 def _held_out_distances(states: Floats32, fold: Ints) -> Floats:
-    """Give each answer's distance to those of the other folds: states (n, K · d) → float64 (n,), NaN in test."""
+    """Return each answer's distance to those of the other folds: states (n, K · d) → float64 (n,), NaN in test."""
     distances = np.full(len(states), np.nan)
     for held in np.unique(fold[fold >= 0]):
         distances[fold == held] = fit_gaussian_ood(states[(fold >= 0) & (fold != held)]).distance(states[fold == held])

@@ -11,18 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import beta, binom
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import UsageError
 from truthmap.records import StrEnum
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _MOST_THRESHOLDS = 200
 
@@ -113,17 +109,17 @@ def guarantee_risk(
 
 
 def upper_bound(hits: int, tested: int, confidence: float) -> float:
-    """Give the exact one-sided upper confidence bound of a share (Clopper and Pearson 1934)."""
+    """Return the exact one-sided upper confidence bound of a share (Clopper and Pearson 1934)."""
     return 1.0 if hits >= tested else float(beta.ppf(confidence, hits + 1, tested - hits))
 
 
 def lower_bound(hits: int, tested: int, confidence: float) -> float:
-    """Give the exact one-sided lower confidence bound of a share."""
+    """Return the exact one-sided lower confidence bound of a share."""
     return 0.0 if hits == 0 else float(beta.ppf(1 - confidence, hits, tested - hits + 1))
 
 
 def fewest_for(limit: float, confidence: float) -> int:
-    """Give how many answers must be tested, none of them a hit, before a limit can be promised."""
+    """Return how many answers must be tested, none of them a hit, before a limit can be promised."""
     return math.ceil(math.log(1 - confidence) / math.log(1 - limit))
 
 
@@ -146,7 +142,7 @@ def _count(risk: Risk, thresholds: Floats, scored: Scored) -> _Counts:
 
 
 def _candidates(risk: Risk, scores: Floats) -> Floats:
-    """Give the thresholds that could be tried, the safest first."""
+    """Return the thresholds that could be tried, the safest first."""
     distinct = np.unique(scores)
     places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
     ascending = distinct[places]
@@ -168,7 +164,7 @@ def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Flo
 
 
 def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
-    """Give the riskiest threshold that keeps the limit on the training parts; `None` where none does."""
+    """Return the riskiest threshold that keeps the limit on the training parts; `None` where none does."""
     thresholds = _candidates(risk, choosing.scores)
     counts = _count(risk, thresholds, choosing)
     within = np.flatnonzero(counts.hits <= limit * counts.tested)
@@ -220,7 +216,7 @@ def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, i
 
 
 def _needed(rate: float, limit: float, confidence: float) -> int | None:
-    """Give how many tested answers it takes to show the limit at an observed rate; `None`: it cannot be shown."""
+    """Return how many tested answers it takes to show the limit at an observed rate; `None`: it cannot be shown."""
     sizes = np.unique(np.geomspace(1, 1e6, 400).round().astype(np.int64))
     passing = np.flatnonzero(binom.cdf(np.round(rate * sizes), sizes, limit) <= 1 - confidence)
     return int(sizes[passing[0]]) if rate < limit and len(passing) else None

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import AnyArray, Floats, Floats32, Ints
 from truthmap.detector.config import HeadConfig
 from truthmap.detector.ood import GaussianOOD, nearest
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Floats32 = np.ndarray[Any, np.dtype[np.float32]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -51,24 +47,24 @@ class Head:
         """The layers of its cells."""
         return tuple(cell.layer for cell in self.config.cells)
 
-    def score(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
-        """Give the log-odds that answers are right: states (n, K, d) → float64 (n,)."""
+    def score(self, states: AnyArray) -> Floats:
+        """Return the log-odds that answers are right: states (n, K, d) → float64 (n,)."""
         return score_states(states, self.weight, self.bias)
 
     def p_wrong(self, scores: Floats) -> Floats:
-        """Give the calibrated probability of being wrong: scores (n,) → float64 (n,)."""
+        """Return the calibrated probability of being wrong: scores (n,) → float64 (n,)."""
         return self.config.calibration.p_wrong(scores)
 
-    def distance(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
-        """Give the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
+    def distance(self, states: AnyArray) -> Floats:
+        """Return the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
         return self.cloud.distance(states.reshape(len(states), -1))
 
-    def nearest(self, state: np.ndarray[Any, np.dtype[Any]], k: int) -> Ints:
-        """Give the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
+    def nearest(self, state: AnyArray, k: int) -> Ints:
+        """Return the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
         here = self.cloud.coordinates(state.reshape(1, -1))[0]
         return np.asarray(self.rows[nearest(self.coordinates, here, k)])
 
 
-def score_states(states: np.ndarray[Any, np.dtype[Any]], weight: Floats, bias: float) -> Floats:
-    """Give the log-odds that answers are right: states (n, K, d), weight (K, d) → float64 (n,)."""
+def score_states(states: AnyArray, weight: Floats, bias: float) -> Floats:
+    """Return the log-odds that answers are right: states (n, K, d), weight (K, d) → float64 (n,)."""
     return np.asarray(np.einsum("nkd,kd->n", states.astype(np.float64), weight) + bias, dtype=np.float64)

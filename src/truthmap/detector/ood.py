@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import AnyArray, Floats, Floats32, Ints
 from truthmap.errors import NotEnoughDataError
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
 MOST_DIRECTIONS = 64
 
@@ -36,13 +33,13 @@ class GaussianOOD:
     variance: Floats
     noise: float
 
-    def coordinates(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
-        """Give the whitened coordinates along the directions: states (n, d) → float64 (n, r)."""
+    def coordinates(self, states: AnyArray) -> Floats:
+        """Return the whitened coordinates along the directions: states (n, d) → float64 (n, r)."""
         x = (states.astype(np.float64) - self.mean) / self.scale
         return np.asarray(x @ self.directions.T.astype(np.float64) / np.sqrt(self.variance), dtype=np.float64)
 
-    def distance(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
-        """Give the Mahalanobis distance: states (n, d) → float64 (n,)."""
+    def distance(self, states: AnyArray) -> Floats:
+        """Return the Mahalanobis distance: states (n, d) → float64 (n,)."""
         x = (states.astype(np.float64) - self.mean) / self.scale
         along = x @ self.directions.T.astype(np.float64)
         squared = (along**2 / self.variance).sum(axis=1)
@@ -51,7 +48,7 @@ class GaussianOOD:
         return np.asarray(np.sqrt(squared), dtype=np.float64)
 
 
-def fit_gaussian_ood(states: np.ndarray[Any, np.dtype[Any]], most_directions: int = MOST_DIRECTIONS) -> GaussianOOD:
+def fit_gaussian_ood(states: AnyArray, most_directions: int = MOST_DIRECTIONS) -> GaussianOOD:
     """Fit the Gaussian to states (n, d).
 
     Raises:
@@ -81,12 +78,12 @@ def fit_gaussian_ood(states: np.ndarray[Any, np.dtype[Any]], most_directions: in
 
 
 def _n_directions(values: Floats, n: int, width: int, most: int) -> int:
-    """Give r: variances that rounding alone could make are not kept, and each kept one rests on several answers."""
+    """Return r: variances that rounding alone could make are not kept, and each kept one rests on several answers."""
     solid = int((values > 1e-9 * values[0]).sum())
     return max(1, min(most, solid, width, n // 4))
 
 
-def nearest(coordinates: Floats32, point: Floats, k: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Give the rows of `coordinates` (n, r) that lie nearest to `point` (r,), the nearest first: int64 (k,)."""
+def nearest(coordinates: Floats32, point: Floats, k: int) -> Ints:
+    """Return the rows of `coordinates` (n, r) that lie nearest to `point` (r,), the nearest first: int64 (k,)."""
     squared = ((coordinates.astype(np.float64) - point) ** 2).sum(axis=1)
     return np.argsort(squared, kind="stable")[:k]

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
 from truthmap.probes.linear import fit_probe
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Floats32 = np.ndarray[Any, np.dtype[np.float32]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _STACK_C = 1.0  # a handful of scores needs next to no regularisation
 
@@ -69,13 +64,13 @@ class _Raw:
     bias: float
 
 
-def _fit(features: np.ndarray[Any, np.dtype[Any]], right: Bools, c: float) -> _Raw:
+def _fit(features: AnyArray, right: Bools, c: float) -> _Raw:
     probe = fit_probe(torch.from_numpy(np.ascontiguousarray(features)), right, c)
     weight = probe.weight / probe.scale
     return _Raw(weight, probe.bias - float(weight @ probe.mean))
 
 
-def _held_out(features: np.ndarray[Any, np.dtype[Any]], right: Bools, fold: Ints, c: float) -> Floats:
+def _held_out(features: AnyArray, right: Bools, fold: Ints, c: float) -> Floats:
     """Score each answer by a fit that did not see its fold: features (n, d) → float64 (n,), NaN in the test part."""
     scores = np.full(len(features), np.nan)
     for held in np.unique(fold[fold >= 0]):

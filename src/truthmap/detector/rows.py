@@ -8,7 +8,7 @@ from truthmap.detector.verdict import Forecast, Verdict
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """Give a verdict as data that JSON can express; characters are counted in the answer's text."""
+    """Return a verdict as data that JSON can express; characters are counted in the answer's text."""
     span, near = verdict.exact_answer, verdict.neighbours
     text = verdict.answer.text
     return {
@@ -32,12 +32,12 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
 
 
 def similar_row(verdict: Verdict) -> list[dict[str, Any]]:
-    """Give the most similar training answers; none where they were not sealed."""
+    """Return the most similar training answers; none where they were not sealed."""
     return [record.model_dump() for record in verdict.neighbours.nearest] if verdict.neighbours else []
 
 
 def tokens_row(verdict: Verdict) -> list[dict[str, Any]]:
-    """Give an answer's tokens with their scores."""
+    """Return an answer's tokens with their scores."""
     text = verdict.answer.text
     return [
         {"token": t.token, "text": text[t.start : t.end], "start": t.start, "end": t.end, "p_wrong": t.p_wrong}
@@ -46,7 +46,7 @@ def tokens_row(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def forecast_row(forecast: Forecast) -> dict[str, Any]:
-    """Give a forecast as data that JSON can express."""
+    """Return a forecast as data that JSON can express."""
     return {
         "question": forecast.question,
         "p_wrong_before": forecast.p_wrong,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Floats, Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import AskingConfig, Role
 from truthmap.detector.heads import Head
@@ -18,8 +18,6 @@ from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade
 from truthmap.grading.positions import MISSING, locate_positions
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question
-
-Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
 EXACT = frozenset({Position.EXACT_BEFORE_FIRST, Position.EXACT_FIRST, Position.EXACT_LAST, Position.EXACT_AFTER_LAST})
 NO_GRADERS = Graders()
@@ -60,7 +58,7 @@ def locate(question: Question, answer: Answer, asking: AskingConfig, helpers: Gr
 
 
 def judge(artifact: Artifact, heard: AnswerStates, helpers: Graders = NO_GRADERS) -> Verdict:
-    """Give the verdict on an answer; where the task lets a model find the exact answer, `helpers` holds it."""
+    """Return the verdict on an answer; where the task lets a model find the exact answer, `helpers` holds it."""
     found = locate(heard.question, heard.answer, artifact.config.asking, helpers)
     places = locate_positions(heard.answer, found.span)
     last_q = len(heard.answer.prompt_ids) - 1
@@ -126,15 +124,15 @@ def token_scores(artifact: Artifact, answer: Answer, states: Floats32) -> tuple[
     )
 
 
-def token_p_wrong(artifact: Artifact, states: Floats32) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Give P(wrong) as the answer head reads it at each token: states (tokens, layers, d) → float64 (tokens,)."""
+def token_p_wrong(artifact: Artifact, states: Floats32) -> Floats:
+    """Return P(wrong) as the answer head reads it at each token: states (tokens, layers, d) → float64 (tokens,)."""
     head = artifact.heads[Role.ANSWER]
     layers = listening_of(artifact).layers
     return head.p_wrong(head.score(states[:, [layers.index(layer) for layer in head.layers]]))
 
 
 def _head_for(heads: Mapping[Role, Head], column: Mapping[Position, int]) -> Head | None:
-    """Give the first head whose positions the answer has."""
+    """Return the first head whose positions the answer has."""
     ordered = [heads[role] for role in (Role.ANSWER, Role.FALLBACK, Role.BEFORE) if role in heads]
     return next((head for head in ordered if all(cell.position in column for cell in head.config.cells)), None)
 

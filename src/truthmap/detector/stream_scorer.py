@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.answers.to_answer import PROMPT_TOO_LONG
+from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
 from truthmap.detector.score import EXACT, NO_GRADERS, AnswerStates, judge, locate, token_p_wrong
-from truthmap.detector.streaming import DecodedToken, Floats32, GenerationRequest
+from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import needs_locator
@@ -107,7 +108,7 @@ class StreamScorer:
         return judge(self._artifact, AnswerStates(self.question, answer, states), helpers)
 
     def _gain(self, *, last: bool) -> str:
-        """Give the characters that are new; a character whose bytes are not complete waits for the rest."""
+        """Return the characters that are new; a character whose bytes are not complete waits for the rest."""
         text = self._lm.decode(self._ids)
         if not last:
             text = text.rstrip("�")

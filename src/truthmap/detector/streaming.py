@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,12 +11,11 @@ import torch
 from truthmap.answers.decoding import Running
 from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
+from truthmap.arrays import Floats32
 from truthmap.lm.hooks import watched
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX
 from truthmap.records import Site
-
-Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Work:
     stop: Stop = field(default_factory=Stop)
 
     def path(self, name: str) -> Path:
-        """Give the path of a file of the run."""
+        """Return the path of a file of the run."""
         return self.folder.path / name
 
     @cached_property
@@ -84,12 +84,12 @@ class Work:
         return graders(self)
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
-        """Give the whole prompt that asks a question."""
+        """Return the whole prompt that asks a question."""
         task = self.question_set.task
         return self.tokens.prompt_ids(task.chat(question), task.plain(question))
 
     def prompt(self, question: Question, sample: int = 0) -> Prompt:
-        """Give the prompt that asks a question for its answer with this number."""
+        """Return the prompt that asks a question for its answer with this number."""
         from truthmap.answers.generate import Prompt
 
         task = self.question_set.task
@@ -258,7 +258,7 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
 
 
 def _identity(work: Work) -> dict[str, str]:
-    """Give the model's identity, after seeing that it is the one that the folder's answers came from.
+    """Return the model's identity, after seeing that it is the one that the folder's answers came from.
 
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.

@@ -204,7 +204,7 @@ def _law(lm: LanguageModel, name: str, states: Callable[[], Pairs]) -> Check:
 
 
 def relative_difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Give the greatest ‖found − wanted‖ / ‖wanted‖ of any token in any layer; infinite where one is not finite."""
+    """Return the greatest ‖found − wanted‖ / ‖wanted‖ of any token in any layer; infinite where one is not finite."""
     if not wanted.numel():
         return 0.0
     exact = wanted.double()
@@ -233,7 +233,7 @@ def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = Tr
 
 @torch.inference_mode()
 def _own_hidden_states(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
-    """Give the model's own hidden states of every layer but the last, which it gives behind its final norm."""
+    """Return the model's own hidden states of every layer but the last, which it gives behind its final norm."""
     tokens = torch.tensor([list(ids)], device=lm.device)
     mask = torch.ones_like(tokens)
     own = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states

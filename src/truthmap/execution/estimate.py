@@ -183,7 +183,7 @@ def _timed_step(lm: LanguageModel, rows: int) -> _Step:
 
 
 def _seconds(lm: LanguageModel, rows: int) -> float:
-    """Give the seconds of one token in each of so many rows, the better of two tries."""
+    """Return the seconds of one token in each of so many rows, the better of two tries."""
     import torch
 
     tokens = torch.zeros((rows, 1), dtype=torch.long, device=lm.device)
@@ -199,7 +199,7 @@ def _seconds(lm: LanguageModel, rows: int) -> float:
 def _expected_tokens(
     lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
 ) -> float:
-    """Give the mean length of a few answers; where answering them would take too long, the longest there can be."""
+    """Return the mean length of a few answers; where answering them would take too long, the longest there can be."""
     # Spread over the questions, so that a data set that is sorted by length or kind does not mislead.
     sample = prompts[:: max(1, len(prompts) // _SAMPLE)][:_SAMPLE]
     if settings.max_new_tokens * (step.base + len(sample) * step.row) > budget:
@@ -223,7 +223,7 @@ class _Batch:
 
 
 def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> list[_Batch]:
-    """Give the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
+    """Return the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
     from truthmap.lm.batches import cut_into_batches
 
     lengths = sorted(len(p.prompt_ids) + settings.max_new_tokens for p in prompts)[-SHARD:]

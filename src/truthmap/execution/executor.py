@@ -69,7 +69,7 @@ class Executor(Protocol):
     """Whoever does the jobs of a stage."""
 
     def identity(self) -> dict[str, str]:
-        """Give the identity of the model that will do the jobs.
+        """Return the identity of the model that will do the jobs.
 
         Raises:
             ModelError: it cannot be loaded.

@@ -17,7 +17,7 @@ SAME = "same"
 
 
 def graders(work: Work) -> Graders:
-    """Give the helpers that the study names and its task needs."""
+    """Return the helpers that the study names and its task needs."""
     from truthmap.grading.asking import Graders
     from truthmap.grading.grade import needs_judge, needs_locator
 

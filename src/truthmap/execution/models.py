@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def engine_note(study: Study) -> Mapping[str, str]:
-    """Give what is written down of the engine besides its settings: the version of vLLM, nothing for the others.
+    """Return what is written down of the engine besides its settings: the version of vLLM, nothing for the others.
 
     Raises:
         UsageError: the engine is not installed, or nobody said where it is; the message says what to do.
@@ -47,7 +47,7 @@ class ModelKeeper:
         self._engine: Engine | None = None
 
     def model(self) -> LanguageModel:
-        """Give the model with its weights; vLLM, if it is running, is ended first."""
+        """Return the model with its weights; vLLM, if it is running, is ended first."""
         if self._model is None:
             from truthmap.lm.load import load_model
 
@@ -57,11 +57,11 @@ class ModelKeeper:
         return self._model
 
     def tokens(self) -> LanguageModel:
-        """Give the model for what needs no weights: prompts, tokens, limits."""
+        """Return the model for what needs no weights: prompts, tokens, limits."""
         return self._model or self._hollow or self.model()
 
     def engine(self) -> Engine:
-        """Give what answers, started if need be: also where the one before has failed, and its shard is tried again."""
+        """Return what answers, started if need be: a new one where the one before has failed."""
         if self._engine is not None and self._engine.ended:
             self.close()
         if self._engine is None:

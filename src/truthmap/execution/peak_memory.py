@@ -18,7 +18,7 @@ def forget_peak() -> None:
 
 
 def peak_bytes() -> int | None:
-    """Give the most resident memory since `forget_peak`, in bytes; `None` where the system does not tell."""
+    """Return the most resident memory since `forget_peak`, in bytes; `None` where the system does not tell."""
     try:
         for line in (_PROCESS / "status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):

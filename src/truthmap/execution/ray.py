@@ -164,7 +164,7 @@ class RayCluster:
         self._connected_here = True
 
     def _room(self) -> int:
-        """Give how many workers the cluster has room for."""
+        """Return how many workers the cluster has room for."""
         study, found = self._work.study, self._ray.cluster_resources()
         rooms = [int(found.get("CPU", 0) // study.cpus_per_worker)]
         if study.gpus_per_worker:
@@ -229,7 +229,7 @@ def _ray() -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Give one line that says what went wrong in a worker."""
+    """Return one line that says what went wrong in a worker."""
     cause = getattr(error, "cause", None) or error
     lines = _COLOUR.sub("", str(cause)).strip().splitlines() or [""]
     # What a worker raises in its making comes as the end of a long text.

@@ -17,7 +17,7 @@ from truthmap.terminal.progress import Progress, Silence
 
 
 def reopened(run: Run, where: Where | None = None, progress: Progress | None = None) -> Work:
-    """Give what the stages of a run share, to go on from it.
+    """Return what the stages of a run share, to go on from it.
 
     Raises:
         RunFolderError: the answers in the folder are not those that its settings and questions would give today.
@@ -40,7 +40,7 @@ def reopened(run: Run, where: Where | None = None, progress: Progress | None = N
 
 
 def model_of(run: Run, work: Work) -> LanguageModel:
-    """Give the run's model, loaded here.
+    """Return the run's model, loaded here.
 
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.

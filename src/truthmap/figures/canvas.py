@@ -70,7 +70,7 @@ def draw_and_save(draw: Callable[[], Axes], path: Path, style: FigureStyle) -> N
 
 
 def _family(font: str | None) -> str | None:
-    """Give the font family back if matplotlib finds it."""
+    """Return the font family back if matplotlib finds it."""
     from matplotlib.font_manager import findfont
 
     try:

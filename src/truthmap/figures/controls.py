@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from truthmap.arrays import Floats
 from truthmap.figures.heatmap import Scale, draw_cells, figure_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _P_TICKS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Give an empty figure of this size, in inches."""
+    """Return an empty figure of this size, in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -20,5 +20,5 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def new_axes(width: float, height: float) -> Axes:
-    """Give axes on a new figure of this size, in inches."""
+    """Return axes on a new figure of this size, in inches."""
     return new_figure(width, height).add_subplot()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from truthmap.arrays import Bools, Floats
 from truthmap.files import atomic_write
 from truthmap.records import POSITIONS, Position
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _BOXED = (Position.EXACT_BEFORE_FIRST, Position.EXACT_AFTER_LAST)
 _CHANCE, _PERFECT = 0.5, 1.0
@@ -37,7 +37,7 @@ def draw_heatmap(
     axes: Axes | None = None,
     *,
     title: str | None = None,
-    not_significant: np.ndarray[Any, np.dtype[np.bool_]] | None = None,
+    not_significant: Bools | None = None,
     positions: Sequence[Position] = POSITIONS,
 ) -> Axes:
     """Draw the map of a grid.
@@ -114,7 +114,7 @@ def _blues() -> Colormap:
 
 
 def figure_of(axes: Axes) -> Figure:
-    """Give the figure that axes are drawn on."""
+    """Return the figure that axes are drawn on."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
@@ -142,7 +142,7 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 150, tight: bool = Tru
 
 
 def small_axes() -> Axes:
-    """Give axes on a new figure of a usual size, for a plot that is no map."""
+    """Return axes on a new figure of a usual size, for a plot that is no map."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from truthmap.arrays import Floats
 from truthmap.figures.heatmap import small_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_null(null: np.ndarray[Any, np.dtype[np.float64]], best: float, axes: Axes | None = None) -> Axes:
+def draw_null(null: Floats, best: float, axes: Axes | None = None) -> Axes:
     """Draw the largest AUC on the map of each label shuffle, float64 (permutations,), and the best cell's own AUC."""
     axes = small_axes() if axes is None else axes
     axes.hist(null, bins="auto", color="#9ecae1", edgecolor="white", label=f"{len(null)} shuffles of the labels")

@@ -67,7 +67,7 @@ def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMentio
 
 
 def normalised(text: str) -> str:
-    """Give a text in the one spelling in which answers are compared: folded, without punctuation and articles.
+    """Return a text in the one spelling in which answers are compared: folded, without punctuation and articles.
 
     >>> normalised("The J.R.R. Tolkien’s")
     'j r r tolkien s'

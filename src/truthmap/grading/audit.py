@@ -14,6 +14,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from truthmap.arrays import Floats
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.positions import span_tokens
 from truthmap.records import Answer, Grade, Outcome, Question
@@ -123,7 +124,7 @@ def _located(judged: Sequence[Judged]) -> Located:
 
 
 def _place(answer: Answer, grade: Grade) -> tuple[int, int, int]:
-    """Give whether there is an exact answer, the index of its first token and how many tokens it has."""
+    """Return whether there is an exact answer, the index of its first token and how many tokens it has."""
     tokens = None if grade.span is None else span_tokens(answer, grade.span)
     return (0, 0, 0) if tokens is None else (1, tokens.start, tokens.end - tokens.start)
 
@@ -141,7 +142,7 @@ def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
     return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
 
 
-def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Floats:
     classifier = make_pipeline(StandardScaler(), LogisticRegression())
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     probabilities = cross_val_predict(classifier, features, y, cv=folds, method="predict_proba")

@@ -69,7 +69,7 @@ def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[
 
 
 def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
-    """Give the indices of the mentions in a list of different candidates: joined by commas, and once by or, and."""
+    """Return the indices of the mentions in a list of different candidates: joined by commas, and once by or, and."""
     listed: set[int] = set()
     run, joined = [0], False
     for index in range(1, len(mentions) + 1):
@@ -86,7 +86,7 @@ def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
 
 
 def _quotations(text: str, question: str) -> list[tuple[int, int]]:
-    """Give the ranges of the answer's characters that repeat five or more words of the question in a row."""
+    """Return the ranges of the answer's characters that repeat five or more words of the question in a row."""
     asked = [folded(word) for word in _WORDS.findall(question)]
     runs = {tuple(asked[start : start + _QUOTED_RUN]) for start in range(len(asked) - _QUOTED_RUN + 1)}
     words = list(_WORDS.finditer(text))

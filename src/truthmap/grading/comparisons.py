@@ -45,7 +45,7 @@ def told_apart(text: str, mentions: Sequence[Mention]) -> bool:
 
 
 def less_than(text: str, question: str, mentions: Sequence[Mention]) -> dict[int, int]:
-    """Give the mentions that an answer calls less than another, where the question asks for more.
+    """Return the mentions that an answer calls less than another, where the question asks for more.
 
     Returns:
         The index of each such mention, with the index of the one that it is held against, which the answer chooses: 0

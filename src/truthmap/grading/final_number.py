@@ -45,7 +45,7 @@ def by_number(question: Question, answer: Answer) -> RuleResult:
 
 
 def concluding_number(text: str, question: str, numbers: Sequence[Number], *, finished: bool) -> Number | None:
-    r"""Give the number that an answer concludes with; `None` if it names none, or was cut off before.
+    r"""Return the number that an answer concludes with; `None` if it names none, or was cut off before.
 
     That is, in this order: the number after the last `####`, `\boxed` or "the answer is" (the result, where an equation
     follows); where the answer repeats the question's own sum, the number it gives for it at once; where the model
@@ -66,7 +66,7 @@ def concluding_number(text: str, question: str, numbers: Sequence[Number], *, fi
 
 
 def _opening(text: str, numbers: Sequence[Number], asked: set[Fraction]) -> Number | None:
-    """Give the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
+    """Return the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
     first = _in_sentence(text, 0, numbers)
     if not 1 <= len(asked) <= 2 or len(first) != len(asked) + 1 or {number.value for number in first[:-1]} != asked:
         return None
@@ -75,7 +75,7 @@ def _opening(text: str, numbers: Sequence[Number], asked: set[Fraction]) -> Numb
 
 
 def _in_sentence(text: str, start: int, numbers: Sequence[Number]) -> list[Number]:
-    """Give the numbers of the sentence that goes on at `start`, or of the next one where that has none."""
+    """Return the numbers of the sentence that goes on at `start`, or of the next one where that has none."""
     after = [number for number in numbers if number.start >= start]
     if not after:
         return []
@@ -89,7 +89,7 @@ def _in_last_sentence(text: str, numbers: Sequence[Number]) -> list[Number]:
 
 
 def _result(text: str, marked: Sequence[Number]) -> Number:
-    """Give the first of the numbers, or what the equation that begins with it comes to."""
+    """Return the first of the numbers, or what the equation that begins with it comes to."""
     result = marked[0]
     for number in marked[1:]:
         between = text[result.end : number.start]
@@ -100,7 +100,7 @@ def _result(text: str, marked: Sequence[Number]) -> Number:
 
 
 def _wanted(accepted: str) -> Number:
-    """Give the number that an accepted answer is: the first in it."""
+    """Return the number that an accepted answer is: the first in it."""
     numbers = find_numbers(accepted)
     return numbers[0] if numbers else Number(0, 0, Fraction(0), Unit("none", Fraction(1)))
 

@@ -92,7 +92,7 @@ def _verdicts(pairs: Sequence[_Pair], task: Task, helpers: Graders) -> list[Rule
 
 
 def _without_judge(question: Question, answer: Answer, task: Task) -> RuleResult | None:
-    """Give the verdict on an answer; `None` where a judge must decide."""
+    """Return the verdict on an answer; `None` where a judge must decide."""
     rule = task.grading
     if answer.fault is not None or not answer.text.strip():
         return RuleResult(Outcome.UNSCORED, str(rule), answer.fault or "the answer is empty")
@@ -199,7 +199,7 @@ def agrees_with_accepted(question: Question, grade: Grade) -> bool:
 
 
 def meaning_of(question: Question, verdict: RuleResult, span: Span | None, exact: str) -> str:
-    """Give what the exact answer stands for in one spelling.
+    """Return what the exact answer stands for in one spelling.
 
     What the rule itself found has the rule's spelling (the candidate's usual name, the number). A free span is folded,
     its articles and punctuation dropped; where it contains an accepted answer it means the first accepted answer.

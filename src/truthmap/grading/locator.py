@@ -65,7 +65,7 @@ def extract(pairs: Sequence[_Pair], locator: TextModel) -> list[Span | None]:
 
 
 def read_piece(reply: str) -> str:
-    """Give the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
+    """Return the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
     line = next((line for line in reply.splitlines() if line.strip(_EDGES)), "")
     piece = _LABEL.sub("", line).strip(_EDGES)
     return _NONE if folded(piece) in ("none", "no answer") else piece

@@ -94,7 +94,7 @@ def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
 def _found(
     answered: NormalizedText, text: str, candidates: Candidates, shadows: tuple[str, ...]
 ) -> Iterator[tuple[int, int, Mention]]:
-    """Give folded start, folded end and the mention, in order."""
+    """Return folded start, folded end and the mention, in order."""
     places = sorted(_places(answered, text, candidates), key=lambda place: (place[0], -place[1]))
     hidden = _hidden(answered.text, shadows)
     reached = 0
@@ -130,7 +130,7 @@ def _hidden(text: str, shadows: tuple[str, ...]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=1024)
 def _names(candidates: Candidates) -> tuple[_Name, ...]:
-    """Give the folded names with the candidates that have them."""
+    """Return the folded names with the candidates that have them."""
     things: dict[tuple[str, bool], list[int]] = {}
     for index, names in enumerate(candidates):
         for name in names:
@@ -188,7 +188,7 @@ def _word_after(text: str, end: int) -> str:
 
 
 def _words_before(text: str, start: int) -> list[str]:
-    """Give the words of the clause before `start`, the nearest first."""
+    """Return the words of the clause before `start`, the nearest first."""
     words: list[str] = []
     reached = start
     for word in reversed(list(_WORD.finditer(text, 0, start))):

@@ -68,7 +68,7 @@ def find_numbers(text: str) -> tuple[Number, ...]:
 
 
 def said_value(number: Number, wanted: Unit | None) -> Fraction | None:
-    """Give the number's value in the unit `wanted`; as it stands where either has no unit, `None` if they disagree."""
+    """Return the number's value in the unit `wanted`; as it is where either has no unit, `None` if they disagree."""
     if wanted is None or number.unit is None or wanted == number.unit:
         return number.value
     if wanted.dimension != number.unit.dimension:
@@ -111,7 +111,7 @@ def _rounds_to(precise: Fraction, short: Fraction) -> bool:
 
 
 def _decimals(value: Fraction) -> int | None:
-    """Give how many decimals write a value exactly; `None` for 1/3 and its like."""
+    """Return how many decimals write a value exactly; `None` for 1/3 and its like."""
     rest, twos, fives = value.denominator, 0, 0
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1

@@ -46,7 +46,7 @@ def locate_positions(answer: Answer, span: Span | None) -> NDArray[np.int32]:
 
 
 def span_tokens(answer: Answer, span: Span) -> Span | None:
-    """Give the answer ids that wrote the span, from the first to the last, or `None` if none did."""
+    """Return the answer ids that wrote the span, from the first to the last, or `None` if none did."""
     inside = answer.text[span.start : span.end]
     start = span.start + len(inside) - len(inside.lstrip())
     end = span.start + len(inside.rstrip())

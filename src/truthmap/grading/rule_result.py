@@ -33,13 +33,13 @@ DECLINES = "declines to answer"
 
 
 def nothing_found(text: str, rule: str, why: str) -> RuleResult:
-    """Give the verdict on an answer in which a rule found nothing: a refusal is wrong, anything else is unscored."""
+    """Return the verdict on an answer in which a rule found nothing: a refusal is wrong, anything else is unscored."""
     if is_refusal(text):
         return RuleResult(Outcome.WRONG, rule, DECLINES, refusal=True)
     return RuleResult(Outcome.UNSCORED, rule, why)
 
 
 def found(*, right: bool, rule: str, why: str, span: Span, meaning: str) -> RuleResult:
-    """Give the verdict on an answer in which a rule found what decides."""
+    """Return the verdict on an answer in which a rule found what decides."""
     ending = "an accepted answer" if right else "not an accepted answer"
     return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, meaning)

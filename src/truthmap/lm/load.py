@@ -62,7 +62,7 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
 
 
 def pick_device(device: str) -> torch.device:
-    """Give the torch device that a setting names; `auto` takes CUDA, then MPS, then the CPU.
+    """Return the torch device that a setting names; `auto` takes CUDA, then MPS, then the CPU.
 
     Raises:
         ModelError: there is no such device.
@@ -83,7 +83,7 @@ def pick_device(device: str) -> torch.device:
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """Give the torch dtype that a setting names; `auto` is bfloat16 on a GPU and float32 on the CPU.
+    """Return the torch dtype that a setting names; `auto` is bfloat16 on a GPU and float32 on the CPU.
 
     Raises:
         ModelError: it is no floating-point dtype.
@@ -97,7 +97,7 @@ def pick_dtype(dtype: str, device: torch.device) -> torch.dtype:
 
 
 def model_source(name: str) -> str:
-    """Give what is to be loaded: a folder in the form of transformers, or a hub id.
+    """Return what is to be loaded: a folder in the form of transformers, or a hub id.
 
     Raises:
         ModelError: the name is neither that of a built-in model or a file, nor one that a hub could know.

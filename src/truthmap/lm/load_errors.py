@@ -66,7 +66,7 @@ def _told(name: str, source: str, revision: str | None, error: Exception) -> str
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and what it came from."""
+    """Return an error and what it came from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

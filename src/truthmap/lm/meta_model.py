@@ -12,7 +12,7 @@ from truthmap.lm.oom import release
 
 
 def meta_model(lm: LanguageModel) -> LanguageModel:
-    """Give the same model with its weights left out (on torch's `meta` device): tokens, template and limits remain.
+    """Return the same model with its weights left out (on torch's `meta` device): tokens, template and limits remain.
 
     Whatever takes a forward pass fails, finding the blocks included.
     The given model keeps its own weights; they go when nobody holds it any more.
@@ -25,6 +25,6 @@ def meta_model(lm: LanguageModel) -> LanguageModel:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back to the device what dropped models held there."""
+    """Return back to the device what dropped models held there."""
     gc.collect()
     release(device)

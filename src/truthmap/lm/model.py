@@ -120,7 +120,7 @@ class LanguageModel:
         return frozenset(i for i, text in enumerate(texts) if "\n" in text)
 
     def prompt_ids(self, chat: str, plain: str | None = None) -> tuple[int, ...]:
-        """Give the token ids of a whole prompt; a control token written in it is read as text.
+        """Return the token ids of a whole prompt; a control token written in it is read as text.
 
         Args:
             chat: The user's message for a chat model.
@@ -136,15 +136,15 @@ class LanguageModel:
         return self.literal.chat_ids([{"role": "user", "content": chat}])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Give the text of ids, special tokens left out."""
+        """Return the text of ids, special tokens left out."""
         return decode(self.tokenizer, ids)
 
     def offsets(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """Give which characters of `decode(ids)` each id wrote: see `token_offsets`."""
+        """Return which characters of `decode(ids)` each id wrote: see `token_offsets`."""
         return token_offsets(self.tokenizer, ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Give the ids of a piece of text that continues a prompt: no special token is added or read from the text."""
+        """Return the ids of text that continues a prompt: no special token is added or read from the text."""
         return self.literal.ids(text, add_special_tokens=False)
 
     @cached_property

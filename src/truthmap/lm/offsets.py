@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def shared_length(one: Sequence[object], other: Sequence[object]) -> int:
-    """Give how many items two sequences share from their start."""
+    """Return how many items two sequences share from their start."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 

@@ -49,7 +49,7 @@ class HalvedBatches:
                 yield part, result[0]
 
     def _tried(self, part: Sequence[Item], do: Callable[[Sequence[Item]], Result]) -> tuple[Result] | None:
-        """Give the result, or `None` where memory ran out: what the failed try held is free again by then."""
+        """Return the result, or `None` where memory ran out: what the failed try held is free again by then."""
         try:
             return (do(part),)
         except RuntimeError as error:
@@ -70,7 +70,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give back to the device what torch keeps for later."""
+    """Return back to the device what torch keeps for later."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

@@ -37,7 +37,7 @@ class Prefix:
         return len(self.ids)
 
     def cache_for(self, rows: int) -> Cache | None:
-        """Give the prefix's keys and values for `rows` rows, free to be extended."""
+        """Return the prefix's keys and values for `rows` rows, free to be extended."""
         if self.cache is None:
             return None
         extended = copy.deepcopy(self.cache)
@@ -72,7 +72,7 @@ def shared_prefix(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> Pref
 
 
 def shortest_window(lm: LanguageModel) -> int | None:
-    """Give the length of the shortest sliding attention window, or `None` where every layer sees everything."""
+    """Return the length of the shortest sliding attention window, or `None` where every layer sees everything."""
     from transformers import DynamicCache
 
     windows = [
@@ -84,7 +84,7 @@ def shortest_window(lm: LanguageModel) -> int | None:
 
 
 def forward_inputs(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, start: int = 0) -> dict[str, Any]:
-    """Give the arguments of a forward pass in which every token knows its own place, whatever the padding.
+    """Return the arguments of a forward pass in which every token knows its own place, whatever the padding.
 
     Args:
         lm: The model.

@@ -33,7 +33,7 @@ class PromptEncoder:
         return {token.content: i for i, token in self.tokenizer.added_tokens_decoder.items() if token.special}
 
     def ids(self, text: str, *, add_special_tokens: bool) -> tuple[int, ...]:
-        """Give the ids of a text.
+        """Return the ids of a text.
 
         Args:
             text: What to read.
@@ -53,7 +53,7 @@ class PromptEncoder:
         return tuple(ids)
 
     def chat_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        """Give the ids of a conversation in the chat template, up to where the answer begins.
+        """Return the ids of a conversation in the chat template, up to where the answer begins.
 
         Args:
             messages: Each with its `role` and `content`; the roles are the caller's own words.

@@ -41,7 +41,7 @@ class Blocks:
     taps: Mapping[Site, tuple[HookPoint, ...] | str]
 
     def at(self, site: Site) -> tuple[HookPoint, ...]:
-        """Give the L places where a site is read.
+        """Return the L places where a site is read.
 
         Raises:
             ModelError: the model has no such site.
@@ -119,7 +119,7 @@ def _inner_taps(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[S
 
 
 def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
-    """Give the children that attend, and the other ones that hold matrices."""
+    """Return the children that attend, and the other ones that hold matrices."""
     attention, others = [], []
     for child in block.children():
         if "attention_mask" in inspect.signature(child.forward).parameters:
@@ -130,7 +130,7 @@ def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
 
 
 def _last_projection(modules: list[nn.Module], calls: Mapping[nn.Module, int], what: str) -> HookPoint | str:
-    """Give the projection inside these modules that was called last of all."""
+    """Return the projection inside these modules that was called last of all."""
     inside = [leaf for module in modules for leaf in module.modules() if leaf in calls]
     if not inside:
         return f"no {what} with a last projection was found in a block"
@@ -152,7 +152,7 @@ def _all_or_reason(taps: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
 
 
 def first_tensor(output: Any) -> torch.Tensor:
-    """Give the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
+    """Return the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
     while isinstance(output, (tuple, list)):
         output = output[0]
     assert isinstance(output, torch.Tensor), type(output)

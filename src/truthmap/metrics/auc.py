@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _DECIMALS = 6  # scores closer than this, relative to their spread, are ties: rounding noise must not break them
 
@@ -42,8 +39,8 @@ def round_scores(scores: Floats) -> Floats:
     return np.round((scores - centre) / _spread(scores), _DECIMALS)
 
 
-def tied_keys(scores: Floats) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Give integers in the order of each row of scores (m, n): one integer for scores that rounding makes ties."""
+def tied_keys(scores: Floats) -> Ints:
+    """Return integers in the order of each row of scores (m, n): one integer for scores that rounding makes ties."""
     return np.rint(scores / _spread(scores) * 10.0**_DECIMALS).astype(np.int64)
 
 
@@ -53,7 +50,7 @@ def _spread(scores: Floats) -> Floats:
 
 
 def auc_many(scores: Floats, y: Bools, confidence: float = 0.95) -> Auc:
-    """Give the AUC of every row of scores, with DeLong's interval on the logit scale.
+    """Return the AUC of every row of scores, with DeLong's interval on the logit scale.
 
     Args:
         scores: float (m, n), higher means right.

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Counts = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
@@ -58,8 +54,8 @@ class Histogram:
     """
 
     edges: Floats
-    right: Counts
-    wrong: Counts
+    right: Ints
+    wrong: Ints
 
 
 @dataclass(frozen=True)
@@ -72,11 +68,11 @@ class Calibration:
     """
 
     predicted: Floats
-    right: Counts
-    n: Counts
+    right: Ints
+    n: Ints
 
     def interval(self) -> tuple[Floats, Floats]:
-        """Give the 95 % interval of each group's share of right answers (Wilson, JASA 1927)."""
+        """Return the 95 % interval of each group's share of right answers (Wilson, JASA 1927)."""
         return wilson(self.right, self.n)
 
 
@@ -124,7 +120,7 @@ class CellDetails:
         return probability
 
     def roc(self) -> RocCurve:
-        """Give the ROC curve, a point for every distinct score.
+        """Return the ROC curve, a point for every distinct score.
 
         Raises:
             NotEnoughDataError: all answers are right, or all are wrong.
@@ -162,7 +158,7 @@ class CellDetails:
         )
 
     def examples(self, count: int = DetailSettings.examples) -> Examples:
-        """Give the answers that the probe was surest of, of each outcome."""
+        """Return the answers that the probe was surest of, of each outcome."""
         order = np.argsort(self.log_odds, kind="stable")
         right, wrong = order[self.y[order]], order[~self.y[order]]
         chosen = (right[::-1][:count], wrong[:count], wrong[::-1][:count], right[:count])
@@ -170,12 +166,12 @@ class CellDetails:
 
 
 def at_shares(curve: RocCurve, points: int = DetailSettings.roc_points) -> Floats:
-    """Give the true-positive shares (points,) of a curve at false-positive shares evenly from 0 to 1."""
+    """Return the true-positive shares (points,) of a curve at false-positive shares evenly from 0 to 1."""
     return np.interp(np.linspace(0, 1, points), curve.false_positive, curve.true_positive)
 
 
-def wilson(k: Counts, n: Counts) -> tuple[Floats, Floats]:
-    """Give the 95 % interval of shares k / n: Wilson's score interval (JASA 1927)."""
+def wilson(k: Ints, n: Ints) -> tuple[Floats, Floats]:
+    """Return the 95 % interval of shares k / n: Wilson's score interval (JASA 1927)."""
     share = k / n
     centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.arrays import Floats, Ints
 from truthmap.seeding import seed_from
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 RESAMPLES = 1000
 """Bootstrap resamples: the ends of a 95 % interval then rest on 25 resamples each."""
@@ -51,9 +48,9 @@ class Estimate(BaseModel):
 
 
 def bootstrapped(
-    measure: Callable[[Integers], Floats], groups: Sequence[str], label: str, resamples: int | None = None
+    measure: Callable[[Ints], Floats], groups: Sequence[str], label: str, resamples: int | None = None
 ) -> list[Estimate]:
-    """Give measures of n answers with percentile intervals, by resampling whole groups.
+    """Return measures of n answers with percentile intervals, by resampling whole groups.
 
     Args:
         measure: From the indices of the answers in a resample (an answer may come several times) to float (m,): m

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import norm, rankdata
 
+from truthmap.arrays import Bools, Floats
 from truthmap.errors import NotEnoughDataError
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class AucDifferences:
 
 
 def placements(scores: Floats, y: Bools) -> Placements:
-    """Give each answer's placement value (Hanley and Hajian-Tilaki 1997); ties count one half.
+    """Return each answer's placement value (Hanley and Hajian-Tilaki 1997); ties count one half.
 
     Args:
         scores: float (m, n), higher means right.

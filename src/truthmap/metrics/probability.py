@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from scipy.stats import rankdata
 
+from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import Auc, auc_many
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 ECE_BINS = 10
 _PAIRS_AT_ONCE = 8_000_000  # comparisons of right with wrong answers held at once: 32 MB
 
 
 def average_precision_many(scores: Floats, y: Bools) -> Floats:
-    """Give the average precision of every row of scores (m, n) for the labels y: bool (n,); tied answers come together.
+    """Return the average precision of each row of scores (m, n) for the labels y: bool (n,); ties come together.
 
     Raises:
         NotEnoughDataError: no answer is right.
@@ -35,12 +32,12 @@ def average_precision_many(scores: Floats, y: Bools) -> Floats:
 
 
 def brier_many(log_odds: Floats, y: Bools) -> Floats:
-    """Give the Brier score (Brier 1950) of every row of log-odds (m, n): mean squared error of the probability."""
+    """Return the Brier score (Brier 1950) of every row of log-odds (m, n): mean squared error of the probability."""
     return np.asarray(np.square(expit(log_odds) - y).mean(axis=1), dtype=np.float64)
 
 
 def ece_many(log_odds: Floats, y: Bools) -> Floats:
-    """Give the expected calibration error of every row of log-odds (m, n), with ten bins of equal width.
+    """Return the expected calibration error of every row of log-odds (m, n), with ten bins of equal width.
 
     After Guo et al., "On Calibration of Modern Neural Networks" (arXiv 1706.04599): the mean distance, weighted by
     counts, between the probability that a bin's answers are given and the share of them that is right.
@@ -56,7 +53,7 @@ def ece_many(log_odds: Floats, y: Bools) -> Floats:
 def bootstrap_auc(
     scores: Floats, y: Bools, group: Sequence[str], confidence: float, n_resamples: int = 1000, seed: int = 0
 ) -> Auc:
-    """Give the AUC of every row of scores (m, n) with the percentile interval of resampled groups.
+    """Return the AUC of every row of scores (m, n) with the percentile interval of resampled groups.
 
     Whole groups are drawn with replacement, so answers to one question rise and fall together; every row sees the same
     draws. Draws without right or without wrong answers are left out.
@@ -81,8 +78,8 @@ def bootstrap_auc(
 def _weighted_wins(
     above: Floats,
     below: Floats,
-    right: np.ndarray[Any, np.dtype[np.float32]],
-    wrong: np.ndarray[Any, np.dtype[np.float32]],
+    right: Floats32,
+    wrong: Floats32,
 ) -> Floats:
     """Sum over pairs of right and wrong answers, weights (R, ·) multiplied, a tie counting ½: float64 (R,)."""
     total = np.zeros(len(right))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
+from truthmap.arrays import Bools, Floats, Ints
 
 
 def risk_curve(scores: Floats, y: Bools) -> Floats:
-    """Give the risk at each coverage: float64 (n,), the share of wrong ones among the 1, 2, … n surest answers.
+    """Return the risk at each coverage: float64 (n,), the share of wrong ones among the 1, 2, … n surest answers.
 
     Answers of equal score come in random order; what is given is the mean over all such orders. This is the
     risk-coverage curve of El-Yaniv and Wiener (Journal of Machine Learning Research 2010).
@@ -31,7 +28,7 @@ def risk_curve(scores: Floats, y: Bools) -> Floats:
 
 
 def risk_area(scores: Floats, y: Bools) -> float:
-    """Give the area under the risk-coverage curve, in [0, 1]: 0 is perfect, the error rate is chance.
+    """Return the area under the risk-coverage curve, in [0, 1]: 0 is perfect, the error rate is chance.
 
     AURC of Geifman, Uziel and El-Yaniv (arXiv 1805.08206): the mean of the risk over all coverages.
     """
@@ -39,7 +36,7 @@ def risk_area(scores: Floats, y: Bools) -> float:
 
 
 def error_precision(scores: Floats, y: Bools) -> float:
-    """Give the average precision of finding wrong answers, the least sure ones first; NaN if none is wrong.
+    """Return the average precision of finding wrong answers, the least sure ones first; NaN if none is wrong.
 
     It is scikit-learn's `average_precision_score` with the wrong answers as positives: precision at each threshold,
     weighted by the recall that the threshold adds. Chance is the error rate.
@@ -61,8 +58,8 @@ class _Tied:
         wrong: Wrong ones among them.
     """
 
-    before: Integers
-    count: Integers
+    before: Ints
+    count: Ints
     wrong: Floats
 
 

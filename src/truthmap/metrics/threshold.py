@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.stats import norm
 
+from truthmap.arrays import Bools, Floats
 from truthmap.metrics.estimate import Estimate
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def best_threshold(scores: Floats, y: Bools) -> float:
-    """Give the threshold with the fewest mistakes: at or above it an answer is called right.
+    """Return the threshold with the fewest mistakes: at or above it an answer is called right.
 
     It lies half-way between two scores, or beyond all of them; among equally good ones the middle one is taken.
 
@@ -32,7 +28,7 @@ def best_threshold(scores: Floats, y: Bools) -> float:
 
 
 def share(count: int, n: int, confidence: float = 0.95) -> Estimate:
-    """Give a share with Wilson's interval (Journal of the American Statistical Association 1927).
+    """Return a share with Wilson's interval (Journal of the American Statistical Association 1927).
 
     >>> str(share(5, 10))
     '0.500 [0.237, 0.763]'

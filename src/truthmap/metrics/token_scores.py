@@ -19,7 +19,7 @@ class Digest(NamedTuple):
 
 
 def mean_log_prob(answer: Answer) -> float:
-    """Give the mean natural log-probability of the answer's tokens, the closing token included; NaN without any.
+    """Return the mean natural log-probability of the answer's tokens, the closing token included; NaN without any.
 
     This is the length-normalised sequence log-probability of Malinin and Gales, "Uncertainty Estimation in
     Autoregressive Structured Prediction" (arXiv 2002.07650).

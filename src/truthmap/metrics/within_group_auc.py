@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
+from truthmap.arrays import Bools, Floats
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class WithinAuc:
 
 
 def within_auc_many(scores: Floats, y: Bools, meaning: Sequence[str]) -> WithinAuc:
-    """Give the AUC over pairs with the same meaning, for every row of scores (m, n).
+    """Return the AUC over pairs with the same meaning, for every row of scores (m, n).
 
     All pairs of all meanings count alike, ties one half; answers without a meaning (an empty string) are left out.
     "Some answers are right more often" cannot raise this AUC above 0.5: both answers of a pair say the same.

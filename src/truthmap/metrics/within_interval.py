@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
+from truthmap.arrays import Bools, Floats
 from truthmap.seeding import seed_from
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 _RESAMPLES = 2000
 
@@ -29,7 +26,7 @@ class WithinInterval:
 
 
 def within_interval(scores: Floats, y: Bools, meaning: Sequence[str], label: str) -> WithinInterval | None:
-    """Give the AUC over pairs of a right and a wrong answer with the same meaning, with a bootstrap interval.
+    """Return the AUC over pairs of a right and a wrong answer with the same meaning, with a bootstrap interval.
 
     Meanings are drawn, with all their answers, not pairs: pairs of one meaning share answers. The point estimate is
     that of `probes.within_auc_many`.
@@ -59,7 +56,7 @@ def within_interval(scores: Floats, y: Bools, meaning: Sequence[str], label: str
 
 
 def _wins_and_pairs(scores: Floats, y: Bools) -> tuple[float, int]:
-    """Give how many pairs the right answer wins (a tie is half a win), and how many pairs there are."""
+    """Return how many pairs the right answer wins (a tie is half a win), and how many pairs there are."""
     n_right, n_wrong = int(y.sum()), int((~y).sum())
     if not n_right or not n_wrong:
         return 0.0, 0

@@ -140,7 +140,7 @@ class _Source:
         return found
 
     def grid(self, site: Site) -> Grid:
-        """Give the grid of a site.
+        """Return the grid of a site.
 
         Raises:
             UsageError: the run did not read it.
@@ -170,7 +170,7 @@ def _cells_by_role(source: _Source, settings: DetectorSettings) -> dict[Role, tu
 
 
 def _chosen_by_run(run: Run) -> tuple[Cell, ...]:
-    """Give the run's best cell, or the several that beat it, if nearly every answer that has the best has them all."""
+    """Return the run's best cell, or the stack that beats it where nearly all answers have all of its cells."""
     summary = run.summary
     best = Cell(summary.site, summary.layer, summary.position)
     if summary.several is None or not summary.several.chosen:
@@ -183,7 +183,7 @@ def _chosen_by_run(run: Run) -> tuple[Cell, ...]:
 
 
 def _best_of(grid: Grid, positions: Sequence[Position]) -> Cell:
-    """Give the cell with the highest cross-validated AUC among these positions."""
+    """Return the cell with the highest cross-validated AUC among these positions."""
     columns = [POSITIONS.index(position) for position in positions]
     auc = np.where(np.isfinite(grid.auc[:, columns]), grid.auc[:, columns], -np.inf)
     layer, place = np.unravel_index(int(np.argmax(auc)), auc.shape)
@@ -263,7 +263,7 @@ def _locator(source: _Source) -> str | None:
 
 
 def _closing_id(answers: Sequence[Answer]) -> int | None:
-    """Give the token that closes most generated answers, or `None` where none was generated or closed."""
+    """Return the token that closes most generated answers, or `None` where none was generated or closed."""
     closing = Counter(a.answer_ids[-1] for a in answers if a.finished and a.log_probs)
     return closing.most_common(1)[0][0] if closing else None
 

@@ -115,7 +115,7 @@ def _undisturbed(folder: RunFolder) -> Iterator[None]:
 
 
 def _study(folder: RunFolder) -> Study:
-    """Give the study that made a run, from its study.yaml."""
+    """Return the study that made a run, from its study.yaml."""
     known = folder.settings() or {}
     try:
         return Study.of({**known["settings"], "states_at": known.get("states_at"), "out": folder.path})

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.metrics.probability import average_precision_many, bootstrap_auc, brier_many, ece_many
 from truthmap.metrics.within_group_auc import within_auc_many
-from truthmap.probes.grid import Bools, Float32s, Floats
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 
@@ -26,7 +26,7 @@ class CellScores:
     """
 
     numbers: Mapping[str, float]
-    scores: Float32s
+    scores: Floats32
     null: Floats
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.probes.linear import standardise
 from truthmap.probes.solver.path import Problems, solve_path
 from truthmap.probes.solver.products import transpose_matmul
-
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _DECIMALS = 6  # of log-odds: as many as float32 holds
 _LEAST_SCALE = (
@@ -59,7 +56,7 @@ class CellStates:
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
     def problems(self, y: Bools) -> Problems:
-        """Give a problem for each label vector of y: bool (K, n), and training part: K · F rows, parts side by side."""
+        """Return a problem for each label vector of y: bool (K, n), and training part: K · F rows, part by part."""
         signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(self.x)
         n_parts = len(self.member)
         return Problems(
@@ -70,7 +67,7 @@ class CellStates:
         )
 
     def left_out(self, scores: torch.Tensor) -> torch.Tensor:
-        """Give each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
+        """Return each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
 
         The probes of the training parts are brought to one intercept: a part short of right answers has a low
         intercept just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
@@ -83,7 +80,7 @@ class CellStates:
 
 
 def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Give the standard deviation of each column of x (n, d) in each part: float (F, d); share (F, n) sums to 1."""
+    """Return the standard deviation of each column of x (n, d) in each part: float (F, d); share (F, n) sums to 1."""
     mean, square = transpose_matmul(share, x), transpose_matmul(share, x.square())
     variance = square - mean.square()
     # Where a part's mean makes up most of its squares, rounding would be most of their difference.
@@ -104,8 +101,8 @@ class OutOfFoldScores:
     """
 
     c: float
-    scores: np.ndarray[Any, np.dtype[np.float64]]
-    gap: np.ndarray[Any, np.dtype[np.float64]]
+    scores: Floats
+    gap: Floats
     converged: Bools
 
 

@@ -11,10 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from truthmap.arrays import AnyArray
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.linear import fit_probe
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -63,19 +62,19 @@ class LogisticProbe(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         self.converged_, self.gap_ = probe.converged, probe.gap
         return self
 
-    def decision_function(self, X: Any) -> Array:
-        """Give the log-odds of the second label: X float (n, d) → float64 (n,)."""
+    def decision_function(self, X: Any) -> AnyArray:
+        """Return the log-odds of the second label: X float (n, d) → float64 (n,)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return np.asarray(X @ self.coef_[0] + self.intercept_[0])
 
-    def predict_proba(self, X: Any) -> Array:
-        """Give the probability of each label: X float (n, d) → float64 (n, 2)."""
+    def predict_proba(self, X: Any) -> AnyArray:
+        """Return the probability of each label: X float (n, d) → float64 (n, 2)."""
         second = expit(self.decision_function(X))
         return np.stack([1 - second, second], axis=1)
 
-    def predict(self, X: Any) -> Array:
-        """Give the likelier label: X float (n, d) → (n,)."""
+    def predict(self, X: Any) -> AnyArray:
+        """Return the likelier label: X float (n, d) → (n,)."""
         second = self.decision_function(X) > 0
         return np.asarray(self.classes_[second.astype(int)])
 

@@ -10,10 +10,11 @@ from functools import partial
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, usable
-from truthmap.probes.grid import ARRAYS, Bools, Float32s, Floats, Grid, OutOfFold
+from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.paper_protocol import fit_cell_paper_protocol, ignore_convergence_warnings
@@ -121,7 +122,7 @@ def _fit_position(
     return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
 
 
-def _spread(scores: Float32s, here: Bools) -> Float32s:
+def _spread(scores: Floats32, here: Bools) -> Floats32:
     everywhere = np.full(len(here), np.nan, dtype=np.float32)
     everywhere[here] = scores
     return everywhere

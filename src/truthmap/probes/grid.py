@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.records import POSITIONS, Position, Site
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Float32s = np.ndarray[Any, np.dtype[np.float32]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
 
@@ -90,7 +86,7 @@ class Grid:
         return np.asarray(self.p_value <= level)
 
     def to_frame(self) -> pd.DataFrame:
-        """Give the grid as a table, a row per cell."""
+        """Return the grid as a table, a row per cell."""
         layers, positions = np.indices(self.auc.shape)
         columns: dict[str, Any] = {
             "site": str(self.site),
@@ -131,10 +127,10 @@ class OutOfFold:
 
     site: Site
     ids: tuple[str, ...]
-    scores: Float32s
+    scores: Floats32
 
     def at(self, cell: Cell) -> dict[str, float]:
-        """Give one cell's scores by question id, missing ones left out."""
+        """Return one cell's scores by question id, missing ones left out."""
         found = self.scores[cell.at].tolist()
         return {i: score for i, score in zip(self.ids, found, strict=True) if score == score}
 
@@ -156,7 +152,7 @@ def wide_cells(grid: Grid) -> Bools:
 
 
 def best_per_position(grid: Grid) -> Sequence[Cell]:
-    """Give the best layer of each position among the cells that at least half of the answers have, the best first."""
+    """Return the best layer of each position among the cells that at least half of the answers have, the best first."""
     auc = np.where(wide_cells(grid), grid.auc, -np.inf)
     best = [(auc[:, p].max(), Cell(grid.site, int(auc[:, p].argmax()), POSITIONS[p])) for p in range(auc.shape[1])]
     return [cell for value, cell in sorted(best, key=lambda pair: -pair[0]) if np.isfinite(value)]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Bools, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.text_baseline import TextFeatures
 from truthmap.questions.splits import group_of
 from truthmap.records import Answer, Grade, Outcome, Question, Split, SplitAssignment
-
-Ints = np.ndarray[Any, np.dtype[np.int64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 FEWEST = 2
 """Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""

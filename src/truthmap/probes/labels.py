@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from truthmap.arrays import Bools, Ints
 from truthmap.records import Position, Site, Split
 from truthmap.store.shards import LayerStates
 
@@ -26,9 +27,9 @@ class LabelledAnswers:
     """
 
     ids: tuple[str, ...]
-    y: np.ndarray[Any, np.dtype[np.bool_]]
+    y: Bools
     part: tuple[Split, ...]
-    fold: np.ndarray[Any, np.dtype[np.int64]]
+    fold: Ints
     group: tuple[str, ...]
     meaning: tuple[str, ...]
 
@@ -36,7 +37,7 @@ class LabelledAnswers:
         """Keep the answers of the test part, or those of all others."""
         return self.take(np.array([(part is Split.TEST) == test for part in self.part], dtype=bool))
 
-    def take(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> LabelledAnswers:
+    def take(self, chosen: Bools) -> LabelledAnswers:
         """Keep the chosen answers: bool (n,)."""
         rows = np.flatnonzero(chosen).tolist()
         return LabelledAnswers(
@@ -53,7 +54,7 @@ class LayerSource(Protocol):
     """Where states are read from, a layer or a cell at a time."""
 
     def layout(self) -> dict[Site, tuple[int, int]]:
-        """Give (L, d) of each site."""
+        """Return (L, d) of each site."""
         ...
 
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +14,6 @@ from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.threads import one_thread_per_cell
-
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 FIRST_SIZE = 50
 REPEATS = 5
@@ -54,7 +51,7 @@ def fit_curve(
 
 
 def _sizes(labels: LabelledAnswers) -> Sequence[int]:
-    """Give 50, 100, 200, … below the size of the smallest training part, and that size."""
+    """Return 50, 100, 200, … below the size of the smallest training part, and that size."""
     largest = min(int((labels.fold != fold).sum()) for fold in np.unique(labels.fold))
     return [*_doubling(largest), largest]
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import AnyArray, Bools, Floats
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.solver.path import CLOSE, Problems, solve_path
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _PIECE = 64  # rows
 
@@ -37,12 +35,12 @@ class LinearProbe:
     converged: bool
     gap: float
 
-    def score(self, states: np.ndarray[Any, np.dtype[Any]]) -> Floats:
-        """Give the log-odds that answers are right: states (n, d) → float64 (n,)."""
+    def score(self, states: AnyArray) -> Floats:
+        """Return the log-odds that answers are right: states (n, d) → float64 (n,)."""
         return np.asarray(((states - self.mean) / self.scale) @ self.weight + self.bias, dtype=np.float64)
 
 
-def fit_probe(states: torch.Tensor, y: np.ndarray[Any, np.dtype[np.bool_]], c: float) -> LinearProbe:
+def fit_probe(states: torch.Tensor, y: Bools, c: float) -> LinearProbe:
     """Fit a probe to its optimum.
 
     Args:

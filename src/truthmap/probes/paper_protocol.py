@@ -9,18 +9,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
 from truthmap.seeding import uniform_from
-
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
 

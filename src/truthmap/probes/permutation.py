@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools, Floats
 from truthmap.metrics.auc import tied_keys
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.ridge import left_out_scores
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-
 
 def shuffled_labels(y: Bools, group: Sequence[str], n_permutations: int, seed: int) -> Bools:
-    """Give permuted copies of y (n,): bool (n_permutations, n).
+    """Return permuted copies of y (n,): bool (n_permutations, n).
 
     Labels of one group stay together: they change places with those of another group of the same size.
     """
@@ -43,7 +40,7 @@ def shuffled_labels(y: Bools, group: Sequence[str], n_permutations: int, seed: i
 
 
 def null_aucs(cell: CellStates, shuffled: Bools, cs: Sequence[float], *, exact: bool = False) -> Floats:
-    """Give the AUC that each row of shuffled labels reaches in a cell, at the best C: float64 (K,).
+    """Return the AUC that each row of shuffled labels reaches in a cell, at the best C: float64 (K,).
 
     Args:
         cell: The cell's states and training parts.
@@ -67,12 +64,12 @@ def null_aucs(cell: CellStates, shuffled: Bools, cs: Sequence[float], *, exact: 
 
 
 def max_null(per_cell: Sequence[Floats]) -> Floats:
-    """Give the largest AUC on the whole map for each permutation: cells of float64 (K,) → (K,)."""
+    """Return the largest AUC on the whole map for each permutation: cells of float64 (K,) → (K,)."""
     return np.asarray(np.max(np.stack(per_cell), axis=0))
 
 
 def corrected_p_values(auc: Floats, null: Floats) -> Floats:
-    """Give the share of permutations whose largest AUC anywhere is at least this one's, itself counted in.
+    """Return the share of permutations whose largest AUC anywhere is at least this one's, itself counted in.
 
     auc: any shape, NaN stays NaN; null: float64 (K,). The smallest p-value is 1 / (K + 1) (Phipson and Smyth 2010).
     """
@@ -96,7 +93,7 @@ def _first_steps(cell: CellStates, shuffled: Bools, cs: Sequence[float]) -> Iter
 
 
 def auc_rowwise(scores: Floats, y: Bools) -> Floats:
-    """Give the AUC of each row of scores (K, n) for its own labels (K, n); ties count one half."""
+    """Return the AUC of each row of scores (K, n) for its own labels (K, n); ties count one half."""
     # Sorting numbers that carry a label in the last bit is several times faster than ranking them. Labels decide ties:
     # the right answers of a tie come last once, and first once, and the mean counts them as one half.
     keys, place = 2 * tied_keys(scores), np.arange(y.shape[1], dtype=np.float64)

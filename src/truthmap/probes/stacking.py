@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import AnyArray, Bools, Floats
 from truthmap.metrics.auc import Auc, auc_many, round_scores
 from truthmap.metrics.paired_auc import auc_differences
 from truthmap.probes.cross_validation import CellStates, cross_validate, usable
@@ -20,9 +20,6 @@ from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 MOST_CELLS = 4
 
@@ -67,8 +64,8 @@ class StackedProbe:
     probes: tuple[LinearProbe, ...]
     top: LinearProbe
 
-    def score(self, states: Mapping[Cell, np.ndarray[Any, np.dtype[Any]]]) -> Floats:
-        """Give the log-odds that answers are right: states (n, d) of each cell, rows of NaN where missing → (n,)."""
+    def score(self, states: Mapping[Cell, AnyArray]) -> Floats:
+        """Return the log-odds that answers are right: states (n, d) of each cell, rows of NaN where missing → (n,)."""
         scores = [
             probe.score(np.asarray(states[c], np.float64)) for c, probe in zip(self.cells, self.probes, strict=True)
         ]
@@ -158,7 +155,7 @@ def _stack(
 
 
 def _features(out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools) -> Floats:
-    """Give the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
+    """Return the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
     scores = np.stack([out_of_fold.scores[cell.at][scored] for cell in cells], axis=1).astype(np.float64)
     return _filled(scores, np.nanmean(scores, axis=0))
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Floats
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.grid import Grid, OutOfFold
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.text import folded
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _COLUMNS = ("words_answer_auc", "words_question_auc", "words_length_auc")
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
@@ -93,7 +92,7 @@ def fit_text_baseline(words: TextFeatures, labels: LabelledAnswers) -> TextBasel
 
 
 def _text_features(texts: Sequence[str]) -> Any:
-    """Give tf-idf weights of words, pairs of words and pieces of words as a sparse matrix (n, k); no label is used."""
+    """Return tf-idf weights of words, word pairs and pieces of words, as a sparse matrix (n, k); no label is used."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion
 

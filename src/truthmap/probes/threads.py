@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 @contextmanager
 def one_thread_per_cell() -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], list[Result]]]:
-    """Give a `map` that works on as many cells at once as torch has threads, each with a single thread.
+    """Return a `map` that works on as many cells at once as torch has threads, each with a single thread.
 
     A cell's matrices are so small that threads within one product cost more than they bring; whole cells side by side
     keep every core busy, share the states, and give the same numbers on any number of cores. At the end torch and BLAS

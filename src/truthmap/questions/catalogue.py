@@ -51,7 +51,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
 
 
 def known_sets() -> tuple[KnownSet, ...]:
-    """Give the sets that have a name: the built-in ones, then the study's ten."""
+    """Return the sets that have a name: the built-in ones, then the study's ten."""
     built_in = [KnownSet(name, entry.about, entry.source, entry.task) for name, entry in BUILT_IN.items()]
     study = [KnownSet(e.name, e.about, _source(e.source), e.task) for e in PAPER_SETS.values()]
     return (*built_in, *study)

@@ -43,7 +43,7 @@ CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
 
 
 def resolve_columns(columns: Columns, available: Collection[str], source: str) -> dict[str, str]:
-    """Give the column of each field that has one.
+    """Return the column of each field that has one.
 
     Raises:
         QuestionsError: a named column is missing, or there is none for the question, or neither accepted answers nor a

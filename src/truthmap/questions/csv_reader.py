@@ -20,7 +20,7 @@ CsvRow = tuple[int, dict[str, str]]
 
 
 def read_csv(path: Path) -> Iterator[CsvRow | Fault]:
-    """Give line and fields of each row of a CSV file with a header (`.tsv`: tabs; semicolons are recognised).
+    """Return line and fields of each row of a CSV file with a header (`.tsv`: tabs; semicolons are recognised).
 
     Raises:
         QuestionsError: there is no usable header, or more than 1,000 rows have quotes gone wrong.

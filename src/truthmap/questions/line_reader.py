@@ -16,7 +16,7 @@ _OTHER_BOMS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
 def text_lines(path: Path) -> Iterator[str | Fault]:
-    """Give the lines of a file with their ends, or a fault in the place of a line that cannot be read.
+    """Return the lines of a file with their ends, or a fault in the place of a line that cannot be read.
 
     Raises:
         QuestionsError: the file is in UTF-16, compressed or cannot be opened.

@@ -135,7 +135,7 @@ def _noting(rows: Iterator[Row | Fault], before: list[Row | Fault]) -> Iterator[
 
 
 def _questions(rows: _Rows, make: Callable[[Row], Question | None], report: Report, ids: _Ids) -> Iterator[Question]:
-    """Give the questions of rows; what makes none is counted in the report."""
+    """Return the questions of rows; what makes none is counted in the report."""
     seen = SeenIds()
     for row in rows:
         report.rows += 1

@@ -132,7 +132,7 @@ def _label(label: str, labels: Sequence[tuple[str, ...]], column: str) -> str:
 
 
 def _columns(value: Any) -> Mapping[str, Sequence[Any]]:
-    """Give a sequence of structs as a struct of sequences: `datasets` hands out either, by its version."""
+    """Return a sequence of structs as a struct of sequences: `datasets` hands out either, by its version."""
     if isinstance(value, Mapping):
         return value
     structs = [item for item in value or () if isinstance(item, Mapping)]
@@ -140,14 +140,14 @@ def _columns(value: Any) -> Mapping[str, Sequence[Any]]:
 
 
 def _short_answers(row: Row) -> tuple[str, ...]:
-    """Give the texts of all annotators' short answers, the first annotator's first."""
+    """Return the texts of all annotators' short answers, the first annotator's first."""
     found = _columns(row.values.get("annotations")).get("short_answers") or ()
     texts = [text for answers in found for text in texts_of(list(_columns(answers).get("text") or ()), "annotations")]
     return tuple(dict.fromkeys(texts))
 
 
 def _paragraph(row: Row) -> str | None:
-    """Give the text of the first annotated long answer, its markup left out."""
+    """Return the text of the first annotated long answer, its markup left out."""
     tokens = _columns(_struct(row, "document").get("tokens"))
     words, marks = tokens.get("token") or (), tokens.get("is_html") or ()
     for answer in _columns(row.values.get("annotations")).get("long_answer") or ():

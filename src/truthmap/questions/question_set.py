@@ -64,5 +64,5 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
 
 
 def asdict_shallow(question: Question) -> dict[str, object]:
-    """Give a question's fields without copying what is in them."""
+    """Return a question's fields without copying what is in them."""
     return {name: getattr(question, name) for name in Question.__slots__}

@@ -51,7 +51,7 @@ def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tup
 
 
 def group_of(question: Question) -> tuple[str, str]:
-    """Give what keeps questions together: their group, or else their folded text."""
+    """Return what keeps questions together: their group, or else their folded text."""
     return ("text", folded(question.text)) if question.group is None else ("group", question.group)
 
 

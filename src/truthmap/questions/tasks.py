@@ -46,7 +46,7 @@ class Locating(StrEnum):
 
 
 def default_locating(grading: GradingRule) -> Locating:
-    """Give how exact answers are found where a grading rule is chosen and nothing else is said."""
+    """Return how exact answers are found where a grading rule is chosen and nothing else is said."""
     finds = (GradingRule.CANDIDATES, GradingRule.NUMBER, GradingRule.CHOICE, GradingRule.LABEL)
     return Locating.RULE if grading in finds else Locating.MODEL
 
@@ -83,11 +83,11 @@ class Task:
     shadows: tuple[str, ...] = ()
 
     def chat(self, question: Question) -> str:
-        """Give the user's message that asks a chat model this question."""
+        """Return the user's message that asks a chat model this question."""
         return _fill(self.chat_prompt, question.text, question.context or "")
 
     def plain(self, question: Question) -> str:
-        """Give the prompt that asks a base model this question."""
+        """Return the prompt that asks a base model this question."""
         text = question.text
         if self.plain_rewrite is not None:
             text = re.sub(self.plain_rewrite.pattern, self.plain_rewrite.replacement, text)

@@ -61,7 +61,7 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
 
 
 def row_id(row: Row) -> str:
-    """Give the id of a row that has none: by its line, so distinct as it is."""
+    """Return the id of a row that has none: by its line, so distinct as it is."""
     return f"row-{row.line}"
 
 

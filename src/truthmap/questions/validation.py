@@ -82,11 +82,11 @@ class Report:
         return self.counts.total()
 
     def counted(self) -> str:
-        """Give the counts by kind in words: `2 empty, 1 not UTF-8`."""
+        """Return the counts by kind in words: `2 empty, 1 not UTF-8`."""
         return ", ".join(f"{count:,} {kind}" for kind, count in self.counts.most_common())
 
     def message(self, name: str) -> str:
-        """Give one line that says what is wrong, where, and what to do."""
+        """Return one line that says what is wrong, where, and what to do."""
         shown = "; ".join(map(str, self.faults[:_IN_MESSAGE]))
         more = f"; and {self.bad - _IN_MESSAGE:,} more" if self.bad > _IN_MESSAGE else ""
         return (

@@ -21,7 +21,7 @@ _OUTCOMES: Mapping[str, Outcome] = {
 
 
 def text_of(value: Any, column: str) -> str | None:
-    """Give a cell as text; `None` where it is empty. A whole number loses its `.0`.
+    """Return a cell as text; `None` where it is empty. A whole number loses its `.0`.
 
     Raises:
         BadRowError: it is a list or an object, or too long.
@@ -41,7 +41,7 @@ def text_of(value: Any, column: str) -> str | None:
 
 
 def texts_of(value: Any, column: str) -> tuple[str, ...]:
-    """Give a cell as a list of texts: a list, JSON that is one (`["Lima", "Lima City"]`), or `Lima | Lima City`.
+    """Return a cell as a list of texts: a list, JSON that is one (`["Lima", "Lima City"]`), or `Lima | Lima City`.
 
     Raises:
         BadRowError: it begins like JSON and is none, or holds something else than texts.
@@ -52,7 +52,7 @@ def texts_of(value: Any, column: str) -> tuple[str, ...]:
 
 
 def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None:
-    """Give a cell as candidates: a list whose items are names, or lists of the names of one thing.
+    """Return a cell as candidates: a list whose items are names, or lists of the names of one thing.
 
     Raises:
         BadRowError: there is only one candidate, or the cell is malformed.
@@ -69,7 +69,7 @@ def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None
 
 
 def outcome_of(value: Any, column: str) -> Outcome:
-    """Give a cell as a ready outcome: right, correct, true, yes, 1; wrong, incorrect, false, no, 0; unscored.
+    """Return a cell as a ready outcome: right, correct, true, yes, 1; wrong, incorrect, false, no, 0; unscored.
 
     Raises:
         BadRowError: it is none of these.

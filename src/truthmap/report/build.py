@@ -89,7 +89,7 @@ def page_of(run: Run) -> Page:
 
 
 def findings_of(run: Run, best: SiteMap) -> Findings:
-    """Give the numbers that the sentences are made from; `best` is the map of the chosen cell's site."""
+    """Return the numbers that the sentences are made from; `best` is the map of the chosen cell's site."""
     summary, columns = run.summary, best.columns
     at = (summary.layer, POSITIONS.index(summary.position))
     return Findings(
@@ -115,7 +115,7 @@ def _estimate(interval: Interval) -> Estimate:
 
 
 def _words(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Give what the words alone reach on the answers of one cell."""
+    """Return what the words alone reach on the answers of one cell."""
     if "text_baseline_auc" not in best.columns or not np.isfinite(best.columns["text_baseline_auc"][at]):
         return None
     n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])
@@ -123,7 +123,7 @@ def _words(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
 
 
 def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Give the AUC within one exact answer of one cell, with its interval."""
+    """Return the AUC within one exact answer of one cell, with its interval."""
     from truthmap.metrics.within_interval import within_interval
 
     if best.scores is None:
@@ -135,7 +135,7 @@ def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
 
 
 def _log_prob_gain(run: Run) -> Estimate | None:
-    """Give the probe's paired gain over the mean log-probability, where the run was compared with it."""
+    """Return the probe's paired gain over the mean log-probability, where the run was compared with it."""
     from truthmap.analyses.compare.measure import Comparison
 
     if not (run.path / FOLDER / "compare.json").is_file():

@@ -23,7 +23,7 @@ def asset(name: str) -> str:
 
 
 def plotly_source() -> str:
-    """Give plotly's script as it comes with the plotly package."""
+    """Return plotly's script as it comes with the plotly package."""
     from plotly.offline import get_plotlyjs
 
     source: str = get_plotlyjs()
@@ -49,7 +49,7 @@ def inline(source: str) -> Markup:
 
 
 def content_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
-    """Give the Content-Security-Policy that lets exactly these scripts and styles run and nothing be loaded."""
+    """Return the Content-Security-Policy that lets exactly these scripts and styles run and nothing be loaded."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -65,7 +65,7 @@ def content_policy(scripts: Iterable[str], styles: Iterable[str]) -> str:
 
 
 def script_json(content: Any) -> Markup:
-    """Give JSON that can stand in a script element: no character in it can close the element or open another."""
+    """Return JSON that can stand in a script element: no character in it can close the element or open another."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -73,12 +73,12 @@ def script_json(content: Any) -> Markup:
 
 
 def data_uri(content: bytes, media_type: str) -> str:
-    """Give content as a `data:` address."""
+    """Return content as a `data:` address."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def table_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """Give a table as CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'` in front."""
+    """Return a table as CSV in UTF-8; a text that a spreadsheet would take for a formula gets a `'` in front."""
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(columns)

@@ -97,14 +97,14 @@ def counts(run: Run) -> tuple[Table, ...]:
 
 
 def first_prompt(run: Run) -> str:
-    """Give the first prompt as it was sent, template included, or an empty string where it was not written down."""
+    """Return the first prompt as it was sent, template included, or an empty string where it was not written down."""
     entry = RunFolder(run.path).entry("answers")
     found = entry.note.get("first_prompt", "") if entry is not None else ""
     return found if isinstance(found, str) else ""
 
 
 def command(run: Run) -> str:
-    """Give the command that makes this run again: every setting that is not the default."""
+    """Return the command that makes this run again: every setting that is not the default."""
     settings = run.settings.get("settings") or {}
     fields = Study.model_fields
     words = ["truthmap", "run"]
@@ -125,7 +125,7 @@ def command(run: Run) -> str:
 
 
 def repeat(run: Run) -> tuple[Table, ...]:
-    """Give versions, digests, settings, and each stage's time and memory, as tables."""
+    """Return versions, digests, settings, and each stage's time and memory, as tables."""
     known = run.settings
     versions = texts(list((known.get("versions") or {}).items()))
     identity = known.get("model_identity") or {}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from truthmap.arrays import Floats
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.records import POSITIONS, Position, Site
 from truthmap.report.analysis_figures import ANALYSIS_FIGURES, Draw
@@ -162,14 +161,14 @@ def _site(run: Run, choice: Choice) -> SiteMap:
     return site_map(run, site)
 
 
-def _column(run: Run, found: SiteMap, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _column(run: Run, found: SiteMap, name: str) -> Floats:
     if name not in found.columns:
         raise RunFolderError(f"the grid in {run.path} has no column {name}; run the study again to have it computed")
     return found.columns[name]
 
 
 def _cell(run: Run, choice: Choice) -> _Cell:
-    """Give the chosen cell's out-of-fold scores."""
+    """Return the chosen cell's out-of-fold scores."""
     found, summary = _site(run, choice), run.summary
     layer = summary.layer if choice.layer is None else choice.layer
     position = choice.position or summary.position

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
 from truthmap.records import POSITIONS, Outcome, Position, Site, Span
 from truthmap.report.sanitize import cut, marked
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _MANY_CELLS = 1500
 _MOST_DETAILED = 3000
@@ -32,11 +31,11 @@ class SiteScores:
     """
 
     ids: tuple[str, ...]
-    log_odds: Array
-    y: Array
+    log_odds: AnyArray
+    y: AnyArray
 
     def cell(self, layer: int, column: int) -> CellDetails:
-        """Give one cell's scores."""
+        """Return one cell's scores."""
         return CellDetails.present(self.ids, self.log_odds[layer, column], self.y)
 
 
@@ -51,7 +50,7 @@ class SiteMap:
     """
 
     site: Site
-    columns: Mapping[str, Array]
+    columns: Mapping[str, AnyArray]
     scores: SiteScores | None = None
 
     @property
@@ -121,7 +120,7 @@ def pack_maps(
 
 
 def _least_detailed(maps: Sequence[SiteMap]) -> float:
-    """Give the AUC below which cells get no curves, so that at most `_MOST_DETAILED` have some."""
+    """Return the AUC below which cells get no curves, so that at most `_MOST_DETAILED` have some."""
     auc = np.concatenate([site_map.columns["auc"].ravel() for site_map in maps])
     auc = np.sort(auc[np.isfinite(auc)])[::-1]
     return float(auc[_MOST_DETAILED - 1]) if len(auc) > _MOST_DETAILED else -np.inf
@@ -186,14 +185,14 @@ def _pack_answer(answer: ShownAnswer, limit: int) -> dict[str, Any]:
     }
 
 
-def _numbers(values: Array) -> list[float | int | bool | None]:
-    """Give an array as a flat list of short numbers; what is not finite becomes `None`."""
+def _numbers(values: AnyArray) -> list[float | int | bool | None]:
+    """Return an array as a flat list of short numbers; what is not finite becomes `None`."""
     if values.dtype.kind in "biu":
         kept: list[float | int | bool | None] = values.ravel().tolist()
         return kept
     return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.ravel().tolist()]
 
 
-def _thousandths(values: Array) -> list[int]:
+def _thousandths(values: AnyArray) -> list[int]:
     scaled: list[int] = np.round(values * 1000).astype(int).tolist()
     return scaled

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from truthmap.arrays import Floats, Ints
 from truthmap.records import POSITIONS, Position, Site
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 CHANCE = 0.5
 _SIGNIFICANT = 0.05
@@ -69,7 +67,7 @@ class Findings:
     auc: Floats
     low: Floats
     high: Floats
-    n: np.ndarray[Any, np.dtype[np.int64]]
+    n: Ints
     log_prob: Estimate | None = None
     log_prob_gain: Estimate | None = None
     p_value: Floats | None = None
@@ -78,7 +76,7 @@ class Findings:
 
 
 def estimate_from_counts(auc: float, n_right: int, n_wrong: int) -> Estimate:
-    """Give an AUC with the 95 % interval that its size and the counts alone imply.
+    """Return an AUC with the 95 % interval that its size and the counts alone imply.
 
     The standard error is that of Hanley and McNeil, "The meaning and use of the area under a receiver operating
     characteristic (ROC) curve" (Radiology 1982).

@@ -96,7 +96,7 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """Give the page as HTML: every text escaped, one policy that lets only the page's own scripts run."""
+    """Return the page as HTML: every text escaped, one policy that lets only the page's own scripts run."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -128,7 +128,7 @@ def write_page(page: Page, path: Path) -> None:
 
 
 def texts(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, ...], ...]:
-    """Give rows of values as rows of texts: floats with four digits, nothing for `None` and NaN."""
+    """Return rows of values as rows of texts: floats with four digits, nothing for `None` and NaN."""
     return tuple(tuple(map(_text, row)) for row in rows)
 
 

@@ -17,7 +17,7 @@ _NAME, _TITLE = "detector", "The detector and its promise"
 
 
 def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
-    """Give the section of the detector in the run folder, or nothing where there is none."""
+    """Return the section of the detector in the run folder, or nothing where there is none."""
     folder = run.path / _NAME
     if not (folder / "config.json").is_file():
         return ()

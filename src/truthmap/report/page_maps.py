@@ -18,14 +18,14 @@ _NO_COLUMNS = frozenset({"site", "layer", "position", "gap"})
 
 
 def site_maps(run: Run) -> tuple[SiteMap, ...]:
-    """Give the map of every site, the best cell's first."""
+    """Return the map of every site, the best cell's first."""
     cells = run.cells()
     sites = sorted(map(Site, cells["site"].unique()), key=lambda site: (site != run.summary.site, site))
     return tuple(site_map(run, site, cells) for site in sites)
 
 
 def site_map(run: Run, site: Site, cells: pd.DataFrame | None = None) -> SiteMap:
-    """Give one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
+    """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
     frame = run.cells() if cells is None else cells
     frame = frame[frame["site"] == str(site)]
     frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(POSITIONS)}))
@@ -39,7 +39,7 @@ def site_map(run: Run, site: Site, cells: pd.DataFrame | None = None) -> SiteMap
 
 
 def site_scores(run: Run, site: Site) -> SiteScores | None:
-    """Give a site's out-of-fold scores with their labels, joined by id; `None` where the run kept none."""
+    """Return a site's out-of-fold scores with their labels, joined by id; `None` where the run kept none."""
     from truthmap.runs.out_of_fold import NAME  # brings torch
 
     if not (run.path / NAME).is_file():
@@ -49,7 +49,7 @@ def site_scores(run: Run, site: Site) -> SiteScores | None:
 
 
 def shown_answers(run: Run) -> Mapping[str, ShownAnswer]:
-    """Give the greedy answers with their questions and verdicts, by question id."""
+    """Return the greedy answers with their questions and verdicts, by question id."""
     questions = {question.id: question for question in run.questions()}
     grades = {grade.question_id: grade for grade in run.grades() if grade.sample == 0}
     return {
@@ -67,5 +67,5 @@ def shown_answers(run: Run) -> Mapping[str, ShownAnswer]:
 
 
 def labels_by_id(run: Run) -> Mapping[str, bool]:
-    """Give whether each scored answer is right."""
+    """Return whether each scored answer is right."""
     return {g.question_id: g.outcome is Outcome.RIGHT for g in run.grades() if g.outcome is not Outcome.UNSCORED}

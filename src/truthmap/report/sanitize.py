@@ -32,12 +32,12 @@ def visible(text: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Give the text made visible, its end left off where it is longer than `limit` characters."""
+    """Return the text made visible, its end left off where it is longer than `limit` characters."""
     return visible(text if len(text) <= limit else text[: limit - 1].rstrip() + _CUT)
 
 
 def marked(text: str, span: Span | None, limit: int) -> MarkedText:
-    """Give the text made visible and cut to about `limit` characters around the span, which is marked.
+    """Return the text made visible and cut to about `limit` characters around the span, which is marked.
 
     A span longer than the limit is itself cut.
     """

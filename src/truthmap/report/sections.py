@@ -46,7 +46,7 @@ class Room:
 
 
 def analysis_sections(run: Run, room: Room) -> tuple[Section, ...]:
-    """Give a section for each analysis in the run's folder `analyses`, with what there is room for."""
+    """Return a section for each analysis in the run's folder `analyses`, with what there is room for."""
     folder = run.path / "analyses"
     if not folder.is_dir():
         return ()
@@ -78,7 +78,7 @@ def _own_title(name: str) -> str:
 
 
 def _says(result: Any) -> Iterator[str]:
-    """Give the sentences that an analysis wrote down itself."""
+    """Return the sentences that an analysis wrote down itself."""
     for key in ("says", "notes"):
         found = result.get(key) if isinstance(result, dict) else None
         if isinstance(found, str):
@@ -88,7 +88,7 @@ def _says(result: Any) -> Iterator[str]:
 
 
 def _told(name: str, result: Any) -> tuple[Table, ...]:
-    """Give what an analysis of maps found: the table that follows has a row for each cell."""
+    """Return what an analysis of maps found: the table that follows has a row for each cell."""
     from truthmap.report.told import tell_saved
 
     told = tell_saved(name, result)
@@ -96,12 +96,12 @@ def _told(name: str, result: Any) -> tuple[Table, ...]:
 
 
 def _files(folder: Path, name: str, ending: str) -> list[Path]:
-    """Give the files `NAME.ending` and `NAME_more.ending`, the plain one first."""
+    """Return the files `NAME.ending` and `NAME_more.ending`, the plain one first."""
     return sorted([*folder.glob(f"{name}{ending}"), *folder.glob(f"{name}_*{ending}")], key=lambda p: (len(p.stem), p))
 
 
 def _pictures(folder: Path, name: str, title: str, room: Room) -> Iterator[Picture]:
-    """Give the figures: as SVG where that is small, else as PNG."""
+    """Return the figures: as SVG where that is small, else as PNG."""
     stems = dict.fromkeys(p.stem for ending in _PICTURES for p in _files(folder, name, ending))
     for stem in stems:
         for ending, media_type in _PICTURES.items():

@@ -130,7 +130,7 @@ class RunFolder:
         return self.path / "states" if self.mirror is None else self.mirror.states
 
     def settings(self) -> dict[str, Any] | None:
-        """Give what study.yaml says, or `None` where there is none yet.
+        """Return what study.yaml says, or `None` where there is none yet.
 
         Raises:
             DamagedFileError: it is not the YAML that a run writes.
@@ -154,7 +154,7 @@ class RunFolder:
         )
 
     def entry(self, stage: str) -> StageEntry | None:
-        """Give what is known of a finished stage, or `None`."""
+        """Return what is known of a finished stage, or `None`."""
         found = self._ledger().get(stage)
         try:
             entry = None if found is None else StageEntry(**found)

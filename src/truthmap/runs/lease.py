@@ -82,7 +82,7 @@ class Lease:
             return
 
     def keep(self) -> None:
-        """Give signs of life until `let_go`, or until the lease is somebody else's."""
+        """Return signs of life until `let_go`, or until the lease is somebody else's."""
         while not self._ended.wait(BEAT):
             # Where the network is away for a while, the next sign may get through; `check` tells the one who works.
             with suppress(StorageError):
@@ -92,7 +92,7 @@ class Lease:
                 self._place.put(NAME, self._content())
 
     def let_go(self) -> None:
-        """Give the folder back, if it is still ours and can be reached."""
+        """Return the folder back, if it is still ours and can be reached."""
         self._ended.set()
         with suppress(StorageError):
             if self._is_ours():

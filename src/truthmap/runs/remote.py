@@ -32,7 +32,7 @@ _held: dict[Path, _Holding] = {}
 
 
 def local_folder(address: Path | str) -> Path:
-    """Give the folder to work in: the one at a path itself; for a URL, its working copy in the user's cache.
+    """Return the folder to work in: the one at a path itself; for a URL, its working copy in the user's cache.
 
     The working copy's name is the URL, so that either leads to the other. Nothing is fetched or made.
 
@@ -54,7 +54,7 @@ def local_folder(address: Path | str) -> Path:
 
 
 def remote_copy_of(folder: Path) -> RemoteCopy | None:
-    """Give the mirror that a folder is the working copy of, or `None`: it is a folder of its own."""
+    """Return the mirror that a folder is the working copy of, or `None`: it is a folder of its own."""
     address = unquote(folder.name)
     return RemoteCopy(address, folder) if folder.parent.name == _MIRRORS and is_remote(address) else None
 
@@ -179,7 +179,7 @@ class RemoteCopy:
         return seen
 
     def names(self) -> set[str]:
-        """Give the files of the working copy that belong at the URL."""
+        """Return the files of the working copy that belong at the URL."""
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return {name for path in files if _travels(name := path.relative_to(self.folder).as_posix())}
 
@@ -262,7 +262,7 @@ def _travels(name: str) -> bool:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Give what changes when a local file does: its size and the time it was written; (-1, -1): there is none."""
+    """Return what changes when a local file does: its size and the time it was written; (-1, -1): there is none."""
     if not path.is_file():
         return -1, -1
     about = path.stat()

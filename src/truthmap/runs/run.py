@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from truthmap.arrays import Floats
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,20 +192,20 @@ class Run:
             raise DamagedFileError(f"{path} is damaged ({error}); run the study again") from error
 
     def grid(self, site: Site | None = None) -> Grid:
-        """Give the grid of a site; by default the one of the best cell."""
+        """Return the grid of a site; by default the one of the best cell."""
         from truthmap.probes.grid import Grid
 
         frame = self.cells()
         return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
 
     def out_of_fold(self, site: Site | None = None) -> OutOfFold:
-        """Give what the probes of a site say of answers they have not seen; by default the site of the best cell."""
+        """Return what the probes of a site say of answers they have not seen; by default the site of the best cell."""
         from truthmap.runs.out_of_fold import NAME, read_out_of_fold
 
         return read_out_of_fold(self.path / NAME, site or self.summary.site)
 
-    def null(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Give the largest AUC on the map for each shuffle of the labels: float64 (permutations,)."""
+    def null(self) -> Floats:
+        """Return the largest AUC on the map for each shuffle of the labels: float64 (permutations,)."""
         return self._table("null.parquet")["largest_auc"].to_numpy()
 
     def curve(self) -> pd.DataFrame:

@@ -90,7 +90,7 @@ class Server:
         return {**verdict_row(result), "tokens": tokens_row(result)}
 
     async def _tokens(self, job: Job, asked: Asked, events: asyncio.Queue[Event]) -> AsyncGenerator[TokenEvent, None]:
-        """Give a job's tokens until it is complete; whoever stops listening cancels it."""
+        """Return a job's tokens until it is complete; whoever stops listening cancels it."""
         until = time.monotonic() + self.settings.timeout
         try:
             while True:
@@ -204,7 +204,7 @@ def _static(content: bytes, kind: str) -> Any:
 
 
 def _checked(event: Event) -> Event:
-    """Give an event back; one that says what went wrong is raised."""
+    """Return an event back; one that says what went wrong is raised."""
     if isinstance(event, TruthmapError):
         raise HttpError(400, str(event), "invalid_value")
     if isinstance(event, Exception):

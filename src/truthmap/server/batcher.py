@@ -142,7 +142,7 @@ def _pair(job: Job) -> tuple[Question, str | None]:
 
 
 def _length(job: Job) -> int:
-    """Give the tokens that a job takes, roughly for a text (four characters make a token)."""
+    """Return the tokens that a job takes, roughly for a text (four characters make a token)."""
     if isinstance(job.work, StreamScorer):
         return len(job.work.ask.prompt.prompt_ids) + job.work.ask.settings.max_new_tokens
     question, answer = job.work

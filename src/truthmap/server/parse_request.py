@@ -65,7 +65,7 @@ def understand(request: ChatRequest, detector: Detector, settings: ServeSettings
 
 
 def model_id(detector: Detector) -> str:
-    """Give the name under which the model is served: the last part of a path or hub id."""
+    """Return the name under which the model is served: the last part of a path or hub id."""
     return detector.lm.name.rstrip("/").rpartition("/")[2] or detector.lm.name
 
 
@@ -87,7 +87,7 @@ def _generate(request: ChatRequest, detector: Detector, settings: ServeSettings)
 
 
 def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
-    """Give the prompt of a conversation of several messages, by the model's chat template."""
+    """Return the prompt of a conversation of several messages, by the model's chat template."""
     lm = detector.lm
     if not lm.asks_in_chat:
         raise HttpError(

@@ -55,26 +55,26 @@ class Reply:
         return self.text[told : self._told]
 
     def end(self) -> Verdict:
-        """Give the verdict on the answer as it stands."""
+        """Return the verdict on the answer as it stands."""
         if self.verdict is None:
             self.verdict = self.asked.listener.verdict(self.n_tokens)
         self.finish_reason = self.finish_reason or "length"
         return self.verdict
 
     def whole(self) -> dict[str, Any]:
-        """Give the complete reply."""
+        """Return the complete reply."""
         message = {"role": "assistant", "content": self.text, "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason, "logprobs": None}
         return {**self._head("chat.completion"), "choices": [choice], "usage": self.usage(), "truthmap": self.word()}
 
     def chunk(self, delta: dict[str, Any], truthmap: dict[str, Any] | None = None) -> bytes:
-        """Give one server-sent event of a stream."""
+        """Return one server-sent event of a stream."""
         choice = {"index": 0, "delta": delta, "finish_reason": self.finish_reason if not delta else None}
         extra = {} if truthmap is None else {"truthmap": truthmap}
         return _sent({**self._head("chat.completion.chunk"), "choices": [choice], **extra})
 
     def usage_chunk(self) -> bytes:
-        """Give the event that counts tokens."""
+        """Return the event that counts tokens."""
         return _sent({**self._head("chat.completion.chunk"), "choices": [], "usage": self.usage()})
 
     def usage(self) -> dict[str, int]:
@@ -83,7 +83,7 @@ class Reply:
         return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
     def word(self) -> dict[str, Any]:
-        """Give the verdict with the scores of all tokens."""
+        """Return the verdict with the scores of all tokens."""
         verdict = self.end()
         return {
             **verdict_row(verdict),
@@ -100,7 +100,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def fault_chunk(message: str, code: str) -> bytes:
-    """Give the event that ends a stream that failed."""
+    """Return the event that ends a stream that failed."""
     return _sent({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
 

@@ -36,5 +36,5 @@ class Metrics:
             self._far.inc()
 
     def text(self) -> bytes:
-        """Give all counters as Prometheus reads them."""
+        """Return all counters as Prometheus reads them."""
         return generate_latest(self._registry)

@@ -19,7 +19,7 @@ _SUFFIX = ".safetensors"
 
 
 def shard_name(number: int) -> str:
-    """Give the name of a shard's file."""
+    """Return the name of a shard's file."""
     return f"{number:05d}{_SUFFIX}"
 
 
@@ -57,7 +57,7 @@ def write_index(place: Storage, entries: Mapping[int, ShardEntry]) -> None:
 
 
 def index_digest(entries: Mapping[int, ShardEntry]) -> str:
-    """Give the SHA-256 of the index of these shards."""
+    """Return the SHA-256 of the index of these shards."""
     return hashlib.sha256(_content(entries)).hexdigest()
 
 

@@ -13,13 +13,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError
 from truthmap.records import POSITIONS, Site
 from truthmap.storage import Storage
@@ -58,7 +58,7 @@ class ShardFile:
     place: Storage
     name: str
     tensors: Mapping[Site, Tensor]
-    present: np.ndarray[Any, np.dtype[np.bool_]]
+    present: Bools
 
     def read_cells(self, site: Site, layer: int, start: int, end: int) -> torch.Tensor:
         """Read the states at the positions `[start, end)` of one layer: (end - start, n, d), in the stored dtype.

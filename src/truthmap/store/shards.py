@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools
 from truthmap.records import POSITIONS, Site
 
 
@@ -23,7 +23,7 @@ class StateShard:
     """
 
     ids: tuple[str, ...]
-    present: np.ndarray[Any, np.dtype[np.bool_]]
+    present: Bools
     states: Mapping[Site, torch.Tensor]
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class LayerStates:
 
     ids: tuple[str, ...]
     states: torch.Tensor
-    present: np.ndarray[Any, np.dtype[np.bool_]]
+    present: Bools
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ class StateStore:
         return dict(sorted(faults.items()))
 
     def layout(self) -> dict[Site, tuple[int, int]]:
-        """Give (L, d) of each stored site.
+        """Return (L, d) of each stored site.
 
         Raises:
             DamagedFileError: a file does not open, or there is none.
@@ -187,7 +187,7 @@ class StateStore:
         return LayerStates(chosen, states, present)
 
     def _holding(self, wanted: Mapping[str, int]) -> Iterator[tuple[int, list[int]]]:
-        """Give the shards that hold any of these answers, and which of their rows do."""
+        """Return the shards that hold any of these answers, and which of their rows do."""
         for number in sorted(self._entries):
             here = [n for n, i in enumerate(self._entries[number].ids) if i in wanted]
             if here:

@@ -69,7 +69,7 @@ def grid_settings(study: Study | None = None) -> GridSettings:
 
 
 def solver_device(device: str) -> str:
-    """Give where the probes are fitted: on the study's CUDA device; else on the CPU (MPS has no float64)."""
+    """Return where the probes are fitted: on the study's CUDA device; else on the CPU (MPS has no float64)."""
     import torch
 
     if device == "auto":

@@ -30,7 +30,7 @@ _OF_OTHER_ENGINES = ("engine", "endpoint_model")
 
 
 def stage_keys(study: Study) -> dict[str, str]:
-    """Give each stage's key: the digest of its settings and of the stage before it."""
+    """Return each stage's key: the digest of its settings and of the stage before it."""
     settings = study.kept_settings()
     before: dict[str, Any] = {"format": _FORMAT, "file": _content_of(study)}
     keys = {}

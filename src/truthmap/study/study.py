@@ -55,7 +55,7 @@ The address of an endpoint is not: a folder from somebody else must not tell whe
 
 
 def _folder(value: Any) -> Any:
-    """Give the folder at a path or a URL; what is neither is left for the check of its type."""
+    """Return the folder at a path or a URL; what is neither is left for the check of its type."""
     return local_folder(value) if isinstance(value, (str, Path)) else value
 
 
@@ -186,7 +186,7 @@ class Study(BaseModel):
             raise UsageError(f"these settings cannot be used: {faults}") from error
 
     def kept_settings(self) -> dict[str, Any]:
-        """Give the settings that make the numbers, as plain data for study.yaml."""
+        """Return the settings that make the numbers, as plain data for study.yaml."""
         return {name: value for name, value in self.model_dump(mode="json").items() if name not in WHERE_ONLY}
 
     def run(self, *, update: bool = False, progress: Progress | None = None) -> Run:

@@ -13,7 +13,7 @@ _PANEL = "Columns of an own file (by default those with the usual names)"
 
 
 def column_option(field: str) -> Any:
-    """Give the option that names the column of a field."""
+    """Return the option that names the column of a field."""
     about = str(Columns.model_fields[field].description)
     return typer.Option(help=about, show_default=False, rich_help_panel=_PANEL)
 

@@ -34,14 +34,14 @@ CpusPerWorker = Annotated[int, typer.Option(min=1, help=str(_STUDY["cpus_per_wor
 
 
 def local(path: Path | None) -> Path | None:
-    """Give a path as it is; a URL, of which a path would make a strange folder, is refused."""
+    """Return a path as it is; a URL, of which a path would make a strange folder, is refused."""
     if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()):
         raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
     return path
 
 
 def detector_folder(address: str) -> Path:
-    """Give the folder of a detector; one at a URL is fetched."""
+    """Return the folder of a detector; one at a URL is fetched."""
     folder = RunFolder(local_folder(address))
     folder.refresh("config.json")
     return folder.path

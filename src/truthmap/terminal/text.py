@@ -6,7 +6,7 @@ from rich.text import Text
 
 
 def printable(text: str, longest: int | None = None) -> str:
-    r"""Give a text in one line in which nothing moves the cursor or changes a colour; a long one is cut.
+    r"""Return a text in one line in which nothing moves the cursor or changes a colour; a long one is cut.
 
     >>> printable("a\x1b[31mb\nc")
     'a�[31mb c'
@@ -17,5 +17,5 @@ def printable(text: str, longest: int | None = None) -> str:
 
 
 def plain(text: str, longest: int | None = None) -> Text:
-    """Give a text for rich, as it is: square brackets in it are no markup."""
+    """Return a text for rich, as it is: square brackets in it are no markup."""
     return Text(printable(text, longest))

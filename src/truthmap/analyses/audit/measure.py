@@ -186,7 +186,7 @@ def _bounds(measured: float, a: float, b: float, counts: tuple[int, int]) -> tup
 
 
 def _joint(a: float, b: float, right: int, wrong: int) -> tuple[float, float, float, float]:
-    """Give the shares (right by both, only graded right, only right by hand, wrong by both) of all scored answers."""
+    """Return the shares (right by both, only graded right, only right by hand, wrong by both) of all scored answers."""
     p = right / (right + wrong) if right + wrong else 0.5
     return p * (1 - a), p * a, (1 - p) * b, (1 - p) * (1 - b)
 

@@ -46,7 +46,7 @@ def write_audit(work: Work, answers: Iterable[Answer], grades: Iterable[Grade]) 
 
 
 def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
-    """Give a CSV of 50 graded answers to check by hand: up to 10 unscored ones, the others half right, half wrong.
+    """Return a CSV of 50 graded answers to check by hand: up to 10 unscored ones, the others half right, half wrong.
 
     Which ones depends on the seed and each question's id alone. What a spreadsheet would take for a formula gets an
     apostrophe before it; control characters are written as escapes.
@@ -70,7 +70,7 @@ def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
 
 
 def harmless(text: str) -> str:
-    r"""Give a text that a spreadsheet or terminal takes for text.
+    r"""Return a text that a spreadsheet or terminal takes for text.
 
     >>> harmless("=1+1"), harmless("a\x1b[2J")
     ("'=1+1", 'a\\x1b[2J')

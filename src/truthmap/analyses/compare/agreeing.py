@@ -19,7 +19,7 @@ from truthmap.runs.run import Run
 def sample_confidences(
     work: Work, run: Run, samples: Samples, ids: Sequence[str], equivalence: Equivalence
 ) -> list[Confidence]:
-    """Give self-consistency and semantic entropy (by frequency, and by probability) of the answers to questions `ids`.
+    """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
 
     Samples that are empty or without an exact answer take part as what they are: one more thing that was said.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def self_consistency(meaning: int, samples: Sequence[int]) -> float:
-    """Give the share of samples that say the same as the answer, in [0, 1]; NaN without samples.
+    """Return the share of samples that say the same as the answer, in [0, 1]; NaN without samples.
 
     The vote of Wang et al., "Self-Consistency Improves Chain of Thought Reasoning in Language Models"
     (arXiv 2203.11171), taken as a confidence.
@@ -21,7 +21,7 @@ def self_consistency(meaning: int, samples: Sequence[int]) -> float:
 
 
 def semantic_entropy(samples: Sequence[int]) -> float:
-    """Give the entropy of the samples' classes of meaning by their frequency, in nats; NaN without samples.
+    """Return the entropy of the samples' classes of meaning by their frequency, in nats; NaN without samples.
 
     Discrete semantic entropy of Farquhar et al., "Detecting hallucinations in large language models using semantic
     entropy" (Nature 2024): -Σ p log p over classes, p the share of the samples in a class.
@@ -33,7 +33,7 @@ def semantic_entropy(samples: Sequence[int]) -> float:
 
 
 def weighted_semantic_entropy(samples: Sequence[int], log_probs: Sequence[float]) -> float:
-    """Give the entropy of the samples' classes of meaning by their probability, in nats; NaN without samples.
+    """Return the entropy of the samples' classes of meaning by their probability, in nats; NaN without samples.
 
     Kuhn, Gal and Farquhar, "Semantic Uncertainty" (arXiv 2302.09664), normalised as in Farquhar et al. (Nature 2024):
     a class has the summed length-normalised probability of its samples, divided by the sum over all samples.

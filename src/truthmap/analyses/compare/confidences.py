@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(%|percent|/\s*100)?")
 
 
 def true_or_false_prompt(question: str, answer: str, choices: tuple[str, str]) -> str:
-    """Give the prompt that asks whether an answer is true, with the choices in the order given.
+    """Return the prompt that asks whether an answer is true, with the choices in the order given.
 
     After "p(True)" of Kadavath et al., "Language Models (Mostly) Know What They Know" (arXiv 2207.05221).
     """
@@ -24,7 +24,7 @@ def true_or_false_prompt(question: str, answer: str, choices: tuple[str, str]) -
 
 
 def probability_true(true_first: tuple[float, float], false_first: tuple[float, float]) -> float:
-    """Give p(True), the mean over both orders of the choices: a liking for a letter cancels.
+    """Return p(True), the mean over both orders of the choices: a liking for a letter cancels.
 
     Args:
         true_first: Natural log-probabilities of the letters A and B where A says True.
@@ -34,7 +34,7 @@ def probability_true(true_first: tuple[float, float], false_first: tuple[float, 
 
 
 def percent_prompt(question: str, answer: str) -> str:
-    """Give the prompt that asks for a confidence in words.
+    """Return the prompt that asks for a confidence in words.
 
     Verbalised confidence in one number, as in Tian et al., "Just Ask for Calibration" (arXiv 2305.14975).
     """
@@ -45,7 +45,7 @@ def percent_prompt(question: str, answer: str) -> str:
 
 
 def read_percent(reply: str) -> float | None:
-    """Give the probability that a reply names first, or `None` if it names none between 0 and 100.
+    """Return the probability that a reply names first, or `None` if it names none between 0 and 100.
 
     A fraction without a sign of percent ("0.85") is taken as it stands.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.arrays import Floats, Ints
 from truthmap.metrics.estimate import Estimate, bootstrapped
 from truthmap.metrics.selective import error_precision, risk_area, risk_curve
 from truthmap.records import StrEnum
@@ -16,7 +17,6 @@ from truthmap.records import StrEnum
 if TYPE_CHECKING:
     from truthmap.probes.labels import LabelledAnswers
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""
@@ -51,7 +51,7 @@ class Confidence:
     stand_in: float | Mapping[str, float] = 0.0
 
     def of(self, question_id: str) -> float:
-        """Give an answer's score, or what stands in for it."""
+        """Return an answer's score, or what stands in for it."""
         if question_id in self.scores:
             return self.scores[question_id]
         return self.stand_in if isinstance(self.stand_in, float) else self.stand_in[question_id]
@@ -114,7 +114,7 @@ class Comparison(BaseModel):
     notes: tuple[str, ...]
 
     def method(self, name: str) -> Method:
-        """Give a method by its name.
+        """Return a method by its name.
 
         Raises:
             KeyError: there is none.
@@ -139,7 +139,7 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
     auc = auc_many(scores, y)
     paired = auc_differences(scores, y, [c.name for c in confidences].index(reference))
 
-    def measures(rows: np.ndarray[Any, np.dtype[np.int64]]) -> Floats:
+    def measures(rows: Ints) -> Floats:
         again, right = scores[:, rows], y[rows]
         return np.array([f(row, right) for f in (error_precision, risk_area) for row in again])
 

@@ -119,7 +119,7 @@ def compare_run(
 
 
 def comparison_table(result: Comparison) -> pd.DataFrame:
-    """Give the comparison as a table, a row per method."""
+    """Return the comparison as a table, a row per method."""
     rows = [
         {
             "method": method.name,
@@ -173,7 +173,7 @@ def _probes(run: Run) -> _Probes:
 
 
 def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
-    """Give the tokens of each answer's exact answer, where one was found."""
+    """Return the tokens of each answer's exact answer, where one was found."""
     spans = {grade.question_id: grade.span for grade in run.grades()}
     found = {}
     for answer in answers:

@@ -103,7 +103,7 @@ def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Ad
 
 
 def letter_ids(lm: LanguageModel, letter: str) -> tuple[int, ...]:
-    """Give the ids that write a letter, with or without a blank before it.
+    """Return the ids that write a letter, with or without a blank before it.
 
     Raises:
         ModelError: the tokenizer has no token for it.

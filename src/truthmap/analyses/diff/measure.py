@@ -10,12 +10,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
+from truthmap.arrays import Bools, Floats
 from truthmap.metrics.estimate import Estimate
 from truthmap.records import Position, Site
 from truthmap.seeding import seed_from
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 DRAWS = 4000
 """Draws of the multiplier bootstrap: a corrected p-value of 0.05 then has a standard error of 0.0035."""
@@ -182,7 +180,7 @@ def _terms(scores: MapScores, groups: dict[str, int]) -> _Terms:
 
 
 def _corrected(terms: Floats, error: Floats, z: Floats, known: Bools) -> Floats:
-    """Give the p-values of |z| against the largest |z| of maps that do not differ."""
+    """Return the p-values of |z| against the largest |z| of maps that do not differ."""
     usable = known & (error > 0)
     corrected = np.where(known, 1.0, np.nan)
     if usable.any():
@@ -206,10 +204,10 @@ def _ratio(difference: Floats, error: Floats, known: Bools) -> Floats:
 
 
 def rows_of(values: Floats) -> tuple[tuple[float | None, ...], ...]:
-    """Give an array (L, P) as plain numbers, `None` for NaN."""
+    """Return an array (L, P) as plain numbers, `None` for NaN."""
     return tuple(tuple(None if np.isnan(v) else float(v) for v in row) for row in values)
 
 
 def array_of(rows: Sequence[Sequence[float | None]]) -> Floats:
-    """Give back the array (L, P) that `rows_of` was given."""
+    """Return back the array (L, P) that `rows_of` was given."""
     return np.array([[np.nan if v is None else v for v in row] for row in rows], dtype=np.float64)

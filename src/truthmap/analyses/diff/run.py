@@ -87,7 +87,7 @@ def _result(
 
 
 def difference_table(found: CellDifferences) -> pd.DataFrame:
-    """Give the differences as a table, a row per cell."""
+    """Return the differences as a table, a row per cell."""
     layers, positions = np.indices(found.difference.shape)
     columns = ("first", "second", "difference", "low", "high", "p_value", "p_corrected")
     frame: pd.DataFrame = pd.DataFrame(

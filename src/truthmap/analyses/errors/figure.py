@@ -62,5 +62,5 @@ def draw_error_types(result: ErrorTypes, axes: Axes | None = None) -> Axes:
 
 
 def label_of(kind: ErrorType) -> str:
-    """Give a type's name for readers."""
+    """Return a type's name for readers."""
     return str(kind).replace("_", " ")

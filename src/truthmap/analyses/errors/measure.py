@@ -76,7 +76,7 @@ def count_samples(answers: Sequence[Answer], grades: Sequence[Grade]) -> SampleC
 
 
 def error_type(counts: SampleCounts) -> ErrorType | None:
-    """Give the one type of a question, or `None` where fewer than half of its samples could be graded.
+    """Return the one type of a question, or `None` where fewer than half of its samples could be graded.
 
     The types of Orgad et al. (arXiv 2410.02707, section 5), made to exclude each other by asking in this order: does
     it refuse; do two answers compete; is it consistently right; consistently wrong; else many different answers. Every
@@ -97,7 +97,7 @@ def error_type(counts: SampleCounts) -> ErrorType | None:
 
 
 def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
-    """Give all types of a question as the study's own code assigns them: several, one or none.
+    """Return all types of a question as the study's own code assigns them: several, one or none.
 
     Its thresholds, in samples of k: half (k // 2), third (k // 3), sixth (k // 6). Declining counts as one more wrong
     answer; samples that could not be graded, which it does not know, count in k and nowhere else. Consistently right:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from truthmap.analyses.errors.measure import (
 from truthmap.analyses.probing import only, probe_settings, run_labels
 from truthmap.analyses.results import FOLDER, estimates_table, read_table, write_analysis, write_table
 from truthmap.analyses.samples.run import read_samples
+from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.metrics.estimate import Estimate
@@ -36,7 +37,6 @@ from truthmap.terminal.progress import Advance, Progress, Silence
 
 NAME = "errors"
 
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 Protocol = Literal["truthmap", "study"]
 
@@ -71,7 +71,7 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
 
 
 def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str, frozenset[ErrorType]]:
-    """Give the types of each question, by its id."""
+    """Return the types of each question, by its id."""
     if protocol == "study":
         return {i: paper_types(each) for i, each in counts.items()}
     found = {i: error_type(each) for i, each in counts.items()}
@@ -118,7 +118,7 @@ def _score(run: Run, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType,
 
 
 def _typed(run: Run, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
-    """Give the labels of the answers whose question has a type."""
+    """Return the labels of the answers whose question has a type."""
     return only(run_labels(run), [i for i, kinds in types.items() if kinds])
 
 
@@ -179,5 +179,5 @@ def _write(
 
 
 def error_table(result: ErrorTypes) -> pd.DataFrame:
-    """Give the types as a table, a row per type."""
+    """Return the types as a table, a row per type."""
     return estimates_table(result.types, ("validation", "test", "log_prob"))

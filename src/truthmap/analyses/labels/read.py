@@ -58,6 +58,6 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _text(value: Any) -> str:
-    """Give a cell's text; a missing value is empty."""
+    """Return a cell's text; a missing value is empty."""
     missing = value is None or value != value
     return "" if missing else str(value).strip()

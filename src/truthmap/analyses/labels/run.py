@@ -127,7 +127,7 @@ def map_labels(
 
 
 def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, np.ndarray], dict[str, int]]:
-    """Give what to predict for each label, label → bool (n,), and the labels that too few answers have."""
+    """Return what to predict for each label, label → bool (n,), and the labels that too few answers have."""
     counts = Counter(values)
     if len(counts) > MOST_LABELS:
         raise UsageError(f"at most {MOST_LABELS} labels can be mapped, got {len(counts)}; put the rare ones together")

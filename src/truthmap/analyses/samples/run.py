@@ -122,7 +122,7 @@ def has_samples(run: Run) -> bool:
 
 
 def _key(answers_key: str, settings: SampleSettings) -> str:
-    """Give the digest of what a sample depends on; how many there are is no part of it."""
+    """Return the digest of what a sample depends on; how many there are is no part of it."""
     return digest_of({"answers": answers_key, "own": settings.model_dump(exclude={"k", "part"})})
 
 
@@ -178,7 +178,7 @@ def _require_same_engine(run: Run, work: Work) -> None:
 
 
 def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """Give (question id, sample number) for all that is wanted and not known: a question's samples side by side.
+    """Return (question id, sample number) for all that is wanted and not known: a question's samples side by side.
 
     Questions whose answer came with them, or that leave no room for an answer, are not sampled.
     """

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from truthmap.analyses.samples.run import Samples
+from truthmap.arrays import Floats, Ints32
 from truthmap.capture.second_pass import capture_states
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import Work
@@ -41,10 +41,8 @@ class SamplePlace:
     index: int
 
 
-def sample_states(
-    run: Run, work: Work, samples: Samples, ids: Sequence[str], cell: Cell
-) -> dict[SampleId, np.ndarray[Any, np.dtype[np.float64]]]:
-    """Give the state of each sample of the questions `ids` at one cell: float64 (d,); samples without it are absent.
+def sample_states(run: Run, work: Work, samples: Samples, ids: Sequence[str], cell: Cell) -> dict[SampleId, Floats]:
+    """Return the state of each sample of the questions `ids` at one cell: float64 (d,); samples without it are absent.
 
     Samples that say the same, token by token, are read once. States are kept in the run folder, shard by shard.
 
@@ -99,8 +97,8 @@ def _places(samples: Samples, ids: Sequence[str], cell: Cell) -> Iterator[tuple[
                 yield (i, answer.sample), SamplePlace(answer, index)
 
 
-def _only(cell: Cell, index: int) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Give positions of which all but the cell's are missing: int32 (P,)."""
+def _only(cell: Cell, index: int) -> Ints32:
+    """Return positions of which all but the cell's are missing: int32 (P,)."""
     positions = np.full(len(POSITIONS), MISSING, dtype=np.int32)
     positions[POSITIONS.index(cell.position)] = index
     return positions
@@ -117,7 +115,7 @@ def _write(path: Path, ids: Sequence[SampleId], states: torch.Tensor) -> None:
         save_file({"states": states.contiguous()}, beside, metadata={"ids": json.dumps(ids)})
 
 
-def _read(path: Path) -> Iterator[tuple[SampleId, np.ndarray[Any, np.dtype[np.float64]]]]:
+def _read(path: Path) -> Iterator[tuple[SampleId, Floats]]:
     try:
         with safe_open(path, framework="pt") as file:
             ids = json.loads(file.metadata()["ids"])

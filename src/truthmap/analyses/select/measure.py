@@ -6,16 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.errors.measure import ErrorType
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.estimate import Estimate, bootstrapped
 from truthmap.records import Position, Site, StrEnum
-
-Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Strategy(StrEnum):
@@ -141,12 +139,12 @@ class Selection(BaseModel):
     strategies: tuple[StrategyScore, ...]
 
     def strategy(self, strategy: Strategy) -> StrategyScore:
-        """Give a strategy's score."""
+        """Return a strategy's score."""
         return next(score for score in self.strategies if score.strategy is strategy)
 
 
 def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]) -> float:
-    """Give the chance, in [0, 1], that a strategy's choice among some of a question's candidates is right.
+    """Return the chance, in [0, 1], that a strategy's choice among some of a question's candidates is right.
 
     Where candidates tie, each is equally likely to be chosen.
     """
@@ -169,7 +167,7 @@ def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]
 
 
 def ranked_right(strategy: Strategy, pool: Pool) -> float:
-    """Give the chance that a strategy ranks a right candidate above a wrong one of the same question; ties count half.
+    """Return the chance that a strategy ranks a right candidate above a wrong one of its question; ties count half.
 
     NaN where the question has not both, or the strategy ranks nothing. Unlike an AUC over all samples this cannot be
     earned by telling easy questions from hard ones.
@@ -201,7 +199,7 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
     kind = np.array([str(pool.kind) for pool in pools])
     greedy, majority = strategies.index(Strategy.GREEDY), strategies.index(Strategy.MAJORITY)
 
-    def measures(rows: np.ndarray[Any, np.dtype[np.int64]]) -> Floats:
+    def measures(rows: Ints) -> Floats:
         mean = chances[:, rows].mean(axis=1)
         within = [_mean_within(chances[:, rows], kind[rows] == str(each)) for each in kinds]
         return np.concatenate([mean, mean - mean[greedy], mean - mean[majority], *within])
@@ -226,7 +224,7 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
 
 
 def sample_numbers(k: int) -> tuple[int, ...]:
-    """Give 1, 2, 4, … and k itself.
+    """Return 1, 2, 4, … and k itself.
 
     >>> sample_numbers(10)
     (1, 2, 4, 8, 10)
@@ -236,7 +234,7 @@ def sample_numbers(k: int) -> tuple[int, ...]:
 
 
 def _accuracy_with(strategy: Strategy, pools: Sequence[Pool], k: int) -> float:
-    """Give the accuracy with k candidates: the mean over all runs of k neighbours in each question's ring of them."""
+    """Return the accuracy with k candidates: the mean over all runs of k neighbours in each question's ring of them."""
     means = []
     for pool in pools:
         ring, n = pool.candidates + pool.candidates, len(pool.candidates)
@@ -247,7 +245,7 @@ def _accuracy_with(strategy: Strategy, pools: Sequence[Pool], k: int) -> float:
 
 
 def _mean_known(values: Sequence[float], groups: Sequence[str]) -> Estimate | None:
-    """Give the mean of the values that are not NaN, with its interval."""
+    """Return the mean of the values that are not NaN, with its interval."""
     known = [(value, group) for value, group in zip(values, groups, strict=True) if not math.isnan(value)]
     if not known:
         return None
@@ -260,12 +258,12 @@ def _highest(candidates: Sequence[Candidate], values: Sequence[float]) -> Sequen
     return [c for c, value in zip(candidates, values, strict=True) if value == best]
 
 
-def _mean_within(chances: Floats, members: np.ndarray[Any, np.dtype[np.bool_]]) -> Floats:
+def _mean_within(chances: Floats, members: Bools) -> Floats:
     return chances[:, members].mean(axis=1) if members.any() else np.full(len(chances), np.nan)
 
 
 def by_type(result: Selection) -> Mapping[ErrorType, Mapping[Strategy, Estimate]]:
-    """Give the accuracies within each type, by strategy."""
+    """Return the accuracies within each type, by strategy."""
     return {
         size.type: {score.strategy: score.by_type[n] for score in result.strategies}
         for n, size in enumerate(result.types)

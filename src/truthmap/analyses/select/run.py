@@ -83,7 +83,7 @@ def select_answers(run: Run, *, where: Where | None = None, progress: Progress |
 
 
 def selection_table(result: Selection) -> pd.DataFrame:
-    """Give the selection as a table, a row per strategy and type of error (`all`: all questions)."""
+    """Return the selection as a table, a row per strategy and type of error (`all`: all questions)."""
     rows = []
     for score in result.strategies:
         kinds = [("all", result.n, score.accuracy)]

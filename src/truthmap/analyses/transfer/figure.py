@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from truthmap.analyses.transfer.measure import Choice, Transfer, TransferScore
+from truthmap.arrays import Floats
 from truthmap.figures.frame import new_axes, new_figure
 from truthmap.metrics.estimate import Estimate
 
@@ -63,8 +64,8 @@ def draw_transfer(
     return axes
 
 
-def _ink(colour: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-    """Give black or white, whichever stands out on a colour (r, g, b, alpha): by its luminance (ITU-R BT.709)."""
+def _ink(colour: Floats) -> str:
+    """Return black or white, whichever stands out on a colour (r, g, b, alpha): by its luminance (ITU-R BT.709)."""
     return "black" if float(colour[:3] @ (0.2126, 0.7152, 0.0722)) > 0.5 else "white"
 
 

@@ -97,14 +97,14 @@ class Transfer(BaseModel):
     notes: tuple[str, ...]
 
     def score(self, choice: Choice, source: str, target: str) -> TransferScore | None:
-        """Give the score of a pair, or `None` if it is missing."""
+        """Return the score of a pair, or `None` if it is missing."""
         for score in self.scores:
             if (score.choice, score.source, score.target) == (choice, source, target):
                 return score
         return None
 
     def sources(self, choice: Choice) -> tuple[str, ...]:
-        """Give the sources of a choice, in the order of the rows."""
+        """Return the sources of a choice, in the order of the rows."""
         names = tuple(each.name for each in self.sets)
         others = any(score.choice is choice and score.source == OTHERS for score in self.scores)
         return (*names, OTHERS) if others else names

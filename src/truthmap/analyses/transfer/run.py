@@ -109,7 +109,7 @@ def transfer_runs(
 
 
 def transfer_table(result: Transfer) -> pd.DataFrame:
-    """Give the scores as a table, a row per choice, source and target."""
+    """Return the scores as a table, a row per choice, source and target."""
     return estimates_table(result.scores, ("auc", "minus_log_prob", "error"))
 
 

@@ -113,7 +113,7 @@ class EndpointEngine:
         }
 
     def _scored(self, said: Sequence[_Retold]) -> Iterator[Answer]:
-        """Give the answers with what the local model thinks of their tokens."""
+        """Return the answers with what the local model thinks of their tokens."""
         read = [each for each in said if each.ids]
         scores = score_tokens(self._lm, [(each.prompt.prompt_ids, each.ids) for each in read], self._batch_tokens)
         log_probs = {id(each): score.log_probs for each, score in zip(read, scores, strict=True)}

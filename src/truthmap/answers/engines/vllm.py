@@ -41,7 +41,7 @@ _ERROR = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception)\b.*)")
 
 
 def vllm_version() -> str | None:
-    """Give the version of the vLLM that is installed, whatever its package is called; `None`: there is none."""
+    """Return the version of the vLLM that is installed, whatever its package is called; `None`: there is none."""
     packages = packages_distributions().get("vllm")
     return version(packages[0]) if packages else None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from truthmap.arrays import Ints32
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import Made, Work
 from truthmap.execution.estimate import announce
@@ -20,8 +21,6 @@ from truthmap.study.settings import SHARD, generate_settings
 from truthmap.terminal.progress import Advance
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from truthmap.store.shards import ShardEntry, StateShard
 
 
@@ -72,7 +71,7 @@ def _unseen(done: int) -> None:
 
 
 def prompt_text(work: Work, ids: tuple[int, ...], advance: Advance) -> str:  # noqa: ARG001 (every job is called so)
-    """Give a prompt as it was sent: the text of its ids, special tokens included, cut where it gets long."""
+    """Return a prompt as it was sent: the text of its ids, special tokens included, cut where it gets long."""
     text = work.tokens.tokenizer.decode(list(ids), skip_special_tokens=False)
     assert isinstance(text, str)
     return text[:_LONGEST_PROMPT]
@@ -104,7 +103,7 @@ def answer_shard(work: Work, shard: tuple[int, Sequence[Question]], advance: Adv
     sites = () if answers or needs_help(work) else work.study.sites
     settings = generate_settings(work.study, work.question_set.task)
     pieces: list[StateShard] = []
-    positions: dict[str, np.ndarray[Any, np.dtype[np.int32]]] = {}
+    positions: dict[str, Ints32] = {}
     for batch in work.engine.answer(prompts, settings, sites, advance):
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:

@@ -16,7 +16,7 @@ _STUDY_TITLE = "the original study's protocol: raw states, C = 1, one 80/20 spli
 
 
 def map_title(protocol: str, site: Site) -> str | None:
-    """Give what must be said above a map: that it was made the study's way, that it reads another site than usual."""
+    """Return what must be said above a map: that it was made the study's way, that it reads another site than usual."""
     lines = [_STUDY_TITLE] if protocol == "study" else []
     lines += [] if site is Site.RESIDUAL else [f"site: {site}"]
     return "\n".join(lines) or None

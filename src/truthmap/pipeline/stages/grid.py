@@ -89,7 +89,7 @@ class _Best:
 
 
 def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Interval | None:
-    """Give the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
+    """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if np.isnan(scores).any():
@@ -127,10 +127,10 @@ def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, 
 
 
 def _known(value: float) -> float | None:
-    """Give a number as JSON can hold it: a missing one is `None`."""
+    """Return a number as JSON can hold it: a missing one is `None`."""
     return float(value) if np.isfinite(value) else None
 
 
 def _found(grades: Sequence[Grade]) -> float:
-    """Give the share of these answers in which an exact answer was found."""
+    """Return the share of these answers in which an exact answer was found."""
     return sum(grade.span is not None for grade in grades) / len(grades)

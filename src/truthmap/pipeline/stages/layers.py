@@ -37,7 +37,7 @@ class OneLayer:
     layer: int
 
     def layout(self) -> dict[Site, tuple[int, int]]:
-        """Give (1, d) of each site."""
+        """Return (1, d) of each site."""
         return {site: (1, width) for site, (_, width) in self.store.layout().items()}
 
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:

@@ -44,7 +44,7 @@ class ShardRows:
         return cls(scored, {a.question_id: locate_positions(a, grades[a.question_id].span) for a in scored})
 
     def key(self, work: Work) -> str:
-        """Give the digest of everything that the states of these rows depend on."""
+        """Return the digest of everything that the states of these rows depend on."""
         rows = [
             [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.positions[a.question_id].tolist()]
             for a in self.answers
@@ -120,7 +120,7 @@ def capture_shard(work: Work, shard: tuple[int, ShardRows], advance: Advance) ->
 
 
 def _shards(work: Work, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
-    """Give the shards that have scored answers, one after the other, so that few are in memory at a time."""
+    """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
     for number, answers in enumerate(read_in_pieces(work.path("answers.parquet"), Answer, SHARD)):
         rows = ShardRows.of(answers, grades)
         if rows.answers:

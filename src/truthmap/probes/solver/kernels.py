@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numba import njit
 
-Floats = np.ndarray[Any, np.dtype[Any]]
+from truthmap.arrays import AnyArray
+
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 PATIENCE = 150  # steps without a smaller gap: rounding keeps it from falling further
@@ -39,20 +40,20 @@ def _compiled(loop: Loop) -> Loop:
 
 
 @_compiled
-def scores(weight: Floats, x: Floats, out: Floats) -> None:
+def scores(weight: AnyArray, x: AnyArray, out: AnyArray) -> None:
     """Multiply weight (B, d) by x (n, d) transposed into out (B, n)."""
     _scores(weight, x, 0, x.shape[0], x.shape[1], out)
 
 
 @_compiled
-def pulled(by_answer: Floats, x: Floats, out: Floats) -> None:
+def pulled(by_answer: AnyArray, x: AnyArray, out: AnyArray) -> None:
     """Multiply by_answer (B, n) by x (n, d) into out (B, d)."""
     out[:] = 0
     _pull(by_answer, x, 0, x.shape[0], x.shape[1], out)
 
 
 @_compiled
-def solved(factor: Floats, target: Floats, out: Floats) -> None:
+def solved(factor: AnyArray, target: AnyArray, out: AnyArray) -> None:
     """Solve factor · factorᵀ · out = target for each row; factor (d, d) is lower triangular, the others (B, d)."""
     n_rows, width = target.shape
     back = np.empty_like(target)
@@ -80,7 +81,7 @@ def solved(factor: Floats, target: Floats, out: Floats) -> None:
 
 
 @_compiled
-def look(x: Floats, problem: tuple[Floats, ...], place: tuple[Floats, ...]) -> None:
+def look(x: AnyArray, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...]) -> None:
     """Find the derivatives and the gap where the rows are; see `descent` for x (n, d), the problem and the place."""
     penalty, y, loss, base = problem
     weight, at, objective, gradient, slope, curvature, gap, waited = place
@@ -106,11 +107,11 @@ def look(x: Floats, problem: tuple[Floats, ...], place: tuple[Floats, ...]) -> N
 
 @_compiled
 def walk(
-    x: Floats,
-    factors: Floats,
-    problem: tuple[Floats, ...],
-    place: tuple[Floats, ...],
-    ways: tuple[Floats, Floats],
+    x: AnyArray,
+    factors: AnyArray,
+    problem: tuple[AnyArray, ...],
+    place: tuple[AnyArray, ...],
+    ways: tuple[AnyArray, AnyArray],
     limits: tuple[int, int, float],
 ) -> int:
     """Walk until a row has arrived or has lost patience; give the number of steps.
@@ -146,7 +147,7 @@ def walk(
 
 
 @_compiled
-def _go(b: int, problem: tuple[Floats, ...], place: tuple[Floats, ...], step: Floats, moved: Floats) -> None:
+def _go(b: int, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...], step: AnyArray, moved: AnyArray) -> None:
     """Go a step with row b, half as far while its objective would rise."""
     penalty, y, loss = problem[0][b], problem[1][b], problem[2][b]
     weight, at, objective = place[0][b], place[1][b], place[2]
@@ -175,7 +176,7 @@ def _go(b: int, problem: tuple[Floats, ...], place: tuple[Floats, ...], step: Fl
 
 @_compiled
 def minimize_in_subspace(
-    ways: Floats, along: Floats, known: int, model: tuple[Floats, ...], mixed: tuple[Floats, Floats]
+    ways: AnyArray, along: AnyArray, known: int, model: tuple[AnyArray, ...], mixed: tuple[AnyArray, AnyArray]
 ) -> None:
     """Mix the first `known` directions to the step that leads to the lowest point of a quadratic model.
 
@@ -227,7 +228,7 @@ def minimize_in_subspace(
 
 
 @_compiled
-def _scores(weight: Floats, x: Floats, first: int, last: int, width: int, out: Floats) -> None:
+def _scores(weight: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
     """Set out[:, i] to weight · x[i] over the first `width` columns, for i from first to last."""
     n_rows = weight.shape[0]
     in_groups = n_rows - n_rows % _GROUP
@@ -263,7 +264,7 @@ def _scores(weight: Floats, x: Floats, first: int, last: int, width: int, out: F
 
 
 @_compiled
-def _pull(by_answer: Floats, x: Floats, first: int, last: int, width: int, out: Floats) -> None:
+def _pull(by_answer: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
     """Add to out the sum of by_answer[:, i] · x[i] over the first `width` columns, for i from first to last."""
     n_rows = by_answer.shape[0]
     in_groups = n_rows - n_rows % _GROUP

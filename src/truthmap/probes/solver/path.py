@@ -97,7 +97,7 @@ def solve_path(problems: Problems, cs: Sequence[float], tolerance: float = TOLER
 def _best_length(
     rows: ProblemBatch, at: tuple[torch.Tensor, torch.Tensor], along: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """Give how far to go along a direction, by Newton's method in one dimension: (B, 1); needs no states."""
+    """Return how far to go along a direction, by Newton's method in one dimension: (B, 1); needs no states."""
     (weight, scores), (step, moved) = at, along
     bend = (rows.penalty * step * step).sum(dim=1)
     length = torch.zeros_like(bend)[:, None]

@@ -123,7 +123,7 @@ class Preconditioner:
         return self._times > 1 and width <= _WIDEST and self._in_all > _WORN * width
 
     def _weighted(self, curvature: torch.Tensor) -> torch.Tensor:
-        """Give xᵀ curvature x, with one number for curvatures that are nearly even."""
+        """Return xᵀ curvature x, with one number for curvatures that are nearly even."""
         mean = curvature.mean()
         if curvature.std(correction=0) > _EVEN * mean:
             return gram(self._x * curvature.sqrt()[:, None])

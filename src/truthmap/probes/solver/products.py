@@ -43,7 +43,7 @@ def solved_by(factor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def gram(x: torch.Tensor) -> torch.Tensor:
-    """Give xᵀx (d, d) of x (n, d): little more than its lower triangle is computed, and what is not is 0."""
+    """Return xᵀx (d, d) of x (n, d): little more than its lower triangle is computed, and what is not is 0."""
     product = x.new_zeros((x.shape[1], x.shape[1]))
     for start in range(0, x.shape[1], _BLOCK):
         product[start:, start : start + _BLOCK] = x[:, start:].T @ x[:, start : start + _BLOCK]
@@ -51,7 +51,7 @@ def gram(x: torch.Tensor) -> torch.Tensor:
 
 
 def cholesky(symmetric: torch.Tensor) -> torch.Tensor:
-    """Give the lower factor, row after row, of a matrix (d, d) of which only the lower triangle is read."""
+    """Return the lower factor, row after row, of a matrix (d, d) of which only the lower triangle is read."""
     # LAPACK's would be half as fast again through SciPy, but holds up every other thread that runs Python.
     factor: torch.Tensor = torch.linalg.cholesky(symmetric)
     return factor.contiguous()

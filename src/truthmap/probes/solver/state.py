@@ -41,18 +41,18 @@ class ProblemBatch:
         return self.penalty, self.y, self.loss, self.base
 
     def take(self, rows: torch.Tensor) -> ProblemBatch:
-        """Give some of the rows."""
+        """Return some of the rows."""
         return ProblemBatch(*(each[rows] for each in self.tensors))
 
     def objective(self, weight: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Give the objective of weight (B, d) with scores (B, n): float (B,)."""
+        """Return the objective of weight (B, d) with scores (B, n): float (B,)."""
         log_p = torch.nn.functional.logsigmoid(self.y * scores)
         objective: torch.Tensor = 0.5 * torch.linalg.vecdot(weight, self.penalty * weight)
         objective -= torch.linalg.vecdot(log_p, self.loss)
         return objective
 
     def derivatives(self, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give the first and second derivative of each answer's loss by its score: (B, n) each."""
+        """Return the first and second derivative of each answer's loss by its score: (B, n) each."""
         off = torch.sigmoid(self.y * -scores)
         pull = off * self.loss
         return pull * -self.y, pull - pull * off
@@ -105,6 +105,6 @@ class SolverState:
         return self.weight, self.scores, self.objective, *derivatives, self.gap, self.waited
 
     def take(self, rows: torch.Tensor) -> SolverState:
-        """Give some of the rows."""
+        """Return some of the rows."""
         by_row = {name: getattr(self, name)[rows] for name in _BY_ROW}
         return replace(self, waited=self.waited[:, rows], **by_row)

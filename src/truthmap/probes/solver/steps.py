@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 
+from truthmap.arrays import Floats
 from truthmap.probes.solver import kernels as compiled
 from truthmap.probes.solver.preconditioner import Preconditioner
 from truthmap.probes.solver.products import compiles, scores_of, transpose_matmul
@@ -87,5 +88,5 @@ def _compiles(x: torch.Tensor, place: SolverState) -> bool:
     return compiles(x) and len(place.weight) <= _MOST_ROWS
 
 
-def _arrays(tensors: tuple[torch.Tensor, ...]) -> tuple[compiled.Floats, ...]:
+def _arrays(tensors: tuple[torch.Tensor, ...]) -> tuple[Floats, ...]:
     return tuple(each.numpy() for each in tensors)
