@@ -16,7 +16,8 @@ from multiprocessing import get_context
 import numpy as np
 import torch
 
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.gather import PositionsOf
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.grading.positions import locate_positions

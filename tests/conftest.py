@@ -78,7 +78,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spoken(tiny_model: Path) -> QuestionSet:
     """Return questions whose candidates are words that the tiny model says; every other time its word is right."""
-    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import generate_answers
+    from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.lm.load import load_model
 
     lm = load_model(str(tiny_model))
@@ -137,7 +138,8 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
 
     from truthmap import __version__
-    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import generate_answers
+    from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.detector.artifact import Artifact, TrainingRecord, save_artifact
     from truthmap.detector.config import (
         FORMAT,

@@ -10,8 +10,8 @@ from tests.conftest import WORDS
 from tests.scripted import Script, Scripted, Server, scripted
 
 from truthmap.answers.engines.openai import REFUSED, EndpointEngine, read_reply
-from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model

@@ -10,7 +10,8 @@ import torch
 
 from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.answers import generate as generating
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Site

@@ -15,7 +15,7 @@ from tests.engines import put_stand_in
 
 from truthmap.answers.engines.base import Engine, LocalEngine
 from truthmap.answers.engines.vllm import VllmEngine, VllmSettings
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from model_families import hooks_of, language_model
-from truthmap.lm.hooks import calls_recorded, watched
+from truthmap.lm.hooks import calls_recorded, record_hidden_states
 from truthmap.lm.sites import HookPoint, first_tensor
 from truthmap.records import Site
 
@@ -18,7 +18,7 @@ def test_outputs_and_inputs_are_shown_with_their_layer() -> None:
     triple.weight.data.fill_(3.0)
     seen: list[tuple[int, float]] = []
     taps = [HookPoint(double), HookPoint(triple, reads_input=True)]
-    with torch.no_grad(), watched(taps, lambda layer, states: seen.append((layer, states.item()))):
+    with torch.no_grad(), record_hidden_states(taps, lambda layer, states: seen.append((layer, states.item()))):
         triple(double(torch.ones(1)))
     triple(double(torch.ones(1)))
     assert seen == [(0, 2.0), (1, 2.0)]
@@ -27,7 +27,7 @@ def test_outputs_and_inputs_are_shown_with_their_layer() -> None:
 def test_hooks_go_even_when_looking_fails() -> None:
     lm = language_model("llama")
     before = hooks_of(lm)
-    with pytest.raises(ZeroDivisionError), watched(lm.blocks.at(Site.RESIDUAL), lambda *_: 1 / 0):
+    with pytest.raises(ZeroDivisionError), record_hidden_states(lm.blocks.at(Site.RESIDUAL), lambda *_: 1 / 0):
         lm.model(torch.ones((1, 2), dtype=torch.long))
     assert hooks_of(lm) == before
 

@@ -12,7 +12,7 @@ from tests.engines import VERSION, put_stand_in
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.sample_settings import SampleSettings
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError, RunFolderError, UsageError
 from truthmap.execution.active_run import Work
 from truthmap.execution.models import ModelKeeper

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from model_families import WIDTH, language_model, sequences
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import StorageError
 from truthmap.execution import estimate
 from truthmap.execution.estimate import Forecast, forecast, in_bytes, in_time, require_room

@@ -12,8 +12,8 @@ import pytest
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.answers.engines.openai import Reply, retold
-from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError, UsageError
 from truthmap.lm.load import load_model

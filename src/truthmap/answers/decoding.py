@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
-from truthmap.answers.to_answer import closes
-from truthmap.lm.hooks import rows_passing, watched
+from truthmap.answers.to_answer import ends_answer
+from truthmap.lm.hooks import record_hidden_states, rows_passing
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import Prefix, forward_inputs
 from truthmap.records import Site
 from truthmap.store.tokens import TokenStates
 
-if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
-
 
 @dataclass
-class Row:
+class DecodeRow:
     """An answer while it grows; `finished`: the model closed it itself."""
 
     ids: list[int] = field(default_factory=list)
@@ -35,7 +33,7 @@ class Row:
 class Decoded:
     """A decoded batch: a row per prompt, and the states of its tokens if sites were asked for."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DecodeRow, ...]
     states: TokenStates | None
 
 
@@ -48,15 +46,15 @@ def decode_batch(
     A row leaves the batch when it is done; with `sites` one step later, when the states of its last token are known.
     Samples of one prompt share its computation.
     """
-    rows = tuple(Row() for _ in prompts)
-    running = Running(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
+    rows = tuple(DecodeRow() for _ in prompts)
+    running = DecodeState(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
     with running.watching():
         running.start([p.prompt_ids for p in prompts])
         for step in range(settings.max_new_tokens):
             asked = [prompts[n] for n in running.active]
             chosen, log_probs = sample_tokens(running.logits, asked, step, settings)
             for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
-                rows[n].finished = closes(lm, rows[n].ids, token)
+                rows[n].finished = ends_answer(lm, rows[n].ids, token)
                 rows[n].ids.append(token)
                 rows[n].log_probs.append(log_prob)
             last = step == settings.max_new_tokens - 1
@@ -72,7 +70,7 @@ def decode_batch(
     return Decoded(rows, running.states(prompts, rows) if sites else None)
 
 
-class Running:
+class DecodeState:
     """The rows that are still being decoded: their cache, mask and newest logits; and the states seen so far.
 
     Buffers: for each site (L, n, columns, d), in the model's dtype and on its device; column 0 is the last prompt
@@ -94,7 +92,7 @@ class Running:
         """Install the hooks that keep the states; they go with the `with`."""
         hooks = ExitStack()
         for site in self._seen:
-            hooks.enter_context(watched(self._lm.blocks.at(site), partial(self._look, site)))
+            hooks.enter_context(record_hidden_states(self._lm.blocks.at(site), partial(self._look, site)))
         return hooks
 
     def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
@@ -142,7 +140,7 @@ class Running:
             if len(self.logits) > len(going):
                 self.logits = self.logits[list(going)]
 
-    def states(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> TokenStates:
+    def states(self, prompts: Sequence[Prompt], rows: Sequence[DecodeRow]) -> TokenStates:
         """Return the states of all rows."""
         return TokenStates(
             ids=tuple(p.question_id for p in prompts),

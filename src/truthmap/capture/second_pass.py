@@ -12,7 +12,7 @@ import torch
 
 from truthmap.capture.gather import PositionsOf, require_finite
 from truthmap.lm.batches import cut_into_batches
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import HalvedBatches
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix
@@ -117,6 +117,6 @@ def _read(
     inputs = forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device), prefix.length)
     with ExitStack() as hooks:
         for site in sites:
-            hooks.enter_context(watched(lm.blocks.at(site), partial(look, site)))
+            hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))
         cache = prefix.cache_for(len(rows))
         lm.model.base_model(**inputs, past_key_values=cache, use_cache=cache is not None)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.prompted import LocalTextModel
-from truthmap.answers.ready import ready_answer
+from truthmap.answers.to_answer import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.compatibility import load_settings, require_match
 from truthmap.detector.config import DetectorConfig

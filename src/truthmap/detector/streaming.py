@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from truthmap.answers.decoding import Running
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.decoding import DecodeState
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
 from truthmap.arrays import Floats32
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX
 from truthmap.records import Site
@@ -74,8 +74,8 @@ def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: State
     ear = StateRecorder(len(listening.layers))
     taps = lm.blocks.at(listening.site) if listening.layers else ()
     rows = [_Row() for _ in asks]
-    running = Running(lm, NO_PREFIX, (), len(asks), 0)
-    with watched([taps[layer] for layer in listening.layers], ear.feed):
+    running = DecodeState(lm, NO_PREFIX, (), len(asks), 0)
+    with record_hidden_states([taps[layer] for layer in listening.layers], ear.feed):
         prompts = [ask.prompt.prompt_ids for ask in asks]
         unique = {ids: place for place, ids in enumerate(dict.fromkeys(prompts))}
         ear.rows = len(unique)
@@ -127,7 +127,7 @@ def read_answers(
         kept[place] = states.reshape(len(sequences), longest, -1).float().cpu()
 
     taps = lm.blocks.at(listening.site)
-    with watched([taps[layer] for layer in listening.layers], look):
+    with record_hidden_states([taps[layer] for layer in listening.layers], look):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     stacked = torch.stack([kept[place] for place in range(len(listening.layers))], dim=2).numpy()
     return [
@@ -179,7 +179,7 @@ class StateRecorder:
 
 
 def _choose(
-    running: Running, asks: Sequence[GenerationRequest], rows: Sequence[_Row]
+    running: DecodeState, asks: Sequence[GenerationRequest], rows: Sequence[_Row]
 ) -> tuple[torch.Tensor, list[float]]:
     """Choose the next token of each active row, rows with the same settings and step together."""
     alike: dict[tuple[GenerateSettings, int], list[int]] = {}

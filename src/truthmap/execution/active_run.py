@@ -28,7 +28,7 @@ from truthmap.terminal.progress import Progress, Silence
 
 if TYPE_CHECKING:
     from truthmap.answers.engines.base import Engine
-    from truthmap.answers.generate import Prompt
+    from truthmap.answers.prompt import Prompt
     from truthmap.execution.executor import Executor
     from truthmap.execution.models import ModelKeeper
     from truthmap.grading.asking import Graders
@@ -90,7 +90,7 @@ class Work:
 
     def prompt(self, question: Question, sample: int = 0) -> Prompt:
         """Return the prompt that asks a question for its answer with this number."""
-        from truthmap.answers.generate import Prompt
+        from truthmap.answers.prompt import Prompt
 
         task = self.question_set.task
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from truthmap.answers.engines.vllm import vllm_version
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.execution.estimate import Forecast, forecast
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
 from truthmap.records import POSITIONS, Answer, Site, StrEnum
@@ -225,7 +226,7 @@ def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = Tr
     def look(layer: int, states: torch.Tensor) -> None:
         seen[layer] = states.reshape(len(rows), longest, -1).cpu()
 
-    with watched(lm.blocks.at(Site.RESIDUAL), look):
+    with record_hidden_states(lm.blocks.at(Site.RESIDUAL), look):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     every = torch.stack([seen[layer] for layer in range(lm.n_layers)])
     return [every[:, n, place] for n, place in enumerate(places)]

@@ -14,7 +14,7 @@ from truthmap.records import POSITIONS, Site
 from truthmap.study.settings import SHARD
 
 if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
+    from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.execution.active_run import Work
     from truthmap.lm.model import LanguageModel
     from truthmap.lm.sizes import Sizes
@@ -108,7 +108,7 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
     Raises:
         StorageError: too little disk is free.
     """
-    from truthmap.answers.generate import Prompt
+    from truthmap.answers.prompt import Prompt
     from truthmap.study.settings import generate_settings
 
     prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.answer is None]

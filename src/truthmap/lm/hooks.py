@@ -17,7 +17,7 @@ Look = Callable[[int, torch.Tensor], None]
 
 
 @contextmanager
-def watched(taps: Iterable[HookPoint], look: Look) -> Iterator[None]:
+def record_hidden_states(taps: Iterable[HookPoint], look: Look) -> Iterator[None]:
     """Show `look` what passes at each tap, in every forward pass inside the `with`."""
     from truthmap.lm.sites import first_tensor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer
 from truthmap.errors import ModelError, TruthmapError

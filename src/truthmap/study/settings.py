@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.capture.second_pass import CaptureSettings
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings

@@ -12,8 +12,9 @@ import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
 from truthmap.analyses.results import read_table, write_table
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.execution.active_run import Work
 from truthmap.execution.reopening import model_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from truthmap.analyses.samples.sample_settings import SampleSettings
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import Work
 from truthmap.execution.executor import Job, Tally

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Site
 

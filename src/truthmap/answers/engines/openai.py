@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.log_likelihood import score_tokens
-from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, closes, fits, unanswered
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
+from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, ends_answer, fits, unanswered
 from truthmap.endpoint import Endpoint, Refusal, send_all
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
@@ -163,7 +163,7 @@ def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSe
     ids: list[int] = []
     for token in lm.encode(reply.text)[: settings.max_new_tokens]:
         ids.append(token)
-        if closes(lm, ids[:-1], token):
+        if ends_answer(lm, ids[:-1], token):
             return _Retold(prompt, tuple(ids), finished=True)
     if reply.finished and lm.closing_id is not None and len(ids) < settings.max_new_tokens:
         return _Retold(prompt, (*ids, lm.closing_id), finished=True)

@@ -90,7 +90,7 @@ def _is_kept(work: Work, file: Path) -> bool:
 
 def answer_shard(work: Work, shard: tuple[int, Sequence[Question]], advance: Advance) -> AnsweredShard:
     """Answer one shard of questions, in their order; the file of its states, if kept on the way, is written."""
-    from truthmap.answers.ready import ready_answer
+    from truthmap.answers.to_answer import ready_answer
     from truthmap.capture.gather import gather
 
     number, questions = shard
