@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from model_families import hooks_of, language_model
-from truthmap.lm.hooks import calls_recorded, record_hidden_states
-from truthmap.lm.sites import HookPoint, first_tensor
+from truthmap.lm.hooks import HookPoint, calls_recorded, first_tensor, record_hidden_states
 from truthmap.records import Site
 
 

@@ -11,7 +11,7 @@ from truthmap.answers.to_answer import answer_of, fits, unanswered
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import HalvedBatches
-from truthmap.lm.prefix import NO_PREFIX, Prefix, shared_prefix, shortest_window
+from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, shortest_window
 from truthmap.records import Site
 
 
@@ -21,6 +21,7 @@ def generate_answers(
     settings: GenerateSettings,
     sites: tuple[Site, ...] = (),
     on_progress: Callable[[int], None] | None = None,
+    prefixes: PrefixCache | None = None,
 ) -> Iterator[GeneratedBatch]:
     """Answer prompts, batch after batch, the short ones first.
 
@@ -30,17 +31,19 @@ def generate_answers(
         settings: How to answer.
         sites: Keep the states of the last prompt token and of every answer token at these sites.
         on_progress: Called with how many answers are finished so far.
+        prefixes: The model's prefix cache, for who calls this again and again; by default one for this call.
 
     Yields:
         Batches; a prompt that leaves no room for an answer comes back with `fault` set and without ids.
     """
+    assert prefixes is None or prefixes.lm is lm, "keys and values of another model"
     fitting = [p for p in prompts if fits(lm, p, settings)]
     done = len(prompts) - len(fitting)
     if done:
         yield GeneratedBatch(tuple(unanswered(p) for p in prompts if not fits(lm, p, settings)), None)
     if not fitting:
         return
-    prefix = _prefix_for(lm, fitting, settings)
+    prefix = _prefix_for(prefixes or PrefixCache(lm), fitting, settings)
     batches = HalvedBatches(lm.device, "answer being generated")
     ordered = sorted(fitting, key=lambda p: len(p.prompt_ids))
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
@@ -59,15 +62,15 @@ def generate_answers(
                 on_progress(done)
 
 
-def _prefix_for(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:
+def _prefix_for(prefixes: PrefixCache, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:
     if not settings.share_prefix or len(prompts) == 1:
         return NO_PREFIX
     # Between a shared prefix and shorter prompts there is padding, which a sliding window would count as tokens.
-    window = shortest_window(lm)
+    window = shortest_window(prefixes.lm)
     longest = max(len(p.prompt_ids) for p in prompts) + settings.max_new_tokens
     if window is not None and longest >= window:
         return NO_PREFIX
-    return shared_prefix(lm, [p.prompt_ids for p in prompts])
+    return prefixes.shared_by([p.prompt_ids for p in prompts])
 
 
 def _decoded(

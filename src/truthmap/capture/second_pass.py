@@ -15,7 +15,7 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import HalvedBatches
-from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix
+from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, forward_inputs
 from truthmap.records import POSITIONS, Answer, Site
 from truthmap.store.shards import StateShard
 
@@ -33,6 +33,62 @@ class CaptureSettings:
     share_prefix: bool = True
 
 
+class StateCapture:
+    """Captures the states of answers, shard after shard, with one model.
+
+    Args:
+        lm: The model that gave the answers.
+        settings: Batch size.
+        prefixes: The model's prefix cache, where others that run the model share it; by default the capture's own.
+    """
+
+    def __init__(
+        self, lm: LanguageModel, settings: CaptureSettings | None = None, prefixes: PrefixCache | None = None
+    ) -> None:
+        self._lm = lm
+        self._settings = settings or CaptureSettings()
+        self._prefixes = prefixes or PrefixCache(lm)
+        assert self._prefixes.lm is lm, "keys and values of another model"
+
+    def capture(
+        self,
+        answers: Sequence[Answer],
+        positions: PositionsOf,
+        sites: tuple[Site, ...],
+        on_progress: Callable[[int], None] | None = None,
+    ) -> StateShard:
+        """Read answers once more and keep the states at their positions.
+
+        Args:
+            answers: Answers with ids; their order is the result's.
+            positions: For each answer's question id int32 (P,).
+            sites: What to read.
+            on_progress: Called with how many answers are done so far.
+
+        Raises:
+            ModelError: a site does not exist, or a state is not finite.
+        """
+        lm, prefix = self._lm, self._shared(answers)
+        index = np.stack([positions[a.question_id] for a in answers])
+        kept: dict[Site, torch.Tensor] = {}
+        done = 0
+        batches = HalvedBatches(lm.device, "answer being read")
+        for rows in _batches(index, self._settings):
+            for part, _ in batches.work(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
+                done += len(part)
+                if on_progress is not None:
+                    on_progress(done)
+        shard = StateShard(tuple(a.question_id for a in answers), (index >= 0).T, kept)
+        require_finite(shard)
+        return shard
+
+    def _shared(self, answers: Sequence[Answer]) -> Prefix:
+        if not self._settings.share_prefix:
+            return NO_PREFIX
+        # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
+        return self._prefixes.shared_by([a.prompt_ids for a in answers])
+
+
 def capture_states(
     lm: LanguageModel,
     answers: Sequence[Answer],
@@ -41,39 +97,8 @@ def capture_states(
     settings: CaptureSettings,
     on_progress: Callable[[int], None] | None = None,
 ) -> StateShard:
-    """Read answers once more and keep the states at their positions.
-
-    Args:
-        lm: The model that gave the answers.
-        answers: Answers with ids; their order is the result's.
-        positions: For each answer's question id int32 (P,).
-        sites: What to read.
-        settings: Batch size.
-        on_progress: Called with how many answers are done so far.
-
-    Raises:
-        ModelError: a site does not exist, or a state is not finite.
-    """
-    prefix = _prefix_for(lm, answers, settings)
-    index = np.stack([positions[a.question_id] for a in answers])
-    kept: dict[Site, torch.Tensor] = {}
-    done = 0
-    batches = HalvedBatches(lm.device, "answer being read")
-    for rows in _batches(index, settings):
-        for part, _ in batches.work(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
-            done += len(part)
-            if on_progress is not None:
-                on_progress(done)
-    shard = StateShard(tuple(a.question_id for a in answers), (index >= 0).T, kept)
-    require_finite(shard)
-    return shard
-
-
-def _prefix_for(lm: LanguageModel, answers: Sequence[Answer], settings: CaptureSettings) -> Prefix:
-    if not settings.share_prefix or len(answers) < 2:
-        return NO_PREFIX
-    # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
-    return shared_prefix(lm, [a.prompt_ids for a in answers])
+    """Read answers once more and keep the states at their positions: see `StateCapture.capture`."""
+    return StateCapture(lm, settings).capture(answers, positions, sites, on_progress)
 
 
 def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]]:

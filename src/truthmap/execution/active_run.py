@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from truthmap.execution.models import ModelKeeper
     from truthmap.grading.asking import Graders
     from truthmap.lm.model import LanguageModel
+    from truthmap.lm.prefix import PrefixCache
     from truthmap.questions.question_set import QuestionSet
     from truthmap.store.states import StateStore
 
@@ -128,6 +129,11 @@ class Work:
     def model(self) -> LanguageModel:
         """The model, loaded when a stage first needs it."""
         return self.keeper.model()
+
+    @property
+    def prefixes(self) -> PrefixCache:
+        """What the prompts of the model share, computed once for all who run it."""
+        return self.keeper.prefixes()
 
     @property
     def tokens(self) -> LanguageModel:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from truthmap.answers.engines.base import LocalEngine
 from truthmap.answers.engines.vllm import vllm_version
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
@@ -18,7 +19,7 @@ from truthmap.errors import ModelError
 from truthmap.execution.estimate import Forecast, forecast
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
+from truthmap.lm.prefix import forward_inputs, shared_ids, shortest_window
 from truthmap.records import POSITIONS, Answer, Site, StrEnum
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
     checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
-    takes = forecast(lm, prompts, settings, (Site.RESIDUAL,), budget)
+    takes = forecast(LocalEngine(lm), prompts, settings, (Site.RESIDUAL,), budget)
     return Checkup(lm.name, checks, takes, time.perf_counter() - started)
 
 
@@ -136,7 +137,7 @@ def _prompt_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Che
     yield Check(
         "context", CheckStatus.HOLDS, limit + ("" if window is None else f", sliding window of {window:,} tokens")
     )
-    shared = shared_prefix(lm, [p.prompt_ids for p in prompts]).length
+    shared = len(shared_ids(lm, [p.prompt_ids for p in prompts]))
     yield Check("shared prefix", CheckStatus.HOLDS, f"{shared} of {len(ids)} prompt tokens are computed once")
 
 

@@ -14,6 +14,7 @@ from truthmap.records import POSITIONS, Site
 from truthmap.study.settings import SHARD
 
 if TYPE_CHECKING:
+    from truthmap.answers.engines.base import LocalEngine
     from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.execution.active_run import Work
     from truthmap.lm.model import LanguageModel
@@ -61,7 +62,7 @@ class Forecast:
 
 
 def forecast(
-    lm: LanguageModel,
+    engine: LocalEngine,
     prompts: Sequence[Prompt],
     settings: GenerateSettings,
     sites: tuple[Site, ...],
@@ -74,16 +75,17 @@ def forecast(
     away).
 
     Args:
-        lm: The model.
+        engine: The model, as it answers by itself.
         prompts: All prompts.
         settings: How they will be answered.
         sites: What will be kept.
         budget: Seconds that the few answers may take; 0 forecasts no time.
         ready: Answers that are there already and whose states alone are to be kept.
     """
-    from truthmap.lm.prefix import shared_prefix
+    from truthmap.lm.prefix import shared_ids
     from truthmap.lm.sizes import measure_sizes
 
+    lm = engine.model
     sizes = measure_sizes(lm, sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
@@ -93,8 +95,8 @@ def forecast(
     if budget <= 0 or not fits:
         return Forecast(answers, disk, memory, too_long)
     step = _timed_step(lm, max(batch.rows for batch in batches))
-    tokens = _expected_tokens(lm, fits, settings, step, budget)
-    shared = shared_prefix(lm, [p.prompt_ids for p in fits]).length if settings.share_prefix else 0
+    tokens = _expected_tokens(engine, fits, settings, step, budget)
+    shared = len(shared_ids(lm, [p.prompt_ids for p in fits])) if settings.share_prefix else 0
     own = sum(len(p.prompt_ids) - shared for p in fits)
     # A batch goes on until its longest answer ends; each token of each row is computed once.
     steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
@@ -108,6 +110,7 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
     Raises:
         StorageError: too little disk is free.
     """
+    from truthmap.answers.engines.base import LocalEngine
     from truthmap.answers.prompt import Prompt
     from truthmap.study.settings import generate_settings
 
@@ -117,7 +120,8 @@ def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> 
     with work.progress.stage("Estimating", None):
         # How long another engine takes cannot be told from steps of this one.
         budget = 0 if another else budget
-        takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
+        engine = LocalEngine(work.model, work.prefixes)
+        takes = forecast(engine, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
     if isinstance(work.states_at, Path):
         require_room(work.folder.path, takes.disk)
     work.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
@@ -197,21 +201,19 @@ def _seconds(lm: LanguageModel, rows: int) -> float:
 
 
 def _expected_tokens(
-    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
+    engine: LocalEngine, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
 ) -> float:
     """Return the mean length of a few answers; where answering them would take too long, the longest there can be."""
     # Spread over the questions, so that a data set that is sorted by length or kind does not mislead.
     sample = prompts[:: max(1, len(prompts) // _SAMPLE)][:_SAMPLE]
     if settings.max_new_tokens * (step.base + len(sample) * step.row) > budget:
         return float(settings.max_new_tokens)
-    return _answer(lm, sample, settings) / len(sample)
+    return _answer(engine, sample, settings) / len(sample)
 
 
-def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
+def _answer(engine: LocalEngine, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
     """Answer prompts and give how many tokens that took."""
-    from truthmap.answers.generate import generate_answers
-
-    return sum(len(answer.answer_ids) for batch in generate_answers(lm, prompts, settings) for answer in batch.answers)
+    return sum(len(answer.answer_ids) for batch in engine.answer(prompts, settings) for answer in batch.answers)
 
 
 @dataclass(frozen=True)

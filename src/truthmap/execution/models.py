@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from truthmap.answers.engines.vllm import VllmSettings
     from truthmap.execution.active_run import Work
     from truthmap.lm.model import LanguageModel
+    from truthmap.lm.prefix import PrefixCache
     from truthmap.study.study import Study
 
 
@@ -43,6 +44,7 @@ class ModelKeeper:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._model: LanguageModel | None = None
+        self._prefixes: PrefixCache | None = None
         self._hollow: LanguageModel | None = None
         self._engine: Engine | None = None
 
@@ -55,6 +57,14 @@ class ModelKeeper:
             with self._work.progress.stage("Loading the model", None):
                 self._model = load_model(self._work.study.model, load_settings(self._work.study))
         return self._model
+
+    def prefixes(self) -> PrefixCache:
+        """Return the prefix cache of the model, for all who run it in turn: the engine, the capture of states."""
+        from truthmap.lm.prefix import PrefixCache
+
+        if self._prefixes is None or self._prefixes.lm is not self.model():
+            self._prefixes = PrefixCache(self.model())
+        return self._prefixes
 
     def tokens(self) -> LanguageModel:
         """Return the model for what needs no weights: prompts, tokens, limits."""
@@ -82,7 +92,7 @@ class ModelKeeper:
 
         study = self._work.study
         if study.engine == "transformers":
-            return LocalEngine(self.model())
+            return LocalEngine(self.model(), self.prefixes())
         if study.engine == "openai":
             assert study.endpoint is not None
             assert study.endpoint_model is not None
@@ -104,6 +114,7 @@ class ModelKeeper:
             return
         model = self.model()
         device, self._hollow, self._model = model.device, meta_model(model), None
+        self._prefixes = None
         del model
         release_memory(device)
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
-
-if TYPE_CHECKING:
-    from truthmap.lm.sites import HookPoint
 
 Look = Callable[[int, torch.Tensor], None]
 """Called with a layer's number and its states (batch, tokens, d)."""
 
 
+@dataclass(frozen=True)
+class HookPoint:
+    """Where a site is read in one block: what goes into a module, or what comes out of it."""
+
+    module: nn.Module
+    reads_input: bool = False
+
+
 @contextmanager
 def record_hidden_states(taps: Iterable[HookPoint], look: Look) -> Iterator[None]:
     """Show `look` what passes at each tap, in every forward pass inside the `with`."""
-    from truthmap.lm.sites import first_tensor
 
     def on_output(layer: int) -> Callable[[nn.Module, Any, Any], None]:
         return lambda _module, _inputs, output: look(layer, first_tensor(output))
@@ -65,3 +70,11 @@ def calls_recorded(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, int
         for module in modules:
             handles.callback(module.register_forward_hook(note).remove)
         yield calls
+
+
+def first_tensor(output: Any) -> torch.Tensor:
+    """Return the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
+    while isinstance(output, (tuple, list)):
+        output = output[0]
+    assert isinstance(output, torch.Tensor), type(output)
+    return output

@@ -22,8 +22,6 @@ from truthmap.lm.sites import Blocks, find_blocks
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from truthmap.lm.prefix import Prefix
-
 _SAMPLED = 1024  # numbers of each weight tensor that go into the fingerprint
 
 
@@ -151,11 +149,6 @@ class LanguageModel:
     def literal(self) -> PromptEncoder:
         """What reads text that nobody vouches for."""
         return PromptEncoder(self.name, self.tokenizer)
-
-    @cached_property
-    def prefixes(self) -> dict[tuple[int, ...], Prefix]:
-        """The shared prefix that was computed last, by its ids: see `shared_prefix`."""
-        return {}
 
     @cached_property
     def takes_positions(self) -> bool:

@@ -5,25 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from truthmap.errors import ModelError
-from truthmap.lm.hooks import calls_recorded
+from truthmap.lm.hooks import HookPoint, calls_recorded
 from truthmap.records import Site
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-@dataclass(frozen=True)
-class HookPoint:
-    """Where a site is read in one block: what goes into a module, or what comes out of it."""
-
-    module: nn.Module
-    reads_input: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,11 +141,3 @@ def _has_list(modules: list[nn.Module]) -> bool:
 def _all_or_reason(taps: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
     reason = next((tap for tap in taps if isinstance(tap, str)), None)
     return reason if reason is not None else tuple(tap for tap in taps if isinstance(tap, HookPoint))
-
-
-def first_tensor(output: Any) -> torch.Tensor:
-    """Return the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
-    while isinstance(output, (tuple, list)):
-        output = output[0]
-    assert isinstance(output, torch.Tensor), type(output)
-    return output

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from truthmap.analyses.samples.run import Samples
 from truthmap.arrays import Floats, Ints32
-from truthmap.capture.second_pass import capture_states
+from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import Work
 from truthmap.execution.executor import Job, Tally
@@ -80,7 +80,8 @@ def read_shard(
     cell, samples = shard
     answers = [replace(place.answer, question_id=json.dumps(i)) for i, place in samples]
     where = {a.question_id: _only(cell, place.index) for a, (_, place) in zip(answers, samples, strict=True)}
-    read = capture_states(work.model, answers, where, (cell.site,), capture_settings(work.study), advance)
+    capture = StateCapture(work.model, capture_settings(work.study), work.prefixes)
+    read = capture.capture(answers, where, (cell.site,), advance)
     return read.states[cell.site][cell.layer, POSITIONS.index(cell.position)].clone()
 
 

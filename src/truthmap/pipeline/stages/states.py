@@ -111,11 +111,11 @@ def capture_missing_states(work: Work) -> Made:
 
 def capture_shard(work: Work, shard: tuple[int, ShardRows], advance: Advance) -> ShardEntry:
     """Capture the states of one shard of answers and write their file."""
-    from truthmap.capture.second_pass import capture_states
+    from truthmap.capture.second_pass import StateCapture
 
     number, rows = shard
-    settings = capture_settings(work.study)
-    states = capture_states(work.model, rows.answers, rows.positions, work.study.sites, settings, advance)
+    capture = StateCapture(work.model, capture_settings(work.study), work.prefixes)
+    states = capture.capture(rows.answers, rows.positions, work.study.sites, advance)
     return work.store.put(number, rows.key(work), states)
 
 
