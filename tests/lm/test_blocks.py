@@ -75,9 +75,9 @@ def test_mlp_in_is_what_the_last_projection_turns_into_mlp(family: str) -> None:
     lm = language_model(family)
     before, after = traced_alone(lm, IDS, Site.MLP_POST), traced_alone(lm, IDS, Site.MLP)
     assert before.shape[-1] in (48, 4 * WIDTH)
-    for tap, given, came in zip(lm.blocks.at(Site.MLP_POST), before, after, strict=True):
-        assert tap.reads_input
-        torch.testing.assert_close(tap.module(given), came, **ROUNDING)
+    for hook_point, given, came in zip(lm.blocks.at(Site.MLP_POST), before, after, strict=True):
+        assert hook_point.reads_input
+        torch.testing.assert_close(hook_point.module(given), came, **ROUNDING)
 
 
 @pytest.mark.parametrize("family", [*EXPERTS, "qwen3_moe, some layers dense"])

@@ -13,7 +13,7 @@ import torch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
 from truthmap.answers.to_answer import ends_answer
-from truthmap.lm.hooks import record_hidden_states, rows_passing
+from truthmap.lm.hooks import record_hidden_states, select_rows
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import Prefix, forward_inputs
 from truthmap.records import Site
@@ -133,7 +133,7 @@ class DecodeState:
         self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
         start, leaving = self._mask.shape[1] - 1, len(going) < len(self.active)
         head = self._lm.model.get_output_embeddings() if leaving and going else None
-        with rows_passing(head, going) if head is not None else nullcontext():
+        with select_rows(head, going) if head is not None else nullcontext():
             self._forward(tokens[:, None], start=start, wants_logits=bool(going))
         if leaving:
             self._part(going)

@@ -10,7 +10,7 @@ from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.to_answer import answer_of, fits, unanswered
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.oom import HalvedBatches
+from truthmap.lm.oom import halve_batches_on_oom
 from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, shortest_window
 from truthmap.records import Site
 
@@ -44,22 +44,21 @@ def generate_answers(
     if not fitting:
         return
     prefix = _prefix_for(prefixes or PrefixCache(lm), fitting, settings)
-    batches = HalvedBatches(lm.device, "answer being generated")
     ordered = sorted(fitting, key=lambda p: len(p.prompt_ids))
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
-    for places in cut_into_batches(lengths, settings.batch_tokens):
-        batch = ordered[places.start : places.stop]
-        for part, decoded in batches.work(batch, partial(_decoded, lm, prefix, settings, sites)):
-            done += len(part)
-            yield GeneratedBatch(
-                tuple(
-                    answer_of(lm, p, row.ids, row.log_probs, finished=row.finished)
-                    for p, row in zip(part, decoded.rows, strict=True)
-                ),
-                decoded.states,
-            )
-            if on_progress is not None:
-                on_progress(done)
+    batches = (ordered[places.start : places.stop] for places in cut_into_batches(lengths, settings.batch_tokens))
+    decode = partial(_decoded, lm, prefix, settings, sites)
+    for part, decoded in halve_batches_on_oom(batches, decode, lm.device, "answer being generated"):
+        done += len(part)
+        yield GeneratedBatch(
+            tuple(
+                answer_of(lm, p, row.ids, row.log_probs, finished=row.finished)
+                for p, row in zip(part, decoded.rows, strict=True)
+            ),
+            decoded.states,
+        )
+        if on_progress is not None:
+            on_progress(done)
 
 
 def _prefix_for(prefixes: PrefixCache, prompts: Sequence[Prompt], settings: GenerateSettings) -> Prefix:

@@ -14,7 +14,7 @@ from truthmap.capture.gather import PositionsOf, require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.oom import HalvedBatches
+from truthmap.lm.oom import halve_batches_on_oom
 from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, forward_inputs
 from truthmap.records import POSITIONS, Answer, Site
 from truthmap.store.shards import StateShard
@@ -72,12 +72,14 @@ class StateCapture:
         index = np.stack([positions[a.question_id] for a in answers])
         kept: dict[Site, torch.Tensor] = {}
         done = 0
-        batches = HalvedBatches(lm.device, "answer being read")
-        for rows in _batches(index, self._settings):
-            for part, _ in batches.work(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
-                done += len(part)
-                if on_progress is not None:
-                    on_progress(done)
+
+        def read(rows: Sequence[int]) -> None:
+            _read(lm, answers, index, rows, prefix, sites, kept)
+
+        for part, _ in halve_batches_on_oom(_batches(index, self._settings), read, lm.device, "answer being read"):
+            done += len(part)
+            if on_progress is not None:
+                on_progress(done)
         shard = StateShard(tuple(a.question_id for a in answers), (index >= 0).T, kept)
         require_finite(shard)
         return shard

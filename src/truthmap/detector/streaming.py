@@ -72,10 +72,10 @@ def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: State
         ModelError: the model has no such site.
     """
     ear = StateRecorder(len(listening.layers))
-    taps = lm.blocks.at(listening.site) if listening.layers else ()
+    hook_points = lm.blocks.at(listening.site) if listening.layers else ()
     rows = [_Row() for _ in asks]
     running = DecodeState(lm, NO_PREFIX, (), len(asks), 0)
-    with record_hidden_states([taps[layer] for layer in listening.layers], ear.feed):
+    with record_hidden_states([hook_points[layer] for layer in listening.layers], ear.feed):
         prompts = [ask.prompt.prompt_ids for ask in asks]
         unique = {ids: place for place, ids in enumerate(dict.fromkeys(prompts))}
         ear.rows = len(unique)
@@ -126,8 +126,8 @@ def read_answers(
     def look(place: int, states: torch.Tensor) -> None:
         kept[place] = states.reshape(len(sequences), longest, -1).float().cpu()
 
-    taps = lm.blocks.at(listening.site)
-    with record_hidden_states([taps[layer] for layer in listening.layers], look):
+    hook_points = lm.blocks.at(listening.site)
+    with record_hidden_states([hook_points[layer] for layer in listening.layers], look):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     stacked = torch.stack([kept[place] for place in range(len(listening.layers))], dim=2).numpy()
     return [

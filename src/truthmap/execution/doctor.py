@@ -157,9 +157,9 @@ def _bos_check(lm: LanguageModel, ids: Sequence[int]) -> Check:
 def _structure_checks(lm: LanguageModel) -> Iterator[Check]:
     yield Check("blocks", CheckStatus.HOLDS, f"{lm.n_layers} in {lm.blocks.path}, width {lm.width}")
     there, missing = [], []
-    for site, taps in lm.blocks.taps.items():
-        if isinstance(taps, str):
-            missing.append(f"{site} ({taps})")
+    for site, hook_points in lm.blocks.hook_points.items():
+        if isinstance(hook_points, str):
+            missing.append(f"{site} ({hook_points})")
         else:
             there.append(str(site))
     yield Check("sites", CheckStatus.HOLDS, ", ".join(there) + (f"; not {'; '.join(missing)}" if missing else ""))

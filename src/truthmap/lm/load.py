@@ -13,8 +13,7 @@ import torch
 from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.gguf import converted_gguf
-from truthmap.lm.hub import hub_answers
-from truthmap.lm.load_errors import POSSIBLE, as_model_error
+from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 

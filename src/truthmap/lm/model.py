@@ -128,10 +128,10 @@ class LanguageModel:
             ModelError: the chat template refuses the message, or a control token in it cannot be read as text.
         """
         if not self.asks_in_chat:
-            ids = self.literal.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
+            ids = self.prompt_encoder.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
             # Some tokenizers close every text; a prompt must stay open.
             return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
-        return self.literal.chat_ids([{"role": "user", "content": chat}])
+        return self.prompt_encoder.chat_ids([{"role": "user", "content": chat}])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""
@@ -143,10 +143,10 @@ class LanguageModel:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids of text that continues a prompt: no special token is added or read from the text."""
-        return self.literal.ids(text, add_special_tokens=False)
+        return self.prompt_encoder.ids(text, add_special_tokens=False)
 
     @cached_property
-    def literal(self) -> PromptEncoder:
+    def prompt_encoder(self) -> PromptEncoder:
         """What reads text that nobody vouches for."""
         return PromptEncoder(self.name, self.tokenizer)
 

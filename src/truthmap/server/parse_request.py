@@ -94,7 +94,7 @@ def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
             400, "this model is asked without a chat template: send one user message", "invalid_value", "messages"
         )
     messages = [{"role": message.role, "content": message.text} for message in request.messages]
-    return lm.literal.chat_ids(messages)
+    return lm.prompt_encoder.chat_ids(messages)
 
 
 def to_score(item: Item, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
