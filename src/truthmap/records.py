@@ -78,7 +78,7 @@ class Question:
         accepted: The accepted answers, the usual one first, other names (aliases) after it.
         candidates: All things that an answer could name, each as its names, the usual one first; `None`: open question.
         context: Text given along with the question.
-        group: Questions of one group stay in one part of the split; `None`: the question's folded text is its group.
+        group: Questions of one group stay in one part of the split; `None`: the question's normalized text groups it.
         answer: A ready answer: nothing is generated.
         outcome: A ready outcome (a human label): nothing is graded.
         exact_answer: A ready exact answer, a piece of `answer`.

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading.aliases import bare, find_alias, normalised
+from truthmap.grading.aliases import find_alias, normalize_answer, normalized_answer
 from truthmap.grading.grade import grade
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Grade, Outcome, Question
-from truthmap.text import fold
+from truthmap.text import normalize
 
 TASK = Task(GradingRule.ALIAS, Locating.NAME)
 
@@ -86,11 +86,11 @@ def test_an_answer_that_offers_something_all_the_same_is_no_refusal() -> None:
 
 @given(st.text(max_size=60))
 def test_a_bare_text_maps_into_the_original_in_order(text: str) -> None:
-    result = bare(text)
+    result = normalize_answer(text)
     assert len(result.text) == len(result.starts) == len(result.ends)
     assert all(0 <= start < end <= len(text) for start, end in zip(result.starts, result.ends, strict=True))
     assert list(result.starts) == sorted(result.starts)
-    assert normalised(normalised(text)) == normalised(text)
+    assert normalized_answer(normalized_answer(text)) == normalized_answer(text)
 
 
 WORDS = st.lists(
@@ -105,8 +105,9 @@ def test_a_span_found_folds_to_the_alias_it_was_found_by(before: list[str], alia
     phrase = " ".join(alias)
     text = " ".join([*before, phrase, *after])
     mention = find_alias(text, "", (phrase,))
-    if len(normalised(phrase)) < 3:
+    if len(normalized_answer(phrase)) < 3:
         return
     assert mention is not None
     piece = text[mention.span.start : mention.span.end]
-    assert normalised(phrase) in fold(normalised(piece)).text or normalised(piece) == normalised(phrase)
+    wanted, found = normalized_answer(phrase), normalized_answer(piece)
+    assert wanted in normalize(found).text or found == wanted

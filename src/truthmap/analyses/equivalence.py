@@ -8,7 +8,7 @@ from typing import Protocol
 
 from truthmap.grading.asking import TextModel
 from truthmap.records import Answer, Grade
-from truthmap.text import folded
+from truthmap.text import normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ByJudge:
 
         def same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
             prompts = [judge_prompt(question, one, other) for one, other in pairs]
-            return [folded(reply).startswith("yes") for reply in self.judge.ask(prompts)]
+            return [normalized(reply).startswith("yes") for reply in self.judge.ask(prompts)]
 
         return _clustered([saying.answer.text.strip() for saying in sayings], same)
 
@@ -95,8 +95,8 @@ def meaning_of(answer: Answer, grade: Grade) -> str:
     """Return what an answer says in one spelling."""
     if grade.refusal:
         return "refusal"
-    exact = folded(grade.meaning or grade.exact_answer)
-    return f"exact {exact}" if exact else f"text {folded(answer.text)}"
+    exact = normalized(grade.meaning or grade.exact_answer)
+    return f"exact {exact}" if exact else f"text {normalized(answer.text)}"
 
 
 def numbered(meanings: Sequence[str]) -> list[int]:

@@ -10,7 +10,7 @@ from truthmap.grading.mentions import Mention, find_mentions, is_accepted
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
 from truthmap.questions.tasks import GradingRule
 from truthmap.records import Question, Span
-from truthmap.text import folded
+from truthmap.text import normalized
 
 _ARTICLES = r"(?:the |a |an |both |either )*"
 # Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
@@ -50,7 +50,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
         rule=str(rule),
         why=f"chooses {text[chosen.start : chosen.end]!r}",
         span=Span(chosen.start, chosen.end),
-        meaning=folded(candidates[chosen.things[0]][0]),
+        meaning=normalized(candidates[chosen.things[0]][0]),
     )
 
 
@@ -87,10 +87,10 @@ def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
 
 def _quotations(text: str, question: str) -> list[tuple[int, int]]:
     """Return the ranges of the answer's characters that repeat five or more words of the question in a row."""
-    asked = [folded(word) for word in _WORDS.findall(question)]
+    asked = [normalized(word) for word in _WORDS.findall(question)]
     runs = {tuple(asked[start : start + _QUOTED_RUN]) for start in range(len(asked) - _QUOTED_RUN + 1)}
     words = list(_WORDS.finditer(text))
-    said = [folded(word.group()) for word in words]
+    said = [normalized(word.group()) for word in words]
     return [
         (words[start].start(), words[start + _QUOTED_RUN - 1].end())
         for start in range(len(words) - _QUOTED_RUN + 1)

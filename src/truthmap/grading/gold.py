@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from truthmap.records import Answer, Grade, Outcome, Question, Span
-from truthmap.text import find_words, fold, folded
+from truthmap.text import find_words, normalize, normalized
 
 
 def at_gold(question: Question, answer: Answer, grade: Grade) -> Grade:
@@ -16,9 +16,9 @@ def at_gold(question: Question, answer: Answer, grade: Grade) -> Grade:
     """
     if grade.outcome is not Outcome.RIGHT:
         return grade
-    text = fold(answer.text)
+    text = normalize(answer.text)
     for gold in question.accepted:
-        phrase = folded(gold)
+        phrase = normalized(gold)
         start = find_words(text.text, phrase)
         if start >= 0:
             span = Span(*text.original(start, start + len(phrase)))

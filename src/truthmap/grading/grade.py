@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from truthmap.errors import UsageError
-from truthmap.grading.aliases import by_alias, find_alias, normalised
+from truthmap.grading.aliases import by_alias, find_alias, normalized_answer
 from truthmap.grading.asking import Graders
 from truthmap.grading.candidates import by_candidates
 from truthmap.grading.choices import by_choice
@@ -18,7 +18,7 @@ from truthmap.grading.numbers import find_numbers, written_value
 from truthmap.grading.rule_result import RuleResult
 from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
 from truthmap.records import Answer, Grade, Outcome, Question, Span
-from truthmap.text import find_words, fold, folded
+from truthmap.text import find_words, normalize, normalized
 
 NO_GRADERS = Graders()
 NOTHING_ACCEPTED = "the question has no accepted answers to compare with"
@@ -160,14 +160,14 @@ def _gold_span(question: Question, answer: Answer) -> Span | None:
 
 
 def find_piece(text: str, piece: str) -> Span | None:
-    """Find a piece of an answer in it: to the letter, else with case, accents and blanks folded."""
+    """Find a piece of an answer in it: to the letter, else with case, accents and blanks set aside."""
     wanted = piece.strip()
     if not wanted:
         return None
     at = text.find(wanted)
     if at >= 0:
         return Span(at, at + len(wanted))
-    answered, phrase = fold(text), folded(wanted)
+    answered, phrase = normalize(text), normalized(wanted)
     at = find_words(answered.text, phrase)
     return None if at < 0 else Span(*answered.original(at, at + len(phrase)))
 
@@ -194,20 +194,20 @@ def agrees_with_accepted(question: Question, grade: Grade) -> bool:
         return True
     if grade.rule == GradingRule.NUMBER:
         return any(written_value(number.value) == grade.meaning for number in find_numbers(grade.exact_answer))
-    names = {folded(name) for name in question.accepted}
-    return folded(grade.meaning) in names
+    names = {normalized(name) for name in question.accepted}
+    return normalized(grade.meaning) in names
 
 
 def meaning_of(question: Question, verdict: RuleResult, span: Span | None, exact: str) -> str:
     """Return what the exact answer stands for in one spelling.
 
-    What the rule itself found has the rule's spelling (the candidate's usual name, the number). A free span is folded,
-    its articles and punctuation dropped; where it contains an accepted answer it means the first accepted answer.
+    What the rule itself found has the rule's spelling (the candidate's usual name, the number). A free span is normalized, its
+    articles and punctuation dropped; where it contains an accepted answer it means the first accepted answer.
     """
     if span is None:
         return ""
     if verdict.meaning and (span == verdict.span or verdict.rule == GradingRule.NUMBER):
         return verdict.meaning
     if find_alias(exact, "", question.accepted) is not None:
-        return normalised(question.accepted[0])
-    return normalised(exact)
+        return normalized_answer(question.accepted[0])
+    return normalized_answer(exact)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from truthmap.grading.asking import TextModel
 from truthmap.grading.mentions import repeats_question
 from truthmap.records import Answer, Question, Span
-from truthmap.text import find_words, fold, folded
+from truthmap.text import find_words, normalize, normalized
 
 _Pair = tuple[Question, Answer]
 
@@ -68,12 +68,12 @@ def read_piece(reply: str) -> str:
     """Return the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
     line = next((line for line in reply.splitlines() if line.strip(_EDGES)), "")
     piece = _LABEL.sub("", line).strip(_EDGES)
-    return _NONE if folded(piece) in ("none", "no answer") else piece
+    return _NONE if normalized(piece) in ("none", "no answer") else piece
 
 
 def place_of(piece: str, text: str, question: str) -> Span | None:
     """Find where an answer says a piece as whole words, at first where it does not only repeat the question."""
-    answered, wanted, asked = fold(text), folded(piece), folded(question)
+    answered, wanted, asked = normalize(text), normalized(piece), normalized(question)
     if not wanted or len(wanted.split()) > LONGEST_PIECE:
         return None
     first = at = find_words(answered.text, wanted)

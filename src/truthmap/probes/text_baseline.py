@@ -17,7 +17,7 @@ from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.grid import Grid, OutOfFold
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.text import folded
+from truthmap.text import normalized
 
 _COLUMNS = ("words_answer_auc", "words_question_auc", "words_length_auc")
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
@@ -96,7 +96,7 @@ def _text_features(texts: Sequence[str]) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import FeatureUnion
 
-    shown = [folded(text) or _NOTHING for text in texts]
+    shown = [normalized(text) or _NOTHING for text in texts]
     words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
     return FeatureUnion([("words", words), ("pieces", pieces)]).fit_transform(shown)

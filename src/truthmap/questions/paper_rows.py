@@ -13,7 +13,7 @@ from truthmap.questions.readers import Row
 from truthmap.questions.validation import BadRowError, FaultKind
 from truthmap.questions.values import text_of, texts_of
 from truthmap.records import Question
-from truthmap.text import folded
+from truthmap.text import normalized
 
 NLI_LABELS = (
     ("entailment", "entail", "entails", "entailed", "entailing"),
@@ -52,7 +52,7 @@ def mnli(row: Row) -> Question:
     """`Question`, `Answer`; hypotheses about one statement stay together."""
     text, label = _text(row, "Question"), _text(row, "Answer").strip()
     premise = _PREMISE.match(text)
-    group = None if premise is None else folded(premise["premise"])
+    group = None if premise is None else normalized(premise["premise"])
     return Question(f"mnli-{row.line}", text, (_label(label, NLI_LABELS, "Answer"),), NLI_LABELS, group=group)
 
 
@@ -119,9 +119,10 @@ def _struct(row: Row, column: str) -> Mapping[str, Any]:
 
 def _choice(name: str, text: str, right: str, wrong: str) -> Question:
     options = tuple(sorted((right.strip(), wrong.strip())))
-    if folded(options[0]) == folded(options[1]):
+    if normalized(options[0]) == normalized(options[1]):
         raise BadRowError(None, FaultKind.VALUE, f"right and wrong answer are the same: {options[0]!r}")
-    return Question(name, text, (right.strip(),), ((options[0],), (options[1],)), group="|".join(map(folded, options)))
+    group = "|".join(map(normalized, options))
+    return Question(name, text, (right.strip(),), ((options[0],), (options[1],)), group=group)
 
 
 def _label(label: str, labels: Sequence[tuple[str, ...]], column: str) -> str:

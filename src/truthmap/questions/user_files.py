@@ -10,7 +10,7 @@ from truthmap.questions.tasks import GradingRule, Locating, Task, default_locati
 from truthmap.questions.validation import BadRowError, FaultKind
 from truthmap.questions.values import candidates_of, outcome_of, text_of, texts_of
 from truthmap.records import Question
-from truthmap.text import folded
+from truthmap.text import normalized
 
 FEW_CANDIDATES = 5
 """Up to so many candidates a question offers a choice; more are the names of everything an answer could be."""
@@ -34,8 +34,8 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     if not accepted and outcome is None:
         raise BadRowError(columns["accepted"], FaultKind.MISSING, "no accepted answer")
     candidates = candidates_of(*cells["candidates"]) if "candidates" in cells else None
-    if candidates is not None and not {folded(a) for a in accepted} & {
-        folded(n) for names in candidates for n in names
+    if candidates is not None and not {normalized(a) for a in accepted} & {
+        normalized(n) for names in candidates for n in names
     }:
         raise BadRowError(columns["candidates"], FaultKind.VALUE, "no accepted answer is among the candidates")
     text = _text(cells, "question")
@@ -45,7 +45,7 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     if response is None and "response" in columns:
         raise BadRowError(columns["response"], FaultKind.EMPTY, "the ready answer is empty")
     exact = _text(cells, "exact_answer")
-    if exact is not None and response is not None and folded(exact) not in folded(response):
+    if exact is not None and response is not None and normalized(exact) not in normalized(response):
         raise BadRowError(columns["exact_answer"], FaultKind.VALUE, f"{exact[:40]!r} is no piece of the ready answer")
     return Question(
         id=_text(cells, "id") or row_id(row),
