@@ -9,7 +9,7 @@ import pytest
 from tests.scripted import Scripted, Server, scripted
 
 from truthmap.errors import ModelError, UsageError
-from truthmap.grading.text_model import KEY_VARIABLE, Endpoint, read_completion
+from truthmap.grading.text_model import KEY_VARIABLE, EndpointTextModel, read_completion
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def server(statuses: list[int]) -> Iterator[Server]:
         yield running
 
 
-def endpoint(server: Server, **settings: Any) -> tuple[Endpoint, list[float]]:
+def endpoint(server: Server, **settings: Any) -> tuple[EndpointTextModel, list[float]]:
     waits: list[float] = []
-    return Endpoint(server.url, "some-model", sleep=waits.append, **settings), waits
+    return EndpointTextModel(server.url, "some-model", sleep=waits.append, **settings), waits
 
 
 def test_prompts_are_answered_in_order_with_temperature_0(server: Server) -> None:
@@ -72,7 +72,7 @@ def test_a_prompt_that_is_refused_has_no_reply(server: Server, statuses: list[in
 
 
 def test_an_endpoint_that_is_not_there_is_named(server: Server) -> None:
-    asker = Endpoint("http://127.0.0.1:9/v1", "m", tries=2, timeout=1, sleep=lambda _: None)
+    asker = EndpointTextModel("http://127.0.0.1:9/v1", "m", tries=2, timeout=1, sleep=lambda _: None)
     with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer"):
         asker.ask(["p"])
 
@@ -91,13 +91,13 @@ def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
 
 
 def test_names_of_endpoints_are_read_and_others_refused() -> None:
-    found = Endpoint.of("http://127.0.0.1:8000/v1/#org/model-7b")
+    found = EndpointTextModel.of("http://127.0.0.1:8000/v1/#org/model-7b")
     assert (found.url, found.model) == ("http://127.0.0.1:8000/v1", "org/model-7b")
     for name in ("http://127.0.0.1/v1", "file:///etc/passwd#m", "ftp://host/v1#m", "http:///v1#m"):
         with pytest.raises(UsageError, match="names no endpoint"):
-            Endpoint.of(name)
+            EndpointTextModel.of(name)
     with pytest.raises(UsageError, match=KEY_VARIABLE):
-        Endpoint.of("http://me:secret@host/v1#m")
+        EndpointTextModel.of("http://me:secret@host/v1#m")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade
+from truthmap.grading.text_model import Graders
 from truthmap.questions.catalogue import known_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.paper_sets import PAPER_SETS, PaperFile
@@ -156,7 +156,7 @@ def test_a_raw_row_becomes_a_question_and_its_answers_are_graded(name: str, tmp_
         assert (result.outcome, result.exact_answer) == (outcome, exact)
         assert result.span is not None
         assert text[result.span.start : result.span.end] == exact
-        assert result.meaning
+        assert result.canonical
         assert result.why
 
 

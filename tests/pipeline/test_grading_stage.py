@@ -13,11 +13,13 @@ import pytest
 
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.execution.graders import open_graders
 from truthmap.files import file_digest
-from truthmap.grading.text_model import Endpoint
+from truthmap.grading.text_model import NO_GRADERS, EndpointTextModel
+from truthmap.lm.load import load_model
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
-from truthmap.questions.tasks import GradingRule, Locating
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Outcome
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
@@ -50,9 +52,9 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch
 
 
 @contextmanager
-def helped_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def graded_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.execution.helping._asker", lambda work, name: asker)
+        patch.setattr("truthmap.execution.graders.open_text_model", lambda name, load, batch_tokens: asker)
         yield
 
 
@@ -71,11 +73,11 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
 ) -> None:
     open_study = study.model_copy(update={"grading": GradingRule.ALIAS, "locator": "same"})
     whole, killed, rest = Counted(), Counted(kill_at=70), Counted()
-    with helped_by(whole, monkeypatch):
+    with graded_by(whole, monkeypatch):
         reference = open_study.model_copy(update={"out": study.out.parent / "whole"}).run()
-    with helped_by(killed, monkeypatch), pytest.raises(Killed):
+    with graded_by(killed, monkeypatch), pytest.raises(Killed):
         open_study.run()
-    with helped_by(rest, monkeypatch):
+    with graded_by(rest, monkeypatch):
         run = open_study.run()
     assert run.grades() == reference.grades()
     assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
@@ -93,9 +95,7 @@ def test_the_studied_model_itself_locates(study: Study) -> None:
             assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
 
 
-def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_long(tiny_model: Path) -> None:
-    from truthmap.lm.load import load_model
-
+def test_a_local_text_model_answers_in_order_and_too_long_prompts_not(tiny_model: Path) -> None:
     asker = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
     prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
     replies = asker.ask(prompts)
@@ -103,16 +103,21 @@ def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_lon
     assert [asker.ask([prompt])[0] for prompt in prompts] == replies
 
 
-def test_helpers_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
-    from truthmap.execution.active_run import Work
-    from truthmap.execution.helping import _asker
+def test_graders_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
+    lm, task = load_model(str(tiny_model)), Task(GradingRule.JUDGE, Locating.MODEL)
+    named = study.model_copy(update={"judge": "http://127.0.0.1:1/v1#m", "model": "another", "locator": "same"})
+    found = open_graders(named, task, lambda: lm, Silence())
+    assert isinstance(found.judge, EndpointTextModel)
+    assert isinstance(found.locator, LocalTextModel)
+    assert found.locator.model is lm
+    other = open_graders(named.model_copy(update={"locator": str(tiny_model)}), task, lambda: lm, Silence()).locator
+    assert isinstance(other, LocalTextModel)
+    assert other.model is not lm
 
-    work = Work(study, None, {}, Silence())  # type: ignore[arg-type]
-    found = _asker(work, "http://127.0.0.1:1/v1#m")
-    assert isinstance(found, Endpoint)
-    same = _asker(work, "same")
-    assert isinstance(same, LocalTextModel)
-    assert same.model is work.model
+
+def test_graders_that_no_rule_needs_are_not_opened(study: Study) -> None:
+    named = study.model_copy(update={"judge": "same", "locator": "same"})
+    assert open_graders(named, Task(GradingRule.NUMBER), lambda: pytest.fail("loads a model"), Silence()) == NO_GRADERS
 
 
 def test_a_judge_must_be_named_before_anything_is_generated(study: Study) -> None:

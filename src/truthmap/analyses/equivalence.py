@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from truthmap.grading.asking import TextModel
+from truthmap.grading.text_model import TextModel
 from truthmap.records import Answer, Grade
 from truthmap.text import normalized
 
@@ -95,7 +95,7 @@ def meaning_of(answer: Answer, grade: Grade) -> str:
     """Return what an answer says in one spelling."""
     if grade.refusal:
         return "refusal"
-    exact = normalized(grade.meaning or grade.exact_answer)
+    exact = normalized(grade.canonical or grade.exact_answer)
     return f"exact {exact}" if exact else f"text {normalized(answer.text)}"
 
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from truthmap.analyses.equivalence import ByEntailment, ByJudge, ByMeaning, Equivalence
 from truthmap.errors import UsageError
-from truthmap.grading.text_model import Endpoint
+from truthmap.execution.graders import open_text_model
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.nli import load_entailment
 
 if TYPE_CHECKING:
-    from truthmap.grading.asking import TextModel
     from truthmap.study.resources import Where
 
 
@@ -32,12 +31,7 @@ def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equi
         raise UsageError("name an NLI model or a judge, not both")
     if nli is not None:
         return ByEntailment(load_entailment(nli, LoadSettings(device=where.device)))
-    return ByMeaning() if judge is None else ByJudge(_asker(judge, where))
-
-
-def _asker(judge: str, where: Where) -> TextModel:
-    if "://" in judge:
-        return Endpoint.of(judge)
-    from truthmap.answers.prompted import LocalTextModel
-
-    return LocalTextModel(load_model(judge, LoadSettings(device=where.device)), where.batch_tokens)
+    if judge is None:
+        return ByMeaning()
+    settings = LoadSettings(device=where.device)
+    return ByJudge(open_text_model(judge, lambda name: load_model(name, settings), where.batch_tokens))

@@ -13,7 +13,6 @@ from rich.text import Text
 from truthmap.questions.catalogue import known_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
-from truthmap.questions.tasks import Locating
 from truthmap.questions.validation import Report
 from truthmap.records import Question
 from truthmap.study.study import Study
@@ -78,8 +77,11 @@ def _list_sets(console: Console) -> None:
 
 
 def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
+    from truthmap.grading.kinds import LOCATINGS
+
     task, report = found.task, found.report
-    by = f"{task.locating} (without a --locator: name)" if task.locating is Locating.MODEL else str(task.locating)
+    stand_in = LOCATINGS[task.locating].stand_in
+    by = str(task.locating) if stand_in is None else f"{task.locating} (without a --locator: {stand_in})"
     console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {by}"))
     if report.rows:
         left_out = f", {report.left_out:,} left out" if report.left_out else ""

@@ -19,14 +19,12 @@ from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, read_answers, speak
 from truthmap.detector.verdict import Forecast, Verdict
 from truthmap.errors import UsageError
-from truthmap.grading.asking import Graders
-from truthmap.grading.grade import needs_locator
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import SAME, Graders
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question
 
-SAME = "same"
-"""Names the studied model as the one that finds exact answers."""
 _BATCH = 32
 
 
@@ -50,7 +48,7 @@ class Detector:
         return self.artifact.config
 
     @property
-    def helpers(self) -> Graders:
+    def graders(self) -> Graders:
         """The model that finds exact answers, where the task asks for one and it is the studied one."""
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
         return Graders(locator=LocalTextModel(self.lm)) if own else Graders()
@@ -124,7 +122,7 @@ class Detector:
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
             for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
-                judged[n] = judge(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.helpers)
+                judged[n] = judge(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.graders)
         return [
             judged[n] if n in judged else judge(self.artifact, AnswerStates(asked[n][0], answers[n], empty))
             for n in range(len(answers))
@@ -173,7 +171,7 @@ class Detector:
             elif event is not None:
                 yield listener, event
         for listener, event in waiting:
-            yield listener, replace(event, verdict=listener.verdict(helpers=self.helpers))
+            yield listener, replace(event, verdict=listener.verdict(graders=self.graders))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
         return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)

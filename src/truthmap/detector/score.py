@@ -14,13 +14,12 @@ from truthmap.detector.heads import Head
 from truthmap.detector.streaming import StateSpec
 from truthmap.detector.verdict import Forecast, Neighbours, TokenScore, Trust, Verdict, chance
 from truthmap.errors import UsageError
-from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade
 from truthmap.grading.positions import MISSING, locate_positions
+from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question
 
 EXACT = frozenset({Position.EXACT_BEFORE_FIRST, Position.EXACT_FIRST, Position.EXACT_LAST, Position.EXACT_AFTER_LAST})
-NO_GRADERS = Graders()
 _NEIGHBOURS = 10
 _SHOWN = 3
 
@@ -46,20 +45,20 @@ def listening_of(artifact: Artifact) -> StateSpec:
     return StateSpec(artifact.config.site, tuple(layers))
 
 
-def locate(question: Question, answer: Answer, asking: AskingConfig, helpers: Graders) -> Grade:
+def locate(question: Question, answer: Answer, asking: AskingConfig, graders: Graders) -> Grade:
     """Find the exact answer as the run did; whether the answer is right is not looked at.
 
     Where the task's rule needs something that a new question does not have, there is no exact answer.
     """
     try:
-        return grade(question, answer, asking.task, helpers)
+        return grade(question, answer, asking.task, graders)
     except UsageError as error:
         return Grade(question.id, Outcome.UNSCORED, str(asking.task.grading), None, "", "", str(error))
 
 
-def judge(artifact: Artifact, heard: AnswerStates, helpers: Graders = NO_GRADERS) -> Verdict:
-    """Return the verdict on an answer; where the task lets a model find the exact answer, `helpers` holds it."""
-    found = locate(heard.question, heard.answer, artifact.config.asking, helpers)
+def judge(artifact: Artifact, heard: AnswerStates, graders: Graders = NO_GRADERS) -> Verdict:
+    """Return the verdict on an answer; where the task lets a model find the exact answer, `graders` holds it."""
+    found = locate(heard.question, heard.answer, artifact.config.asking, graders)
     places = locate_positions(heard.answer, found.span)
     last_q = len(heard.answer.prompt_ids) - 1
     column = {p: int(place) - last_q for p, place in zip(POSITIONS, places, strict=True) if place != MISSING}

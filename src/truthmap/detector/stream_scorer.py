@@ -10,11 +10,11 @@ from truthmap.answers.to_answer import PROMPT_TOO_LONG
 from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
-from truthmap.detector.score import EXACT, NO_GRADERS, AnswerStates, judge, locate, token_p_wrong
+from truthmap.detector.score import EXACT, AnswerStates, judge, locate, token_p_wrong
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
-from truthmap.grading.asking import Graders
-from truthmap.grading.grade import needs_locator
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Position, Question, Span
 
@@ -100,12 +100,12 @@ class StreamScorer:
         read = token_p_wrong(self._artifact, spoken.states[None])
         return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
 
-    def verdict(self, n_tokens: int | None = None, helpers: Graders = NO_GRADERS) -> Verdict:
+    def verdict(self, n_tokens: int | None = None, graders: Graders = NO_GRADERS) -> Verdict:
         """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
         answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
         heard = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
-        return judge(self._artifact, AnswerStates(self.question, answer, states), helpers)
+        return judge(self._artifact, AnswerStates(self.question, answer, states), graders)
 
     def _gain(self, *, last: bool) -> str:
         """Return the characters that are new; a character whose bytes are not complete waits for the rest."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from truthmap.answers.prompt import Prompt
     from truthmap.execution.executor import Executor
     from truthmap.execution.models import ModelKeeper
-    from truthmap.grading.asking import Graders
+    from truthmap.grading.text_model import Graders
     from truthmap.lm.model import LanguageModel
     from truthmap.lm.prefix import PrefixCache
     from truthmap.questions.question_set import QuestionSet
@@ -78,11 +78,11 @@ class Work:
         return {question.id: question for question in self.question_set.questions}
 
     @cached_property
-    def helpers(self) -> Graders:
+    def graders(self) -> Graders:
         """The models that judge and locate, where the task needs any."""
-        from truthmap.execution.helping import graders
+        from truthmap.execution.graders import open_graders
 
-        return graders(self)
+        return open_graders(self.study, self.question_set.task, lambda: self.model, self.progress)
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from truthmap.grading.mentions import repeats_question
 from truthmap.grading.refusals import is_refusal
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import DECLINES, RuleResult
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Outcome, Question, Span
 from truthmap.text import NormalizedText, find_words, normalize
 
@@ -28,6 +30,16 @@ class AliasMention:
 
     span: Span
     alias: str
+
+
+class AliasRule(RuleKind):
+    """The answer contains an accepted answer as whole words."""
+
+    name = GradingRule.ALIAS
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the accepted answers that they contain."""
+        return grade_each(pairs, lambda question, answer: by_alias(question, answer.text))
 
 
 def by_alias(question: Question, text: str) -> RuleResult:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from truthmap.grading.comparisons import less_than, told_apart
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
 from truthmap.text import normalized
 
@@ -26,6 +28,24 @@ _LOOK_BACK = 60
 _WORDS = re.compile(r"[^\W_]+")
 _QUOTED_RUN = 5
 """A run of this many words that the question has too is a quotation of it."""
+
+
+class ChoiceRule(RuleKind):
+    """Of the few candidates that the question offers, the answer chooses an accepted one."""
+
+    name = GradingRule.CHOICE
+    needs_candidates = True
+    finds_span = True
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the first candidate that each chooses."""
+        return grade_each(pairs, lambda question, answer: by_choice(question, answer.text, self.name))
+
+
+class LabelRule(ChoiceRule):
+    """The same for the labels of a classification."""
+
+    name = GradingRule.LABEL
 
 
 def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
@@ -50,7 +70,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
         rule=str(rule),
         why=f"chooses {text[chosen.start : chosen.end]!r}",
         span=Span(chosen.start, chosen.end),
-        meaning=normalized(candidates[chosen.things[0]][0]),
+        canonical=normalized(candidates[chosen.things[0]][0]),
     )
 
 

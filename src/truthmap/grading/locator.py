@@ -1,6 +1,6 @@
 """Locating the exact answer by a model that copies the shortest piece of the answer which answers the question.
 
-The idea is the study's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
+The idea is the paper's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
 only if it stands in the answer.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from truthmap.grading.asking import TextModel
+from truthmap.grading.locating import LocatingKind
 from truthmap.grading.mentions import repeats_question
+from truthmap.grading.rule import Pair
+from truthmap.grading.rule_result import RuleResult
+from truthmap.grading.text_model import Graders, TextModel
+from truthmap.questions.tasks import Locating
 from truthmap.records import Answer, Question, Span
 from truthmap.text import find_words, normalize, normalized
-
-_Pair = tuple[Question, Answer]
 
 LONGEST_PIECE = 12
 """Words in a copied piece: a longer one is no exact answer."""
@@ -38,7 +40,20 @@ _LABEL = re.compile(r"^\W*(?:(?:shortest )?piece|exact answer|short answer|answe
 _EDGES = " \t\"'“”‘’`*_.,;:!?()[]"
 
 
-def extract(pairs: Sequence[_Pair], locator: TextModel) -> list[Span | None]:
+class ModelLocating(LocatingKind):
+    """A model copies the shortest piece of the answer that carries it."""
+
+    name = Locating.MODEL
+    needs_locator = True
+    stand_in = Locating.NAME
+
+    def locate(self, pairs: Sequence[Pair], results: Sequence[RuleResult], graders: Graders) -> list[Span | None]:  # noqa: ARG002
+        """Have the locator copy each answer's exact answer."""
+        assert graders.locator is not None
+        return extract(pairs, graders.locator)
+
+
+def extract(pairs: Sequence[Pair], locator: TextModel) -> list[Span | None]:
     """Have a model copy each answer's exact answer; `None` where it finds none.
 
     A reply that is not in the answer as whole words, or longer than twelve words, is asked for again in other words: at

@@ -57,8 +57,8 @@ def find_mentions(text: str, candidates: Candidates, shadows: tuple[str, ...] = 
     """Find where `text` names candidates, in order, without overlaps: the earliest first, of those the longest.
 
     Names match as whole words with case and accents set aside ("Niger" is not in "Nigeria"), hyphens like blanks; a
-    name written in capitals only, of up to six characters (US, U.K.), matches in capitals only. A name within a `shadow`
-    phrase ("New [Mexico]") is not a mention.
+    name written in capitals only, of up to six characters (US, U.K.), matches in capitals only. A name within a
+    `shadow` phrase ("New [Mexico]") is not a mention.
     """
     return tuple(mention for _, _, mention in _found(normalize(text), text, candidates, shadows))
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from truthmap.grading.locating import LocatingKind
 from truthmap.grading.numbers import find_numbers
+from truthmap.grading.rule import Pair
+from truthmap.grading.rule_result import RuleResult
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import Locating
 from truthmap.records import Span
 from truthmap.text import normalized
 
@@ -32,6 +37,16 @@ _ASKS_NUMBER = re.compile(
     r"\b(?:how (?:many|much|old|long|far|tall|high)|when|what year|which year|what date)\b", re.IGNORECASE
 )
 _SHORT_ANSWER = 6
+
+
+class NameLocating(LocatingKind):
+    """The first proper name or number that the question does not contain: a rough rule that needs no model."""
+
+    name = Locating.NAME
+
+    def locate(self, pairs: Sequence[Pair], results: Sequence[RuleResult], graders: Graders) -> list[Span | None]:  # noqa: ARG002
+        """Find the first name or number of each answer."""
+        return [find_name(answer.text, question.text) for question, answer in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
 from truthmap.detector.heads import Head
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
 from truthmap.execution.active_run import Work
-from truthmap.execution.helping import SAME
 from truthmap.figures.heatmap import figure_of, save_figure
 from truthmap.files import file_digest
-from truthmap.grading.grade import needs_locator
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import SAME
 from truthmap.pipeline.stages.questions import load_question_set
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.join_labels import label_answers

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from truthmap.questions.readers import Row
-from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.questions.validation import BadRowError, FaultKind
 from truthmap.questions.values import candidates_of, outcome_of, text_of, texts_of
 from truthmap.records import Question
@@ -72,25 +72,26 @@ def own_task(questions: Sequence[Question]) -> Task:
     accepted answers that are all numbers make it the rule of numbers; else an answer is right if it contains one.
     """
     with_context = any(question.context is not None for question in questions)
-    grading = _grading(questions)
+    grading, locating = _way(questions)
     ready = any(question.exact_answer is not None for question in questions)
     return Task(
         grading=grading,
-        locating=Locating.COLUMN if ready else default_locating(grading),
+        locating=Locating.COLUMN if ready else locating,
         chat_prompt=_CONTEXT_PROMPT if with_context else "{text}",
         plain_prompt=_CONTEXT_PLAIN if with_context else "Q: {text}\nA:",
     )
 
 
-def _grading(questions: Sequence[Question]) -> GradingRule:
+def _way(questions: Sequence[Question]) -> tuple[GradingRule, Locating]:
+    """Choose the rule, and how exact answers are found: a rule that finds none of its own needs a model."""
     if questions and all(question.outcome is not None for question in questions):
-        return GradingRule.READY
+        return GradingRule.READY, Locating.MODEL
     if questions and all(question.candidates is not None for question in questions):
         few = all(len(question.candidates or ()) <= FEW_CANDIDATES for question in questions)
-        return GradingRule.CHOICE if few else GradingRule.CANDIDATES
+        return (GradingRule.CHOICE if few else GradingRule.CANDIDATES), Locating.RULE
     if questions and all(_is_number(text) for question in questions for text in question.accepted):
-        return GradingRule.NUMBER
-    return GradingRule.ALIAS
+        return GradingRule.NUMBER, Locating.RULE
+    return GradingRule.ALIAS, Locating.MODEL
 
 
 _NUMBER = re.compile(r"\s*[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?\s*%?\s*")

@@ -129,7 +129,7 @@ def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
     if best.scores is None:
         return None
     cell = best.scores.cell(*at)
-    meaning = {grade.question_id: grade.meaning for grade in run.grades()}
+    meaning = {grade.question_id: grade.canonical for grade in run.grades()}
     found = within_interval(cell.log_odds, cell.y, [meaning[i] for i in cell.ids], "report")
     return None if found is None else Estimate(found.auc, found.low, found.high, found.pairs)
 

@@ -93,13 +93,15 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
             pa.list_(pa.int32(), 2), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
         ),
         "exact_answer": _TEXT,
-        "meaning": _TEXT,
+        "canonical": _TEXT,
         "why": _TEXT,
         "refusal": _FLAG,
         "sample": _NUMBER,
     },
     SplitAssignment: {"question_id": _TEXT, "part": _Column(pa.string(), str, Split), "fold": _NUMBER},
 }
+_FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
+"""Columns that files of older versions have under another name."""
 
 
 def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
@@ -152,15 +154,20 @@ def read_in_pieces(path: Path, kind: type[Record], size: int) -> Iterator[tuple[
         DamagedFileError: as `read_records`.
     """
     with _damage_told(path, f"{kind.__name__} records"), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(size, columns=list(_COLUMNS[kind])):
+        for batch in file.iter_batches(size, columns=_names_in(file.schema_arrow, kind)):
             yield _records(pa.Table.from_batches([batch]), kind)
 
 
 def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
-    columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
+    columns = [table.column(name).to_pylist() for name in _names_in(table.schema, kind)]
     reads = [column.read for column in _COLUMNS[kind].values()]
-    rows = zip(*columns.values(), strict=True)
+    rows = zip(*columns, strict=True)
     return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
+
+
+def _names_in(schema: pa.Schema, kind: type) -> list[str]:
+    """Return the names that the columns of `kind` have in a file."""
+    return [name if name in schema.names else _FORMER_NAMES.get(name, name) for name in _COLUMNS[kind]]
 
 
 @contextmanager

@@ -56,6 +56,11 @@ def capture_settings(study: Study) -> CaptureSettings:
     return CaptureSettings(batch_tokens=study.batch_tokens)
 
 
+def uses_gold(study: Study) -> bool:
+    """Tell whether exact answers are located as in the paper: those of right answers by the gold string."""
+    return study.protocol == "study"
+
+
 def grid_settings(study: Study | None = None) -> GridSettings:
     """How to fit the probes; without a study the defaults, and no shuffles of the labels."""
     if study is None:

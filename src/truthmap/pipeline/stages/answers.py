@@ -13,7 +13,7 @@ from truthmap.execution.active_run import Made, Work
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.models import engine_note
-from truthmap.pipeline.stages.grades import grade_all, needs_help
+from truthmap.pipeline.stages.grades import grade_all, needs_graders
 from truthmap.pipeline.stages.states import ShardRows, put_shard, record_shard
 from truthmap.records import Answer, Question
 from truthmap.runs.tables import join_tables, read_records, write_records
@@ -100,7 +100,7 @@ def answer_shard(work: Work, shard: tuple[int, Sequence[Question]], advance: Adv
     prompts = [work.prompt(q) for q in questions if q.id not in answers]
     # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
     # model has yet to grade or locate.
-    sites = () if answers or needs_help(work) else work.study.sites
+    sites = () if answers or needs_graders(work) else work.study.sites
     settings = generate_settings(work.study, work.question_set.task)
     pieces: list[StateShard] = []
     positions: dict[str, Ints32] = {}

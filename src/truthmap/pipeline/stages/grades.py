@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from truthmap.analyses.audit.run import AUDIT, write_audit
 from truthmap.execution.active_run import Made, Work
 from truthmap.grading.gold import at_gold
+from truthmap.grading.grade import grade_many
+from truthmap.grading.kinds import needs_judge, needs_locator
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.tables import read_records, write_records
-from truthmap.study.settings import SHARD
+from truthmap.study.settings import SHARD, uses_gold
 
 _PARTS = "grade-parts"
 
@@ -18,7 +20,7 @@ _PARTS = "grade-parts"
 def grade_answers(work: Work) -> Made:
     """Grade the answers; whether they are enough to go on is judged when the probes are fitted."""
     answers = read_records(work.path("answers.parquet"), Answer)
-    grades = _by_shards(work, answers) if needs_help(work) else list(grade_all(work, answers).values())
+    grades = _by_shards(work, answers) if needs_graders(work) else list(grade_all(work, answers).values())
     write_records(work.path("grades.parquet"), Grade, grades)
     write_audit(work, answers, grades)
     counts = Counter(str(grade.outcome) for grade in grades)
@@ -31,20 +33,16 @@ def grade_answers(work: Work) -> Made:
 
 def grade_all(work: Work, answers: Iterable[Answer]) -> dict[str, Grade]:
     """Grade answers; the result goes by question id."""
-    from truthmap.grading.grade import grade_many
-
     questions, task = work.questions_by_id, work.question_set.task
     pairs = [(questions[answer.question_id], answer) for answer in answers]
-    grades = grade_many(pairs, task, work.helpers)
-    if work.study.protocol == "study":
+    grades = grade_many(pairs, task, work.graders)
+    if uses_gold(work.study):
         grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
     return {grade.question_id: grade for grade in grades}
 
 
-def needs_help(work: Work) -> bool:
+def needs_graders(work: Work) -> bool:
     """Say whether a model judges or locates: then grading takes its time, and is done once."""
-    from truthmap.grading.grade import needs_judge, needs_locator
-
     task = work.question_set.task
     return needs_judge(task) or needs_locator(task)
 

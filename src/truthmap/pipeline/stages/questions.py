@@ -6,13 +6,15 @@ from dataclasses import replace
 
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.execution.active_run import Made, Work
+from truthmap.grading.kinds import needs_judge
+from truthmap.grading.resolve_task import resolve_task
 from truthmap.questions.loading import load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import assign_splits
-from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
+from truthmap.questions.tasks import Task
 from truthmap.records import Question, SplitAssignment
 from truthmap.runs.tables import write_records
-from truthmap.study.settings import question_settings, split_settings
+from truthmap.study.settings import question_settings, split_settings, uses_gold
 from truthmap.study.study import Study
 
 
@@ -30,23 +32,15 @@ def load_question_set(work: Work) -> QuestionSet:
 
 def _task(study: Study, own: Task) -> Task:
     """Change a set's own way of grading and locating where the study names another."""
-    grading = study.grading or own.grading
-    locating = study.locating
-    if locating is None:
-        # The exact answer is found as the set says, unless another grading rule finds none of its own.
-        locating = own.locating if study.grading in (None, own.grading) else default_locating(grading)
-        if locating is Locating.RULE and study.locator is not None:
-            locating = Locating.MODEL
-        if study.protocol == "study" and study.locator is not None:
-            locating = Locating.GOLD
-        if locating is Locating.MODEL and study.locator is None:
-            locating = Locating.NAME
-    if grading is GradingRule.JUDGE and study.judge is None:
+    task = resolve_task(
+        own, grading=study.grading, locating=study.locating, locator=study.locator, gold=uses_gold(study)
+    )
+    if needs_judge(task) and study.judge is None:
         raise UsageError(
             f"{study.questions} is graded by a judge: name one with --judge (same, a model, or http://host/v1#model), "
             "or choose another rule, such as --grading alias"
         )
-    return replace(own, grading=grading, locating=locating)
+    return task
 
 
 def write_questions(work: Work) -> Made:
