@@ -78,7 +78,7 @@ def normalized(text: str) -> str:
 
 
 def is_border(text: str, index: int) -> bool:
-    """Say whether a word can begin or end between the characters `index - 1` and `index` of a normalized text.
+    """Return whether a word can begin or end between the characters `index - 1` and `index` of a normalized text.
 
     In scripts that put no spaces between words (Chinese, Japanese, Thai, …) it can anywhere.
     """

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions.catalogue import known_sets
+from truthmap.questions.catalogue import named_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
@@ -18,7 +18,7 @@ def test_each_built_in_set_has_a_thousand_distinct_questions_with_accepted_answe
     assert len({question.id for question in questions}) == len(questions)
     assert len({question.text for question in questions}) == len(questions)
     assert all(question.accepted for question in questions)
-    assert name in {known.name for known in known_sets()}
+    assert name in {known.name for known in named_sets()}
 
 
 def test_cities_asks_for_1600_cities_and_knows_usual_other_names() -> None:

@@ -99,9 +99,9 @@ def test_rows_that_make_no_question_say_in_which_column_and_why(
 ) -> None:
     found = own(tmp_path, {**row, "question": "sound", "answer": "x", **_sound(row)}, row, skip_bad=True)
     assert len(found.questions) == 1
-    (fault,) = found.report.faults
-    assert (fault.line, fault.column) == (2, column)
-    assert what in fault.what
+    (issue,) = found.report.issues
+    assert (issue.line, issue.column) == (2, column)
+    assert what in issue.what
 
 
 def _sound(row: dict[str, Any]) -> dict[str, Any]:

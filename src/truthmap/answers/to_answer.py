@@ -12,7 +12,7 @@ PROMPT_TOO_LONG = "prompt_too_long"
 
 
 def fits(lm: LanguageModel, prompt: Prompt, settings: GenerateSettings) -> bool:
-    """Tell whether a prompt leaves room for an answer in the model's context."""
+    """Return whether a prompt leaves room for an answer in the model's context."""
     room = None if lm.max_length is None else lm.max_length - settings.max_new_tokens
     return len(prompt.prompt_ids) > 0 and (room is None or len(prompt.prompt_ids) <= room)
 
@@ -76,10 +76,10 @@ def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...
 
 
 def has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
-    """Tell whether an answer has said anything yet: a new line before that does not close it."""
+    """Return whether an answer has said anything yet: a new line before that does not close it."""
     return any(i not in lm.line_ids for i in ids)
 
 
 def ends_answer(lm: LanguageModel, before: Sequence[int], token: int) -> bool:
-    """Tell whether a token closes the answer that consists of the ids `before` it."""
+    """Return whether a token closes the answer that consists of the ids `before` it."""
     return token in lm.stop_ids or (token in lm.line_ids and has_begun(lm, before))

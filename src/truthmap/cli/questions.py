@@ -10,16 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from truthmap.questions.catalogue import known_sets
+from truthmap.questions.catalogue import named_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
-from truthmap.questions.validation import Report
+from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study
 from truthmap.terminal.columns import column_option, columns_of
 from truthmap.terminal.text import plain, printable
 
-_SHOWN_FAULTS = 100
+_SHOWN_ISSUES = 100
 _LONGEST = 300
 _STUDY = Study.model_fields
 
@@ -61,7 +61,7 @@ def questions(
     found = load_questions(name, settings)
     _show_set(console, found, sample)
     if found.report.bad:
-        _show_faults(console, found.report)
+        _show_issues(console, found.report)
         raise typer.Exit(1)
 
 
@@ -69,7 +69,7 @@ def _list_sets(console: Console) -> None:
     table = Table(title="Question sets", title_justify="left")
     for heading in ("Name", "Asks", "Source", "Grading", "Exact answer"):
         table.add_column(heading, overflow="fold")
-    for known in known_sets():
+    for known in named_sets():
         task = known.task
         table.add_row(*map(plain, (known.name, known.about, known.source, str(task.grading), str(task.locating))))
     console.print(table)
@@ -109,13 +109,13 @@ def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
     return lines
 
 
-def _show_faults(console: Console, report: Report) -> None:
+def _show_issues(console: Console, report: ValidationReport) -> None:
     console.print()
     table = Table(title=f"{report.bad:,} rows make no question: {report.counted()}", title_justify="left")
     for heading in ("Line", "Column", "Fault"):
         table.add_column(heading, overflow="fold")
-    for fault in report.faults[:_SHOWN_FAULTS]:
-        table.add_row(str(fault.line), plain(fault.column or ""), plain(fault.what))
+    for issue in report.issues[:_SHOWN_ISSUES]:
+        table.add_row(str(issue.line), plain(issue.column or ""), plain(issue.what))
     console.print(table)
-    if report.bad > _SHOWN_FAULTS:
-        console.print(f"and {report.bad - _SHOWN_FAULTS:,} more")
+    if report.bad > _SHOWN_ISSUES:
+        console.print(f"and {report.bad - _SHOWN_ISSUES:,} more")

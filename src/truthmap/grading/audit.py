@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from truthmap.arrays import Floats
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.positions import span_tokens
+from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -136,8 +137,6 @@ def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
     scores = _out_of_fold(features, y)
-    from truthmap.metrics.auc import auc_many, round_scores
-
     auc = auc_many(round_scores(scores[None]), y)
     return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
 

@@ -29,7 +29,7 @@ _TOLD = re.compile(
 
 
 def told_apart(text: str, mentions: Sequence[Mention]) -> bool:
-    """Tell whether an answer only says of each candidate by itself what it is: "X is in India, while Y is in Spain".
+    """Return whether an answer only says of each candidate by itself what it is: "X is in India, while Y is in Spain".
 
     It names two or more; each opens a clause that tells about it; nothing compares them.
     """

@@ -40,7 +40,7 @@ class NumberRule(RuleKind):
         return result.canonical
 
     def agrees(self, question: Question, grade: Grade) -> bool:  # noqa: ARG002
-        """Tell whether the exact answer holds the number that decided."""
+        """Return whether the exact answer holds the number that decided."""
         return any(written_value(number.value) == grade.canonical for number in find_numbers(grade.exact_answer))
 
 

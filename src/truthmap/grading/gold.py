@@ -32,9 +32,9 @@ class GoldLocating(LocatingKind):
             _gold_span(*pair) if result.outcome is Outcome.RIGHT else None
             for pair, result in zip(pairs, results, strict=True)
         ]
-        rest = [place for place, span in enumerate(spans) if span is None]
-        for place, span in zip(rest, extract([pairs[place] for place in rest], graders.locator), strict=True):
-            spans[place] = span
+        rest = [index for index, span in enumerate(spans) if span is None]
+        for index, span in zip(rest, extract([pairs[index] for index in rest], graders.locator), strict=True):
+            spans[index] = span
         return spans
 
 

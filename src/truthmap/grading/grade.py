@@ -38,16 +38,16 @@ def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS)
     for question, _ in pairs:
         _require(question, rule, locating, graders)
     results = _results(pairs, rule, task, graders)
-    located = [place for place, result in enumerate(results) if _is_located(result)]
-    found = locating.locate([pairs[place] for place in located], [results[place] for place in located], graders)
+    located = [index for index, result in enumerate(results) if _is_located(result)]
+    found = locating.locate([pairs[index] for index in located], [results[index] for index in located], graders)
     spans: list[Span | None] = [None] * len(pairs)
-    for place, span in zip(located, found, strict=True):
-        spans[place] = span
+    for index, span in zip(located, found, strict=True):
+        spans[index] = span
     return [_grade(pair, result, span) for pair, result, span in zip(pairs, results, spans, strict=True)]
 
 
 def agrees_with_accepted(question: Question, grade: Grade) -> bool:
-    """Tell whether a grade's exact answer says an accepted answer: in its words, or by the rule's canonical form."""
+    """Return whether a grade's exact answer says an accepted answer: in its words, or by the rule's canonical form."""
     if find_alias(grade.exact_answer, "", question.accepted) is not None:
         return True
     rule = RULES.get(grade.rule)
@@ -74,9 +74,9 @@ def _require(question: Question, rule: RuleKind, locating: LocatingKind, graders
 def _results(pairs: Sequence[Pair], rule: RuleKind, task: Task, graders: Graders) -> list[RuleResult]:
     """Return what the rule says of each answer; one that is not there or says nothing is unscored."""
     results: list[RuleResult | None] = [_nothing_said(answer, rule) for _, answer in pairs]
-    said = [place for place, result in enumerate(results) if result is None]
-    graded = dict(zip(said, rule.grade([pairs[place] for place in said], task, graders), strict=True))
-    return [graded[place] if result is None else result for place, result in enumerate(results)]
+    said = [index for index, result in enumerate(results) if result is None]
+    graded = dict(zip(said, rule.grade([pairs[index] for index in said], task, graders), strict=True))
+    return [graded[index] if result is None else result for index, result in enumerate(results)]
 
 
 def _nothing_said(answer: Answer, rule: RuleKind) -> RuleResult | None:

@@ -40,13 +40,13 @@ class JudgeRule(RuleKind):
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
         """Grade answers by the judge; it is not asked where there is no accepted answer to compare with."""
-        compared = [place for place, (question, _) in enumerate(pairs) if question.accepted]
+        compared = [index for index, (question, _) in enumerate(pairs) if question.accepted]
         results = [without_reference(RuleResult(Outcome.UNSCORED, RULE, ""))] * len(pairs)
         if compared:
             assert graders.judge is not None
-            judged = by_judge([pairs[place] for place in compared], graders.judge)
-            for place, result in zip(compared, judged, strict=True):
-                results[place] = result
+            judged = by_judge([pairs[index] for index in compared], graders.judge)
+            for index, result in zip(compared, judged, strict=True):
+                results[index] = result
         return results
 
 
@@ -56,15 +56,15 @@ def by_judge(pairs: Sequence[Pair], judge: TextModel) -> list[RuleResult]:
     A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
     """
     results: list[RuleResult] = [by_alias(question, answer.text) for question, answer in pairs]
-    places = [p for p, v in enumerate(results) if v.outcome is not Outcome.RIGHT and not v.refusal]
+    indices = [p for p, v in enumerate(results) if v.outcome is not Outcome.RIGHT and not v.refusal]
     replies: dict[int, str] = {}
-    for _ in range(TRIES if places else 0):
-        asked = [place for place in places if read_reply(replies.get(place, "")) is None]
+    for _ in range(TRIES if indices else 0):
+        asked = [index for index in indices if read_reply(replies.get(index, "")) is None]
         if not asked:
             break
         replies.update(zip(asked, judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True))
-    for place in places:
-        results[place] = _result(replies[place])
+    for index in indices:
+        results[index] = _result(replies[index])
     return results
 
 

@@ -44,10 +44,10 @@ LOCATINGS: Mapping[str, LocatingKind] = {
 
 
 def needs_judge(task: Task) -> bool:
-    """Tell whether the task's outcome is decided by a model."""
+    """Return whether the task's outcome is decided by a model."""
     return RULES[task.grading].needs_judge
 
 
 def needs_locator(task: Task) -> bool:
-    """Tell whether the task's exact answers are located by a model."""
+    """Return whether the task's exact answers are located by a model."""
     return LOCATINGS[task.locating].needs_locator

@@ -61,21 +61,21 @@ def extract(pairs: Sequence[Pair], locator: TextModel) -> list[Span | None]:
     counts that does not only repeat the question.
     """
     spans: list[Span | None] = [None] * len(pairs)
-    open_places = list(range(len(pairs)))
+    open_indices = list(range(len(pairs)))
     for prompt in PROMPTS:
-        if not open_places:
+        if not open_indices:
             break
-        replies = locator.ask([prompt(*pairs[place]) for place in open_places])
+        replies = locator.ask([prompt(*pairs[index]) for index in open_indices])
         still_open = []
-        for place, reply in zip(open_places, replies, strict=True):
-            question, answer = pairs[place]
+        for index, reply in zip(open_indices, replies, strict=True):
+            question, answer = pairs[index]
             piece = read_piece(reply)
             if piece == _NONE:
                 continue
-            spans[place] = place_of(piece, answer.text, question.text)
-            if spans[place] is None:
-                still_open.append(place)
-        open_places = still_open
+            spans[index] = place_of(piece, answer.text, question.text)
+            if spans[index] is None:
+                still_open.append(index)
+        open_indices = still_open
     return spans
 
 

@@ -81,7 +81,7 @@ def first_mention(text: str, question: str, candidates: Candidates, shadows: tup
 
 
 def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
-    """Say whether the characters `[start, end)` of an answer only repeat words of the question; both are normalized."""
+    """Return whether the characters `[start, end)` of an answer only repeat words of the question, both normalized."""
     name = answer[start:end]
     at = find_words(question, name)
     while at >= 0:
@@ -94,7 +94,7 @@ def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
 def _found(
     answered: NormalizedText, text: str, candidates: Candidates, shadows: tuple[str, ...]
 ) -> Iterator[tuple[int, int, Mention]]:
-    """Return normalized start, normalized end and the mention, in order."""
+    """Yield normalized start, normalized end and the mention, in order."""
     places = sorted(_places(answered, text, candidates), key=lambda place: (place[0], -place[1]))
     hidden = _hidden(answered.text, shadows)
     reached = 0
@@ -200,7 +200,7 @@ def _words_before(text: str, start: int) -> list[str]:
 
 
 def is_accepted(mention: Mention, candidates: Candidates, accepted: Iterable[str]) -> bool:
-    """Say whether what a mention names is accepted: by the name itself, or by a name that only this candidate has.
+    """Return whether what a mention names is accepted: by the name itself, or by a name that only this candidate has.
 
     Where "Congo" stands for two countries and is accepted for one of them, "Congo" is accepted, the full name of the
     other country is not.

@@ -93,7 +93,7 @@ def _names(text: str) -> Iterator[Span]:
 
 
 def _name(run: list[_Word]) -> Iterator[Span]:
-    """Return the span of a run of capitalised words, without particles and ordinary words at its end."""
+    """Yield the span of a run of capitalised words, without particles and ordinary words at its end."""
     while run and (not run[-1].capital or _is_ordinary(run[-1])):
         run = run[:-1]
     if run:

@@ -34,7 +34,7 @@ _OPENING = 300
 
 
 def is_refusal(text: str, *, open_question: bool = False) -> bool:
-    """Say whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
+    """Return whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
 
     Grading asks this only of answers that name nothing that could be right or wrong: "I'm not sure, perhaps Peru" names
     Peru and is graded by it. With an open question nobody knows what could be named: there an answer that goes on to

@@ -41,7 +41,7 @@ class RuleKind(Protocol):
         return result.canonical if span == result.span else ""
 
     def agrees(self, question: Question, grade: Grade) -> bool:
-        """Tell whether a grade's exact answer says an accepted answer, in whatever words: by its canonical form."""
+        """Return whether a grade's exact answer says an accepted answer, in whatever words: by its canonical form."""
         return normalized(grade.canonical) in {normalized(name) for name in question.accepted}
 
 

@@ -19,7 +19,7 @@ _CONVERTED = 1
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Return a folder to fill; on success it takes the name `folder`, else it is removed.
+    """Yield a folder to fill; on success it takes the name `folder`, else it is removed.
 
     Two processes may make the same folder at once: the first to finish wins, the other's work is dropped.
     """

@@ -87,7 +87,7 @@ def _message(name: str, source: str, revision: str | None, error: Exception) -> 
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error and what it came from."""
+    """Yield an error and what it came from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -161,7 +161,7 @@ class LanguageModel:
         return "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def identity(self) -> dict[str, str]:
-        """Say which model this is, so that another one under the same name is noticed.
+        """Return which model this is, so that another one under the same name is noticed.
 
         The weights' fingerprint covers every tensor's name, shape and dtype and up to 1,024 of its numbers.
         """

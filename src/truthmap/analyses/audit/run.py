@@ -13,7 +13,7 @@ from truthmap.execution.active_run import Work
 from truthmap.files import write_json, write_text
 from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.questions.csv_reader import read_csv
-from truthmap.questions.validation import Fault
+from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.run import Run, Summary
 from truthmap.seeding import uniform_from
@@ -87,7 +87,7 @@ def read_checked(path: Path) -> list[Checked]:
     """
     checked = []
     for row in read_csv(path):
-        if isinstance(row, Fault):
+        if isinstance(row, RowIssue):
             raise QuestionsError(f"{path}, {row}")
         line, cells = row
         missing = [name for name in ("outcome", BY_HAND) if name not in cells]
@@ -140,4 +140,4 @@ def _is_filled_in(path: Path) -> bool:
         rows = list(read_csv(path))
     except QuestionsError:
         return True
-    return any(isinstance(row, Fault) or row[1].get(BY_HAND) or row[1].get(SPAN_BY_HAND) for row in rows)
+    return any(isinstance(row, RowIssue) or row[1].get(BY_HAND) or row[1].get(SPAN_BY_HAND) for row in rows)

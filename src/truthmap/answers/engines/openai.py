@@ -27,7 +27,7 @@ REFUSED = "refused_by_endpoint"
 
 
 @dataclass(frozen=True)
-class Reply:
+class EndpointReply:
     """What an endpoint says to a prompt.
 
     Attributes:
@@ -131,7 +131,7 @@ class EndpointEngine:
             f"model {self._model!r}"
         )
 
-    def _compare_templates(self, prompts: Sequence[Prompt], replies: Sequence[Reply | Refusal]) -> None:
+    def _compare_templates(self, prompts: Sequence[Prompt], replies: Sequence[EndpointReply | Refusal]) -> None:
         """Say so once, if the endpoint reads another number of tokens than the local template writes."""
         for prompt, reply in zip(prompts, replies, strict=True):
             if self._compared or isinstance(reply, Refusal) or reply.prompt_tokens is None:
@@ -154,7 +154,7 @@ class _Retold:
     finished: bool
 
 
-def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSettings) -> _Retold:
+def retold(lm: LanguageModel, prompt: Prompt, reply: EndpointReply, settings: GenerateSettings) -> _Retold:
     """Put a reply into the local model's tokens, as it would have written them itself.
 
     An answer that the endpoint's model closed gets the closing token; the answer of a base model ends with its line;
@@ -170,7 +170,7 @@ def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSe
     return _Retold(prompt, tuple(ids), finished=False)
 
 
-def read_reply(body: bytes) -> Reply:
+def read_reply(body: bytes) -> EndpointReply:
     """Read a completion, of a chat or of a prompt.
 
     Raises:
@@ -192,4 +192,4 @@ def read_reply(body: bytes) -> Reply:
         raise ValueError("has a text that is none")
     # JSON can name halves of characters that no text may hold alone.
     whole = (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return Reply(whole, finished, tokens if type(tokens) is int else None)
+    return EndpointReply(whole, finished, tokens if type(tokens) is int else None)
