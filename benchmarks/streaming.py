@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks._demo import demo_detector
 from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.detector.detector import Detector
-from truthmap.detector.score import listening_of
-from truthmap.detector.streaming import GenerationRequest, StateSpec, speak
+from truthmap.detector.score import state_spec
+from truthmap.detector.streaming import GenerationRequest, StateSpec, stream_decode
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Question
 
@@ -31,12 +31,14 @@ def run() -> str:
     plain, heard, n_tokens = [], [], 0
     for _ in range(_ROUNDS):
         for question in questions:
-            plain.append(_seconds(speak(detector.lm, [_ask(detector, question)], StateSpec(detector.config.site, ()))))
+            plain.append(
+                _seconds(stream_decode(detector.lm, [_ask(detector, question)], StateSpec(detector.config.site, ())))
+            )
             heard.append(_seconds(detector.stream(question.text)))
     listening = 0.0
     for question in questions:
         listener = detector.listener(detector.question(question.text))
-        spoken = list(speak(detector.lm, [listener.ask], listening_of(detector.artifact)))
+        spoken = list(stream_decode(detector.lm, [listener.ask], state_spec(detector.artifact)))
         n_tokens += len(spoken) - 1
         listening += _seconds(listener.hear(token) for token in spoken)
     a_token = np.sum(plain) / (n_tokens * _ROUNDS)

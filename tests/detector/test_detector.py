@@ -15,7 +15,7 @@ QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
 
 @pytest.fixture(scope="module")
 def asked(tiny_detector: Detector) -> list[Verdict]:
-    return tiny_detector.ask_many(QUESTIONS)
+    return tiny_detector.ask_batch(QUESTIONS)
 
 
 def test_asking_together_and_one_by_one_gives_the_same_verdicts(tiny_detector: Detector, asked: list[Verdict]) -> None:
@@ -31,15 +31,17 @@ def test_the_questions_come_back_in_their_order(asked: list[Verdict]) -> None:
 
 
 def test_scoring_what_the_model_said_gives_what_asking_gave(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    from truthmap.detector.score import AnswerStates, judge, listening_of
-    from truthmap.detector.streaming import read_answers
+    from truthmap.detector.score import AnswerStates, score_answer, state_spec
+    from truthmap.detector.streaming import record_answer_states
 
     for verdict in asked:
         answer = verdict.answer
-        states = read_answers(
-            tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], listening_of(tiny_detector.artifact)
+        states = record_answer_states(
+            tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], state_spec(tiny_detector.artifact)
         )
-        again = judge(tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0]))
+        again = score_answer(
+            tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0])
+        )
         assert again.score == pytest.approx(verdict.score, abs=1e-3)
         assert again.exact_answer == verdict.exact_answer
 
@@ -47,12 +49,12 @@ def test_scoring_what_the_model_said_gives_what_asking_gave(tiny_detector: Detec
 def test_states_are_the_models_own(tiny_detector: Detector) -> None:
     import torch
 
-    from truthmap.detector.score import listening_of
-    from truthmap.detector.streaming import read_answers
+    from truthmap.detector.score import state_spec
+    from truthmap.detector.streaming import record_answer_states
 
     sequences = [((5, 6, 7, 8), (9, 10)), ((11, 12), (13,))]
     for (prompt, answer), states in zip(
-        sequences, read_answers(tiny_detector.lm, sequences, listening_of(tiny_detector.artifact)), strict=True
+        sequences, record_answer_states(tiny_detector.lm, sequences, state_spec(tiny_detector.artifact)), strict=True
     ):
         output = tiny_detector.lm.model.model(torch.tensor([prompt + answer]), output_hidden_states=True)
         own = tiny_detector.lm.model.model.layers[0]
@@ -74,7 +76,7 @@ def test_the_verdict_rests_on_the_sealed_cell(tiny_detector: Detector, asked: li
         assert tokens is not None
         # The cell is exact_answer_last: the score of that very token.
         assert verdict.tokens[tokens.end - 1].p_wrong == pytest.approx(verdict.p_wrong)
-        threshold = head.config.promises[0].threshold
+        threshold = head.config.guarantees[0].threshold
         assert threshold is not None
         assert verdict.score is not None
         assert (verdict.trust is Trust.TRUST) == (verdict.score >= threshold)
@@ -86,7 +88,7 @@ def test_an_answer_that_names_nothing_is_read_elsewhere_and_not_trusted(tiny_det
     assert verdict.exact_answer is None
     assert verdict.role is Role.FALLBACK
     assert verdict.p_wrong is not None
-    assert "no exact answer was found" in verdict.meaning
+    assert "no exact answer was found" in verdict.explanation
 
 
 def test_an_empty_answer_is_no_answer(tiny_detector: Detector) -> None:
@@ -97,7 +99,7 @@ def test_an_empty_answer_is_no_answer(tiny_detector: Detector) -> None:
 
 def test_given_answers_come_back_in_their_order(tiny_detector: Detector) -> None:
     pairs = [("Which 1 is 2?", "France"), ("Which 3 is 4?", ""), ("Which 5 is 6?", "Peru is the country of Japan.")]
-    verdicts = tiny_detector.score_many(pairs)
+    verdicts = tiny_detector.score_batch(pairs)
     assert [verdict.question for verdict in verdicts] == [question for question, _ in pairs]
     alone = [tiny_detector.score(question, answer) for question, answer in pairs]
     for together, single in zip(verdicts, alone, strict=True):
@@ -164,7 +166,7 @@ def test_the_verdict_stands_at_the_token_after_the_exact_answer(tiny_detector: D
 
 def test_a_forecast_is_what_the_verdict_says_of_before(tiny_detector: Detector, asked: list[Verdict]) -> None:
     for verdict in asked[:4]:
-        forecast = tiny_detector.will_know(verdict.question)
+        forecast = tiny_detector.forecast(verdict.question)
         assert forecast.p_wrong == pytest.approx(verdict.p_wrong_before, abs=1e-4)
 
 
@@ -180,7 +182,7 @@ def test_a_strange_state_is_flagged(tiny_detector: Detector) -> None:
     strange = head.self_test.states.copy()
     strange[0] += 100 * np.abs(strange).max()
     distances = head.distance(strange)
-    assert distances[0] > 10 * head.config.drift.threshold
+    assert distances[0] > 10 * head.config.ood.threshold
 
 
 def test_an_empty_question_is_refused(tiny_detector: Detector) -> None:

@@ -53,7 +53,7 @@ def test_asking_and_streaming_locate_once_the_answer_is_spoken(tiny_detector: De
     assert all(event.verdict is None for event in events[:-1])
     assert events[-1].verdict is not None
     assert asked
-    together = detector.ask_many(["Which 1 is 31?", "Which 2 is 62?"])
+    together = detector.ask_batch(["Which 1 is 31?", "Which 2 is 62?"])
     assert together[0].score == pytest.approx(events[-1].verdict.score, abs=1e-3)
 
 

@@ -75,7 +75,7 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     chosen = run.questions()[:20]
     states = run.states()
     head = detector.artifact.heads[Role.ANSWER]
-    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
+    for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         grade = grades[question.id]
         assert verdict.answer.answer_ids == answers[question.id].answer_ids
         assert verdict.exact_answer == grade.span
@@ -164,7 +164,7 @@ def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_state
     scored = {g.question_id for g in run.grades() if g.outcome is not Outcome.UNSCORED}
     chosen = [question for question in run.questions() if question.id in scored][:10]
     store = run.states()
-    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
+    for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
             store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[POSITIONS.index(cell.position)].numpy()
             for cell in cells

@@ -204,7 +204,7 @@ def test_given_answers_are_scored_and_questions_forecast(address: str, tiny_dete
     reply = httpx.post(f"{address}/v1/score", json={"items": items}).json()["data"]
     assert reply[0]["p_wrong"] == pytest.approx(tiny_detector.score("Which 1 is 2?", "France.").p_wrong, abs=1e-3)
     assert reply[0]["exact_answer"] == "France"
-    assert reply[1]["p_wrong_before"] == pytest.approx(tiny_detector.will_know("Which 3 is 4?").p_wrong, abs=1e-3)
+    assert reply[1]["p_wrong_before"] == pytest.approx(tiny_detector.forecast("Which 3 is 4?").p_wrong, abs=1e-3)
     single = httpx.post(f"{address}/v1/score", json=items[0]).json()
     assert single == reply[0] | {"score": pytest.approx(reply[0]["score"])}
 

@@ -61,7 +61,7 @@ def test_a_stream_is_the_same_answer_with_a_score_for_every_token(
 
 def test_50_clients_at_once_get_each_their_own_answer(address: str, tiny_detector: Detector) -> None:
     questions = [f"Which {n} is {n * 17}?" for n in range(50)]
-    wanted = {verdict.question: verdict for verdict in tiny_detector.ask_many(questions)}
+    wanted = {verdict.question: verdict for verdict in tiny_detector.ask_batch(questions)}
     assert len({verdict.answer.text for verdict in wanted.values()}) > 20  # so that a mix-up would be seen
 
     async def ask(client: openai.AsyncOpenAI, question: str, *, stream: bool) -> tuple[str, float]:

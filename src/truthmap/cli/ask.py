@@ -66,7 +66,7 @@ def ask(
 
     asked = loaded.question(question or "", candidate)
     if before:
-        forecast = loaded.will_know(asked)
+        forecast = loaded.forecast(asked)
         if as_json:
             typer.echo(json.dumps(forecast_row(forecast), ensure_ascii=False))
         else:
@@ -80,10 +80,10 @@ def ask(
 
 
 def _ask_batch(detector: Detector, source: Path, target: Path, max_new_tokens: int | None) -> None:
-    from truthmap.detector.score_file import judge_file
+    from truthmap.detector.score_file import score_file
     from truthmap.terminal.progress import Bars
 
     with Bars().stage("Asking", None) as advance:
-        counts = judge_file(detector, source, target, max_new_tokens, advance)
+        counts = score_file(detector, source, target, max_new_tokens, advance)
     told = ", ".join(f"{n} {trust}" for trust, n in counts.items())
     sys.stderr.write(f"{target}: {told}\n")

@@ -81,15 +81,15 @@ def _print(config: DetectorConfig, folder: str) -> None:
         console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
         console.print(
             Text(
-                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_error:.3f} on average "
-                f"(by chance {head.reliability.chance_error:.3f}); "
-                f"{head.drift.false_alarms:.1%} flagged as far"
+                f"  P(wrong) by {head.calibration.method}, off by {head.reliability.expected_calibration_error:.3f} on average "
+                f"(by chance {head.reliability.chance_calibration_error:.3f}); "
+                f"{head.ood.false_alarms:.1%} flagged as far"
             )
         )
     console.print(Text("Promises of the answer head", "bold"))
-    for promise in config.heads[0].promises:
-        said = promise.sentence.partition(": not promised")[0]
-        console.print(Text(f"{'✓' if promise.kept else '–'} {said}", "green" if promise.kept else "yellow"))
-        through = f"lets {promise.let_through:.0%} through: " if promise.kept else "not promised: "
-        console.print(Text(f"  {through}{promise.why}"))
+    for guarantee in config.heads[0].guarantees:
+        said = guarantee.sentence.partition(": not promised")[0]
+        console.print(Text(f"{'✓' if guarantee.kept else '–'} {said}", "green" if guarantee.kept else "yellow"))
+        through = f"lets {guarantee.coverage:.0%} through: " if guarantee.kept else "not promised: "
+        console.print(Text(f"  {through}{guarantee.why}"))
     console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)

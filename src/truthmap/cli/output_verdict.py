@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from truthmap.detector.config import DetectorConfig, Role
-from truthmap.detector.verdict import Forecast, Trust, Verdict
+from truthmap.detector.verdict import PromptForecast, Trust, Verdict
 
 _STYLE = {Trust.TRUST: "bold green", Trust.DONT_TRUST: "bold red", Trust.NO_EXACT_ANSWER: "bold yellow"}
 _SIGN = {Trust.TRUST: "✓", Trust.DONT_TRUST: "✗", Trust.NO_EXACT_ANSWER: "?"}
@@ -21,7 +21,7 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
     if verdict.p_wrong is not None and verdict.trust is not Trust.NO_EXACT_ANSWER:
         said.append(f"   P(wrong) = {verdict.p_wrong:.2f}", style="not bold default")
     console.print(said)
-    console.print(Text(verdict.meaning[:1].upper() + verdict.meaning[1:] + "."))
+    console.print(Text(verdict.explanation[:1].upper() + verdict.explanation[1:] + "."))
     if verdict.p_wrong_before is not None:
         console.print(Text(f"Before answering: P(wrong) = {verdict.p_wrong_before:.2f}."))
     if verdict.neighbours is not None:
@@ -30,19 +30,19 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
         for record in near.nearest:
             mark = "right" if record.right else "wrong"
             console.print(Text(f"  {_plain(record.question)} – {_plain(record.exact_answer) or '(none)'} ({mark})"))
-    if verdict.far and verdict.role is not None:
+    if verdict.out_of_distribution and verdict.role is not None:
         console.print(Text(_far(config, verdict.role, "answers", verdict.distance), style="yellow"))
-    elif verdict.question_far:
+    elif verdict.question_out_of_distribution:
         console.print(Text(_far(config, Role.BEFORE, "questions"), style="yellow"))
 
 
-def print_forecast(config: DetectorConfig, forecast: Forecast) -> None:
+def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
     """Print what is expected before anything is said."""
     console = Console()
     sure = "it probably knows" if forecast.p_wrong < 0.5 else "it probably does not know"
     console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {sure}"))
-    console.print(Text(forecast.meaning[:1].upper() + forecast.meaning[1:] + "."))
-    if forecast.far:
+    console.print(Text(forecast.explanation[:1].upper() + forecast.explanation[1:] + "."))
+    if forecast.out_of_distribution:
         console.print(Text(_far(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
 
 
@@ -62,7 +62,7 @@ def _far(config: DetectorConfig, role: Role, what: str, distance: float | None =
     assert head is not None
     how = "" if distance is None else f"distance {distance:.0f}, "
     return (
-        f"Unlike the training {what} ({how}beyond {head.drift.threshold:.0f}, as {head.drift.false_alarms:.1%} of the "
+        f"Unlike the training {what} ({how}beyond {head.ood.threshold:.0f}, as {head.ood.false_alarms:.1%} of the "
         "test part was): the probability may not hold here."
     )
 

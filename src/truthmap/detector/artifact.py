@@ -170,14 +170,14 @@ def _head(
     take = _Taker(tensors, f"{head.role}.", path)
     variance = take("variance", np.float64, (None,))
     directions = take("directions", np.float32, (len(variance), cells * width))
-    cloud = GaussianOOD(
+    gaussian = GaussianOOD(
         mean=take("mean", np.float64, (cells * width,)),
         scale=take("scale", np.float64, (cells * width,)),
         directions=directions,
         variance=variance,
         noise=float(take("noise", np.float64, (1,))[0]),
     )
-    if not len(variance) or (cloud.scale <= 0).any() or (variance <= 0).any() or cloud.noise < 0:
+    if not len(variance) or (gaussian.scale <= 0).any() or (variance <= 0).any() or gaussian.noise < 0:
         raise DamagedFileError(f"{path} is damaged: a scale or a variance of {head.role} is not positive")
     states = take("self_test.states", np.float32, (None, cells, width))
     test = SelfTest(
@@ -192,7 +192,7 @@ def _head(
         head,
         weight=take("weight", np.float64, (cells, width)),
         bias=float(take("bias", np.float64, (1,))[0]),
-        cloud=cloud,
+        gaussian=gaussian,
         coordinates=take("coordinates", np.float32, (n, len(variance))),
         rows=rows,
         self_test=test,
@@ -238,11 +238,11 @@ def _tensors(head: Head) -> dict[str, np.ndarray[Any, Any]]:
     named = {
         "weight": head.weight,
         "bias": np.array([head.bias]),
-        "mean": head.cloud.mean,
-        "scale": head.cloud.scale,
-        "directions": head.cloud.directions,
-        "variance": head.cloud.variance,
-        "noise": np.array([head.cloud.noise]),
+        "mean": head.gaussian.mean,
+        "scale": head.gaussian.scale,
+        "directions": head.gaussian.directions,
+        "variance": head.gaussian.variance,
+        "noise": np.array([head.gaussian.noise]),
         "coordinates": head.coordinates,
         "rows": head.rows,
         "self_test.states": head.self_test.states,

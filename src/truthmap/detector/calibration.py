@@ -62,7 +62,7 @@ class Isotonic(BaseModel):
 Calibrator = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
-class Bin(BaseModel):
+class ReliabilityBin(BaseModel):
     """Answers that were scored alike: what was promised for them and what came of it."""
 
     model_config = _FROZEN
@@ -84,10 +84,10 @@ class Reliability(BaseModel):
 
     model_config = _FROZEN
 
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     brier: float
-    expected_error: float
-    chance_error: float
+    expected_calibration_error: float
+    chance_calibration_error: float
 
 
 def fit_platt(scores: Floats, right: Bools) -> Platt:
@@ -165,14 +165,15 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
     order = np.argsort(p_wrong, kind="stable")
     parts = [part for part in np.array_split(order, n_bins) if len(part)]
     bins = tuple(
-        Bin(n=len(part), p_wrong=float(p_wrong[part].mean()), wrong=float((~right[part]).mean())) for part in parts
+        ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), wrong=float((~right[part]).mean()))
+        for part in parts
     )
     drawn = np.random.default_rng(seed_from("reliability")).random((_DRAWS, len(p_wrong))) < p_wrong
     return Reliability(
         bins=bins,
         brier=float(((p_wrong - (~right)) ** 2).mean()),
-        expected_error=float(_error(p_wrong, (~right)[None], parts)[0]),
-        chance_error=float(_error(p_wrong, drawn, parts).mean()),
+        expected_calibration_error=float(_error(p_wrong, (~right)[None], parts)[0]),
+        chance_calibration_error=float(_error(p_wrong, drawn, parts).mean()),
     )
 
 

@@ -54,7 +54,7 @@ class Measured(BaseModel):
         return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class Drift(BaseModel):
+class OODThreshold(BaseModel):
     """When a state counts as far from those of the training parts.
 
     Attributes:
@@ -107,9 +107,9 @@ class HeadConfig(BaseModel):
     test: Measured
     calibration: Calibrator
     reliability: Reliability
-    promises: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
+    guarantees: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
     risk_coverage: tuple[CoveragePoint, ...] = Field(max_length=1000)
-    drift: Drift
+    ood: OODThreshold
 
 
 class ModelConfig(BaseModel):

@@ -14,10 +14,10 @@ from truthmap.answers.ready import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.compatibility import load_settings, require_match
 from truthmap.detector.config import DetectorConfig
-from truthmap.detector.score import AnswerStates, forecast_of, judge, listening_of
+from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
-from truthmap.detector.streaming import GenerationRequest, read_answers, speak
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import needs_locator
@@ -50,7 +50,7 @@ class Detector:
         return self.artifact.config
 
     @property
-    def helpers(self) -> Graders:
+    def graders(self) -> Graders:
         """The model that finds exact answers, where the task asks for one and it is the studied one."""
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
         return Graders(locator=LocalTextModel(self.lm)) if own else Graders()
@@ -68,9 +68,9 @@ class Detector:
 
     def ask(self, question: str | Question, max_new_tokens: int | None = None) -> Verdict:
         """Ask the model a question, as the run did, and judge its answer."""
-        return self.ask_many([question], max_new_tokens)[0]
+        return self.ask_batch([question], max_new_tokens)[0]
 
-    def ask_many(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
+    def ask_batch(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
         """Ask many questions, in batches; verdicts come in their order."""
         asked = [q if isinstance(q, Question) else self.question(q) for q in questions]
         # Prompts of like length share a batch, so that little of it is padding.
@@ -96,21 +96,21 @@ class Detector:
         for _, event in self.hear([listener]):
             yield event
 
-    def will_know(self, question: str | Question) -> Forecast:
+    def forecast(self, question: str | Question) -> PromptForecast:
         """Say, before anything is generated, how likely the answer is to be wrong.
 
         Raises:
             UsageError: the detector has no head that reads the question alone.
         """
         asked = question if isinstance(question, Question) else self.question(question)
-        states = read_answers(self.lm, [(self.prompt_ids(asked), ())], listening_of(self.artifact))
-        return forecast_of(self.artifact, asked, states[0][0])
+        states = record_answer_states(self.lm, [(self.prompt_ids(asked), ())], state_spec(self.artifact))
+        return forecast_prompt(self.artifact, asked, states[0][0])
 
     def score(self, question: str | Question, answer: str) -> Verdict:
         """Judge an answer that is given, as if the model had said it."""
-        return self.score_many([(question, answer)])[0]
+        return self.score_batch([(question, answer)])[0]
 
-    def score_many(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
+    def score_batch(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
         """Judge many given answers: (question, answer) each; verdicts come in their order."""
         asked = [(q if isinstance(q, Question) else self.question(q), text) for q, text in pairs]
         answers = [self._given(q, text) for q, text in asked]
@@ -123,10 +123,12 @@ class Detector:
         for start in range(0, len(readable), _BATCH):
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
-            for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
-                judged[n] = judge(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.helpers)
+            for n, states in zip(
+                places, record_answer_states(self.lm, sequences, state_spec(self.artifact)), strict=True
+            ):
+                judged[n] = score_answer(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.graders)
         return [
-            judged[n] if n in judged else judge(self.artifact, AnswerStates(asked[n][0], answers[n], empty))
+            judged[n] if n in judged else score_answer(self.artifact, AnswerStates(asked[n][0], answers[n], empty))
             for n in range(len(answers))
         ]
 
@@ -165,7 +167,7 @@ class Detector:
         waiting: list[tuple[StreamScorer, TokenEvent]] = []
         if not fitting:
             return
-        for spoken in speak(self.lm, [listener.ask for listener in fitting], listening_of(self.artifact)):
+        for spoken in stream_decode(self.lm, [listener.ask for listener in fitting], state_spec(self.artifact)):
             listener = fitting[spoken.row]
             event = listener.hear(spoken)
             if event is not None and event.last and not listener.judges_alone:
@@ -173,7 +175,7 @@ class Detector:
             elif event is not None:
                 yield listener, event
         for listener, event in waiting:
-            yield listener, replace(event, verdict=listener.verdict(helpers=self.helpers))
+            yield listener, replace(event, verdict=listener.verdict(graders=self.graders))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
         return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)

@@ -24,13 +24,13 @@ def draw_risk_coverage(head: HeadConfig, axes: Axes | None = None) -> Axes:
     axes = _new_axes() if axes is None else axes
     coverage = [point.coverage for point in head.risk_coverage]
     axes.plot(coverage, [point.wrong for point in head.risk_coverage], color="#08519c", label="wrong on test")
-    kept = [p for p in head.promises if p.kept and p.risk is Risk.WRONG_LET_THROUGH]
-    for promise in {p.limit: p for p in kept}.values():
-        axes.plot([0, promise.let_through], [promise.limit] * 2, color="0.4", linestyle=":", linewidth=1)
-        axes.plot(promise.let_through, promise.hits / promise.tested, "o", color="#08519c")
+    kept = [p for p in head.guarantees if p.kept and p.risk is Risk.SELECTIVE_RISK]
+    for guarantee in {p.limit: p for p in kept}.values():
+        axes.plot([0, guarantee.coverage], [guarantee.limit] * 2, color="0.4", linestyle=":", linewidth=1)
+        axes.plot(guarantee.coverage, guarantee.hits / guarantee.tested, "o", color="#08519c")
         axes.annotate(
-            f"at most {promise.limit:.0%} wrong\n({promise.confidence:.0%} confidence)",
-            (promise.let_through, promise.limit),
+            f"at most {guarantee.limit:.0%} wrong\n({guarantee.confidence:.0%} confidence)",
+            (guarantee.coverage, guarantee.limit),
             xytext=(-4, 3),
             textcoords="offset points",
             ha="right",

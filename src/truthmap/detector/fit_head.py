@@ -8,8 +8,8 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.detector.calibration import fit_calibrator, reliability
-from truthmap.detector.config import CellAt, CoveragePoint, Drift, HeadConfig, Measured, Role
-from truthmap.detector.guarantee import Risk, RiskGuarantee, Scored, guarantee_risk, lower_bound, upper_bound
+from truthmap.detector.config import CellAt, CoveragePoint, HeadConfig, Measured, OODThreshold, Role
+from truthmap.detector.guarantee import Risk, RiskGuarantee, ScoredAnswers, guarantee_risk, lower_bound, upper_bound
 from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
@@ -81,8 +81,8 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
     flat = data.states.reshape(len(data.states), -1)
-    cloud = fit_gaussian_ood(flat[known])
-    distances = np.where(known, _held_out_distances(flat, data.fold), cloud.distance(flat))
+    gaussian = fit_gaussian_ood(flat[known])
+    distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
     found = auc_many(round_scores(scores[None, ~known]), data.right[~known])
     config = HeadConfig(
         role=data.role,
@@ -94,12 +94,12 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
         ),
         calibration=calibrator,
         reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
-        promises=_promises(data, scores, settings),
+        guarantees=_guarantees(data, scores, settings),
         risk_coverage=_risk_coverage(scores[~known], data.right[~known]),
-        drift=_drift(distances[known], distances[~known], settings.false_alarms),
+        ood=_ood_threshold(distances[known], distances[~known], settings.false_alarms),
     )
-    coordinates = cloud.coordinates(flat[known]).astype(np.float32)
-    head = Head(config, readout.weight, readout.bias, cloud, coordinates, data.rows[known], _NO_TEST)
+    coordinates = gaussian.coordinates(flat[known]).astype(np.float32)
+    head = Head(config, readout.weight, readout.bias, gaussian, coordinates, data.rows[known], _NO_TEST)
     return _with_self_test(head, data.states)
 
 
@@ -125,14 +125,14 @@ def _require_both(data: HeadData, known: Bools) -> None:
             )
 
 
-def _promises(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
+def _guarantees(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
     known = data.fold >= 0
     # One answer of each group: answers to one question are not independent.
     first = np.zeros(len(scores), dtype=bool)
     first[list({group: n for n, group in reversed(list(enumerate(data.group)))}.values())] = True
-    choosing = Scored(scores[known], data.right[known])
-    testing = Scored(scores[~known & first], data.right[~known & first])
-    wanted = [(Risk.WRONG_LET_THROUGH, settings.limit)]
+    choosing = ScoredAnswers(scores[known], data.right[known])
+    testing = ScoredAnswers(scores[~known & first], data.right[~known & first])
+    wanted = [(Risk.SELECTIVE_RISK, settings.limit)]
     wanted += [(risk, limit) for risk in Risk for limit in settings.more_limits]
     return tuple(
         guarantee_risk(risk, limit, choosing, testing, settings.confidence) for risk, limit in dict.fromkeys(wanted)
@@ -151,12 +151,12 @@ def _risk_coverage(scores: Floats, right: Bools) -> tuple[CoveragePoint, ...]:
     )
 
 
-def _drift(held_out: Floats, testing: Floats, wanted: float) -> Drift:
+def _ood_threshold(held_out: Floats, testing: Floats, wanted: float) -> OODThreshold:
     """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
     rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
     threshold = float(np.sort(held_out)[rank - 1])
     flagged, n = int((testing > threshold).sum()), len(testing)
-    return Drift(
+    return OODThreshold(
         threshold=threshold,
         wanted=wanted,
         false_alarms=flagged / n,
@@ -171,4 +171,4 @@ def _with_self_test(head: Head, states: Floats32) -> Head:
     order = np.argsort(head.score(states), kind="stable")
     chosen = states[order[np.linspace(0, len(order) - 1, min(len(order), _SELF_TESTS)).round().astype(int)]]
     test = SelfTest(chosen, head.score(chosen), head.distance(chosen))
-    return Head(head.config, head.weight, head.bias, head.cloud, head.coordinates, head.rows, test)
+    return Head(head.config, head.weight, head.bias, head.gaussian, head.coordinates, head.rows, test)

@@ -26,14 +26,14 @@ _MOST_THRESHOLDS = 200
 class Risk(StrEnum):
     """What a promise bounds."""
 
-    WRONG_LET_THROUGH = "wrong_let_through"
+    SELECTIVE_RISK = "wrong_let_through"
     """The share of wrong answers among those let through."""
-    RIGHT_HELD_BACK = "right_held_back"
+    FALSE_ABSTENTION = "n_right_abstained"
     """The share of right answers that are not let through."""
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredAnswers:
     """Answers with their scores: float64 (n,), and whether they are right: bool (n,)."""
 
     scores: Floats
@@ -66,21 +66,21 @@ class RiskGuarantee(BaseModel):
     tested: int = Field(ge=0)
     hits: int = Field(ge=0)
     upper: float = Field(ge=0, le=1)
-    let_through: float = Field(ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
     why: str
 
     @property
     def sentence(self) -> str:
         """Say what is promised, or that it is not."""
         what = {
-            Risk.WRONG_LET_THROUGH: f"of the answers let through at most {self.limit:.0%} are wrong",
-            Risk.RIGHT_HELD_BACK: f"at most {self.limit:.0%} of the right answers are held back",
+            Risk.SELECTIVE_RISK: f"of the answers let through at most {self.limit:.0%} are wrong",
+            Risk.FALSE_ABSTENTION: f"at most {self.limit:.0%} of the right answers are held back",
         }[self.risk]
         return f"{what}, with {self.confidence:.0%} confidence" + ("" if self.kept else f": not promised, {self.why}")
 
 
 def guarantee_risk(
-    risk: Risk, limit: float, choosing: Scored, testing: Scored, confidence: float = 0.95
+    risk: Risk, limit: float, choosing: ScoredAnswers, testing: ScoredAnswers, confidence: float = 0.95
 ) -> RiskGuarantee:
     """Find the threshold that lets through the most (or holds back the most) and still keeps a limit.
 
@@ -104,8 +104,8 @@ def guarantee_risk(
         passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is looked at
     if passed.any():
         last = int(passed.sum()) - 1
-        return _promise((risk, limit, confidence), float(thresholds[last]), testing, kept=True)
-    return _promise((risk, limit, confidence), _guess(risk, limit, choosing), testing, kept=False)
+        return _guarantee_at((risk, limit, confidence), float(thresholds[last]), testing, kept=True)
+    return _guarantee_at((risk, limit, confidence), _guess(risk, limit, choosing), testing, kept=False)
 
 
 def upper_bound(hits: int, tested: int, confidence: float) -> float:
@@ -131,14 +131,14 @@ class _Counts:
     hits: Ints
 
 
-def _count(risk: Risk, thresholds: Floats, scored: Scored) -> _Counts:
+def _count(risk: Risk, thresholds: Floats, scored: ScoredAnswers) -> _Counts:
     through = np.searchsorted(np.sort(scored.scores), thresholds, side="left")
     right = np.sort(scored.scores[scored.right])
-    right_held_back = np.searchsorted(right, thresholds, side="left")
-    if risk is Risk.RIGHT_HELD_BACK:
-        return _Counts(np.full(len(thresholds), len(right)), right_held_back)
-    let_through = len(scored.scores) - through
-    return _Counts(let_through, let_through - (len(right) - right_held_back))
+    n_right_abstained = np.searchsorted(right, thresholds, side="left")
+    if risk is Risk.FALSE_ABSTENTION:
+        return _Counts(np.full(len(thresholds), len(right)), n_right_abstained)
+    coverage = len(scored.scores) - through
+    return _Counts(coverage, coverage - (len(right) - n_right_abstained))
 
 
 def _candidates(risk: Risk, scores: Floats) -> Floats:
@@ -146,10 +146,10 @@ def _candidates(risk: Risk, scores: Floats) -> Floats:
     distinct = np.unique(scores)
     places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
     ascending = distinct[places]
-    return np.asarray(ascending if risk is Risk.RIGHT_HELD_BACK else ascending[::-1], dtype=np.float64)
+    return np.asarray(ascending if risk is Risk.FALSE_ABSTENTION else ascending[::-1], dtype=np.float64)
 
 
-def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Floats:
+def _sequence(risk: Risk, limit: float, choosing: ScoredAnswers, n_testing: int) -> Floats:
     """Order the thresholds to test: from the one that is likeliest to pass on towards riskier ones.
 
     Very strict thresholds let so few answers through that no test could pass; they are not begun with.
@@ -163,7 +163,7 @@ def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Flo
     return np.asarray(thresholds[first:])
 
 
-def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
+def _guess(risk: Risk, limit: float, choosing: ScoredAnswers) -> float | None:
     """Return the riskiest threshold that keeps the limit on the training parts; `None` where none does."""
     thresholds = _candidates(risk, choosing.scores)
     counts = _count(risk, thresholds, choosing)
@@ -171,8 +171,8 @@ def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
     return float(thresholds[within[-1]]) if len(within) else None
 
 
-def _promise(
-    asked: tuple[Risk, float, float], threshold: float | None, testing: Scored, *, kept: bool
+def _guarantee_at(
+    asked: tuple[Risk, float, float], threshold: float | None, testing: ScoredAnswers, *, kept: bool
 ) -> RiskGuarantee:
     risk, limit, confidence = asked
     at = np.array([np.inf if threshold is None else threshold])
@@ -188,15 +188,15 @@ def _promise(
         tested=tested,
         hits=hits,
         upper=upper,
-        let_through=float((testing.scores >= at[0]).mean()) if len(testing.scores) else 0.0,
+        coverage=float((testing.scores >= at[0]).mean()) if len(testing.scores) else 0.0,
         why=_why(asked, testing, (tested, hits), kept=kept),
     )
 
 
-def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, int], *, kept: bool) -> str:
+def _why(asked: tuple[Risk, float, float], testing: ScoredAnswers, counts: tuple[int, int], *, kept: bool) -> str:
     risk, limit, confidence = asked
     tested, hits = counts
-    wrong = risk is Risk.WRONG_LET_THROUGH
+    wrong = risk is Risk.SELECTIVE_RISK
     if kept:
         return f"{hits} of {tested} tested answers " + ("let through were wrong" if wrong else "were held back")
     fewest = fewest_for(limit, confidence)

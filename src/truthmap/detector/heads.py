@@ -37,7 +37,7 @@ class Head:
     config: HeadConfig
     weight: Floats
     bias: float
-    cloud: GaussianOOD
+    gaussian: GaussianOOD
     coordinates: Floats32
     rows: Ints
     self_test: SelfTest
@@ -57,11 +57,11 @@ class Head:
 
     def distance(self, states: AnyArray) -> Floats:
         """Return the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
-        return self.cloud.distance(states.reshape(len(states), -1))
+        return self.gaussian.distance(states.reshape(len(states), -1))
 
     def nearest(self, state: AnyArray, k: int) -> Ints:
         """Return the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
-        here = self.cloud.coordinates(state.reshape(1, -1))[0]
+        here = self.gaussian.coordinates(state.reshape(1, -1))[0]
         return np.asarray(self.rows[nearest(self.coordinates, here, k)])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
@@ -22,12 +22,12 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "p_wrong_before": verdict.p_wrong_before,
         "score": verdict.score,
         "head": None if verdict.role is None else str(verdict.role),
-        "far": verdict.far,
-        "question_far": verdict.question_far,
+        "far": verdict.out_of_distribution,
+        "question_out_of_distribution": verdict.question_out_of_distribution,
         "distance": verdict.distance,
         "similar": None if near is None else near.n,
         "similar_right": None if near is None else near.right,
-        "meaning": verdict.meaning,
+        "meaning": verdict.explanation,
     }
 
 
@@ -45,13 +45,13 @@ def tokens_row(verdict: Verdict) -> list[dict[str, Any]]:
     ]
 
 
-def forecast_row(forecast: Forecast) -> dict[str, Any]:
+def forecast_row(forecast: PromptForecast) -> dict[str, Any]:
     """Return a forecast as data that JSON can express."""
     return {
         "question": forecast.question,
         "p_wrong_before": forecast.p_wrong,
         "score": forecast.score,
-        "far": forecast.far,
+        "far": forecast.out_of_distribution,
         "distance": forecast.distance,
-        "meaning": forecast.meaning,
+        "meaning": forecast.explanation,
     }

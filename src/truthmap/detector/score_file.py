@@ -21,7 +21,7 @@ _CHUNK = 256
 _KINDS = (".jsonl", ".csv")
 
 
-def judge_file(
+def score_file(
     detector: Detector,
     source: Path,
     target: Path,
@@ -65,8 +65,8 @@ def _judged(detector: Detector, rows: Sequence[dict[str, Any]], max_new_tokens: 
     questions: list[Question] = [detector.question(row["question"]) for row in rows]
     given = [n for n, row in enumerate(rows) if row.get("answer")]
     asked = [n for n, row in enumerate(rows) if not row.get("answer")]
-    verdicts = dict(zip(given, detector.score_many([(questions[n], rows[n]["answer"]) for n in given]), strict=True))
-    verdicts.update(zip(asked, detector.ask_many([questions[n] for n in asked], max_new_tokens), strict=True))
+    verdicts = dict(zip(given, detector.score_batch([(questions[n], rows[n]["answer"]) for n in given]), strict=True))
+    verdicts.update(zip(asked, detector.ask_batch([questions[n] for n in asked], max_new_tokens), strict=True))
     return [verdicts[n] for n in range(len(rows))]
 
 

@@ -10,7 +10,14 @@ from truthmap.answers.to_answer import PROMPT_TOO_LONG
 from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
-from truthmap.detector.score import EXACT, NO_GRADERS, AnswerStates, judge, locate, token_p_wrong
+from truthmap.detector.score import (
+    EXACT_POSITIONS,
+    NO_GRADERS,
+    AnswerStates,
+    locate_exact_answer,
+    score_answer,
+    token_p_wrong,
+)
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
 from truthmap.grading.asking import Graders
@@ -18,7 +25,7 @@ from truthmap.grading.grade import needs_locator
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Position, Question, Span
 
-_KNOWN_EARLY = EXACT | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
+_KNOWN_EARLY = EXACT_POSITIONS | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +107,12 @@ class StreamScorer:
         read = token_p_wrong(self._artifact, spoken.states[None])
         return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
 
-    def verdict(self, n_tokens: int | None = None, helpers: Graders = NO_GRADERS) -> Verdict:
+    def verdict(self, n_tokens: int | None = None, graders: Graders = NO_GRADERS) -> Verdict:
         """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
         answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
         heard = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
-        return judge(self._artifact, AnswerStates(self.question, answer, states), helpers)
+        return score_answer(self._artifact, AnswerStates(self.question, answer, states), graders)
 
     def _gain(self, *, last: bool) -> str:
         """Return the characters that are new; a character whose bytes are not complete waits for the rest."""
@@ -121,7 +128,7 @@ class StreamScorer:
         if not self._judges_early or not gained or gained[0].isalnum():
             return None
         answer = self._answer(len(self._ids))
-        span = locate(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
+        span = locate_exact_answer(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
         self._closed_at = span

@@ -63,7 +63,7 @@ class DecodedToken:
 
 
 @torch.inference_mode()
-def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: StateSpec) -> Iterator[DecodedToken]:
+def stream_decode(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: StateSpec) -> Iterator[DecodedToken]:
     """Answer prompts in one batch, token by token; a row leaves the batch when it is done.
 
     A token's states are known when it has been read, so that each comes one forward pass after it was chosen.
@@ -99,7 +99,7 @@ def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: State
 
 
 @torch.inference_mode()
-def read_answers(
+def record_answer_states(
     lm: LanguageModel, sequences: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], listening: StateSpec
 ) -> list[Floats32]:
     """Read given answers in one forward pass.

@@ -73,24 +73,24 @@ class Verdict:
     score: float | None
     role: Role | None
     distance: float | None
-    far: bool
-    question_far: bool
+    out_of_distribution: bool
+    question_out_of_distribution: bool
     neighbours: Neighbours | None
     tokens: tuple[TokenScore, ...]
-    meaning: str
+    explanation: str
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class PromptForecast:
     """What the detector expects before anything is said; fields as in `Verdict`."""
 
     question: str
     p_wrong: float
     score: float
     distance: float
-    far: bool
+    out_of_distribution: bool
     trust: Trust
-    meaning: str
+    explanation: str
 
 
 def chance(p_wrong: float) -> str:

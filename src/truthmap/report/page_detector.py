@@ -42,9 +42,9 @@ def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
 
 
 def _says(config: DetectorConfig) -> Iterator[str]:
-    first = config.heads[0].promises[0]
+    first = config.heads[0].guarantees[0]
     said = first.sentence.partition(": not promised")[0]
-    kept = f"it lets {first.let_through:.0%} of the answers through" if first.kept else f"no: {first.why}"
+    kept = f"it lets {first.coverage:.0%} of the answers through" if first.kept else f"no: {first.why}"
     yield f"Can it be promised that {said}? {'Yes: ' if first.kept else ''}{kept}."[:500]
 
 
@@ -56,22 +56,22 @@ def _tables(config: DetectorConfig) -> Iterator[Table]:
             f"{head.test.auc:.3f} [{head.test.low:.3f}, {head.test.high:.3f}]",
             head.test.n,
             head.calibration.method,
-            head.reliability.expected_error,
-            f"{head.drift.false_alarms:.1%}",
+            head.reliability.expected_calibration_error,
+            f"{head.ood.false_alarms:.1%}",
         )
         for head in config.heads
     ]
     columns = ("used for", "reads", "AUC on test", "answers", "calibrated by", "P(wrong) off by", "flagged as far")
     yield Table("What it reads, and how well it does on the test part", columns, texts(heads))
-    promises = [
+    guarantees = [
         (
-            promise.sentence.partition(": not promised")[0],
-            "yes" if promise.kept else "no",
-            promise.threshold,
-            f"{promise.let_through:.0%}",
-            promise.why,
+            guarantee.sentence.partition(": not promised")[0],
+            "yes" if guarantee.kept else "no",
+            guarantee.threshold,
+            f"{guarantee.coverage:.0%}",
+            guarantee.why,
         )
-        for promise in config.heads[0].promises
+        for guarantee in config.heads[0].guarantees
     ]
     heading = ("promise", "kept", "threshold", "lets through", "why")
-    yield Table("Promises about answers whose exact answer is found", heading, texts(promises))
+    yield Table("Promises about answers whose exact answer is found", heading, texts(guarantees))

@@ -17,16 +17,16 @@ from truthmap._version import __version__
 from truthmap.detector.detector import Detector
 from truthmap.detector.rows import forecast_row, tokens_row, verdict_row
 from truthmap.detector.stream_scorer import TokenEvent
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import TruthmapError
-from truthmap.server.batcher import Batcher, Event, Job
+from truthmap.server.batcher import Batcher, Event, ScoringJob
 from truthmap.server.http_errors import HttpError
-from truthmap.server.middleware import Guards
-from truthmap.server.parse_request import Asked, model_id, to_score, understand
-from truthmap.server.replies import DONE, Reply, fault_chunk
-from truthmap.server.requests import Item, read_chat, read_score
+from truthmap.server.middleware import SecurityMiddleware
+from truthmap.server.parse_request import PreparedChat, model_id, parse_request, parse_score_item
+from truthmap.server.replies import DONE, ChatReply, fault_chunk
+from truthmap.server.requests import ScoreItem, read_chat, read_score
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -40,15 +40,15 @@ class Server:
     """What the routes share."""
 
     def __init__(self, detector: Detector, settings: ServeSettings) -> None:
-        self.detector, self.settings, self.metrics = detector, settings, Metrics()
+        self.detector, self.settings, self.metrics = detector, settings, Telemetry()
         self.batcher = Batcher(detector, settings, self.metrics)
 
     async def chat(self, request: Request) -> Response:
         """Answer a conversation."""
         wanted = read_chat(await request.body())
-        asked = await run_in_threadpool(understand, wanted, self.detector, self.settings)
-        job, events = Job.here(asked.listener)
-        reply = Reply(asked, model_id(self.detector), wanted.stops)
+        asked = await run_in_threadpool(parse_request, wanted, self.detector, self.settings)
+        job, events = ScoringJob.here(asked.listener)
+        reply = ChatReply(asked, model_id(self.detector), wanted.stops)
         self.batcher.submit(job)
         tokens = self._tokens(job, asked, events)
         if wanted.stream:
@@ -60,15 +60,15 @@ class Server:
                 if reply.finish_reason or await request.is_disconnected():
                     break
         word = reply.whole()
-        self.metrics.judged(reply.end())
+        self.metrics.count_verdict(reply.end())
         return JSONResponse(word)
 
     async def score(self, request: Request) -> Response:
         """Judge given answers; an item without an answer is forecast."""
         body = await request.body()
         wanted = read_score(body)
-        works = [await run_in_threadpool(to_score, item, self.detector, self.settings) for item in wanted.items]
-        jobs = [Job.here(work) for work in works]
+        works = [await run_in_threadpool(parse_score_item, item, self.detector, self.settings) for item in wanted.items]
+        jobs = [ScoringJob.here(work) for work in works]
         try:
             for job, _ in jobs:
                 self.batcher.submit(job)
@@ -82,14 +82,16 @@ class Server:
         rows = [self._result(item, result) for item, result in zip(wanted.items, results, strict=True)]
         return JSONResponse({"object": "list", "data": rows} if b'"items"' in body else rows[0])
 
-    def _result(self, item: Item, result: Event) -> dict[str, Any]:
-        if isinstance(result, Forecast):
+    def _result(self, item: ScoreItem, result: Event) -> dict[str, Any]:
+        if isinstance(result, PromptForecast):
             return forecast_row(result)
         assert isinstance(result, Verdict), item
-        self.metrics.judged(result)
+        self.metrics.count_verdict(result)
         return {**verdict_row(result), "tokens": tokens_row(result)}
 
-    async def _tokens(self, job: Job, asked: Asked, events: asyncio.Queue[Event]) -> AsyncGenerator[TokenEvent, None]:
+    async def _tokens(
+        self, job: ScoringJob, asked: PreparedChat, events: asyncio.Queue[Event]
+    ) -> AsyncGenerator[TokenEvent, None]:
         """Return a job's tokens until it is complete; whoever stops listening cancels it."""
         until = time.monotonic() + self.settings.timeout
         try:
@@ -105,7 +107,7 @@ class Server:
             asked.cancelled.set()
 
     async def _stream(
-        self, reply: Reply, tokens: AsyncGenerator[TokenEvent, None], *, usage: bool
+        self, reply: ChatReply, tokens: AsyncGenerator[TokenEvent, None], *, usage: bool
     ) -> AsyncIterator[bytes]:
         yield reply.chunk({"role": "assistant", "content": ""})
         try:
@@ -122,7 +124,7 @@ class Server:
             yield fault_chunk(fault.message, fault.code)
             return
         word = reply.word()
-        self.metrics.judged(reply.end())
+        self.metrics.count_verdict(reply.end())
         yield reply.chunk({}, word)
         if usage:
             yield reply.usage_chunk()
@@ -145,7 +147,7 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
         await run_in_threadpool(server.batcher.stop)
 
     app = FastAPI(title="truthmap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.add_middleware(Guards, settings=settings, metrics=server.metrics)
+    app.add_middleware(SecurityMiddleware, settings=settings, metrics=server.metrics)
 
     @app.exception_handler(HttpError)
     async def fault(_: Request, error: HttpError) -> Response:
@@ -191,8 +193,8 @@ def about_detector(detector: Detector) -> dict[str, Any]:
         "questions": config.training.questions,
         "cells": [f"layer {cell.layer}, {cell.position}" for cell in head.cells],
         "test_auc": head.test.model_dump(),
-        "promise": head.promises[0].sentence,
-        "promise_kept": head.promises[0].kept,
+        "promise": head.guarantees[0].sentence,
+        "promise_kept": head.guarantees[0].kept,
     }
 
 

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import TruthmapError
 from truthmap.records import Question
 from truthmap.server.http_errors import HttpError
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
-Event = TokenEvent | Verdict | Forecast | Exception | None
+Event = TokenEvent | Verdict | PromptForecast | Exception | None
 """What a job is told: a token, its result, what went wrong, or (`None`) that it is complete."""
 
 
 @dataclass(eq=False)
-class Job:
+class ScoringJob:
     """A request on its way.
 
     Attributes:
@@ -37,7 +37,7 @@ class Job:
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def here(cls, work: StreamScorer | tuple[Question, str | None]) -> tuple[Job, asyncio.Queue[Event]]:
+    def here(cls, work: StreamScorer | tuple[Question, str | None]) -> tuple[ScoringJob, asyncio.Queue[Event]]:
         """Make a job whose events arrive in a queue of the running event loop."""
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
@@ -47,15 +47,15 @@ class Job:
 class Batcher:
     """Owns the model: takes jobs, puts those that wait into one batch, tells each what happens to it."""
 
-    def __init__(self, detector: Detector, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(self, detector: Detector, settings: ServeSettings, metrics: Telemetry) -> None:
         self._detector, self._settings, self._metrics = detector, settings, metrics
-        self._waiting: queue.Queue[Job | None] = queue.Queue()
+        self._waiting: queue.Queue[ScoringJob | None] = queue.Queue()
         self._stopping = threading.Event()
-        self._left: Job | None = None
+        self._left: ScoringJob | None = None
         self._thread = threading.Thread(target=self._run, name="truthmap-model", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: ScoringJob) -> None:
         """Take a job.
 
         Raises:
@@ -87,7 +87,7 @@ class Batcher:
                 for job in batch:
                     job.tell(error)
 
-    def _next_batch(self) -> list[Job] | None:
+    def _next_batch(self) -> list[ScoringJob] | None:
         """Wait for a job, and a moment more for others; `None`: everything is done and the server stops."""
         first = self._left or self._waiting.get()
         self._left = None
@@ -110,7 +110,7 @@ class Batcher:
             batch.append(job)
         return batch
 
-    def _do(self, batch: Sequence[Job]) -> None:
+    def _do(self, batch: Sequence[ScoringJob]) -> None:
         wanted = [job for job in batch if not job.cancelled.is_set()]
         self._score([job for job in wanted if not isinstance(job.work, StreamScorer)])
         jobs = {job.work: job for job in wanted if isinstance(job.work, StreamScorer)}
@@ -120,28 +120,28 @@ class Batcher:
         for job in jobs.values():
             job.tell(None)
 
-    def _score(self, jobs: Sequence[Job]) -> None:
+    def _score(self, jobs: Sequence[ScoringJob]) -> None:
         """Score given answers together; one that fails by itself fails alone."""
         given = [(job, question, answer) for job in jobs for question, answer in [_pair(job)] if answer is not None]
         for job, verdict in zip(
-            [job for job, _, _ in given], self._detector.score_many([(q, a) for _, q, a in given]), strict=True
+            [job for job, _, _ in given], self._detector.score_batch([(q, a) for _, q, a in given]), strict=True
         ):
             job.tell(verdict)
         for job in jobs:
             question, answer = _pair(job)
             if answer is None:
                 try:
-                    job.tell(self._detector.will_know(question))
+                    job.tell(self._detector.forecast(question))
                 except TruthmapError as error:
                     job.tell(error)
 
 
-def _pair(job: Job) -> tuple[Question, str | None]:
+def _pair(job: ScoringJob) -> tuple[Question, str | None]:
     assert not isinstance(job.work, StreamScorer)
     return job.work
 
 
-def _length(job: Job) -> int:
+def _length(job: ScoringJob) -> int:
     """Return the tokens that a job takes, roughly for a text (four characters make a token)."""
     if isinstance(job.work, StreamScorer):
         return len(job.work.ask.prompt.prompt_ids) + job.work.ask.settings.max_new_tokens

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truthmap.server.http_errors import HttpError
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
 OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/healthz"})
 """What is shown without a key: the page holds no secret, and asks for the key itself."""
@@ -33,10 +33,10 @@ HEADERS = {
 }
 
 
-class Guards:
+class SecurityMiddleware:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Telemetry) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

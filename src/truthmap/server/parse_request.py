@@ -11,12 +11,12 @@ from truthmap.detector.stream_scorer import StreamScorer
 from truthmap.errors import ModelError, TruthmapError
 from truthmap.records import Question
 from truthmap.server.http_errors import HttpError
-from truthmap.server.requests import ChatRequest, Item
+from truthmap.server.requests import ChatRequest, ScoreItem
 from truthmap.server.serve_settings import ServeSettings
 
 
 @dataclass(frozen=True)
-class Asked:
+class PreparedChat:
     """A chat request, ready to be answered.
 
     Attributes:
@@ -30,7 +30,7 @@ class Asked:
     cancelled: threading.Event
 
 
-def understand(request: ChatRequest, detector: Detector, settings: ServeSettings) -> Asked:
+def parse_request(request: ChatRequest, detector: Detector, settings: ServeSettings) -> PreparedChat:
     """Make a request ready.
 
     Raises:
@@ -61,7 +61,7 @@ def understand(request: ChatRequest, detector: Detector, settings: ServeSettings
         raise HttpError(
             413, "prompt and answer together are longer than the model can read", "context_length_exceeded", "messages"
         )
-    return Asked(listener, single and generate.temperature == 0, cancelled)
+    return PreparedChat(listener, single and generate.temperature == 0, cancelled)
 
 
 def model_id(detector: Detector) -> str:
@@ -97,7 +97,7 @@ def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
     return lm.literal.chat_ids(messages)
 
 
-def to_score(item: Item, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
+def parse_score_item(item: ScoreItem, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
     """Make an item of a score request ready.
 
     Raises:

@@ -11,11 +11,11 @@ from typing import Any
 from truthmap.detector.rows import similar_row, tokens_row, verdict_row
 from truthmap.detector.stream_scorer import TokenEvent
 from truthmap.detector.verdict import Verdict
-from truthmap.server.parse_request import Asked
+from truthmap.server.parse_request import PreparedChat
 
 
 @dataclass
-class Reply:
+class ChatReply:
     """A chat completion while it is made.
 
     Attributes:
@@ -28,7 +28,7 @@ class Reply:
         n_tokens: How many tokens were taken in.
     """
 
-    asked: Asked
+    asked: PreparedChat
     model: str
     stops: tuple[str, ...]
     text: str = ""

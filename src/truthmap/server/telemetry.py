@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from truthmap.detector.verdict import Verdict
 
 
-class Metrics:
+class Telemetry:
     """The counters of one server; each server has a registry of its own."""
 
     def __init__(self) -> None:
@@ -29,10 +29,10 @@ class Metrics:
         self._verdicts = Counter("truthmap_verdicts", "Verdicts given", ["trust"], registry=self._registry)
         self._far = Counter("truthmap_far", "Answers unlike the training answers", registry=self._registry)
 
-    def judged(self, verdict: Verdict) -> None:
+    def count_verdict(self, verdict: Verdict) -> None:
         """Count a verdict."""
         self._verdicts.labels(trust=str(verdict.trust)).inc()
-        if verdict.far or verdict.question_far:
+        if verdict.out_of_distribution or verdict.question_out_of_distribution:
             self._far.inc()
 
     def text(self) -> bytes:
