@@ -1,4 +1,4 @@
-"""Promises: kept at the stated rate, refused where the tested answers are too few or do not bear them out."""
+"""Guarantees: broken no more often than stated, refused where the tested answers are too few or contradict them."""
 
 from __future__ import annotations
 
@@ -39,40 +39,39 @@ class World:
         return float((1 - self.share_right) * wrong / coverage)
 
 
-def guessed(world: World, scored: ScoredAnswers, risk: Risk) -> float:
-    """What one would do without a guarantee: the most favourable threshold whose observed risk keeps the limit."""
+def guessed(scored: ScoredAnswers, risk: Risk) -> float:
+    """Return what one would take without a guarantee: the best threshold whose observed risk keeps the limit."""
     order = np.argsort(scored.scores)
     right = scored.right[order]
-    wrong_through = (~right)[::-1].cumsum()[::-1] / np.arange(len(right), 0, -1)
-    held = (right.cumsum() - right) / right.sum()
-    within = np.flatnonzero((wrong_through if risk is Risk.SELECTIVE_RISK else held) <= LIMIT)
+    selective_risk = (~right)[::-1].cumsum()[::-1] / np.arange(len(right), 0, -1)
+    false_abstention = (right.cumsum() - right) / right.sum()
+    within = np.flatnonzero((selective_risk if risk is Risk.SELECTIVE_RISK else false_abstention) <= LIMIT)
     return float(scored.scores[order][within[0] if risk is Risk.SELECTIVE_RISK else within[-1]])
 
 
 @pytest.mark.parametrize("risk", list(Risk))
-def test_over_1000_resamplings_the_promise_is_broken_no_more_often_than_stated(risk: Risk) -> None:
+def test_guarantees_break_no_more_often_than_stated(risk: Risk) -> None:
     world, generator = World(), np.random.default_rng(7)
-    broken = kept = broken_by_guess = 0
+    broken = held = broken_by_guess = 0
     for _ in range(1000):
         choosing, testing = world.draw(600, generator), world.draw(400, generator)
         guarantee = guarantee_risk(risk, LIMIT, choosing, testing, 0.95)
-        if guarantee.kept:
-            assert guarantee.threshold is not None
-            kept += 1
+        if guarantee.holds and guarantee.threshold is not None:
+            held += 1
             broken += world.risk(risk, guarantee.threshold) > LIMIT
-        broken_by_guess += world.risk(risk, guessed(world, testing, risk)) > LIMIT
+        broken_by_guess += world.risk(risk, guessed(testing, risk)) > LIMIT
     # At most 5 % may be broken; a procedure at exactly 5 % passes with a probability of 999 in 1,000.
     assert binomtest(broken, 1000, 0.05, alternative="greater").pvalue > 0.001, broken
-    assert kept > 800  # a promise that is never made is no achievement
+    assert held > 800  # a guarantee that is never given is no achievement
     assert broken_by_guess > 300  # without the tests it fails: this simulation can tell
 
 
-def test_chance_scores_are_promised_nothing() -> None:
+def test_chance_scores_get_no_guarantee() -> None:
     generator = np.random.default_rng(3)
     false = 0
     for _ in range(300):
         parts = [ScoredAnswers(generator.normal(size=n), generator.random(n) < 0.7) for n in (300, 200)]
-        false += guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, *parts).kept
+        false += guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, *parts).holds
     assert false <= 25  # 5 % of 300, and 10 for luck
 
 
@@ -80,34 +79,56 @@ def drawn(n: int, seed: int = 0) -> ScoredAnswers:
     return World().draw(n, np.random.default_rng(seed))
 
 
-def test_a_small_test_part_is_told_so() -> None:
+def test_a_small_test_part_is_named_as_the_reason() -> None:
     guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.05, drawn(300), drawn(40, 1))
-    assert not guarantee.kept
+    assert not guarantee.holds
     assert guarantee.why == "the test part is too small: 40 answers, at least 59 are needed"
-    assert "not promised" in guarantee.sentence
+    assert "not guaranteed" in guarantee.sentence
 
 
-def test_the_fewest_answers_are_those_at_which_no_hit_just_passes() -> None:
+def test_the_fewest_answers_are_those_where_no_hit_just_passes() -> None:
     assert fewest_for(0.1, 0.95) == 29
     assert 0.9**29 <= 0.05 < 0.9**28
 
 
-def test_a_promise_counts_what_it_says() -> None:
+def test_a_guarantee_counts_what_it_says() -> None:
     testing = drawn(400, 2)
     guarantee: RiskGuarantee = guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, drawn(600), testing)
     assert guarantee.threshold is not None
-    through = testing.scores >= guarantee.threshold
-    assert guarantee.tested == through.sum()
-    assert guarantee.hits == (through & ~testing.right).sum()
-    assert guarantee.coverage == pytest.approx(through.mean())
+    accepted = testing.scores >= guarantee.threshold
+    assert guarantee.tested == accepted.sum()
+    assert guarantee.hits == (accepted & ~testing.right).sum()
+    assert guarantee.coverage == pytest.approx(accepted.mean())
     assert guarantee.upper <= LIMIT
-    held = guarantee_risk(Risk.FALSE_ABSTENTION, LIMIT, drawn(600), testing)
-    assert held.threshold is not None
-    assert held.tested == testing.right.sum()
-    assert held.hits == (testing.right & (testing.scores < held.threshold)).sum()
+    abstention = guarantee_risk(Risk.FALSE_ABSTENTION, LIMIT, drawn(600), testing)
+    assert abstention.threshold is not None
+    assert abstention.tested == testing.right.sum()
+    assert abstention.hits == (testing.right & (testing.scores < abstention.threshold)).sum()
 
 
-def test_a_laxer_limit_lets_more_through() -> None:
+@pytest.mark.parametrize(
+    ("risk", "claim", "why"),
+    [
+        (
+            Risk.SELECTIVE_RISK,
+            "selective risk at most 10% (wrong among accepted answers), with 95% confidence",
+            "accepted test answers were wrong",
+        ),
+        (
+            Risk.FALSE_ABSTENTION,
+            "false abstention at most 10% (of the right answers), with 95% confidence",
+            "right test answers were abstained from",
+        ),
+    ],
+)
+def test_a_guarantee_says_in_words_what_it_bounds(risk: Risk, claim: str, why: str) -> None:
+    guarantee = guarantee_risk(risk, LIMIT, drawn(600), drawn(400, 2))
+    assert guarantee.holds
+    assert guarantee.sentence == guarantee.claim == claim
+    assert guarantee.why == f"{guarantee.hits} of {guarantee.tested} {why}"
+
+
+def test_a_laxer_limit_gives_more_coverage() -> None:
     shares = [guarantee_risk(Risk.SELECTIVE_RISK, x, drawn(600), drawn(400, 2)).coverage for x in (0.05, 0.1, 0.2)]
     assert shares == sorted(shares)
     assert shares[0] < shares[-1]
@@ -128,24 +149,24 @@ def test_limits_outside_0_and_1_are_refused(wrong: dict[str, Any]) -> None:
         )
 
 
-def test_nothing_let_through_is_no_threshold() -> None:
+def test_nothing_accepted_is_no_threshold() -> None:
     wrong = ScoredAnswers(np.linspace(0, 1, 100), np.zeros(100, dtype=bool))
     guarantee = guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, wrong, wrong)
-    assert not guarantee.kept
+    assert not guarantee.holds
     assert guarantee.threshold is None
     assert guarantee.tested == 0
 
 
-def test_a_limit_that_the_answers_contradict_is_told_so() -> None:
+def test_a_contradicted_limit_is_named_as_the_reason() -> None:
     testing = drawn(400, 2)
     worse = ScoredAnswers(testing.scores, testing.right & (np.arange(400) % 4 > 0))
     guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.05, drawn(600), worse)
-    assert not guarantee.kept
-    assert guarantee.why.endswith("let through were wrong, which is more than 5%")
+    assert not guarantee.holds
+    assert guarantee.why.endswith("accepted were wrong, which is more than 5%")
 
 
-def test_how_many_answers_it_would_take_is_told() -> None:
+def test_the_number_of_answers_needed_is_said() -> None:
     guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.1, drawn(600), drawn(60, 1))
-    assert not guarantee.kept
+    assert not guarantee.holds
     assert "the test part is too small" in guarantee.why
     assert "would be needed" in guarantee.why

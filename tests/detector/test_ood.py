@@ -1,4 +1,4 @@
-"""Distances and neighbours: by formulas written out, and what the flag promises."""
+"""Mahalanobis distances and neighbours, against formulas written out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_with_all_directions_it_is_the_mahalanobis_distance() -> None:
     np.testing.assert_allclose(gaussian.distance(x), wanted, rtol=1e-4)
 
 
-def test_with_few_directions_it_is_that_of_probabilistic_principal_components() -> None:
+def test_with_few_directions_it_is_that_of_probabilistic_pca() -> None:
     x = states(400, 12)
     gaussian = fit_gaussian_ood(x, most_directions=4)
     standard = (x.astype(np.float64) - gaussian.mean) / gaussian.scale
@@ -36,7 +36,7 @@ def test_with_few_directions_it_is_that_of_probabilistic_principal_components() 
     np.testing.assert_allclose(gaussian.distance(x), wanted, rtol=1e-4)
 
 
-def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() -> None:
+def test_fewer_answers_than_dimensions_give_the_same_spectrum() -> None:
     x = states(60, 80)
     narrow = fit_gaussian_ood(x, most_directions=10)
     standard = (x.astype(np.float64) - narrow.mean) / narrow.scale

@@ -44,6 +44,6 @@ def test_an_empty_file_gives_an_empty_file(tiny_detector: Detector, tmp_path: Pa
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
-def test_a_table_from_a_spreadsheet_with_a_byte_order_mark_is_read(tiny_detector: Detector, tmp_path: Path) -> None:
+def test_a_csv_with_a_byte_order_mark_is_read(tiny_detector: Detector, tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_bytes("\ufeffquestion\nWhich 1 is 2?\n".encode())
     assert sum(score_file(tiny_detector, tmp_path / "q.csv", tmp_path / "out.csv").values()) == 1

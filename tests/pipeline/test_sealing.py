@@ -91,10 +91,10 @@ def test_training_records_are_those_outside_the_test_part(run: Run, tmp_path: Pa
     assert artifact.records
     assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
-        assert len(head.rows) == head.config.fitted
-        assert len(set(head.rows.tolist())) == len(head.rows)
-        rights = [artifact.records[row].right for row in head.rows]
-        assert sum(rights) == head.config.fitted_right
+        assert len(head.record_index) == head.config.n_fitted
+        assert len(set(head.record_index.tolist())) == len(head.record_index)
+        rights = [artifact.records[row].right for row in head.record_index]
+        assert sum(rights) == head.config.n_fitted_right
 
 
 def test_a_changed_question_set_is_refused(

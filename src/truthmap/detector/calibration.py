@@ -63,23 +63,24 @@ Calibrator = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
 class ReliabilityBin(BaseModel):
-    """Answers that were scored alike: what was promised for them and what came of it."""
+    """Answers with similar scores: their mean P(wrong), and the share of them that is wrong."""
 
     model_config = _FROZEN
 
     n: int
     p_wrong: float
-    wrong: float
+    share_wrong: float
 
 
 class Reliability(BaseModel):
     """How well P(wrong) means what it says, on answers that it was not fitted to.
 
     Attributes:
-        bins: Tenths of the answers, the most trusted first.
-        brier: Mean squared difference between P(wrong) and what came, in [0, 1].
-        expected_error: Mean absolute difference between the two in the bins, weighted by their sizes (ECE).
-        chance_error: What that would be on average if every P(wrong) were true: so few answers differ by chance.
+        bins: Tenths of the answers, the lowest P(wrong) first.
+        brier: Mean squared difference between P(wrong) and the outcome, in [0, 1].
+        expected_calibration_error: Mean absolute difference between the two in the bins, weighted by their sizes (ECE).
+        chance_calibration_error: What that would be on average if every P(wrong) were true: so few answers differ by
+            chance.
     """
 
     model_config = _FROZEN
@@ -165,7 +166,7 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
     order = np.argsort(p_wrong, kind="stable")
     parts = [part for part in np.array_split(order, n_bins) if len(part)]
     bins = tuple(
-        ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), wrong=float((~right[part]).mean()))
+        ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), share_wrong=float((~right[part]).mean()))
         for part in parts
     )
     drawn = np.random.default_rng(seed_from("reliability")).random((_DRAWS, len(p_wrong))) < p_wrong

@@ -20,9 +20,9 @@ def differences(config: DetectorConfig, lm: LanguageModel) -> tuple[str, ...]:
     found = identity_differences(config.model.identity, identity)
     if lm.n_layers != config.model.n_layers:
         found += (f"it has {lm.n_layers} layers, not {config.model.n_layers}",)
-    taps = lm.blocks.taps[config.site]
-    if isinstance(taps, str):
-        found += (f"it has no site {config.site}: {taps}",)
+    hook_points = lm.blocks.taps[config.site]
+    if isinstance(hook_points, str):
+        found += (f"it has no site {config.site}: {hook_points}",)
     return found
 
 
@@ -64,8 +64,13 @@ def _width(config: DetectorConfig, lm: LanguageModel) -> int | None:
     return int(record_answer_states(lm, [((0,), ())], StateSpec(config.site, layers))[0].shape[-1])
 
 
-def load_settings(config: DetectorConfig, device: str = "auto", *, trust_remote_code: bool = False) -> LoadSettings:
-    """Load the model as the run did; running code that comes with a model is never sealed, it is asked for anew."""
+def model_load_settings(
+    config: DetectorConfig, device: str = "auto", *, trust_remote_code: bool = False
+) -> LoadSettings:
+    """Return how to load the model as the run did.
+
+    That code which comes with a model may run is never sealed: it is asked for anew.
+    """
     identity = config.model.identity
     revision = identity.get("revision")
     return LoadSettings(

@@ -28,9 +28,9 @@ class Head:
         config: What it says of itself.
         weight: float64 (K, d), for raw states: standardising is folded in.
         bias: float.
-        cloud: The states it was fitted to, as a Gaussian over K · d dimensions.
-        coordinates: float32 (n, r), the fitted answers in the cloud's coordinates.
-        rows: int64 (n,), which training record each of them is.
+        gaussian: The distribution of the states it was fitted to, over K · d dimensions.
+        coordinates: float32 (n, r), the fitted answers in the Gaussian's coordinates.
+        record_index: int64 (n,), which training record each of them is.
         self_test: States and what they must give.
     """
 
@@ -39,7 +39,7 @@ class Head:
     bias: float
     gaussian: GaussianOOD
     coordinates: Floats32
-    rows: Ints
+    record_index: Ints
     self_test: SelfTest
 
     @property
@@ -61,8 +61,8 @@ class Head:
 
     def nearest(self, state: AnyArray, k: int) -> Ints:
         """Return the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
-        here = self.gaussian.coordinates(state.reshape(1, -1))[0]
-        return np.asarray(self.rows[nearest(self.coordinates, here, k)])
+        point = self.gaussian.coordinates(state.reshape(1, -1))[0]
+        return np.asarray(self.record_index[nearest(self.coordinates, point, k)])
 
 
 def score_states(states: AnyArray, weight: Floats, bias: float) -> Floats:

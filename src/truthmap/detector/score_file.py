@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from truthmap.detector.detector import Detector
-from truthmap.detector.rows import verdict_row
-from truthmap.detector.verdict import Verdict
+from truthmap.detector.verdict import Verdict, verdict_row
 from truthmap.errors import QuestionsError, UsageError
 from truthmap.files import atomic_write
 from truthmap.records import Question
@@ -28,9 +27,9 @@ def score_file(
     max_new_tokens: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, int]:
-    """Ask the questions of a file, or judge its answers, and write a row for each, in the same order.
+    """Ask the questions of a file, or score its answers, and write a row for each, in the same order.
 
-    Columns read: `question`; `answer` (that one is judged, where it is not empty); `id` and any others are copied.
+    Columns read: `question`; `answer` (that one is scored, where it is not empty); `id` and any others are copied.
     The file is read and written in pieces, and the result is whole or absent.
 
     Returns:
@@ -51,7 +50,7 @@ def score_file(
         writer = _Writer(file, target.suffix.lower())
         rows = _rows(source)
         while chunk := list(islice(rows, _CHUNK)):
-            for row, verdict in zip(chunk, _judged(detector, chunk, max_new_tokens), strict=True):
+            for row, verdict in zip(chunk, _verdicts(detector, chunk, max_new_tokens), strict=True):
                 counts[str(verdict.trust)] += 1
                 writer.write(
                     {**{n: v for n, v in row.items() if n not in ("question", "answer")}, **verdict_row(verdict)}
@@ -61,7 +60,7 @@ def score_file(
     return dict(counts)
 
 
-def _judged(detector: Detector, rows: Sequence[dict[str, Any]], max_new_tokens: int | None) -> list[Verdict]:
+def _verdicts(detector: Detector, rows: Sequence[dict[str, Any]], max_new_tokens: int | None) -> list[Verdict]:
     questions: list[Question] = [detector.question(row["question"]) for row in rows]
     given = [n for n, row in enumerate(rows) if row.get("answer")]
     asked = [n for n, row in enumerate(rows) if not row.get("answer")]
