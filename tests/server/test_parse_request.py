@@ -13,8 +13,8 @@ from truthmap.server.serve_settings import ServeSettings
 def turns(detector: Detector, *said: str) -> int:
     """Return how many turns a conversation's prompt has, by the control token that the template opens each with."""
     messages = tuple(ChatMessage(role="user", content=text) for text in said)
-    asked = parse_request(ChatRequest(model=model_id(detector), messages=messages), detector, ServeSettings())
-    return asked.listener.ask.prompt.prompt_ids.count(detector.lm.tokenizer.convert_tokens_to_ids("<user>"))
+    chat = parse_request(ChatRequest(model=model_id(detector), messages=messages), detector, ServeSettings())
+    return chat.scorer.request.prompt.prompt_ids.count(detector.lm.tokenizer.convert_tokens_to_ids("<user>"))
 
 
 @pytest.mark.parametrize("before", [(), ("Which city?",)])

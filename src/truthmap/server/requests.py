@@ -94,7 +94,7 @@ class ChatRequest(BaseModel):
 
 
 class ScoreItem(BaseModel):
-    """A question, and the answer to judge; without one, what is to be expected of the model's own."""
+    """A question, and the answer to score; without one, the model's own is forecast."""
 
     model_config = _STRICT
 
@@ -104,7 +104,7 @@ class ScoreItem(BaseModel):
 
 
 class ScoreRequest(BaseModel):
-    """Questions and answers to judge."""
+    """Questions and answers to score."""
 
     model_config = _STRICT
 
