@@ -27,7 +27,7 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
                 f"(by chance {error.chance_calibration_error:.3f})"
             )
         )
-        console.print(Text(f"  out of distribution: {head.ood.false_alarms:.1%} of the test answers"))
+        console.print(Text(f"  {head.ood.false_alarms:.1%} of the test answers flagged as out of distribution"))
     console.print(Text("Guarantees of the answer head", "bold"))
     for guarantee in config.heads[0].guarantees:
         sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")

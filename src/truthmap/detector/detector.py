@@ -13,7 +13,7 @@ from truthmap.answers.prompted import LocalTextModel
 from truthmap.answers.ready import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.compatibility import model_load_settings, require_match
-from truthmap.detector.config import DetectorConfig
+from truthmap.detector.config import SAME, DetectorConfig
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
@@ -25,8 +25,6 @@ from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question
 
-SAME = "same"
-"""Names the studied model as the one that finds exact answers."""
 _BATCH = 32
 
 

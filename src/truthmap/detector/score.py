@@ -193,7 +193,7 @@ def _explain(head: Head, trust: Trust, p_wrong: float, grade: Grade) -> str:
         return f"{why}, and from such answers nothing was learned (read at {where} instead, P(wrong) is {p_wrong:.2f})"
     guarantee = head.config.guarantees[0]
     frequency = f"of 100 answers scored like this, about {round(100 * p_wrong)} are wrong"
-    side = "accepted" if trust is Trust.TRUST else "abstained"
+    side = "accepted" if trust is Trust.TRUST else "the detector abstains"
     if guarantee.holds:
         return f"{frequency}; {side} under a guarantee: {guarantee.claim}"
     return f"{frequency}; {side} without a guarantee: {guarantee.why}"
