@@ -52,7 +52,7 @@ class Artifact:
     """A sealed detector as it stands on disk.
 
     Attributes:
-        config: What it says of itself.
+        config: Its config.json.
         heads: Its readouts by role.
         records: The training answers, or none where they were left out.
     """

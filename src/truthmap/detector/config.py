@@ -1,4 +1,4 @@
-"""What a sealed detector says of itself: its `config.json`, checked field by field when it is read."""
+"""What a sealed detector is: its `config.json`, checked field by field when it is read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Role(StrEnum):
     FALLBACK = "fallback"
     """A cell that every answer has: used where the exact answer was not found."""
     BEFORE = "before"
-    """A cell of the last prompt token: used before anything is said."""
+    """A cell of the last prompt token: used before an answer token is generated."""
 
 
 class CellAt(BaseModel):

@@ -44,7 +44,7 @@ class Detector:
 
     @property
     def config(self) -> DetectorConfig:
-        """What the detector says of itself."""
+        """The artifact's config.json."""
         return self.artifact.config
 
     @property

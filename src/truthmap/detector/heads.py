@@ -1,4 +1,4 @@
-"""A readout: the weights of one or a few cells, with everything that turns a score into a judgement."""
+"""A readout: the weights of one or a few cells, with what turns a score into a calibrated verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Head:
     """A fitted readout of K cells, frozen.
 
     Attributes:
-        config: What it says of itself.
+        config: Its cells, calibration, guarantees and measured numbers.
         weight: float64 (K, d), for raw states: standardising is folded in.
         bias: float.
         gaussian: The distribution of the states it was fitted to, over K · d dimensions.
