@@ -52,9 +52,7 @@ class Told(Silence):
         self.news.append(text)
 
 
-def test_a_run_over_the_server_has_the_texts_of_a_local_one(
-    study: Study, made_once: Path
-) -> None:
+def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_once: Path) -> None:
     progress = Told()
     run, local = study.run(progress=progress), Run(made_once)
     lm = load_model(study.model, LoadSettings(device="cpu"))
@@ -74,9 +72,7 @@ def test_a_run_over_the_server_has_the_texts_of_a_local_one(
     assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
 
 
-def test_an_endpoint_that_dies_costs_no_finished_shard(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_that_dies_costs_no_finished_shard(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     from truthmap.answers.engines import openai as endpoint_engine
 
     send, calls = endpoint_engine.send_all, []
