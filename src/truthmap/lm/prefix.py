@@ -66,10 +66,11 @@ class PrefixCache:
         ids = shared_ids(self.lm, sequences)
         if not ids:
             return NO_PREFIX
-        if ids != self._newest.ids:
+        prefix = self._newest
+        if ids != prefix.ids:
             self._newest = NO_PREFIX  # older ones would only take memory
-            self._newest = _computed(self.lm, ids)
-        return self._newest
+            self._newest = prefix = _computed(self.lm, ids)
+        return prefix
 
 
 def shared_ids(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
