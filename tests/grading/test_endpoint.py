@@ -37,8 +37,8 @@ def endpoint(server: Server, **settings: Any) -> tuple[EndpointTextModel, list[f
 
 
 def test_prompts_are_answered_in_order_with_temperature_0(server: Server) -> None:
-    asker, _ = endpoint(server)
-    assert asker.ask([f"p{n}" for n in range(9)]) == [f"echo p{n}" for n in range(9)]
+    text_model, _ = endpoint(server)
+    assert text_model.ask([f"p{n}" for n in range(9)]) == [f"echo p{n}" for n in range(9)]
     assert {content["temperature"] for content in server.sent} == {0}
     assert {content["model"] for content in server.sent} == {"some-model"}
     assert {content["max_tokens"] for content in server.sent} == {48}
@@ -46,16 +46,16 @@ def test_prompts_are_answered_in_order_with_temperature_0(server: Server) -> Non
 
 def test_passing_faults_are_tried_again_with_growing_waits(server: Server, statuses: list[int]) -> None:
     statuses += [429, 503]
-    asker, waits = endpoint(server, parallel=1)
-    assert asker.ask(["p"]) == ["echo p"]
+    text_model, waits = endpoint(server, parallel=1)
+    assert text_model.ask(["p"]) == ["echo p"]
     assert waits == [1.0, 2.0]
 
 
 def test_tries_are_bounded_and_the_message_says_what_to_do(server: Server, statuses: list[int]) -> None:
     statuses += [500] * 10
-    asker, _ = endpoint(server, parallel=1, tries=3)
+    text_model, _ = endpoint(server, parallel=1, tries=3)
     with pytest.raises(ModelError, match=rf"gave no answer \(status 500, 3 tries\).*{KEY_VARIABLE}"):
-        asker.ask(["p"])
+        text_model.ask(["p"])
     assert len(server.sent) == 3
 
 
@@ -72,9 +72,9 @@ def test_a_prompt_that_is_refused_has_no_reply(server: Server, statuses: list[in
 
 
 def test_an_endpoint_that_is_not_there_is_named(server: Server) -> None:
-    asker = EndpointTextModel("http://127.0.0.1:9/v1", "m", tries=2, timeout=1, sleep=lambda _: None)
+    text_model = EndpointTextModel("http://127.0.0.1:9/v1", "m", tries=2, timeout=1, sleep=lambda _: None)
     with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer"):
-        asker.ask(["p"])
+        text_model.ask(["p"])
 
 
 def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
@@ -82,12 +82,12 @@ def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "secret-1")
     statuses += [200, 302]
-    asker, _ = endpoint(server, parallel=1)
-    asker.ask(["p"])
+    text_model, _ = endpoint(server, parallel=1)
+    text_model.ask(["p"])
     assert server.keys == ["Bearer secret-1"]
     with pytest.raises(ModelError, match="status 302") as caught:
-        asker.ask(["p"])
-    assert "secret-1" not in str(caught.value) + repr(asker)
+        text_model.ask(["p"])
+    assert "secret-1" not in str(caught.value) + repr(text_model)
 
 
 def test_names_of_endpoints_are_read_and_others_refused() -> None:

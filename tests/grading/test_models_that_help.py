@@ -10,7 +10,7 @@ import pytest
 from truthmap.errors import UsageError
 from truthmap.grading.grade import grade, grade_many
 from truthmap.grading.judge import read_reply
-from truthmap.grading.locator import PROMPTS, extract, place_of, read_piece
+from truthmap.grading.locator import PROMPTS, extract, locate_piece, read_piece
 from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Outcome, Question, Span
@@ -53,16 +53,16 @@ def test_a_copied_piece_is_read_without_its_trimmings(reply: str, piece: str) ->
 
 def test_a_copy_counts_only_if_the_answer_says_it_in_whole_words_and_few() -> None:
     text = "It was written by ÁNN  Lee in 1999."
-    assert place_of("ann lee", text, "") == Span(18, 26)
-    assert place_of("Ann Le", text, "") is None
-    assert place_of("Bob Ray", text, "") is None
-    assert place_of("one " * 13, "one " * 20, "") is None
+    assert locate_piece("ann lee", text, "") == Span(18, 26)
+    assert locate_piece("Ann Le", text, "") is None
+    assert locate_piece("Bob Ray", text, "") is None
+    assert locate_piece("one " * 13, "one " * 20, "") is None
 
 
 def test_the_first_place_counts_that_does_not_repeat_the_question() -> None:
     asked = "In which country is the city of Singapore?"
-    assert place_of("Singapore", "The city of Singapore is in Singapore.", asked) == Span(28, 37)
-    assert place_of("Singapore", "Lima, Singapore, Singapore.", asked) == Span(6, 15)
+    assert locate_piece("Singapore", "The city of Singapore is in Singapore.", asked) == Span(28, 37)
+    assert locate_piece("Singapore", "Lima, Singapore, Singapore.", asked) == Span(6, 15)
 
 
 def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_at_most() -> None:
@@ -178,6 +178,6 @@ BORDERS: Sequence[tuple[str, str, Callable[[str], int]]] = [
 def test_pieces_at_the_start_at_the_end_and_repeated_are_found(
     piece: str, text: str, start: Callable[[str], int]
 ) -> None:
-    found = place_of(piece, text, "Who wrote it?")
+    found = locate_piece(piece, text, "Who wrote it?")
     assert found is not None
     assert found.start == start(text)

@@ -52,9 +52,9 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch
 
 
 @contextmanager
-def graded_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def graded_by(text_model: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.execution.graders.open_text_model", lambda name, load, batch_tokens: asker)
+        patch.setattr("truthmap.execution.graders.open_text_model", lambda name, load, batch_tokens: text_model)
         yield
 
 
@@ -96,11 +96,11 @@ def test_the_studied_model_itself_locates(study: Study) -> None:
 
 
 def test_a_local_text_model_answers_in_order_and_too_long_prompts_not(tiny_model: Path) -> None:
-    asker = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
+    text_model = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
     prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
-    replies = asker.ask(prompts)
+    replies = text_model.ask(prompts)
     assert replies[1] == ""
-    assert [asker.ask([prompt])[0] for prompt in prompts] == replies
+    assert [text_model.ask([prompt])[0] for prompt in prompts] == replies
 
 
 def test_graders_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:

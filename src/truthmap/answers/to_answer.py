@@ -76,7 +76,7 @@ def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...
 
 
 def has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
-    """Return whether an answer has said anything yet: a new line before that does not close it."""
+    """Return whether an answer has any text yet: a new line before that does not close it."""
     return any(i not in lm.line_ids for i in ids)
 
 

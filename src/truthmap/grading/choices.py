@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from truthmap.grading.comparisons import less_than, told_apart
+from truthmap.grading.comparisons import less_than, only_describes
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
@@ -59,7 +59,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
     """
     candidates = question.candidates or ()
     mentions = find_mentions(text, candidates)
-    if told_apart(text, mentions):
+    if only_describes(text, mentions):
         return nothing_found(text, str(rule), "says what each candidate is but chooses none")
     chosen = next(_choices(text, question.text, mentions), None)
     if chosen is None:

@@ -72,7 +72,7 @@ def extract(pairs: Sequence[Pair], locator: TextModel) -> list[Span | None]:
             piece = read_piece(reply)
             if piece == _NONE:
                 continue
-            spans[index] = place_of(piece, answer.text, question.text)
+            spans[index] = locate_piece(piece, answer.text, question.text)
             if spans[index] is None:
                 still_open.append(index)
         open_indices = still_open
@@ -86,7 +86,7 @@ def read_piece(reply: str) -> str:
     return _NONE if normalized(piece) in ("none", "no answer") else piece
 
 
-def place_of(piece: str, text: str, question: str) -> Span | None:
+def locate_piece(piece: str, text: str, question: str) -> Span | None:
     """Find where an answer says a piece as whole words, at first where it does not only repeat the question."""
     answered, wanted, asked = normalize(text), normalized(piece), normalized(question)
     if not wanted or len(wanted.split()) > LONGEST_PIECE:

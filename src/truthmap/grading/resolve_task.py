@@ -41,5 +41,5 @@ def resolve_task(
 
 
 def default_locating(rule: RuleKind) -> Locating:
-    """Return how exact answers are found where a rule is chosen and nothing else is said."""
+    """Return how exact answers are found where a rule is named and no way of locating."""
     return Locating.RULE if rule.finds_span else Locating.MODEL

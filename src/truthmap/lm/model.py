@@ -147,12 +147,12 @@ class LanguageModel:
 
     @cached_property
     def prompt_encoder(self) -> PromptEncoder:
-        """What reads text that nobody vouches for."""
+        """What encodes prompts; control tokens in untrusted text stay text."""
         return PromptEncoder(self.name, self.tokenizer)
 
     @cached_property
     def takes_positions(self) -> bool:
-        """Whether a forward pass is told each token's place; models with relative places derive it from the mask."""
+        """Whether a forward pass takes `position_ids`; models with relative positions derive them from the mask."""
         return "position_ids" in inspect.signature(self.model.base_model.forward).parameters
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Text from outside in a prompt: a control token that is written in it stays text, it opens and closes no turn."""
+"""Encoding untrusted text in a prompt: a control token that is written in it stays text, it opens and closes no turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromptEncoder:
-    """Tokenizes text that nobody vouches for; ids of text without control tokens are the tokenizer's own.
+    """Tokenizes untrusted text; ids of text without control tokens are the tokenizer's own.
 
     Attributes:
         name: What the model is called, for errors.

@@ -66,7 +66,7 @@ def row_id(row: Row) -> str:
 
 
 def user_file_task(questions: Sequence[Question]) -> Task:
-    """Choose how a user's questions are graded, from what came with them.
+    """Choose how a user's questions are graded, from the columns that they have.
 
     Ready outcomes are taken as they are; candidates make it a choice (up to five of them) or the rule of candidates;
     accepted answers that are all numbers make it the rule of numbers; else an answer is right if it contains one.
