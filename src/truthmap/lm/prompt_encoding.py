@@ -1,4 +1,4 @@
-"""Encoding untrusted text in a prompt: a control token that is written in it stays text, it opens and closes no turn."""
+"""Encoding untrusted text in a prompt: a control token written in it stays text, it opens and closes no turn."""
 
 from __future__ import annotations
 
