@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
+from jinja2 import TemplateError
 
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
@@ -100,8 +101,6 @@ class LanguageModel:
         found = usual if usual in self.stop_ids else None
         if not self.asks_in_chat:
             return found
-        from jinja2 import TemplateError
-
         said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
         try:
             whole = self.tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from jinja2 import TemplateError
+
 from truthmap.errors import ModelError
 
 if TYPE_CHECKING:
@@ -61,8 +63,6 @@ class PromptEncoder:
         Raises:
             ModelError: the template refuses the messages, or a control token in one of them cannot be read as text.
         """
-        from jinja2 import TemplateError
-
         written = self._written("\0".join(message["content"] for message in messages))
         # An older transformers would hand the option on to the template, which does not know it.
         known = "sanitize_control_tokens" in inspect.signature(self.tokenizer.apply_chat_template).parameters
