@@ -56,8 +56,9 @@ def test_the_cells_are_those_that_the_run_chose(run: Run, tmp_path: Path) -> Non
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
     cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
-    from truthmap.probes.join_labels import label_answers
     from truthmap.study.settings import grid_settings
+
+    from truthmap.probes.join_labels import label_answers
 
     labels = label_answers(run.questions(), run.grades(), run.splits())
     reference = score_on_test(run.states(), labels, run.grid(), cell, grid_settings())
@@ -102,7 +103,7 @@ def test_a_changed_question_set_is_refused(
 ) -> None:
     changed = question_set("spoken", spoken_set.questions[1:], spoken_set.task)
     load: Callable[..., QuestionSet] = lambda name, settings: changed  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", load)
     with pytest.raises(RunFolderError, match="the question set spoken has changed"):
         seal_detector(run, tmp_path / "detector")
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,25 +26,20 @@ from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
 from truthmap.detector.heads import Head
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
-from truthmap.execution.active_run import Work
-from truthmap.execution.helping import SAME
+from truthmap.execution.models import SAME
 from truthmap.figures.heatmap import figure_of, save_figure
 from truthmap.files import file_digest
 from truthmap.grading.grade import needs_locator
-from truthmap.pipeline.stages.questions import load_question_set
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site
-from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import syncing
 from truthmap.runs.run import Run
-from truthmap.study.stage_keys import stage_keys
+from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
-
-if TYPE_CHECKING:
-    from truthmap.questions.question_set import QuestionSet
 
 _NEARLY_ALL = 0.95
 _EVERYWHERE = (Position.FIRST_ANSWER, Position.MINUS_1)
@@ -99,9 +93,9 @@ class _Source:
     run: Run
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """The study's settings."""
-        return dict(self.run.settings["settings"])
+    def study(self) -> Study:
+        """The study that made the run."""
+        return Study(**self.run.settings["settings"], out=self.run.path)
 
     @cached_property
     def grades(self) -> tuple[Grade, ...]:
@@ -130,11 +124,10 @@ class _Source:
         Raises:
             RunFolderError: it is not the one of the run any more.
         """
-        study = Study.of({**self.settings, "out": self.run.path})
-        found = load_question_set(Work(study, RunFolder(self.run.path), stage_keys(study), Silence()))
+        found = load_question_set(self.study)
         if found.digest != self.run.settings["questions"]["digest"]:
             raise RunFolderError(
-                f"the question set {study.questions} has changed since {self.run.path} was made: "
+                f"the question set {self.study.questions.name} has changed since {self.run.path} was made: "
                 "start the same `truthmap run --update` again, then make the detector"
             )
         return found
@@ -145,7 +138,7 @@ class _Source:
         Raises:
             UsageError: the run did not read it.
         """
-        sites = [Site(site) for site in self.settings["sites"]]
+        sites = self.study.states.sites
         if site not in sites:
             raise UsageError(f"the run read the sites {', '.join(sites)}, not {site}")
         return self.run.grid(site)
@@ -216,7 +209,7 @@ def _head_data(source: _Source, role: Role, cells: tuple[Cell, ...]) -> HeadData
 
 
 def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorConfig:
-    task, settings, run = source.question_set.task, source.settings, source.run
+    task, study, run = source.question_set.task, source.study, source.run
     n_layers, width = run.states().layout()[site]
     shared = {question.candidates for question in source.questions}
     summary = run.summary
@@ -226,8 +219,8 @@ def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorCon
         label=LABEL,
         model=ModelConfig(
             identity=run.settings["model_identity"],
-            blocks=settings["blocks"],
-            quantization=settings["quantization"],
+            blocks=study.states.blocks,
+            quantization=study.model.quantization,
             n_layers=n_layers,
             width=width,
         ),
@@ -236,7 +229,7 @@ def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorCon
             task=task,
             locator=_locator(source),
             candidates=shared.pop() if len(shared) == 1 else None,
-            max_new_tokens=settings["max_new_tokens"] or task.max_new_tokens,
+            max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
             closing_id=_closing_id(source.answers),
         ),
         training=TrainingConfig(
@@ -258,8 +251,8 @@ def _locator(source: _Source) -> str | None:
     """Name the model that finds exact answers, where the task asks for one."""
     if not needs_locator(source.question_set.task):
         return None
-    named = source.settings.get("locator") or SAME
-    return SAME if named == source.settings["model"] else str(named)
+    named = source.study.grading.locator or SAME
+    return SAME if named == source.study.model.name else named
 
 
 def _closing_id(answers: Sequence[Answer]) -> int | None:
