@@ -61,15 +61,15 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     study: Study, made_once: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
-    start = ModelHolder._started
+    start = VllmSettings.start
 
-    def watched(keeper: ModelHolder) -> Any:
-        weights = weakref.ref(keeper.model().model)
-        engine = start(keeper)
+    def watched(settings: VllmSettings, host: ModelHolder) -> Any:
+        weights = weakref.ref(host.model().model)
+        engine = start(settings, host)
         held.append(weights() is not None)
         return engine
 
-    monkeypatch.setattr(ModelHolder, "_started", watched)
+    monkeypatch.setattr(VllmSettings, "start", watched)
     progress = Told()
     run, local = run_study(study, progress=progress), Run(made_once)
     assert held == [False], "the weights are gone while vLLM has them"
@@ -79,7 +79,7 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert progress.stages.index("Starting vLLM") < progress.stages.index("Capturing states")
     assert run.summary.test.auc == pytest.approx(local.summary.test.auc, abs=0.02)
     assert any(f"; the answers come from vllm {VERSION}, in its own time" in news for news in progress.news)
-    assert run.settings["settings"]["engine"] == "vllm"
+    assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
 
 
 def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
