@@ -18,6 +18,7 @@ from truthmap.errors import ModelError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.models import ModelHolder
 from truthmap.pipeline.runner import run_study
+from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
@@ -133,19 +134,16 @@ def test_the_engine_is_part_of_the_key_and_how_fast_it_is_is_not(study: Study) -
     assert stage_keys(local)["questions"] == keys["questions"]
     assert stage_keys(with_settings(study, {"tensor_parallel": 4, "gpu_memory": 0.5})) == keys
     at = {"engine": "openai", "endpoint": "http://127.0.0.1:1/v1", "endpoint_model": "m"}
-    there = stage_keys(study.model_copy(update=at))
-    assert stage_keys(study.model_copy(update=at | {"endpoint": "http://127.0.0.1:2/v1"})) == there
-    assert stage_keys(study.model_copy(update=at | {"endpoint_model": "n"}))["answers"] != there["answers"]
+    there = stage_keys(with_settings(study, at))
+    assert stage_keys(with_settings(study, at | {"endpoint": "http://127.0.0.1:2/v1"})) == there
+    assert stage_keys(with_settings(study, at | {"endpoint_model": "n"}))["answers"] != there["answers"]
 
 
-def test_a_run_of_a_version_without_engines_goes_on(finished: Run, tiny_model: Path) -> None:
+def test_a_run_of_a_version_with_fewer_settings_goes_on(finished: Run, tiny_model: Path) -> None:
     settings = finished.path / "study.yaml"
-    kept = [
-        line
-        for line in settings.read_text().splitlines(keepends=True)
-        if "engine" not in line and "endpoint" not in line
-    ]
-    settings.write_text("".join(kept))
+    kept = read_yaml(settings.read_text())
+    del kept["settings"]["answers"]["engine"], kept["settings"]["grid"]
+    settings.write_text(write_yaml(kept))
     study = Study(model=str(tiny_model), questions="spoken", shard=32, out=finished.path)
     progress = Told()
     run_study(study, progress=progress)
@@ -157,8 +155,8 @@ def test_a_run_of_a_version_without_engines_goes_on(finished: Run, tiny_model: P
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "openai"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
-        ({"endpoint_model": "m"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
+        ({"engine": "openai"}, "--endpoint-model: Field required"),
+        ({"endpoint_model": "m"}, "--endpoint-model goes with --engine openai"),
         ({"endpoint": "http://h/v1"}, "--endpoint goes with --engine openai"),
         (
             {"engine": "openai", "endpoint": "localhost:8000", "endpoint_model": "m"},

@@ -169,7 +169,7 @@ def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> N
         hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
         timeouts = {"HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
         told = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hub"), **timeouts}
-        code = "import sys; sys.argv = ['truthmap', *sys.argv[1:]]; from truthmap.cli import main; main()"
+        code = "import sys; sys.argv = ['truthmap', *sys.argv[1:]]; from truthmap.cli.app import main; main()"
         words = ["run", "--model", "nobody/nothing", "--limit", "20", "--out", str(tmp_path / "run")]
         done = subprocess.run(
             [sys.executable, "-c", code, *words],

@@ -179,7 +179,7 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
     study: Study, spoken_set: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.pipeline.stages.questions import _task
+    from truthmap.study.stage_settings import _task
 
     own = replace(spoken_set.task, grading=GradingRule.ALIAS, locating=Locating.MODEL)
     assert _task(study, own).locating is Locating.NAME  # nobody was named who could locate

@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.errors import DamagedFileError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
@@ -30,7 +32,7 @@ from truthmap.sections import Resource, marker
 from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set
-from truthmap.study.study import Study, kept_settings, settings_of_a_study
+from truthmap.study.study import Study, kept_leaves, kept_settings, value_of
 from truthmap.terminal.progress import Progress, Silence
 
 _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
@@ -169,14 +171,7 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
             f"{folder.path} was made by a version of truthmap that wrote other files: choose another --out, or add "
             "--update to make it anew"
         )
-    # A setting that the run's version did not have yet was as it is by default.
-    default, now = kept_settings(Study()), kept_settings(study)
-    before = {**_flat(default), **_flat(known["settings"])}
-    different = [
-        f"{name} was {before.get(name)!r}, is {value!r}"
-        for name, value in sorted(_flat(now).items())
-        if before.get(name) != value
-    ]
+    different = _differences(_known_study(folder, known["settings"]), study)
     if different:
         raise RunFolderError(
             f"{folder.path} was made with other settings ({'; '.join(different)}): "
@@ -184,17 +179,32 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
         )
 
 
-def _flat(settings: Mapping[str, object]) -> dict[str, object]:
-    """Return kept settings by their flat names; those that say only where and how fast are left out."""
-    flat = {}
-    for leaf in settings_of_a_study():
-        if leaf.path[0] not in settings or marker(leaf.field, Resource) is not None:
-            continue
-        here: object = settings
-        for name in leaf.path:
-            here = here.get(name) if isinstance(here, Mapping) else None
-        flat[leaf.name] = here
-    return flat
+def _known_study(folder: RunFolder, settings: Mapping[str, Any]) -> Study:
+    """Return the study that a folder was made with; a setting that its version did not have yet is as by default."""
+    try:
+        return Study(**settings)
+    except UsageError as error:
+        raise RunFolderError(
+            f"{folder.path} was made with settings that this version does not know ({error}): choose another --out, or "
+            "add --update to make it anew"
+        ) from error
+
+
+def _differences(before: Study, now: Study) -> list[str]:
+    """Say which settings differ; those that say only where and how fast are left out."""
+    leaves = {leaf.name: leaf for study in (before, now) for leaf in kept_leaves(study)}
+    values = {
+        name: (_told(value_of(before, leaf)), _told(value_of(now, leaf)))
+        for name, leaf in sorted(leaves.items())
+        if marker(leaf.field, Resource) is None
+    }
+    return [f"{name} was {old!r}, is {new!r}" for name, (old, new) in values.items() if old != new]
+
+
+def _told(value: Any) -> Any:
+    """Return a setting's value as the user writes it: an engine by its name."""
+    plain = tuple(map(str, value)) if isinstance(value, tuple) else value
+    return getattr(plain, "kind", str(plain) if isinstance(plain, (Path, Enum)) else plain)
 
 
 def _identity(run: ActiveRun) -> dict[str, str]:

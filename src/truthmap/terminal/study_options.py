@@ -45,7 +45,8 @@ def study_options(leaves: Sequence[Leaf]) -> Callable[[Command], Command]:
             given = {names[flag]: values.pop(flag) for flag in names}
             command(**values, given={name: value for name, value in given.items() if value not in (None, [])})
 
-        made = [_parameter(leaf) for leaf in leaves]
+        # Groups stand in the order of their first options: what says where to compute comes last.
+        made = [_parameter(leaf) for leaf in sorted(leaves, key=lambda leaf: _panel_of(leaf) == ResourcesSection.title)]
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [*(p.replace(kind=keyword) for p in own), *made]
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -59,9 +60,8 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
     """Return the parameter that makes a setting's option; what is not given is `None`."""
     kind, many = _kind_of(leaf.field.annotation)
     values = _values_of(leaf.field.annotation)
-    names = [leaf.option, f"--no-{leaf.option.removeprefix('--')}"] if kind is bool else [leaf.option]
     option = typer.Option(
-        "/".join(names),
+        leaf.option,  # a flag has no `--no-…` beside it, which would leave no room for either at 80 columns
         help=_help_of(leaf),
         metavar=None if kind is bool else "|".join(values) or None,
         show_default=False,
@@ -76,7 +76,7 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
 def _help_of(leaf: Leaf) -> str:
     default = leaf.field.get_default(call_default_factory=True)
     shown = _shown(default)
-    return str(leaf.field.description) + (f" [default: {shown}]" if shown else "")
+    return str(leaf.field.description) + (f" (default: {shown})" if shown else "")
 
 
 def _shown(default: Any) -> str:
