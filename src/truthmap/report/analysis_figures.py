@@ -91,7 +91,7 @@ def difference(run: Run, axes: Axes | None) -> Axes:
 
 
 def risk_coverage(run: Run, axes: Axes | None) -> Axes:
-    """Draw the detector's promise: wrong answers let through, over answers let through."""
+    """Draw the detector's guarantees: selective risk over coverage."""
     from truthmap.detector.figures import draw_risk_coverage
 
     return draw_risk_coverage(_answer_head(run), axes)
@@ -114,7 +114,7 @@ ANALYSIS_FIGURES: Mapping[str, tuple[str, Draw]] = {
     "accuracy-by-type": ("accuracy by kind of error (truthmap select)", accuracy_by_type),
     "transfer": ("AUC from set to set (truthmap transfer)", transfer),
     "difference": ("difference of two maps (truthmap diff)", difference),
-    "risk-coverage": ("the detector's promise (truthmap detector)", risk_coverage),
+    "risk-coverage": ("the detector's selective risk over its coverage (truthmap detector)", risk_coverage),
     "reliability": ("how well the detector's P(wrong) holds (truthmap detector)", reliability),
 }
 """Name → what the figure shows, and what draws it."""

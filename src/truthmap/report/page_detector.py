@@ -1,4 +1,4 @@
-"""The run's sealed detector as a section of the page: where it reads, what it promises, how well it holds."""
+"""The run's sealed detector as a section of the page: where it reads, what it guarantees, how well that holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from truthmap.runs.run import Run
 if TYPE_CHECKING:
     from truthmap.detector.config import DetectorConfig
 
-_NAME, _TITLE = "detector", "The detector and its promise"
+_NAME, _TITLE = "detector", "The detector and its guarantee"
 
 
 def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
@@ -32,8 +32,8 @@ def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
     pictures = tuple(
         Picture(shows, "image/svg+xml", path.read_bytes())
         for name, shows in (
-            ("risk_coverage", "Share of wrong answers among those let through, over the share let through"),
-            ("reliability", "Share of wrong answers over the predicted probability of being wrong"),
+            ("risk_coverage", "Selective risk over coverage on the test answers"),
+            ("reliability", "Observed share of wrong answers over predicted P(wrong)"),
         )
         if (path := folder / f"{name}.svg").is_file() and room.take(path.stat().st_size)
     )
@@ -42,10 +42,9 @@ def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
 
 
 def _says(config: DetectorConfig) -> Iterator[str]:
-    first = config.heads[0].promises[0]
-    said = first.sentence.partition(": not promised")[0]
-    kept = f"it lets {first.let_through:.0%} of the answers through" if first.kept else f"no: {first.why}"
-    yield f"Can it be promised that {said}? {'Yes: ' if first.kept else ''}{kept}."[:500]
+    first = config.heads[0].guarantees[0]
+    result = f"it holds at a coverage of {first.coverage:.0%}" if first.holds else f"it is not given: {first.why}"
+    yield f"Guarantee: {first.claim}; {result}."[:500]
 
 
 def _tables(config: DetectorConfig) -> Iterator[Table]:
@@ -56,22 +55,30 @@ def _tables(config: DetectorConfig) -> Iterator[Table]:
             f"{head.test.auc:.3f} [{head.test.low:.3f}, {head.test.high:.3f}]",
             head.test.n,
             head.calibration.method,
-            head.reliability.expected_error,
-            f"{head.drift.false_alarms:.1%}",
+            head.reliability.expected_calibration_error,
+            f"{head.ood.false_alarms:.1%}",
         )
         for head in config.heads
     ]
-    columns = ("used for", "reads", "AUC on test", "answers", "calibrated by", "P(wrong) off by", "flagged as far")
+    columns = (
+        "used for",
+        "reads",
+        "AUC on test",
+        "answers",
+        "calibrated by",
+        "calibration error",
+        "out of distribution",
+    )
     yield Table("What it reads, and how well it does on the test part", columns, texts(heads))
-    promises = [
+    guarantees = [
         (
-            promise.sentence.partition(": not promised")[0],
-            "yes" if promise.kept else "no",
-            promise.threshold,
-            f"{promise.let_through:.0%}",
-            promise.why,
+            guarantee.claim,
+            "yes" if guarantee.holds else "no",
+            guarantee.threshold,
+            f"{guarantee.coverage:.0%}",
+            guarantee.why,
         )
-        for promise in config.heads[0].promises
+        for guarantee in config.heads[0].guarantees
     ]
-    heading = ("promise", "kept", "threshold", "lets through", "why")
-    yield Table("Promises about answers whose exact answer is found", heading, texts(promises))
+    heading = ("guarantee", "holds", "threshold", "coverage", "why")
+    yield Table("Guarantees for answers whose exact answer is found", heading, texts(guarantees))
