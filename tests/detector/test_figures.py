@@ -7,7 +7,6 @@ import pytest
 from truthmap.detector.config import HeadConfig
 from truthmap.detector.detector import Detector
 from truthmap.detector.figures import draw_reliability, draw_risk_coverage
-from truthmap.study.study import with_settings
 
 
 @pytest.fixture
@@ -15,8 +14,8 @@ def head(tiny_detector: Detector) -> HeadConfig:
     """Return a head whose first guarantee holds, whatever the tiny model can do."""
     head = tiny_detector.config.heads[0]
     holding = head.guarantees[0].model_copy(update={"holds": True, "coverage": 0.4, "tested": 50, "hits": 5})
-    others = tuple(with_settings(g, {"holds": False}) for g in head.guarantees[1:])
-    return with_settings(head, {"guarantees": (holding, *others)})
+    others = tuple(g.model_copy(update={"holds": False}) for g in head.guarantees[1:])
+    return head.model_copy(update={"guarantees": (holding, *others)})
 
 
 def test_the_risk_coverage_curve_is_the_heads(head: HeadConfig) -> None:
