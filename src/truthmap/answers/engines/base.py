@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.records import Site
 from truthmap.sections import Section
 
 if TYPE_CHECKING:
     from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
-    from truthmap.lm.load_settings import LoadSettings
     from truthmap.lm.model import LanguageModel
-    from truthmap.records import Site
 
 
 class Engine(Protocol):
