@@ -98,6 +98,7 @@ class StatesSection(Section):
         (Site.RESIDUAL,), min_length=1, description="What is read at a layer; may be given several times"
     )
     blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
+    shard: PositiveInt = Field(SHARD, description="Answers in a file of states: what a killed run repeats at most")
 
 
 class GridSection(Section):
@@ -118,7 +119,6 @@ class ResourcesSection(Section):
     device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
     device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
     batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
-    shard: PositiveInt = Field(SHARD, description="Answers in a shard: what a killed run repeats at most")
     states_at: str | None = Field(
         None, min_length=1, description="Where the hidden states go: a URL that fsspec opens; default: the run folder"
     )

@@ -39,7 +39,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
     questions = run.question_set.questions
     engine = run.study.answers.engine
     note = engine.note()
-    size = max(run.study.resources.shard, engine.smallest_shard)
+    size = max(run.study.states.shard, engine.smallest_shard)
     parts = (
         run.folder.path
         / "parts"

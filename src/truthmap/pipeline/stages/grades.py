@@ -30,7 +30,7 @@ def grade_answers(run: ActiveRun) -> StageResult:
 
 def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
     """Grade shard after shard; each finished shard is kept, so that a killed run repeats at most one."""
-    size = run.study.resources.shard
+    size = run.study.states.shard
     parts = run.folder.path / _PARTS / f"{run.keys['grades'][:16]}-{size}"
     grades: list[Grade] = []
     with run.progress.stage("Grading", len(answers)) as advance:

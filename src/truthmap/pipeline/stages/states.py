@@ -110,7 +110,7 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
 def _shards(run: ActiveRun, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
     """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
     for number, answers in enumerate(
-        read_in_pieces(run.folder.path / "answers.parquet", Answer, run.study.resources.shard)
+        read_in_pieces(run.folder.path / "answers.parquet", Answer, run.study.states.shard)
     ):
         rows = ShardRows.of(answers, grades)
         if rows.answers:
