@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import WORDS
 from tests.scripted import Script, Scripted, Server, scripted
 
-from truthmap.answers.engines.openai import REFUSED, EndpointEngine, read_reply
+from truthmap.answers.engines.openai_engine import REFUSED, EndpointEngine, read_reply
 from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.endpoint import Endpoint

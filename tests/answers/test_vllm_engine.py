@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from tests.engines import put_stand_in
 
-from truthmap.answers.engines.base import Engine, LocalEngine
-from truthmap.answers.engines.vllm import VllmEngine, VllmSettings
+from truthmap.answers.engines.base import Engine
+from truthmap.answers.engines.local import LocalEngine
+from truthmap.answers.engines.vllm_engine import VllmEngine, VllmLaunch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
@@ -27,8 +28,8 @@ SETTINGS = GenerateSettings(max_new_tokens=10)
 LONGEST = 60
 
 
-def settings_for(lm: LanguageModel) -> VllmSettings:
-    return VllmSettings(lm.name, None, "float32", trust_remote_code=False, longest=LONGEST)
+def settings_for(lm: LanguageModel) -> VllmLaunch:
+    return VllmLaunch(lm.name, None, "float32", trust_remote_code=False, longest=LONGEST)
 
 
 @pytest.fixture(scope="module")

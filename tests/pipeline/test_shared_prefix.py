@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from truthmap.lm import prefix as prefixes
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import Locating
 from truthmap.study.study import Study
@@ -31,5 +32,7 @@ def test_estimate_engine_and_capture_compute_it_once_together(
         return compute(lm, ids)
 
     monkeypatch.setattr(prefixes, "_computed", counted)
-    Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", permutations=0, **settings).run()
+    run_study(
+        Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", permutations=0, **settings)
+    )
     assert len(computed) == 1, "five shards are answered, and read again where a model locates"

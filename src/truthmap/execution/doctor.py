@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from truthmap.answers.engines.base import LocalEngine
+from truthmap.answers.engines.local import LocalEngine
 from truthmap.answers.engines.vllm import vllm_version
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
@@ -20,10 +20,8 @@ from truthmap.execution.estimate import Forecast, forecast
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import forward_inputs, shared_ids, shortest_window
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Answer, Site, StrEnum
-
-if TYPE_CHECKING:
-    from truthmap.questions.question_set import QuestionSet
 
 _ROWS = 5
 """Prompts that the laws are tried on."""
