@@ -199,7 +199,7 @@ def noted_processes(patch: pytest.MonkeyPatch) -> list[int]:
         begun.append(process.pid)
         return process
 
-    patch.setattr("truthmap.answers.engines.vllm.subprocess.Popen", noted)
+    patch.setattr("truthmap.answers.engines.vllm_engine.subprocess.Popen", noted)
     return begun
 
 
