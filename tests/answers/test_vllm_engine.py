@@ -73,7 +73,7 @@ def test_greedy_answers_are_those_of_the_local_engine(lm: LanguageModel, engine:
     assert {a.finished for a in answers_of(engine, asked(lm, 60)).values()} == {True, False}
 
 
-def test_the_last_prompt_that_fits_is_answered_and_longer_ones_are_told(lm: LanguageModel, engine: VllmEngine) -> None:
+def test_the_last_prompt_that_fits_is_answered_longer_ones_not(lm: LanguageModel, engine: VllmEngine) -> None:
     ids = asked(lm, 1)[0].prompt_ids
     long = Prompt("long", (ids * 20)[: lm.max_length - SETTINGS.max_new_tokens + 1])
     empty = Prompt("empty", ())
@@ -85,7 +85,7 @@ def test_the_last_prompt_that_fits_is_answered_and_longer_ones_are_told(lm: Lang
     assert_same(found, answers_of(LocalEngine(lm), prompts))
 
 
-def test_the_answer_to_a_plain_prompt_ends_with_the_line_once_it_has_begun(tiny_model: Path) -> None:
+def test_a_plain_prompts_answer_ends_with_the_line_once_begun(tiny_model: Path) -> None:
     def plain() -> LanguageModel:
         return load_model(str(tiny_model), LoadSettings(device="cpu", prompt_format="plain"))
 

@@ -77,7 +77,7 @@ def test_an_endpoint_that_is_not_there_is_named(server: Server) -> None:
         text_model.ask(["p"])
 
 
-def test_the_key_comes_from_the_environment_and_is_not_sent_after_a_redirect(
+def test_the_key_is_the_environments_and_follows_no_redirect(
     server: Server, statuses: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "secret-1")

@@ -51,7 +51,7 @@ def test_a_copied_piece_is_read_without_its_trimmings(reply: str, piece: str) ->
     assert read_piece(reply) == piece
 
 
-def test_a_copy_counts_only_if_the_answer_says_it_in_whole_words_and_few() -> None:
+def test_a_copy_counts_only_in_few_whole_words() -> None:
     text = "It was written by ÁNN  Lee in 1999."
     assert locate_piece("ann lee", text, "") == Span(18, 26)
     assert locate_piece("Ann Le", text, "") is None
@@ -65,7 +65,7 @@ def test_the_first_place_counts_that_does_not_repeat_the_question() -> None:
     assert locate_piece("Singapore", "Lima, Singapore, Singapore.", asked) == Span(6, 15)
 
 
-def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_at_most() -> None:
+def test_a_reply_that_is_no_copy_is_asked_again_three_times_at_most() -> None:
     pairs = [pair("Ann Lee wrote it."), pair("Bob Ray wrote it."), pair("Nobody knows."), pair("Cy Orr wrote it.")]
     locator = Scripted([["Ann Lee", "Bobby", "NONE", "x"], ["Bob Ray", "y"], ["z"]])
     assert extract(pairs, locator) == [Span(0, 7), Span(0, 7), None, None]
@@ -74,7 +74,7 @@ def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_a
     assert len({prompts[-1] for prompts in locator.asked}) == 3
 
 
-def test_right_and_wrong_answers_go_to_the_locator_alike_and_refusals_do_not() -> None:
+def test_right_and_wrong_answers_go_to_the_locator_alike() -> None:
     pairs = [pair("It was Ann Lee."), pair("It was Bob Ray."), pair("I don't know."), pair(" ")]
     locator = Scripted([["Ann Lee", "Bob Ray"]])
     grades = grade_many(pairs, OPEN, Graders(locator=locator))
@@ -159,9 +159,7 @@ def test_a_rule_that_lacks_what_it_needs_says_so(task: Task, message: str) -> No
         (Task(GradingRule.READY, Locating.NAME), "It was Ann Lee.", "Ann Lee"),
     ],
 )
-def test_a_question_without_accepted_answers_is_unscored_and_located_all_the_same(
-    task: Task, text: str, exact: str
-) -> None:
+def test_without_accepted_answers_it_is_unscored_and_located(task: Task, text: str, exact: str) -> None:
     result = grade(Question("q", "Who was it?"), Answer("q", (1,), (7,), text, (), (), True), task)
     assert (result.outcome, result.exact_answer) == (Outcome.UNSCORED, exact)
     assert result.canonical

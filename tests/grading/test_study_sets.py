@@ -205,7 +205,7 @@ def test_a_malformed_row_of_a_set_is_named(
         load_questions(name, QuestionSettings(path=path))
 
 
-def test_natural_questions_without_a_short_answer_are_left_out_and_sequences_may_come_as_lists(tmp_path: Path) -> None:
+def test_natural_questions_need_a_short_answer_and_take_lists(tmp_path: Path) -> None:
     row = dict(ROWS["natural_questions_with_context"])
     annotations = row["annotations"]
     none = {**annotations, "short_answers": [{"start_token": [], "end_token": [], "text": []}]}
@@ -240,7 +240,7 @@ def test_the_test_split_reads_the_other_file(tmp_path: Path) -> None:
         load_questions("movies", QuestionSettings(path=tmp_path))
 
 
-def test_gold_locating_is_the_studys_way_and_differs_only_where_the_answer_is_right(tmp_path: Path) -> None:
+def test_gold_locating_differs_only_where_the_answer_is_right(tmp_path: Path) -> None:
     found = load_questions("movies", QuestionSettings(path=rows_in_file("movies", tmp_path, ROWS["movies"])))
     task = replace(found.task, locating=Locating.GOLD)
     said = "It was Andy Garcia, of course."

@@ -50,7 +50,7 @@ GOOD = "question,answer\nWhat is 1?,one\n"
         (b"What is 3?,three\n" + b"x" * 2_000_000 + b",two\n", 4, None, IssueKind.TOO_LONG),
     ],
 )
-def test_each_fault_is_named_by_line_and_column_and_the_sound_rows_are_kept(
+def test_each_issue_is_named_by_line_and_column(
     tmp_path: Path, rows: bytes, line: int, column: str | None, kind: IssueKind
 ) -> None:
     path = file(tmp_path, GOOD.encode() + rows)
@@ -63,7 +63,7 @@ def test_each_fault_is_named_by_line_and_column_and_the_sound_rows_are_kept(
         load_questions(str(path))
 
 
-def test_reading_goes_on_after_quotes_gone_wrong_whatever_comes_between(tmp_path: Path) -> None:
+def test_reading_goes_on_after_quotes_gone_wrong(tmp_path: Path) -> None:
     lines = [f"What is {n}?,{n}" for n in range(100)]
     lines[10] = '"What is 10?,10'
     lines[50] = 'What "is" "50?,50'
@@ -83,7 +83,7 @@ def test_a_file_of_broken_quotes_is_given_up(tmp_path: Path) -> None:
         load_questions(str(path))
 
 
-def test_line_ends_in_a_field_a_byte_order_mark_semicolons_and_tabs_are_read(tmp_path: Path) -> None:
+def test_line_ends_in_fields_byte_order_marks_and_tabs_are_read(tmp_path: Path) -> None:
     multi = file(tmp_path, '\ufeffquestion,answer\r\n"What\nis 1?",one\r\nWhat is 2?,two\r\n')
     assert list(read_csv(multi)) == [
         (2, {"question": "What\nis 1?", "answer": "one"}),
@@ -175,7 +175,7 @@ def test_parquet_reads_as_the_same_questions_as_csv_and_json_lines(tmp_path: Pat
     assert len({found.digest for found in sets}) == 1
 
 
-def test_ids_that_come_again_are_counted_and_every_later_one_is_left_out(tmp_path: Path) -> None:
+def test_repeated_ids_are_counted_and_left_out(tmp_path: Path) -> None:
     path = file(tmp_path, "id,question,answer\na,What?,1\nb,Who?,2\na,Where?,3\n")
     with pytest.raises(QuestionsError, match=r"line 4: the id 'a' came before"):
         load_questions(str(path))
