@@ -13,8 +13,9 @@ import pytest
 
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
+from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet, question_set
-from truthmap.records import POSITIONS, Outcome, Question, Site
+from truthmap.records import Outcome, Question, Site
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Advance, Silence
@@ -93,8 +94,8 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = run.grid()
-    assert grid.auc.shape == (2, len(POSITIONS))
-    assert len(run.cells()) == 2 * len(POSITIONS)
+    assert grid.auc.shape == (2, len(PAPER))
+    assert len(run.cells()) == 2 * len(PAPER)
     summary = run.summary
     assert summary.right + summary.wrong + summary.unscored == 160
     assert summary.validation.n + summary.test.n <= summary.right + summary.wrong

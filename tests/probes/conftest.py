@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from truthmap.positions import PAPER, Position
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
 
 
@@ -58,17 +59,21 @@ class MemoryStates:
     states: torch.Tensor
     present: np.ndarray
 
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        return PAPER
+
     def layout(self) -> dict[Site, tuple[int, int]]:
         return {Site.RESIDUAL: (self.states.shape[0], self.states.shape[3])}
 
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
         chosen = self.ids if ids is None else tuple(ids)
         rows = [self.ids.index(i) for i in chosen]
-        return LayerStates(chosen, self.states[layer][:, rows].clone(), self.present[:, rows])
+        return LayerStates(chosen, PAPER, self.states[layer][:, rows].clone(), self.present[:, rows])
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
-        whole, p = self.read_layer(site, layer, ids), POSITIONS.index(position)
-        return LayerStates(whole.ids, whole.states[p : p + 1], whole.present[p : p + 1])
+        whole, p = self.read_layer(site, layer, ids), PAPER.index(position)
+        return LayerStates(whole.ids, (position,), whole.states[p : p + 1], whole.present[p : p + 1])
 
 
 def planted(
@@ -77,9 +82,9 @@ def planted(
     """Return noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
     random = np.random.default_rng(7)
     labels = make_labels(random.random(n) < 0.5)
-    states = random.standard_normal((n_layers, len(POSITIONS), n, d)).astype(np.float32)
+    states = random.standard_normal((n_layers, len(PAPER), n, d)).astype(np.float32)
     states[layer, position, :, 0] += 2.5 * labels.y
-    present = np.ones((len(POSITIONS), n), bool)
+    present = np.ones((len(PAPER), n), bool)
     present[7, : n // 3] = False
     present[8, 5:] = False
     states[:, ~present] = 0

@@ -28,9 +28,10 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopening import reopened
 from truthmap.grading.positions import span_tokens
 from truthmap.metrics.token_scores import digest
+from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Position, Span
+from truthmap.records import Answer, Span
 from truthmap.runs.run import Run
 from truthmap.study.resources import Where
 from truthmap.terminal.progress import Progress
@@ -154,7 +155,8 @@ def _probes(run: Run) -> _Probes:
     labels, grid = run_labels(run), run.grid()
     several = best_cells(grid, SEVERAL)
     cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
-    for name, position in (("probe, last_q (before answering)", Position.LAST_Q), ("probe, -1", Position.MINUS_1)):
+    for name, at in (("probe, last_q (before answering)", "last_q"), ("probe, -1", "-1")):
+        position = Position.of(at)
         if has_probe(grid, position):
             cells[name] = (best_cell_at(grid, position),)
     cells[f"probe, mean of {len(several)} cells"] = several

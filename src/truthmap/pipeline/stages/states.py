@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import Made, Work
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import digest_of
+from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.remote import check_held
 from truthmap.runs.tables import read_in_pieces, read_records
@@ -29,11 +28,11 @@ class ShardRows:
 
     Attributes:
         answers: The answers, in their order in the shard.
-        positions: For each answer's question id int32 (P,): index into prompt + answer, -1 where missing.
+        located: Where each of them has its positions.
     """
 
     answers: tuple[Answer, ...]
-    positions: Mapping[str, np.ndarray[tuple[int], np.dtype[np.int32]]]
+    located: LocatedPositions
 
     @classmethod
     def of(cls, answers: Iterable[Answer], grades: Mapping[str, Grade]) -> ShardRows:
@@ -41,16 +40,17 @@ class ShardRows:
         from truthmap.grading.positions import locate_positions
 
         scored = tuple(a for a in answers if grades[a.question_id].outcome is not Outcome.UNSCORED)
-        return cls(scored, {a.question_id: locate_positions(a, grades[a.question_id].span) for a in scored})
+        index = {a.question_id: locate_positions(a, grades[a.question_id].span, PAPER) for a in scored}
+        return cls(scored, LocatedPositions(PAPER, index))
 
     def key(self, work: Work) -> str:
         """Return the digest of everything that the states of these rows depend on."""
         rows = [
-            [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.positions[a.question_id].tolist()]
+            [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.located.index[a.question_id].tolist()]
             for a in self.answers
         ]
         own = {"answers": work.keys["answers"], "sites": [*work.study.sites], "blocks": work.study.blocks}
-        return digest_of({"own": own, "rows": rows})
+        return digest_of({"own": own, "positions": [*map(str, self.located.positions)], "rows": rows})
 
 
 def state_store(work: Work) -> StateStore:
@@ -115,7 +115,7 @@ def capture_shard(work: Work, shard: tuple[int, ShardRows], advance: Advance) ->
 
     number, rows = shard
     settings = capture_settings(work.study)
-    states = capture_states(work.model, rows.answers, rows.positions, work.study.sites, settings, advance)
+    states = capture_states(work.model, rows.answers, rows.located, work.study.sites, settings, advance)
     return work.store.put(number, rows.key(work), states)
 
 
