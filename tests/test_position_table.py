@@ -9,10 +9,10 @@ from pydantic import BaseModel, ValidationError
 
 from truthmap.errors import UsageError
 from truthmap.positions import (
+    LEGACY_POSITIONS,
     MISSING,
     PAPER,
     POSITIONS,
-    UNSAID,
     Group,
     Position,
     Rule,
@@ -65,7 +65,7 @@ def test_the_papers_columns_are_in_the_figures_order() -> None:
         "last_q first_answer second_answer exact_answer_before_first exact_answer_first exact_answer_last "
         "exact_answer_after_last -8 -7 -6 -5 -4 -3 -2 -1"
     )
-    assert len(UNSAID) == 15
+    assert len(LEGACY_POSITIONS) == 15
     assert [PAPER[n] for n in columns_in(PAPER, Group.EXACT)] == list(PAPER[3:7])
 
 

@@ -168,13 +168,13 @@ _BY_NAME = {position.name: position for position in POSITIONS}
 PAPER: tuple[Position, ...] = tuple(position for position in POSITIONS if "paper" in position.sets)
 """The columns of the paper's figure."""
 
-_FIFTEEN = (
+_LEGACY_NAMES = (
     "last_q", "first_answer", "second_answer", "exact_answer_before_first", "exact_answer_first", "exact_answer_last",
     "exact_answer_after_last", "-8", "-7", "-6", "-5", "-4", "-3", "-2", "-1",
 )  # fmt: skip
 
-UNSAID: tuple[Position, ...] = tuple(map(Position.of, _FIFTEEN))
-"""What files hold that do not say which positions they hold: those written before files said so, which had these."""
+LEGACY_POSITIONS: tuple[Position, ...] = tuple(map(Position.of, _LEGACY_NAMES))
+"""What files hold that do not name their positions: they are older than that, and all of them hold these."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def answer(*pieces: str, closing: bool = True) -> Answer:
 def located(given: Answer, span: Span | None) -> dict[str, int]:
     places = locate_positions(given, span)
     assert places.dtype == np.int32
-    assert places.shape == (15,)
+    assert places.shape == (len(PAPER),)
     return {str(position): int(place) for position, place in zip(PAPER, places, strict=True)}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from truthmap.positions import PAPER, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
@@ -61,7 +61,7 @@ class MemoryStates:
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        return PAPER
+        return LEGACY_POSITIONS
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         return {Site.RESIDUAL: (self.states.shape[0], self.states.shape[3])}
@@ -69,10 +69,10 @@ class MemoryStates:
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
         chosen = self.ids if ids is None else tuple(ids)
         rows = [self.ids.index(i) for i in chosen]
-        return LayerStates(chosen, PAPER, self.states[layer][:, rows].clone(), self.present[:, rows])
+        return LayerStates(chosen, LEGACY_POSITIONS, self.states[layer][:, rows].clone(), self.present[:, rows])
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
-        whole, p = self.read_layer(site, layer, ids), PAPER.index(position)
+        whole, p = self.read_layer(site, layer, ids), LEGACY_POSITIONS.index(position)
         return LayerStates(whole.ids, (position,), whole.states[p : p + 1], whole.present[p : p + 1])
 
 
@@ -82,9 +82,9 @@ def planted(
     """Return noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
     random = np.random.default_rng(7)
     labels = make_labels(random.random(n) < 0.5)
-    states = random.standard_normal((n_layers, len(PAPER), n, d)).astype(np.float32)
+    states = random.standard_normal((n_layers, len(LEGACY_POSITIONS), n, d)).astype(np.float32)
     states[layer, position, :, 0] += 2.5 * labels.y
-    present = np.ones((len(PAPER), n), bool)
+    present = np.ones((len(LEGACY_POSITIONS), n), bool)
     present[7, : n // 3] = False
     present[8, 5:] = False
     states[:, ~present] = 0

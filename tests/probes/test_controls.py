@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.positions import PAPER, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, fit_grids
 from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
@@ -111,7 +111,7 @@ def test_two_cells_that_tell_different_things_beat_one_and_noise_does_not() -> N
         assert choice.beats_single == better
         assert choice.cells[0] == PLANTED
         if better:
-            assert Cell(Site.RESIDUAL, 1, PAPER[6]) in choice.cells
+            assert Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[6]) in choice.cells
             assert choice.low > 0
 
 
@@ -123,7 +123,9 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     unseen = labels.of(test=True)
     read = source.read_layer(Site.RESIDUAL, 1, unseen.ids)
     zero = source.read_layer(Site.RESIDUAL, 0, unseen.ids)
-    states = {c: (read if c.layer else zero).states[PAPER.index(c.position)].double().numpy() for c in choice.cells}
+    states = {
+        c: (read if c.layer else zero).states[LEGACY_POSITIONS.index(c.position)].double().numpy() for c in choice.cells
+    }
     single = fit_probe(
         source.read_layer(Site.RESIDUAL, 1, labels.of(test=False).ids).states[4], labels.of(test=False).y, 0.1
     )

@@ -11,7 +11,7 @@ import torch
 
 from truthmap.errors import UsageError
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.positions import PAPER, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grid, fit_grids
 from truthmap.probes.grid import Cell, Grid, best_cell, best_per_position
 from truthmap.probes.grid_settings import GridSettings
@@ -54,14 +54,14 @@ def test_missing_is_missing(fit: GridFit) -> None:
     assert (fit.grid.n_right == (present & train.y).sum(axis=1)).all()
     assert np.isnan(fit.grid.auc[:, 8]).all()  # five answers are too few
     known = np.isfinite(fit.out_of_fold.scores)
-    assert (known[0] == (present & (np.arange(15) != 8)[:, None])).all()
+    assert (known[0] == (present & (np.arange(len(LEGACY_POSITIONS)) != 8)[:, None])).all()
 
 
 def test_auc_is_that_of_the_out_of_fold_scores(fit: GridFit) -> None:
     _, labels = planted()
     right = dict(zip(labels.ids, labels.y, strict=True))
     for position in (0, 4, 7):
-        cell = Cell(Site.RESIDUAL, 1, PAPER[position])
+        cell = Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[position])
         scores = fit.out_of_fold.at(cell)
         y = np.array([right[i] for i in scores])
         found = auc_many(round_scores(np.array([list(scores.values())])), y)

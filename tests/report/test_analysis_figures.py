@@ -146,8 +146,9 @@ def test_a_difference_dots_what_is_significant() -> None:
     side = MapSide(name="one", model="m", questions="q", site=Site.RESIDUAL, answers=9, right=0.5)
     result = MapDifference(
         first=side, second=side.model_copy(update={"name": "two"}), both=9, cells=44, higher=1, lower=0, mean=SOME,
-        layer=1, position=Position.of("last_q"), largest=SOME, largest_p=0.01, auc_first=rows_of(0.5 + 0 * difference),
-        auc_second=rows_of(0.5 + difference), difference=rows_of(difference), p_corrected=rows_of(p),
+        positions=PAPER, layer=1, position=Position.of("last_q"), largest=SOME, largest_p=0.01,
+        auc_first=rows_of(0.5 + 0 * difference), auc_second=rows_of(0.5 + difference),
+        difference=rows_of(difference), p_corrected=rows_of(p),
     )  # fmt: skip
     axes = draw_difference(result)
     (dots,) = (line for line in axes.lines if line.get_marker() == "o")

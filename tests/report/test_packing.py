@@ -32,7 +32,7 @@ def test_columns_are_packed_row_after_row_and_missing_numbers_are_null() -> None
     site_map.columns["auc"][1, 3] = np.nan
     packed = pack_maps([site_map], answers(), BEST)
     auc = packed["sites"][0]["columns"]["auc"]
-    assert auc[15 + 3] is None
+    assert auc[len(PAPER) + 3] is None
     assert auc[4] == pytest.approx(site_map.columns["auc"][0, 4], rel=1e-5)
     assert packed["sites"][0]["columns"]["converged"][0] == bool(site_map.columns["converged"][0, 0])
     assert packed["best"] == {"site": "residual", "layer": 0, "column": PAPER.index(Position.of("exact_answer_last"))}
@@ -44,7 +44,7 @@ def test_a_cell_refers_to_answers_that_are_kept_once() -> None:
     packed = pack_maps([site_map], answers(), BEST)
     assert site_map.scores is not None
     cell = site_map.scores.cell(1, 2)
-    place, thousandths = packed["sites"][0]["cells"][15 + 2]["examples"][2][0]
+    place, thousandths = packed["sites"][0]["cells"][len(PAPER) + 2]["examples"][2][0]
     asked = packed["answers"][place]["q"]
     worst = cell.examples().wrong_high[0]
     assert asked == f"Which {worst[1:]}?"

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
-from truthmap.positions import PAPER, UNSAID, Position
+from truthmap.positions import PAPER, LEGACY_POSITIONS, Position
 from truthmap.probes.grid import Cell, OutOfFold
 from truthmap.records import Site
 from truthmap.runs.out_of_fold import read_out_of_fold, write_out_of_fold
@@ -37,7 +37,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, positions: tuple[Posit
 def test_an_older_file_holds_the_fifteen_and_the_sites_former_name(tmp_path: Path) -> None:
     save_file({"mlp_in": scores(15)}, tmp_path / "old", metadata={"ids": json.dumps(IDS)})
     read = read_out_of_fold(tmp_path / "old", Site.MLP_POST)
-    assert read.positions == UNSAID
+    assert read.positions == LEGACY_POSITIONS
     np.testing.assert_array_equal(read.of(Cell(Site.MLP_POST, 1, Position.of("-1"))), scores(15)[1, 14])
 
 

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from truthmap.errors import DamagedFileError, StorageError, UsageError
-from truthmap.positions import PAPER, UNSAID, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import Site
 from truthmap.storage import LocalStorage, RemoteStorage, storage_at
 from truthmap.store.index import rebuild_index
@@ -28,10 +28,10 @@ LAYERS, WIDTH, EACH = 3, 8, 5
 
 def shard(number: int, n: int = EACH, dtype: torch.dtype = torch.float32) -> StateShard:
     generator = torch.Generator().manual_seed(number)
-    states = torch.randn((LAYERS, len(PAPER), n, WIDTH), generator=generator).to(dtype)
-    present = np.random.default_rng(number).random((len(PAPER), n)) < 0.8
+    states = torch.randn((LAYERS, len(LEGACY_POSITIONS), n, WIDTH), generator=generator).to(dtype)
+    present = np.random.default_rng(number).random((len(LEGACY_POSITIONS), n)) < 0.8
     states = states * torch.from_numpy(present)[None, :, :, None]
-    return StateShard(tuple(f"q{number}-{i}" for i in range(n)), PAPER, present, {Site.RESIDUAL: states})
+    return StateShard(tuple(f"q{number}-{i}" for i in range(n)), LEGACY_POSITIONS, present, {Site.RESIDUAL: states})
 
 
 @pytest.fixture(params=["folder", "remote"])
@@ -83,7 +83,7 @@ def test_answers_come_in_the_order_asked_for(store: StateStore) -> None:
 
 
 def test_a_cell_is_its_place_in_the_layer(store: StateStore) -> None:
-    for p, position in enumerate(PAPER):
+    for p, position in enumerate(LEGACY_POSITIONS):
         cell, layer = store.read_cell(Site.RESIDUAL, 1, position), store.read_layer(Site.RESIDUAL, 1)
         torch.testing.assert_close(cell.states, layer.states[p : p + 1], rtol=0, atol=0)
         np.testing.assert_array_equal(cell.present, layer.present[p : p + 1])
@@ -105,20 +105,20 @@ def test_a_store_of_other_positions_is_read_by_name(tmp_path: Path) -> None:
 
 def test_shards_of_different_positions_are_not_mixed(store: StateStore) -> None:
     few = shard(3)
-    two = StateShard(few.ids, PAPER[:2], few.present[:2], {Site.RESIDUAL: few.states[Site.RESIDUAL][:, :2]})
+    two = StateShard(few.ids, LEGACY_POSITIONS[:2], few.present[:2], {Site.RESIDUAL: few.states[Site.RESIDUAL][:, :2]})
     store.write(3, "key", two)
     with pytest.raises(DamagedFileError, match="hold different positions"):
         store.read_layer(Site.RESIDUAL, 0)
-    read = store.read_cell(Site.RESIDUAL, 0, PAPER[1])
+    read = store.read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[1])
     assert torch.equal(read.states[0, -EACH:], few.states[Site.RESIDUAL][0, 1])
 
 
 def test_a_position_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
-    strange = replace(PAPER[0], name="elsewhere")
+    strange = replace(LEGACY_POSITIONS[0], name="elsewhere")
     one = shard(0)
-    StateStore(tmp_path).write(0, "key", replace(one, positions=(strange, *PAPER[1:])))
+    StateStore(tmp_path).write(0, "key", replace(one, positions=(strange, *LEGACY_POSITIONS[1:])))
     store = StateStore(tmp_path)
-    for read in (lambda: store.positions, lambda: store.read_cell(Site.RESIDUAL, 0, PAPER[1])):
+    for read in (lambda: store.positions, lambda: store.read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[1])):
         with pytest.raises(DamagedFileError, match=r"00000.*does not know \(there is no position 'elsewhere'"):
             read()
 
@@ -142,10 +142,10 @@ def test_a_store_that_does_not_say_its_positions_holds_the_fifteen(tmp_path: Pat
     as_format_2(tmp_path)
     digest = sha256((tmp_path / "index.json").read_bytes()).hexdigest()
     old = StateStore(tmp_path)
-    assert old.positions == UNSAID
+    assert old.positions == LEGACY_POSITIONS
     assert old.digest == digest, "the run's ledger knows the index by this digest"
     assert old.damaged() == {}
-    for p, position in enumerate(UNSAID):
+    for p, position in enumerate(LEGACY_POSITIONS):
         read = old.read_cell(Site.RESIDUAL, 1, position)
         assert torch.equal(read.states, shard(0).states[Site.RESIDUAL][1, p : p + 1])
     (tmp_path / "index.json").unlink()
@@ -157,11 +157,11 @@ def test_a_store_that_does_not_say_its_positions_holds_the_fifteen(tmp_path: Pat
 
 def test_an_old_store_of_another_width_than_fifteen_is_refused(tmp_path: Path) -> None:
     one = shard(0)
-    two = StateShard(one.ids, PAPER[:2], one.present[:2], {Site.RESIDUAL: one.states[Site.RESIDUAL][:, :2]})
+    two = StateShard(one.ids, LEGACY_POSITIONS[:2], one.present[:2], {Site.RESIDUAL: one.states[Site.RESIDUAL][:, :2]})
     StateStore(tmp_path).write(0, "key", two)
     as_format_2(tmp_path)
     with pytest.raises(DamagedFileError, match=r"00000.*holds 2 positions, expected 15"):
-        StateStore(tmp_path).read_cell(Site.RESIDUAL, 0, PAPER[0])
+        StateStore(tmp_path).read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[0])
 
 
 def test_states_of_a_sites_former_name_are_read(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: P
         (b"{", "index.json is damaged"),
         (b"[" * 100_000, "index.json is damaged"),
         (b"[]", "index.json is damaged"),
-        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap reads the formats 2 and 3"),
+        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap reads 2 and 3"),
         (b'{"format": 2, "shards": {"x": {}}}', "index.json is damaged"),
         (b"\xff\xfe", "index.json is damaged"),
     ],

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
 from truthmap.files import atomic_write
-from truthmap.positions import UNSAID, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.grid import OutOfFold
 from truthmap.records import Site
 
@@ -41,7 +41,7 @@ def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
     """
     try:
         with safe_open(path, framework="np") as file:
-            ids, positions = _said(file.metadata())
+            ids, positions = _axes(file.metadata())
             scores = file.get_tensor({Site(name): name for name in file.keys()}[site])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"{path} cannot be read for {site} ({error}); run the study again") from error
@@ -53,9 +53,9 @@ def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
     return OutOfFold(site, positions, ids, scores)
 
 
-def _said(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:
-    """Return the ids and the positions that a file says it holds."""
+def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:
+    """Return what axes n and P of a file hold: ids and positions."""
     if _OURS not in metadata:
-        return tuple(json.loads(metadata["ids"])), UNSAID  # written before files said their positions
+        return tuple(json.loads(metadata["ids"])), LEGACY_POSITIONS  # older than the names of positions in files
     ours = json.loads(metadata[_OURS])
     return tuple(ours["ids"]), tuple(map(Position.of, ours["positions"]))

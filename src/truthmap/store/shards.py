@@ -10,7 +10,7 @@ import torch
 
 from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError, UsageError
-from truthmap.positions import UNSAID, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import Site
 
 
@@ -82,7 +82,7 @@ class ShardEntry:
         header: SHA-256 of the file's header, which holds the checksums of the states.
         size: Bytes in the file.
         ids: The answers, in the order of axis n.
-        positions: Names of the positions, in the order of axis P; `None` for a shard of format 2, which does not say.
+        positions: Names of the positions, in the order of axis P; `None` for a shard of format 2, which names none.
     """
 
     key: str
@@ -94,13 +94,13 @@ class ShardEntry:
 
 
 def positions_named(where: str, names: Sequence[str] | None) -> tuple[Position, ...]:
-    """Return the positions that a shard says it holds; shards that do not say are of format 2, and hold what those did.
+    """Return the positions of these names; a shard that names none is of format 2, and holds what those hold.
 
     Raises:
         DamagedFileError: this version does not know one of them.
     """
     try:
-        return UNSAID if names is None else tuple(map(Position.of, names))
+        return LEGACY_POSITIONS if names is None else tuple(map(Position.of, names))
     except UsageError as error:
         raise DamagedFileError(
             f"{where} holds a position that this truthmap does not know ({error}); read it with the version that wrote "

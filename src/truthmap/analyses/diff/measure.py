@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from truthmap.arrays import Bools, Floats
 from truthmap.metrics.estimate import Estimate
-from truthmap.positions import UNSAID, Position
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import Site
 from truthmap.seeding import seed_from
 
@@ -100,7 +100,7 @@ class MapDifference(BaseModel):
     higher: int
     lower: int
     mean: Estimate
-    positions: tuple[Position, ...] = UNSAID
+    positions: tuple[Position, ...] = LEGACY_POSITIONS
     layer: int
     position: Position
     largest: Estimate
