@@ -18,7 +18,7 @@ import torch
 
 from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
 from truthmap.capture.second_pass import CaptureSettings, capture_states
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel

@@ -152,7 +152,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
     from truthmap.detector.streaming import StateSpec, record_answer_states
     from truthmap.grading.grade import grade
-    from truthmap.grading.positions import locate_positions
+    from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
     from truthmap.positions import PAPER, Position
     from truthmap.questions.tasks import GradingRule, Task

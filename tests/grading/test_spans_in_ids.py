@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from truthmap.grading.grade import grade
-from truthmap.grading.positions import locate_positions, span_tokens
+from truthmap.grading.token_spans import locate_positions, span_tokens
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.positions import PAPER, Position
 from truthmap.questions.tasks import GradingRule, Locating, Task

@@ -105,7 +105,7 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
 def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) -> None:
     import torch
 
-    from truthmap.grading.positions import locate_positions
+    from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
 
     run = study.run()

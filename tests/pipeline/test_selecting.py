@@ -14,7 +14,7 @@ from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.execution.reopening import reopened
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
 from truthmap.records import Outcome, Site, Split

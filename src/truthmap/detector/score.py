@@ -16,7 +16,7 @@ from truthmap.detector.verdict import Neighbours, PromptForecast, TokenScore, Tr
 from truthmap.errors import UsageError
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade as grade_answer
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, Group, Position
 from truthmap.records import Answer, Grade, Outcome, Question
 

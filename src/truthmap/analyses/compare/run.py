@@ -26,7 +26,7 @@ from truthmap.analyses.results import FOLDER, write_analysis, write_table
 from truthmap.analyses.samples.run import has_samples, read_samples
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopening import reopened
-from truthmap.grading.positions import span_tokens
+from truthmap.grading.token_spans import span_tokens
 from truthmap.metrics.token_scores import digest
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell

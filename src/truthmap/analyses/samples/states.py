@@ -20,7 +20,7 @@ from truthmap.execution.active_run import Work
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopening import require_same_model
 from truthmap.files import atomic_write, digest_of, storage_errors
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
 from truthmap.records import Answer

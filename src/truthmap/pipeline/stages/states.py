@@ -37,7 +37,7 @@ class ShardRows:
     @classmethod
     def of(cls, answers: Iterable[Answer], grades: Mapping[str, Grade]) -> ShardRows:
         """Keep the scored answers."""
-        from truthmap.grading.positions import locate_positions
+        from truthmap.grading.token_spans import locate_positions
 
         scored = tuple(a for a in answers if grades[a.question_id].outcome is not Outcome.UNSCORED)
         index = {a.question_id: locate_positions(a, grades[a.question_id].span, PAPER) for a in scored}

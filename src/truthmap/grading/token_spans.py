@@ -1,4 +1,4 @@
-"""Where an answer has its positions, from the ids that were generated."""
+"""Which tokens of the sequence its spans and positions are, from the ids that were generated."""
 
 from __future__ import annotations
 
