@@ -8,7 +8,7 @@ import torch
 
 from truthmap.capture.gather import gather
 from truthmap.errors import ModelError
-from truthmap.positions import PAPER, LocatedPositions
+from truthmap.positions import PAPER, LocatedPositions, Position
 from truthmap.records import Site
 from truthmap.store.tokens import TokenStates
 
@@ -41,6 +41,14 @@ def test_each_position_is_read_from_its_own_column() -> None:
     assert states[1, 0, :, 0].tolist() == [100.0, 110.0, 120.0]
     assert states[1, -1, :, 0].tolist() == [103.0, 116.0, 121.0]
     assert states[0, -1, :, 0].tolist() == [3.0, 16.0, 21.0]
+
+
+def test_any_positions_may_be_picked() -> None:
+    few = (Position.of("-1"), Position.of("last_q"))
+    index = {i: np.array([found[-1], found[0]]) for i, found in located().index.items()}
+    shard = gather(token_states(), LocatedPositions(few, index))
+    assert shard.positions == few
+    assert shard.states[Site.RESIDUAL][1, :, :, 0].tolist() == [[103.0, 116.0, 121.0], [100.0, 110.0, 120.0]]
 
 
 def test_a_missing_position_is_marked_and_zero() -> None:

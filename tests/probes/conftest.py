@@ -53,15 +53,12 @@ def make_labels(
 
 @dataclass(frozen=True)
 class MemoryStates:
-    """States kept in memory: float (L, P, n, d), present bool (P, n)."""
+    """States kept in memory: float (L, 15, n, d), present bool (15, n); `positions` are those that are shown."""
 
     ids: tuple[str, ...]
     states: torch.Tensor
     present: np.ndarray
-
-    @property
-    def positions(self) -> tuple[Position, ...]:
-        return LEGACY_POSITIONS
+    positions: tuple[Position, ...] = LEGACY_POSITIONS
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         return {Site.RESIDUAL: (self.states.shape[0], self.states.shape[3])}

@@ -150,6 +150,25 @@ def test_the_table_reads_back_and_old_tables_too(fit: GridFit) -> None:
     assert (older.within_pairs == 0).all()
 
 
+def test_a_grid_of_other_positions_is_addressed_by_name() -> None:
+    source, labels = planted()
+    settings = GridSettings(cs=(1e-2,), n_permutations=0)
+    whole = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
+    columns = tuple(Position.of(name) for name in ("-1", "exact_answer_first", "last_q"))
+    fit = fit_grids(replace(source, positions=columns), labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
+    assert fit.grid.positions == fit.out_of_fold.positions == columns
+    assert best_cell(fit.grid) == PLANTED
+    for position in columns:
+        cell = Cell(Site.RESIDUAL, 1, position)
+        assert fit.grid.auc[fit.grid.index(cell)] == whole.grid.auc[whole.grid.index(cell)]
+        np.testing.assert_array_equal(fit.out_of_fold.of(cell), whole.out_of_fold.of(cell))
+    read = Grid.from_frame(fit.grid.to_frame())
+    assert read.positions == columns[::-1], "the table's order, whatever the file's"
+    assert read.auc[read.index(PLANTED)] == fit.grid.auc[fit.grid.index(PLANTED)]
+    with pytest.raises(UsageError, match="there is no position -2 here; there are -1, exact_answer_first, last_q"):
+        fit.grid.index(Cell(Site.RESIDUAL, 1, Position.of("-2")))
+
+
 def test_the_best_of_each_position_come_in_order(fit: GridFit) -> None:
     best = best_per_position(fit.grid)
     aucs = [fit.grid.auc[fit.grid.index(cell)] for cell in best]
