@@ -45,7 +45,7 @@ class Grid:
         gap: The worst certificate among them.
         average_precision, brier, ece: Of the same out-of-fold scores.
         p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
-        words_auc: The best of the three words-only baselines on the same answers and folds.
+        text_baseline_auc: The best of the three words-only baselines on the same answers and folds.
         words_answer_auc, words_question_auc, words_length_auc: The exact answer's text, the question's text, lengths.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.

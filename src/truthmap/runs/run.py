@@ -179,8 +179,9 @@ class Run:
         return read_records(self.path / "grades.parquet", Grade)
 
     def cells(self) -> pd.DataFrame:
-        """Read grid.parquet: a row per cell."""
+        """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
         frame = self._table("grid.parquet")
+        frame.columns = ["text_baseline_auc" if name == "words_auc" else name for name in frame.columns]
         frame["site"] = [str(Site(name)) for name in frame["site"]]
         return frame
 
