@@ -20,12 +20,11 @@ from truthmap.metrics.auc import auc_many
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import OutOfFold
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
-from truthmap.runs.folder import RunFolder
+from truthmap.runs.folder import FORMAT, STAGES, RunFolder
 from truthmap.runs.out_of_fold import NAME, write_out_of_fold
 from truthmap.runs.run import Interval, Run, Summary
 from truthmap.runs.tables import write_records
-from truthmap.study.stage_keys import STAGES
-from truthmap.study.study import Study
+from truthmap.study.study import Study, kept_settings
 
 HOSTILE = (
     "<script>window.hacked = true</script>",
@@ -175,7 +174,8 @@ def _write_ledger(path: Path, made: Made) -> None:
     study = Study(model="made-model", questions="made questions", out=path, sites=made.sites, limit=made.n)
     folder.write_settings(
         {
-            "settings": study.kept_settings(),
+            "format": FORMAT,
+            "settings": kept_settings(study),
             "model_identity": {"architecture": "Made", "dtype": "float32", "prompt_format": "chat"},
             "questions": {"name": "made questions", "digest": "0" * 64},
             "versions": {"python": "3", "truthmap": "0"},

@@ -15,7 +15,8 @@ from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.runs.run import Run
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
+from truthmap.study.study import Study
 
 
 def run_labels(run: Run) -> LabelledAnswers:
@@ -31,8 +32,8 @@ def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
 
 def probe_settings(run: Run) -> GridSettings:
     """Return how a run's probes were fitted, without the shuffles of the labels."""
-    seed = int(run.settings["settings"].get("seed", 0))
-    return replace(grid_settings(), protocol=run.summary.protocol, seed=seed)
+    study = Study(**run.settings["settings"])
+    return replace(grid_settings(), protocol=run.summary.protocol, seed=study.seed)
 
 
 def has_probe(grid: Grid, position: Position) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 
 from truthmap.analyses.results import FOLDER, read_analysis
 from truthmap.errors import TruthmapError
-from truthmap.execution.active_run import Made, Work
 from truthmap.positions import column_of
 from truthmap.report.embedding import plotly_source, script_json, table_csv
 from truthmap.report.facts import asked, command, counts, first_prompt, repeat
@@ -28,13 +27,6 @@ _STAGE = "report"
 _AUDIT = "audit.json"
 _LOG_PROB = "log-prob, mean"
 _LARGEST_PAGE = 7_500_000  # bytes; the texts around maps and files take a little more
-
-
-def write_report_stage(work: Work) -> Made:
-    """Write the page at the end of a run."""
-    with work.progress.stage("Writing the report", None):
-        write_page(page_of(Run(work.folder.path)), work.path(REPORT))
-    return Made([REPORT])
 
 
 def write_report(run: Run, out: Path | None = None) -> Path:

@@ -21,6 +21,7 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Site, Split
 from truthmap.runs.run import Interval, Run
+from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
@@ -107,7 +108,7 @@ def map_labels(
     targets, too_few = _targets(values, labelled)
     read = site or run.summary.site
     store = run.states()
-    settings = GridSettings(n_permutations=permutations, seed=int(run.settings["settings"]["seed"]), fewest=FEWEST)
+    settings = GridSettings(n_permutations=permutations, seed=Study(**run.settings["settings"]).seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)

@@ -24,7 +24,7 @@ from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site
 from truthmap.runs.run import Run
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Progress, Silence
 
 NAME = "transfer"
