@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from truthmap.capture.gather import PositionsOf, require_finite
+from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import halve_batches_on_oom
 from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, forward_inputs
-from truthmap.records import POSITIONS, Answer, Site
+from truthmap.positions import MISSING, LocatedPositions
+from truthmap.records import Answer, Site
 from truthmap.store.shards import StateShard
 
 
@@ -53,7 +54,7 @@ class StateCapture:
     def capture(
         self,
         answers: Sequence[Answer],
-        positions: PositionsOf,
+        located: LocatedPositions,
         sites: tuple[Site, ...],
         on_progress: Callable[[int], None] | None = None,
     ) -> StateShard:
@@ -61,7 +62,7 @@ class StateCapture:
 
         Args:
             answers: Answers with ids; their order is the result's.
-            positions: For each answer's question id int32 (P,).
+            located: Where each answer has its positions.
             sites: What to read.
             on_progress: Called with how many answers are done so far.
 
@@ -69,7 +70,7 @@ class StateCapture:
             ModelError: a site does not exist, or a state is not finite.
         """
         lm, prefix = self._lm, self._shared(answers)
-        index = np.stack([positions[a.question_id] for a in answers])
+        index = np.stack([located.index[a.question_id] for a in answers])
         kept: dict[Site, torch.Tensor] = {}
         done = 0
 
@@ -80,7 +81,8 @@ class StateCapture:
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
-        shard = StateShard(tuple(a.question_id for a in answers), (index >= 0).T, kept)
+        ids = tuple(a.question_id for a in answers)
+        shard = StateShard(ids, located.positions, (index != MISSING).T, kept)
         require_finite(shard)
         return shard
 
@@ -94,13 +96,13 @@ class StateCapture:
 def capture_states(
     lm: LanguageModel,
     answers: Sequence[Answer],
-    positions: PositionsOf,
+    located: LocatedPositions,
     sites: tuple[Site, ...],
     settings: CaptureSettings,
     on_progress: Callable[[int], None] | None = None,
 ) -> StateShard:
     """Read answers once more and keep the states at their positions: see `StateCapture.capture`."""
-    return StateCapture(lm, settings).capture(answers, positions, sites, on_progress)
+    return StateCapture(lm, settings).capture(answers, located, sites, on_progress)
 
 
 def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]]:
@@ -130,13 +132,14 @@ def _read(
     for n, ids in enumerate(own):
         tokens[n, : len(ids)] = torch.tensor(ids)
         mask[n, : prefix.length + len(ids)] = 1
-    present = torch.from_numpy(index[rows] >= 0)
-    columns = torch.from_numpy(np.where(index[rows] >= 0, index[rows] - prefix.length, 0).astype(np.int64))
+    present = torch.from_numpy(index[rows] != MISSING)
+    columns = torch.from_numpy(np.where(index[rows] != MISSING, index[rows] - prefix.length, 0).astype(np.int64))
     batch = torch.arange(len(rows))[:, None]
 
     def look(site: Site, layer: int, states: torch.Tensor) -> None:
         if site not in kept:
-            kept[site] = torch.zeros((lm.n_layers, len(POSITIONS), len(answers), states.shape[-1]), dtype=states.dtype)
+            shape = (lm.n_layers, index.shape[1], len(answers), states.shape[-1])
+            kept[site] = torch.zeros(shape, dtype=states.dtype)
         shaped = states.reshape(len(rows), longest, states.shape[-1])
         picked = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
         kept[site][layer][:, rows] = picked.mul_(present[:, :, None]).transpose(0, 1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from truthmap.analyses.results import FOLDER, read_analysis
 from truthmap.errors import TruthmapError
-from truthmap.records import POSITIONS
+from truthmap.positions import column_of
 from truthmap.report.embedding import plotly_source, script_json, table_csv
 from truthmap.report.facts import asked, command, counts, first_prompt, repeat
 from truthmap.report.maps import SiteMap, pack_maps
@@ -83,13 +83,14 @@ def page_of(run: Run) -> Page:
 def findings_of(run: Run, best: SiteMap) -> Findings:
     """Return the numbers that the sentences are made from; `best` is the map of the chosen cell's site."""
     summary, columns = run.summary, best.columns
-    at = (summary.layer, POSITIONS.index(summary.position))
+    at = (summary.layer, column_of(best.positions, summary.position))
     return Findings(
         site=summary.site,
         layer=summary.layer,
         position=summary.position,
         validation=_estimate(summary.validation),
         test=_estimate(summary.test),
+        positions=best.positions,
         auc=columns["auc"],
         low=columns["low"],
         high=columns["high"],

@@ -17,7 +17,8 @@ from truthmap.files import read_json
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.tables import read_records
-from truthmap.records import Answer, Grade, Position, Question, Site, SplitAssignment
+from truthmap.positions import Position
+from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -178,8 +179,11 @@ class Run:
         return read_records(self.path / "grades.parquet", Grade)
 
     def cells(self) -> pd.DataFrame:
-        """Read grid.parquet: a row per cell."""
-        return self._table("grid.parquet")
+        """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
+        frame = self._table("grid.parquet")
+        frame.columns = ["text_baseline_auc" if name == "words_auc" else name for name in frame.columns]
+        frame["site"] = [str(Site(name)) for name in frame["site"]]
+        return frame
 
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd

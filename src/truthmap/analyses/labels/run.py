@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.results import FOLDER, write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.positions import Position
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.runs.run import Interval, Run
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
@@ -155,7 +156,7 @@ def _score(
     run: Run, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
-    grid, at = fit.grid, cell.at
+    grid, at = fit.grid, fit.grid.index(cell)
     try:
         found = score_on_test(run.states(), labels, grid, cell, settings)
         test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
