@@ -19,9 +19,10 @@ from scipy.special import expit
 
 from truthmap.files import write_json
 from truthmap.metrics.auc import auc_many
+from truthmap.metrics.estimate import Estimate
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site, Span, Split, SplitAssignment
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Interval, Run, Summary
+from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import write_records
 from truthmap.study.stage_keys import STAGES
 from truthmap.study.study import Study
@@ -159,12 +160,12 @@ def _storable(record: Any) -> Any:
 
 def _write_summary(path: Path, cells: pd.DataFrame, right: np.ndarray[Any, Any], scored: np.ndarray[Any, Any]) -> None:
     best = cells.iloc[int(np.nanargmax(cells["auc"].to_numpy()))]
-    found = Interval(auc=float(best["auc"]), low=float(best["low"]), high=float(best["high"]), n=int(best["n"]))
+    found = Estimate(value=float(best["auc"]), low=float(best["low"]), high=float(best["high"]), n=int(best["n"]))
     summary = Summary(
         model="made-model", questions="made questions", right=int((right & scored).sum()),
         wrong=int((~right & scored).sum()), unscored=int((~scored).sum()), refusals=0, found_right=1.0, found_wrong=1.0,
         site=Site(best["site"]), layer=int(best["layer"]), position=Position(best["position"]), C=float(best["C"]),
-        validation=found, test=found, log_prob=Interval(auc=0.6, low=0.5, high=0.69, n=40), converged=1.0,
+        validation=found, test=found, log_prob=Estimate(value=0.6, low=0.5, high=0.69, n=40), converged=1.0,
     )  # fmt: skip
     write_json(path / "summary.json", summary.model_dump(mode="json"))
 

@@ -41,7 +41,7 @@ def test_the_best_cell_scores_as_the_summary_says(compared) -> None:
     run, result = compared
     # The summary's test answers may be more: those that lack a position of another probe are left out here.
     if run.summary.test.n == result.right + result.wrong:
-        assert result.method(REFERENCE).auc.value == pytest.approx(run.summary.test.auc)
+        assert result.method(REFERENCE).auc.value == pytest.approx(run.summary.test.value)
     else:
         assert result.left_out > 0
 

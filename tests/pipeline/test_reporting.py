@@ -98,7 +98,7 @@ def test_the_page_says_how_it_went(run: Run) -> None:
         f"{summary.right / scored:.1%} of the scored answers",
         "names no candidate",
         "<user>Which city is number 0?",
-        f"AUC {summary.test.auc:.2f}",
+        f"AUC {summary.test.value:.2f}",
         "truthmap run --model made-model --questions 'made questions' --limit 120 --out runs/run",
     ):
         assert said in text

@@ -38,7 +38,7 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
     head = artifact.config.heads[0]
     assert [(cell.layer, cell.position) for cell in head.cells] == [(summary.layer, summary.position)]
     assert head.cells[0].C == summary.C
-    assert head.test.auc == pytest.approx(summary.test.auc, abs=1e-12)
+    assert head.test.value == pytest.approx(summary.test.value, abs=1e-12)
     assert (head.test.low, head.test.high, head.test.n) == pytest.approx(
         (summary.test.low, summary.test.high, summary.test.n)
     )

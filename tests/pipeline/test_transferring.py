@@ -66,7 +66,7 @@ def test_the_diagonal_at_the_own_cell_is_the_runs_own_test_score(transferred, th
         score = result.score(Choice.OWN, each.name, each.name)
         assert (score.layer, score.position) == (run.summary.layer, run.summary.position)
         assert score.n == run.summary.test.n
-        assert score.auc.value == pytest.approx(run.summary.test.auc, abs=0.02)
+        assert score.auc.value == pytest.approx(run.summary.test.value, abs=0.02)
         assert score.excluded == 0
 
 

@@ -161,8 +161,8 @@ def test_the_test_score_is_that_of_a_probe_of_train_and_validation(fit: GridFit)
     source, labels = planted()
     score = score_on_test(source, labels, fit.grid, PLANTED, SETTINGS)
     assert set(score.scores) == set(labels.of(test=True).ids)
-    assert 0.8 < score.auc <= 1
-    assert score.low < score.auc < score.high
+    assert 0.8 < score.auc.value <= 1
+    assert score.auc.low < score.auc.value < score.auc.high
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
         )
     several = summary.several
     if several is not None:
-        gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
+        gain = several.gain.signed
         verdict = f"test {several.test}" if several.chosen else "not beyond noise, so one cell stands"
         rows.append(
             (f"  {len(several.cells)} cells together", f"{several.validation} on validation ({gain}): {verdict}")
@@ -86,8 +86,7 @@ def audit_rows(audit: Audit) -> list[tuple[str, str]]:
     if audit.compared:
         rows.append(("  says the accepted answer", f"{audit.agreeing} of {audit.compared} right answers"))
     if audit.place is not None:
-        place = audit.place
-        rows.append(("  AUC of its place alone", f"{place.auc:.3f} [{place.low:.3f}, {place.high:.3f}]"))
+        rows.append(("  AUC of its place alone", str(audit.place)))
     if audit.unscored:
         rows.append(("Unscored because", "; ".join(f"{why} ({n})" for why, n in audit.unscored.items())))
     return rows

@@ -17,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from truthmap.arrays import Floats
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.positions import span_tokens
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -55,17 +57,6 @@ class Located(BaseModel):
         return self.found / self.n if self.n else 0.0
 
 
-class PlaceAuc(BaseModel):
-    """How well the place of the exact answer alone tells right from wrong: AUC with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-
 class Audit(BaseModel):
     """The audit of a run's grades.
 
@@ -86,7 +77,7 @@ class Audit(BaseModel):
     wrong: Located
     refusals: int
     unscored: dict[str, int]
-    place: PlaceAuc | None
+    place: Estimate | None
     agreeing: int
     compared: int
     warnings: tuple[str, ...]
@@ -129,17 +120,14 @@ def _place(answer: Answer, grade: Grade) -> tuple[int, int, int]:
     return (0, 0, 0) if tokens is None else (1, tokens.start, tokens.end - tokens.start)
 
 
-def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
+def _place_auc(scored: Sequence[Judged]) -> Estimate | None:
     y = np.array([grade.outcome is Outcome.RIGHT for _, _, grade in scored], dtype=bool)
     if min(y.sum(), (~y).sum()) < FEWEST:
         return None
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
     scores = _out_of_fold(features, y)
-    from truthmap.metrics.auc import auc_many, round_scores
-
-    auc = auc_many(round_scores(scores[None]), y)
-    return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
+    return auc_estimate(scores, y)
 
 
 def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Floats:
@@ -149,11 +137,11 @@ def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Flo
     return np.asarray(probabilities[:, 1], dtype=np.float64)
 
 
-def _warnings(right: Located, wrong: Located, place: PlaceAuc | None) -> Iterable[str]:
+def _warnings(right: Located, wrong: Located, place: Estimate | None) -> Iterable[str]:
     if place is not None and place.low > TELLING_AUC:
         yield (
-            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.auc:.2f} "
-            f"[{place.low:.2f}, {place.high:.2f}]): part of what the exact-answer columns show may be that"
+            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.short}): "
+            "part of what the exact-answer columns show may be that"
         )
     if right.n and wrong.n and abs(right.rate - wrong.rate) > TELLING_GAP:
         table = [[right.found, right.n - right.found], [wrong.found, wrong.n - wrong.found]]

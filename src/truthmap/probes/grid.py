@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
+from truthmap.metrics.estimate import Estimate
 from truthmap.records import POSITIONS, Position, Site
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
@@ -84,6 +85,11 @@ class Grid:
     def significant(self, level: float = 0.05) -> Bools:
         """Say which cells are significant at `level`, corrected for looking at all of them; bool (L, P)."""
         return np.asarray(self.p_value <= level)
+
+    def estimate(self, cell: Cell) -> Estimate:
+        """Return a cell's AUC with its interval, n being the answers that have its position."""
+        value, low, high = (float(each[cell.at]) for each in (self.auc, self.low, self.high))
+        return Estimate(value=value, low=low, high=high, n=int(self.n[cell.at]))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the grid as a table, a row per cell."""

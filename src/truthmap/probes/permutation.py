@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Floats
-from truthmap.metrics.auc import tied_keys
+from truthmap.metrics.auc import auc_rowwise
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.ridge import left_out_scores
 
@@ -90,14 +90,3 @@ def _first_steps(cell: CellStates, shuffled: Bools, cs: Sequence[float]) -> Iter
     centred = cell.x - cell.x.mean(dim=0)
     for scores in left_out_scores(centred, y, cell.held_out, [c * curvature for c in sorted(cs)]):
         yield scores.T.double().cpu().numpy()
-
-
-def auc_rowwise(scores: Floats, y: Bools) -> Floats:
-    """Return the AUC of each row of scores (K, n) for its own labels (K, n); ties count one half."""
-    # Sorting numbers that carry a label in the last bit is several times faster than ranking them. Labels decide ties:
-    # the right answers of a tie come last once, and first once, and the mean counts them as one half.
-    keys, place = 2 * tied_keys(scores), np.arange(y.shape[1], dtype=np.float64)
-    n_right, n_wrong = y.sum(axis=1), (~y).sum(axis=1)
-    places = [(np.sort(keys + last, axis=1) & 1) @ place for last in (y, ~y)]
-    right = (places[0] + place.sum() - places[1]) / 2
-    return np.asarray((right - n_right * (n_right - 1) / 2) / (n_right * n_wrong), dtype=np.float64)

@@ -6,7 +6,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
@@ -22,7 +23,7 @@ class TestScore:
     Attributes:
         cell: The cell.
         probe: Its probe, refitted on train + validation.
-        auc, low, high: On the test answers that have the position.
+        auc: On the test answers that have the position.
         scores: Log-odds of being right, by question id.
     """
 
@@ -30,9 +31,7 @@ class TestScore:
 
     cell: Cell
     probe: LinearProbe
-    auc: float
-    low: float
-    high: float
+    auc: Estimate
     scores: dict[str, float]
 
 
@@ -62,7 +61,6 @@ def score_on_test(
             "an AUC needs both; ask more questions"
         )
     scores = probe.score(testing.states[0][there].double().numpy())
-    found = auc_many(round_scores(scores[None]), y, settings.confidence)
     ids = [i for i, present in zip(unseen.ids, there, strict=True) if present]
-    auc, low, high = float(found.auc[0]), float(found.low[0]), float(found.high[0])
-    return TestScore(cell, probe, auc, low, high, dict(zip(ids, scores.tolist(), strict=True)))
+    auc = auc_estimate(scores, y, settings.confidence)
+    return TestScore(cell, probe, auc, dict(zip(ids, scores.tolist(), strict=True)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.metrics.curves import wilson
+from truthmap.metrics.intervals import wilson
 from truthmap.records import Outcome, Split
 from truthmap.report.page import Table, texts
 from truthmap.runs.folder import RunFolder
@@ -65,7 +65,7 @@ def _audited(run: Run) -> dict[str, str]:
         facts["Exact answer is the accepted one"] = f"in {share:.1%} of {audit.compared:,} right answers"
     if audit.place is not None:
         place = audit.place
-        facts["The exact answer's place alone gives"] = f"AUC {place.auc:.2f} [{place.low:.2f}, {place.high:.2f}]"
+        facts["The exact answer's place alone gives"] = f"AUC {place.short}"
     return facts
 
 
@@ -73,7 +73,7 @@ def _several(several: StackedCells | None) -> str:
     """Say whether reading several cells is better than reading the best one."""
     if several is None:
         return ""
-    gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
+    gain = several.gain.signed
     if not several.chosen or several.test is None:
         return f"{len(several.cells)} together give {gain}: not beyond noise, so the single cell stands"
     return f"{len(several.cells)} together give {gain} more on validation; AUC {several.test} on test"

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
+from truthmap.metrics.estimate import Estimate
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.tables import read_records
@@ -28,27 +29,13 @@ if TYPE_CHECKING:
     from truthmap.store.states import StateStore
 
 
-class Interval(BaseModel):
-    """An AUC with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
 class StackedCells(BaseModel):
     """A detector that reads several cells, against the best single cell.
 
     Attributes:
         cells: Layer and position of each, in the order in which they were taken.
         validation: Its cross-validated AUC on train + validation.
-        gain, gain_low, gain_high: How much higher that is than the best cell's, with the paired 95 % interval.
+        gain: How much higher that is than the best cell's, with the paired 95 % interval.
         chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
         test: Its AUC on the test answers, if it was chosen.
     """
@@ -56,12 +43,10 @@ class StackedCells(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[tuple[int, Position], ...]
-    validation: Interval
-    gain: float
-    gain_low: float
-    gain_high: float
+    validation: Estimate
+    gain: Estimate
     chosen: bool
-    test: Interval | None
+    test: Estimate | None
 
 
 class Summary(BaseModel):
@@ -97,9 +82,9 @@ class Summary(BaseModel):
     layer: int
     position: Position
     C: float
-    validation: Interval
-    test: Interval
-    log_prob: Interval | None
+    validation: Estimate
+    test: Estimate
+    log_prob: Estimate | None
     converged: float
     protocol: Literal["truthmap", "study"] = "truthmap"
     p_value: float | None = None
@@ -112,7 +97,7 @@ class Summary(BaseModel):
     @property
     def optimism(self) -> float:
         """How much better the best cell looked where it was chosen than on the test part."""
-        return self.validation.auc - self.test.auc
+        return self.validation.value - self.test.value
 
 
 @dataclass(frozen=True)

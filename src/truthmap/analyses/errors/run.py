@@ -24,14 +24,12 @@ from truthmap.analyses.results import FOLDER, estimates_table, read_table, write
 from truthmap.analyses.samples.run import read_samples
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.fit_grid import fit_grids
 from truthmap.probes.grid import Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.records import POSITIONS
 from truthmap.runs.run import Run
 from truthmap.terminal.progress import Advance, Progress, Silence
 
@@ -128,20 +126,18 @@ def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]],
 
 
 def _found(run: Run, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
-    at = (test.cell.layer, POSITIONS.index(test.cell.position))
     found: dict[str, object] = {
         "site": test.cell.site,
         "layer": test.cell.layer,
         "position": test.cell.position,
-        "validation": Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at]),
-        "test": Estimate(value=test.auc, low=test.low, high=test.high),
+        "validation": grid.estimate(test.cell),
+        "test": test.auc,
     }
     answers = {answer.question_id: answer for answer in run.answers()}
     of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([[mean_log_prob(answers[i]) for i in test.scores]])
+    log_probs = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if not np.isnan(log_probs).any():
-        auc = auc_many(round_scores(log_probs), np.array([of_type[i] for i in test.scores]))
-        found["log_prob"] = Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0])
+        found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
     return found
 
 

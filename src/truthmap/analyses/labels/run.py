@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.results import FOLDER, write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.metrics.estimate import Estimate
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
@@ -19,7 +20,7 @@ from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Position, Site, Split
-from truthmap.runs.run import Interval, Run
+from truthmap.runs.run import Run
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
@@ -45,9 +46,9 @@ class LabelScore(BaseModel):
     n: int
     layer: int
     position: Position
-    validation: Interval
+    validation: Estimate
     p_value: float | None
-    test: Interval | None
+    test: Estimate | None
 
 
 class LabelMaps(BaseModel):
@@ -156,8 +157,7 @@ def _score(
     cell = best_cell(fit.grid)
     grid, at = fit.grid, cell.at
     try:
-        found = score_on_test(run.states(), labels, grid, cell, settings)
-        test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
+        test = score_on_test(run.states(), labels, grid, cell, settings).auc
     except NotEnoughDataError:
         test = None
     return LabelScore(
@@ -165,7 +165,7 @@ def _score(
         n=count,
         layer=cell.layer,
         position=cell.position,
-        validation=Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=int(grid.n[at])),
+        validation=grid.estimate(cell),
         p_value=float(grid.p_value[at]) if np.isfinite(grid.p_value[at]) else None,
         test=test,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.probes.grid import Grid, OutOfFold
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore
-from truthmap.runs.run import Interval, StackedCells
+from truthmap.runs.run import StackedCells
 
 
 def combine_cells(
@@ -29,13 +30,10 @@ def combine_cells(
     on_test = None
     if choice.beats_single:
         on_test = _on_test(source, labels, fit_stack(source, labels, fits, choice), test, settings)
-    auc = choice.auc
     return StackedCells(
         cells=tuple((cell.layer, cell.position) for cell in choice.cells),
-        validation=Interval(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=choice.n),
+        validation=choice.auc,
         gain=choice.gain,
-        gain_low=choice.low,
-        gain_high=choice.high,
         chosen=choice.beats_single,
         test=on_test,
     )
@@ -43,7 +41,7 @@ def combine_cells(
 
 def _on_test(
     source: LayerSource, labels: LabelledAnswers, several: StackedProbe, test: TestScore, settings: GridSettings
-) -> Interval:
+) -> Estimate:
     """Score the very test answers that the best cell was scored on."""
     ids = tuple(test.scores)
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
@@ -53,5 +51,4 @@ def _on_test(
         found = read.states[cell.at[1]].double().numpy()
         found[~read.present[cell.at[1]]] = np.nan
         states[cell] = found
-    auc = auc_many(round_scores(several.score(states)[None]), np.array([right[i] for i in ids]), settings.confidence)
-    return Interval(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(ids))
+    return auc_estimate(several.score(states), np.array([right[i] for i in ids]), settings.confidence)

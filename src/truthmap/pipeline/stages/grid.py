@@ -10,7 +10,8 @@ import pandas as pd
 
 from truthmap.execution.active_run import Made, Work
 from truthmap.files import atomic_write, write_json
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.pipeline.stages.combining import combine_cells
 from truthmap.pipeline.stages.layers import fit_layers
@@ -24,7 +25,7 @@ from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
 from truthmap.runs.out_of_fold import NAME, write_out_of_fold
-from truthmap.runs.run import Interval, Summary
+from truthmap.runs.run import Summary
 from truthmap.runs.tables import read_records
 from truthmap.study.settings import grid_settings
 
@@ -46,7 +47,7 @@ def fit_map(work: Work) -> Made:
         (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
         for fit in fits
     ]
-    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
+    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(work, found, null)
@@ -79,26 +80,25 @@ class _Best:
 
     grid: Grid
     out_of_fold: OutOfFold
-    auc: Interval
+    auc: Estimate
 
     @classmethod
     def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
         at = best_cell(grid).at
         scored = int(np.isfinite(out_of_fold.scores[at]).sum())
-        return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
+        return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
-def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Interval | None:
+def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
     """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if np.isnan(scores).any():
         return None
-    found = auc_many(round_scores(scores[None]), np.array([right[i] for i in test.scores]))
-    return Interval(auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=len(scores))
+    return auc_estimate(scores, np.array([right[i] for i in test.scores]))
 
 
-def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None) -> Summary:
+def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Estimate | None) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
     at = test.cell.at
     return Summary(
@@ -115,7 +115,7 @@ def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, 
         position=test.cell.position,
         C=float(best.grid.c[at]),
         validation=best.auc,
-        test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
+        test=test.auc,
         log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=work.study.protocol,
