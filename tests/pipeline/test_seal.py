@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.seal import DetectorSettings, chosen_cells, seal_detector
+from truthmap.metrics.estimate import Estimate
+from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
 from truthmap.probes.grid import Cell
 from truthmap.probes.join_labels import label_answers
 from truthmap.probes.test_part import score_on_test
@@ -60,15 +62,46 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
     other = Cell(summary.site, 1 - summary.layer, summary.position)
     stack = StackedCells(
         cells=((best.layer, best.position), (other.layer, other.position)),
+        C=1e-3,
         validation=summary.validation,
-        gain=0.1,
-        gain_low=0.05,
-        gain_high=0.15,
+        gain=Estimate(value=0.1, low=0.05, high=0.15, n=summary.validation.n),
         chosen=chosen,
         test=summary.test,
     )
     cells = chosen_cells(summary.model_copy(update={"several": stack}), run.grid())
     assert cells == ((best, other) if chosen else (best,))
+
+
+def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: Run) -> None:
+    summary = run.summary
+    cells = (Cell(summary.site, 1, Position.EXACT_LAST), Cell(summary.site, 0, Position.LAST_Q))
+    stack = StackedCells(
+        cells=tuple((cell.layer, cell.position) for cell in cells),
+        C=1e-3,
+        validation=summary.validation,
+        gain=summary.test,
+        chosen=True,
+        test=summary.test,
+    )
+    stacked = summary.model_copy(update={"several": stack})
+    assert measured_stack_c(stacked, cells) == 1e-3
+    assert measured_stack_c(stacked, cells[::-1]) is None
+    assert measured_stack_c(summary.model_copy(update={"several": None}), cells) is None
+
+
+def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run.path, folder)
+    summary = Run(folder).summary
+    cells = ((1, Position.EXACT_LAST), (0, Position.LAST_Q))
+    stack = StackedCells(
+        cells=cells, C=1e-3, validation=summary.validation, gain=summary.test, chosen=True, test=summary.test
+    )
+    stacked = summary.model_copy(update={"several": stack})
+    (folder / "summary.json").write_text(stacked.model_dump_json())
+    chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
+    head = seal_detector(Run(folder), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
+    assert head.stack_c == 1e-3
 
 
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:

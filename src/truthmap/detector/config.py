@@ -85,6 +85,7 @@ class HeadConfig(BaseModel):
     Attributes:
         role: When it is used.
         cells: Where it reads (K of them); their dot products are summed.
+        stack_c: The inverse strength of regularisation with which several cells are stacked; `None` of one cell.
         n_fitted, n_fitted_right: Answers it was fitted to (train + validation), and the right ones among them.
         test: Its AUC on the test part.
         calibration: From score to P(wrong).
@@ -98,6 +99,7 @@ class HeadConfig(BaseModel):
 
     role: Role
     cells: tuple[CellAt, ...] = Field(min_length=1, max_length=64)
+    stack_c: float | None = Field(gt=0)
     n_fitted: int = Field(ge=2)
     n_fitted_right: int = Field(ge=1)
     test: _Share

@@ -58,6 +58,8 @@ class HeadData:
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together, n of them: the tests behind a guarantee need independent answers.
         record_index: int64 (n,), which training record each answer is; -1 in the test part.
+        stack_c: The inverse strength of regularisation of the stack of several cells, as a run measured it; `None`: it
+            is chosen by cross-validation, or there is one cell only.
     """
 
     role: Role
@@ -67,6 +69,7 @@ class HeadData:
     fold: Ints
     group: tuple[str, ...]
     record_index: Ints
+    stack_c: float | None = None
 
 
 def fit_head(data: HeadData, settings: SealSettings) -> Head:
@@ -80,7 +83,7 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     """
     known = data.fold >= 0
     _require_both(data, known)
-    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells))
+    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells), data.stack_c)
     scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
     flat = data.states.reshape(len(data.states), -1)
@@ -89,6 +92,7 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     config = HeadConfig(
         role=data.role,
         cells=data.cells,
+        stack_c=readout.stack_c,
         n_fitted=int(known.sum()),
         n_fitted_right=int(data.right[known].sum()),
         test=auc_estimate(scores[~known], data.right[~known]),

@@ -31,8 +31,8 @@ class TrainingData:
     grid: Grid
 
 
-def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> HeadData:
-    """Read the states of the answers that have all K cells of a head."""
+def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell], stack_c: float | None = None) -> HeadData:
+    """Read the states of the answers that have all K cells of a head; for `stack_c` see `HeadData`."""
     labels, site = data.labels, cells[0].site
     columns = [POSITIONS.index(cell.position) for cell in cells]
     layers = {layer: data.states.read_layer(site, layer, labels.ids) for layer in {cell.layer for cell in cells}}
@@ -53,6 +53,7 @@ def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> Hea
         fold=labels.fold[here],
         group=tuple(labels.group[n] for n in here),
         record_index=np.array([record_index.get(labels.ids[n], -1) for n in here], dtype=np.int64),
+        stack_c=stack_c,
     )
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import fisher_exact
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import StratifiedKFold
 
-from truthmap.arrays import Floats
+from truthmap.arrays import Bools, Ints
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.positions import span_tokens
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
+from truthmap.probes.cross_validation import out_of_fold
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -28,6 +26,7 @@ TELLING_AUC = 0.6
 TELLING_GAP = 0.1
 """Found-rates are said to differ when they do by more than this, and by more than chance (Fisher's exact test, 1 %)."""
 _FOLDS = 5
+_C = 1.0  # a handful of features needs next to no regularisation
 
 Judged = tuple[Question, Answer, Grade]
 
@@ -126,15 +125,15 @@ def _place_auc(scored: Sequence[Judged]) -> Estimate | None:
         return None
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
-    scores = _out_of_fold(features, y)
-    return auc_estimate(scores, y)
+    return auc_estimate(out_of_fold(torch.from_numpy(features), y, _stratified_folds(y), _C), y)
 
 
-def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Floats:
-    classifier = make_pipeline(StandardScaler(), LogisticRegression())
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(classifier, features, y, cv=folds, method="predict_proba")
-    return np.asarray(probabilities[:, 1], dtype=np.float64)
+def _stratified_folds(y: Bools) -> Ints:
+    """Deal answers out so that each fold has its share of right ones: int64 (n,)."""
+    fold = np.empty(len(y), dtype=np.int64)
+    for number, (_, held_out) in enumerate(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(y, y)):
+        fold[held_out] = number
+    return fold
 
 
 def _warnings(right: Located, wrong: Located, place: Estimate | None) -> Iterable[str]:

@@ -75,7 +75,8 @@ def seal_detector(
     heads: dict[Role, Head] = {}
     with (progress or Silence()).stage("Sealing the detector", len(roles)) as advance:
         for done, (role, cells) in enumerate(roles.items(), 1):
-            heads[role] = fit_head(read_head_data(data, role, cells), settings.seal)
+            stack_c = measured_stack_c(run.summary, cells)
+            heads[role] = fit_head(read_head_data(data, role, cells, stack_c), settings.seal)
             advance(done)
     records = training_records(labels, inputs.questions, inputs.grades) if settings.keep_records else ()
     artifact = Artifact(_config(inputs, site, heads), heads, records)
@@ -122,6 +123,14 @@ def chosen_cells(summary: Summary, grid: Grid) -> tuple[Cell, ...]:
         return (best,)
     stack = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
     return stack if nearly_all_have(grid, stack, best) else (best,)
+
+
+def measured_stack_c(summary: Summary, cells: tuple[Cell, ...]) -> float | None:
+    """Return the C with which a run measured a stack of these cells; `None` where it measured none."""
+    if summary.several is None:
+        return None
+    measured = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
+    return summary.several.C if measured == cells else None
 
 
 def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> DetectorConfig:

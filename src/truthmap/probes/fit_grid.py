@@ -10,10 +10,9 @@ from functools import partial
 import numpy as np
 import torch
 
-from truthmap.arrays import Bools, Floats, Floats32
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.probes.cell_scores import CellScores, score_cell
-from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, usable
+from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, highest_auc, usable
 from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
@@ -132,13 +131,10 @@ def _fit_cell(
     states: torch.Tensor, rows: LabelledAnswers, y: Bools, shuffled: Bools, settings: GridSettings
 ) -> list[CellScores]:
     """Fit one cell: states (n, d), labels (K, n) and shuffled ones (K, R, n) of the answers that have one there."""
-    folds = np.unique(rows.fold)
-    training: Bools = rows.fold[None] != folds[:, None]
     fits = [_nothing(row, shuffled.shape[1]) for row in y]
-    fit = [number for number, row in enumerate(y) if _enough(row, training, settings.fewest)]
+    fit = [number for number, row in enumerate(y) if _enough(row, rows.fold, settings.fewest)]
     if fit:
-        held_out = np.searchsorted(folds, rows.fold)
-        cell = CellStates.of(states, training, held_out)
+        cell = CellStates.by_fold(states, rows.fold)
         paths = list(cross_validate(cell, y[fit], settings.cs))
         for number, each in enumerate(fit):
             fits[each] = _cell_fit([_one(left_out, number) for left_out in paths], y[each], rows, settings)
@@ -146,9 +142,10 @@ def _fit_cell(
     return fits
 
 
-def _enough(y: Bools, training: Bools, fewest: int) -> bool:
+def _enough(y: Bools, fold: Ints, fewest: int) -> bool:
     """Say whether a label has `fewest` of each outcome and both outcomes in every training part."""
     n, n_right = len(y), int(y.sum())
+    training = [fold != each for each in np.unique(fold)]
     return min(n_right, n - n_right) >= max(fewest, 1) and all(y[t].any() and not y[t].all() for t in training)
 
 
@@ -165,7 +162,7 @@ def _one(left_out: OutOfFoldScores, number: int) -> OutOfFoldScores:
 def _cell_fit(path: Sequence[OutOfFoldScores], y: Bools, labels: LabelledAnswers, settings: GridSettings) -> CellScores:
     """Choose C by out-of-fold AUC and score the cell there."""
     log_odds = np.concatenate([left_out.scores for left_out in path])
-    best = int(np.argmax(auc_many(round_scores(log_odds), y, settings.confidence).auc))
+    best = highest_auc(log_odds, y)
     scored = score_cell(log_odds[best], y, labels, settings)
     fit = {
         "c": path[best].c,

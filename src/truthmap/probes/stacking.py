@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from truthmap.arrays import AnyArray, Bools, Floats
-from truthmap.metrics.auc import auc_estimate, auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
-from truthmap.probes.cross_validation import CellStates, cross_validate, usable
+from truthmap.probes.cross_validation import highest_auc, out_of_fold_path, usable
 from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
@@ -131,13 +131,10 @@ class _Stack:
 def _stack(
     out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
 ) -> _Stack:
-    folds = np.unique(labels.fold)
-    training = np.stack([labels.fold != fold for fold in folds])
     features = torch.from_numpy(_features(out_of_fold, cells, scored))
-    cell = CellStates.of(features, training, np.searchsorted(folds, labels.fold))
-    path = list(cross_validate(cell, labels.y[None], settings.cs))
-    scores = np.concatenate([left_out.scores for left_out in path])
-    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
+    path = out_of_fold_path(features, labels.y, labels.fold, settings.cs)
+    scores = np.concatenate([each.scores for each in path])
+    best = highest_auc(scores, labels.y)
     return _Stack(scores[best], path[best].c)
 
 

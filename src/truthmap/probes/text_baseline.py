@@ -11,9 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion
 
 from truthmap.arrays import Floats
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.cross_validation import highest_auc, scores_left_out
 from truthmap.probes.grid import Grid, OutOfFold
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
@@ -93,9 +98,6 @@ def fit_text_baseline(words: TextFeatures, labels: LabelledAnswers) -> TextBasel
 
 def _text_features(texts: Sequence[str]) -> Any:
     """Return tf-idf weights of words, word pairs and pieces of words, as a sparse matrix (n, k); no label is used."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import FeatureUnion
-
     shown = [folded(text) or _NOTHING for text in texts]
     words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
@@ -108,15 +110,12 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _out_of_fold(x: Any, labels: LabelledAnswers) -> Floats:
-    """Score the answers left out, at the C with the best AUC, the folds' models brought to one intercept."""
-    from sklearn.linear_model import LogisticRegression
-
-    scores = np.zeros((len(CS), len(labels.ids)))
-    for fold in np.unique(labels.fold):
-        seen, unseen = np.flatnonzero(labels.fold != fold), np.flatnonzero(labels.fold == fold)
-        for number, c in enumerate(CS):
-            model = LogisticRegression(C=c, max_iter=1000).fit(x[seen], labels.y[seen])
-            scores[number, unseen] = model.decision_function(x[unseen]) - model.decision_function(x[seen]).mean()
-    scores = np.round(scores, _DECIMALS)
-    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
-    return np.asarray(scores[best])
+    """Score the answers left out, at the C with the best AUC: features (n, k) → float64 (n,)."""
+    folds = np.unique(labels.fold)
+    training = labels.fold[None] != folds[:, None]
+    models = (LogisticRegression(C=c, max_iter=1000).fit(x[part], labels.y[part]) for c in CS for part in training)
+    said = np.stack([model.decision_function(x) for model in models]).reshape(len(CS), len(folds), -1)
+    held_out = torch.from_numpy(np.searchsorted(folds, labels.fold))
+    member = torch.from_numpy(training.astype(np.float64))
+    scores = scores_left_out(torch.from_numpy(said), member, held_out, _DECIMALS).numpy()
+    return np.asarray(scores[highest_auc(scores, labels.y)])

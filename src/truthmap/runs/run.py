@@ -34,6 +34,7 @@ class StackedCells(BaseModel):
 
     Attributes:
         cells: Layer and position of each, in the order in which they were taken.
+        C: Inverse strength of regularisation of the second level, which weighs the cells' scores.
         validation: Its cross-validated AUC on train + validation.
         gain: How much higher that is than the best cell's, with the paired 95 % interval.
         chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
@@ -43,6 +44,7 @@ class StackedCells(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[tuple[int, Position], ...]
+    C: float
     validation: Estimate
     gain: Estimate
     chosen: bool

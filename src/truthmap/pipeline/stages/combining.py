@@ -32,6 +32,7 @@ def combine_cells(
         on_test = _on_test(source, labels, fit_stack(source, labels, fits, choice), test, settings)
     return StackedCells(
         cells=tuple((cell.layer, cell.position) for cell in choice.cells),
+        C=choice.c,
         validation=choice.auc,
         gain=choice.gain,
         chosen=choice.beats_single,
