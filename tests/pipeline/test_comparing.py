@@ -27,7 +27,7 @@ def test_all_kinds_of_confidence_are_measured_on_the_same_test_answers(compared)
     run, result = compared
     assert {method.family for method in result.methods} == set(Family)
     scores = pd.read_parquet(run.path / FOLDER / "compare_scores.parquet")
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
+    test = {each.question_id for each in run.splits() if each.split is Split.TEST}
     assert set(scores["question_id"]) <= test
     assert len(scores) == result.right + result.wrong
     assert scores.notna().all().all()

@@ -45,7 +45,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     summary = run.summary
     best = (summary.layer, POSITIONS.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
-    assert summary.words == pytest.approx(grid.text_baseline_auc[best])
+    assert summary.text_baseline == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(run.curve().columns)
 
 

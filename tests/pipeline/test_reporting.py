@@ -106,7 +106,7 @@ def test_the_page_says_how_it_went(run: Run) -> None:
 
 def test_counts_by_part_add_up(run: Run) -> None:
     parts = page_of(run).tables[0]
-    assert parts.columns == ("part", "right", "wrong", "unscored", "all")
+    assert parts.columns == ("split", "right", "wrong", "unscored", "all")
     numbers = np.array([row[1:] for row in parts.rows], dtype=int)
     assert numbers[:, :3].sum(axis=1).tolist() == numbers[:, 3].tolist()
     summary = run.summary

@@ -19,7 +19,7 @@ from truthmap.errors import RunFolderError, UsageError
 from truthmap.metrics.estimate import Estimate
 from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
 from truthmap.probes.grid import Cell
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Position, Site, Split
@@ -68,7 +68,7 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
         chosen=chosen,
         test=summary.test,
     )
-    cells = chosen_cells(summary.model_copy(update={"several": stack}), run.grid())
+    cells = chosen_cells(summary.model_copy(update={"stack": stack}), run.grid())
     assert cells == ((best, other) if chosen else (best,))
 
 
@@ -83,10 +83,10 @@ def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: R
         chosen=True,
         test=summary.test,
     )
-    stacked = summary.model_copy(update={"several": stack})
+    stacked = summary.model_copy(update={"stack": stack})
     assert measured_stack_c(stacked, cells) == 1e-3
     assert measured_stack_c(stacked, cells[::-1]) is None
-    assert measured_stack_c(summary.model_copy(update={"several": None}), cells) is None
+    assert measured_stack_c(summary.model_copy(update={"stack": None}), cells) is None
 
 
 def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path
     stack = StackedCells(
         cells=cells, C=1e-3, validation=summary.validation, gain=summary.test, chosen=True, test=summary.test
     )
-    stacked = summary.model_copy(update={"several": stack})
+    stacked = summary.model_copy(update={"stack": stack})
     (folder / "summary.json").write_text(stacked.model_dump_json())
     chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
     head = seal_detector(Run(folder), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
@@ -133,10 +133,10 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
 
 def test_training_records_are_outside_the_test_part(run: Run, tmp_path: Path) -> None:
     artifact = seal_detector(run, tmp_path / "detector")
-    part = {split.question_id: split.part for split in run.splits()}
+    split = {each.question_id: each.split for each in run.splits()}
     text = {question.text: question.id for question in run.questions()}
     assert artifact.records
-    assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
+    assert all(split[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
         assert len(head.record_index) == head.config.n_fitted
         assert len(set(head.record_index.tolist())) == len(head.record_index)

@@ -71,8 +71,8 @@ def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
     said = ["yes" if right else "no" for right in seen.y]
     grid = with_text_baseline(fit.grid, fit_text_baseline(words_for(seen, said), seen), fit.out_of_fold, labels)
     known = np.isfinite(grid.auc)
-    assert (grid.words_answer_auc[known] == 1.0).all()
-    assert (grid.words_question_auc[known] == 0.5).all()
+    assert (grid.answer_text_auc[known] == 1.0).all()
+    assert (grid.question_text_auc[known] == 0.5).all()
     assert (grid.text_baseline_auc[known] == 1.0).all()
     assert np.isnan(grid.text_baseline_auc[~known]).all()
 
@@ -183,7 +183,7 @@ def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeyp
 
 def test_a_test_part_of_one_outcome_has_no_score() -> None:
     source, labels = planted()
-    test = np.array([part.value == "test" for part in labels.part])
+    test = np.array([split.value == "test" for split in labels.split])
     grid = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT].grid
     with pytest.raises(NotEnoughDataError, match="an AUC needs both; ask more questions"):
         score_on_test(source, replace(labels, y=labels.y | test), grid, PLANTED, SETTINGS)

@@ -76,7 +76,7 @@ def test_shuffled_labels_give_one_half() -> None:
 
 def test_the_test_part_is_not_looked_at() -> None:
     source, labels = planted()
-    test = np.array([part.value == "test" for part in labels.part])
+    test = np.array([split.value == "test" for split in labels.split])
     spoiled = source.states.clone()
     spoiled[:, :, torch.from_numpy(test)] = 1e6
     settings = GridSettings(cs=(1e-2,), n_permutations=3)
@@ -97,7 +97,7 @@ def test_several_labels_at_once_are_each_alone() -> None:
 
 def test_an_overflowed_state_is_missing_in_its_cell_alone() -> None:
     source, labels = planted()
-    row = next(n for n, part in enumerate(labels.part) if part.value != "test")
+    row = next(n for n, split in enumerate(labels.split) if split.value != "test")
     states = source.states.clone()
     states[1, 4, row, 3] = float("inf")
     settings = GridSettings(cs=(1e-2,), n_permutations=2)

@@ -10,8 +10,7 @@ import numpy as np
 from truthmap.errors import NotEnoughDataError
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import POSITIONS, Position
 from truthmap.runs.run import Run

@@ -24,19 +24,17 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
     if summary.p_value is not None and summary.null_95 is not None:
         shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
         rows.append(("  shuffled labels", f"{shuffled} (p = {summary.p_value:.2g})"))
-    if summary.words is not None:
-        rows.append(("  words alone", f"{summary.words:.3f} on the validation answers"))
+    if summary.text_baseline is not None:
+        rows.append(("  text baseline", f"{summary.text_baseline:.3f} on the validation answers"))
     if summary.within_auc is not None:
         rows.append(
             ("  same exact answer", f"{summary.within_auc:.3f} over {summary.within_pairs} pairs right / wrong")
         )
-    several = summary.several
-    if several is not None:
-        gain = several.gain.signed
-        verdict = f"test {several.test}" if several.chosen else "not beyond noise, so one cell stands"
-        rows.append(
-            (f"  {len(several.cells)} cells together", f"{several.validation} on validation ({gain}): {verdict}")
-        )
+    stack = summary.stack
+    if stack is not None:
+        gain = stack.gain.signed
+        verdict = f"test {stack.test}" if stack.chosen else "not beyond noise, so one cell stands"
+        rows.append((f"  {len(stack.cells)} cells together", f"{stack.validation} on validation ({gain}): {verdict}"))
     if summary.protocol == "study":
         rows.append(("Protocol", "the original study's: raw states, C = 1, 100 iterations, gold exact answers"))
     return rows

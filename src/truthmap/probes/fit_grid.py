@@ -13,7 +13,7 @@ import torch
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, highest_auc, usable
-from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
+from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.paper_protocol import fit_cell_paper_protocol, ignore_convergence_warnings
@@ -36,7 +36,7 @@ class GridFit:
     """
 
     grid: Grid
-    out_of_fold: OutOfFold
+    out_of_fold: GridScores
     null: Floats
 
 
@@ -80,7 +80,7 @@ def fit_grids(
         on_progress: Called with (layers done, layers).
     """
     chosen = labels.of(test=False)
-    kept = np.array([part is not Split.TEST for part in labels.part])
+    kept = np.array([split is not Split.TEST for split in labels.split])
     y = np.stack([target[kept] for target in targets.values()])
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
     n_layers, _ = source.layout()[site]
@@ -182,7 +182,7 @@ def _grid_of(rows: Sequence[Sequence[CellScores]], site: Site, ids: tuple[str, .
     scores = np.stack([np.stack([cell.scores for cell in row]) for row in rows])
     null = max_null([cell.null for row in rows for cell in row])
     grid = Grid(site, **arrays)
-    return GridFit(with_p_values(grid, null), OutOfFold(site, ids, scores), null)
+    return GridFit(with_p_values(grid, null), GridScores(site, ids, scores), null)
 
 
 def with_p_values(grid: Grid, null: Floats) -> Grid:

@@ -49,8 +49,8 @@ class Grid:
         gap: The worst certificate among them.
         average_precision, brier, ece: Of the same out-of-fold scores.
         p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
-        words_auc: The best of the three words-only baselines on the same answers and folds.
-        words_answer_auc, words_question_auc, words_length_auc: The exact answer's text, the question's text, lengths.
+        text_baseline_auc: The best of the three text-only baselines on the same answers and folds.
+        answer_text_auc, question_text_auc, length_auc: Of the exact answer's text, the question's text, and lengths.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.
     """
@@ -69,9 +69,9 @@ class Grid:
     ece: Floats = field(default_factory=_not_computed)
     p_value: Floats = field(default_factory=_not_computed)
     text_baseline_auc: Floats = field(default_factory=_not_computed)
-    words_answer_auc: Floats = field(default_factory=_not_computed)
-    words_question_auc: Floats = field(default_factory=_not_computed)
-    words_length_auc: Floats = field(default_factory=_not_computed)
+    answer_text_auc: Floats = field(default_factory=_not_computed)
+    question_text_auc: Floats = field(default_factory=_not_computed)
+    length_auc: Floats = field(default_factory=_not_computed)
     within_auc: Floats = field(default_factory=_not_computed)
     within_pairs: Ints = field(default_factory=_not_computed)
 
@@ -121,7 +121,7 @@ def _column(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class OutOfFold:
+class GridScores:
     """What the grid's probes say of answers they have not seen.
 
     Attributes:

@@ -17,7 +17,7 @@ from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.probes.cross_validation import highest_auc, out_of_fold_path, usable
-from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
+from truthmap.probes.grid import Cell, Grid, GridScores, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -70,7 +70,7 @@ class StackedProbe:
 
 
 def choose_cells(
-    grid: Grid, out_of_fold: OutOfFold, labels: LabelledAnswers, best: Cell, settings: GridSettings
+    grid: Grid, out_of_fold: GridScores, labels: LabelledAnswers, best: Cell, settings: GridSettings
 ) -> CellChoice:
     """Add cells to the best one while the cross-validated AUC of the stack rises, up to four.
 
@@ -98,7 +98,7 @@ def choose_cells(
 
 
 def fit_stack(
-    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, OutOfFold], choice: CellChoice
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, GridScores], choice: CellChoice
 ) -> StackedProbe:
     """Refit the probes of the chosen cells on train + validation, and the second level on their out-of-fold scores.
 
@@ -129,7 +129,7 @@ class _Stack:
 
 
 def _stack(
-    out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
+    out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
 ) -> _Stack:
     features = torch.from_numpy(_features(out_of_fold, cells, scored))
     path = out_of_fold_path(features, labels.y, labels.fold, settings.cs)
@@ -138,7 +138,7 @@ def _stack(
     return _Stack(scores[best], path[best].c)
 
 
-def _features(out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools) -> Floats:
+def _features(out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools) -> Floats:
     """Return the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
     scores = np.stack([out_of_fold.scores[cell.at][scored] for cell in cells], axis=1).astype(np.float64)
     return _filled(scores, np.nanmean(scores, axis=0))

@@ -108,13 +108,13 @@ def findings_of(run: Run, best: SiteMap) -> Findings:
         log_prob=summary.log_prob,
         log_prob_gain=_log_prob_gain(run),
         p_value=columns.get("p_value"),
-        words=_words(best, at),
+        text_baseline=_text_baseline(best, at),
         within=_within(run, best, at),
     )
 
 
-def _words(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Return what the words alone reach on the answers of one cell."""
+def _text_baseline(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Return what the text alone reaches on the answers of one cell."""
     if "text_baseline_auc" not in best.columns or not np.isfinite(best.columns["text_baseline_auc"][at]):
         return None
     n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])

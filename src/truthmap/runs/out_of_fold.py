@@ -12,13 +12,13 @@ from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
 from truthmap.files import atomic_write
-from truthmap.probes.grid import OutOfFold
+from truthmap.probes.grid import GridScores
 from truthmap.records import Site
 
 NAME = "scores.safetensors"
 
 
-def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
+def write_out_of_fold(path: Path, scores: Sequence[GridScores]) -> None:
     """Write the scores of all sites, whole or not at all: float32 (L, P, n) each, the ids in the metadata.
 
     Raises:
@@ -29,7 +29,7 @@ def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
         save_file(tensors, beside, metadata={"ids": json.dumps(scores[0].ids)})
 
 
-def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
+def read_out_of_fold(path: Path, site: Site) -> GridScores:
     """Read back one site's scores.
 
     Raises:
@@ -45,4 +45,4 @@ def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
         raise DamagedFileError(
             f"{path} holds scores of shape {scores.shape} for {len(ids)} answers; run the study again"
         )
-    return OutOfFold(site, ids, scores)
+    return GridScores(site, ids, scores)

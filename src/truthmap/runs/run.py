@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from truthmap.grading.audit import Audit
-    from truthmap.probes.grid import (Grid, OutOfFold)
+    from truthmap.probes.grid import (Grid, GridScores)
     from truthmap.store.states import StateStore
 
 
@@ -65,9 +65,9 @@ class Summary(BaseModel):
         protocol: `study`: the numbers are made the way of the study that the map comes from.
         p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
         null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
-        words: AUC of the best words-only baseline on the answers of `validation`.
+        text_baseline: AUC of the best text-only baseline on the answers of `validation`.
         within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
-        several: The best detector that reads several cells; `None` where none was tried.
+        stack: The best detector that reads several cells; `None` where none was tried.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,10 +91,10 @@ class Summary(BaseModel):
     protocol: Literal["truthmap", "study"] = "truthmap"
     p_value: float | None = None
     null_95: float | None = None
-    words: float | None = None
+    text_baseline: float | None = None
     within_auc: float | None = None
     within_pairs: int = 0
-    several: StackedCells | None = None
+    stack: StackedCells | None = None
 
     @property
     def optimism(self) -> float:
@@ -185,7 +185,7 @@ class Run:
         frame = self.cells()
         return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
 
-    def out_of_fold(self, site: Site | None = None) -> OutOfFold:
+    def out_of_fold(self, site: Site | None = None) -> GridScores:
         """Return what the probes of a site say of answers they have not seen; by default the site of the best cell."""
         from truthmap.runs.out_of_fold import NAME, read_out_of_fold
 

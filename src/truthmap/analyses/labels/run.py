@@ -16,8 +16,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Position, Site, Split
 from truthmap.runs.run import Run
@@ -134,7 +133,7 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
         raise UsageError(f"at most {MOST_LABELS} labels can be mapped, got {len(counts)}; put the rare ones together")
     if len(counts) < 2:
         raise NotEnoughDataError(f"a map needs two labels or more among the scored answers, got {len(counts)}")
-    seen = np.array([part is not Split.TEST for part in labels.part], dtype=bool)
+    seen = np.array([split is not Split.TEST for split in labels.split], dtype=bool)
     has = {label: np.array([value == label for value in values], dtype=bool) for label in sorted(counts)}
     enough = {
         label: target

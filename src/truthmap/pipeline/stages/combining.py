@@ -6,7 +6,7 @@ import numpy as np
 
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
-from truthmap.probes.grid import Grid, OutOfFold
+from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
@@ -15,7 +15,7 @@ from truthmap.runs.run import StackedCells
 
 
 def combine_cells(
-    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, OutOfFold], test: TestScore, settings: GridSettings
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, GridScores], test: TestScore, settings: GridSettings
 ) -> StackedCells | None:
     """Choose cells on train + validation; only if they beat the single one are they scored on the test part.
 
@@ -41,15 +41,15 @@ def combine_cells(
 
 
 def _on_test(
-    source: LayerSource, labels: LabelledAnswers, several: StackedProbe, test: TestScore, settings: GridSettings
+    source: LayerSource, labels: LabelledAnswers, stack: StackedProbe, test: TestScore, settings: GridSettings
 ) -> Estimate:
     """Score the very test answers that the best cell was scored on."""
     ids = tuple(test.scores)
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     states = {}
-    for cell in several.cells:
+    for cell in stack.cells:
         read = source.read_layer(cell.site, cell.layer, ids)
         found = read.states[cell.at[1]].double().numpy()
         found[~read.present[cell.at[1]]] = np.nan
         states[cell] = found
-    return auc_estimate(several.score(states), np.array([right[i] for i in ids]), settings.confidence)
+    return auc_estimate(stack.score(states), np.array([right[i] for i in ids]), settings.confidence)

@@ -17,12 +17,11 @@ from truthmap.pipeline.stages.combining import combine_cells
 from truthmap.pipeline.stages.layers import fit_layers
 from truthmap.pipeline.stages.states import state_store
 from truthmap.probes.fit_grid import with_p_values
-from truthmap.probes.grid import Grid, OutOfFold, best_cell
-from truthmap.probes.join_labels import label_answers, require_enough, text_features_of
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.grid import Grid, GridScores, best_cell
+from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
+from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
 from truthmap.runs.out_of_fold import NAME, write_out_of_fold
 from truthmap.runs.run import Summary
@@ -38,18 +37,18 @@ def fit_map(work: Work) -> Made:
     labels = label_answers(questions, grades, read_records(work.path("splits.parquet"), SplitAssignment))
     require_enough(labels, grades)
     store, settings = state_store(work), grid_settings(work.study)
-    with work.progress.stage("Fitting words alone", None):
+    with work.progress.stage("Fitting the text baseline", None):
         seen = labels.of(test=False)
-        words = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
+        text_baseline = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
     fits = [fit_layers(work, labels, settings, site) for site in work.study.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
-        (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
+        (with_text_baseline(with_p_values(fit.grid, null), text_baseline, fit.out_of_fold, labels), fit.out_of_fold)
         for fit in fits
     ]
     best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
-    several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
+    stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(work, found, null)
     files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
     if settings.protocol == "truthmap":
@@ -58,12 +57,12 @@ def fit_map(work: Work) -> Made:
         _write_table(work, "curve.parquet", curve)
         files.append("curve.parquet")
     summary = _summary(work, grades, best, test, _log_prob_auc(answers, labels, test))
-    extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
     write_json(work.path("summary.json"), summary.model_copy(update=extra).model_dump(mode="json"))
     return Made(files)
 
 
-def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
+def _write_tables(work: Work, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
     _write_table(work, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(work, "null.parquet", pd.DataFrame({"largest_auc": null}))
     write_out_of_fold(work.path(NAME), [out_of_fold for _, out_of_fold in found])
@@ -79,11 +78,11 @@ class _Best:
     """The best cell of a grid and its numbers."""
 
     grid: Grid
-    out_of_fold: OutOfFold
+    out_of_fold: GridScores
     auc: Estimate
 
     @classmethod
-    def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
+    def of(cls, grid: Grid, out_of_fold: GridScores) -> _Best:
         at = best_cell(grid).at
         scored = int(np.isfinite(out_of_fold.scores[at]).sum())
         return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
@@ -120,7 +119,7 @@ def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, 
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=work.study.protocol,
         p_value=_known(best.grid.p_value[at]),
-        words=_known(best.grid.text_baseline_auc[at]),
+        text_baseline=_known(best.grid.text_baseline_auc[at]),
         within_auc=_known(best.grid.within_auc[at]),
         within_pairs=int(best.grid.within_pairs[at]),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from truthmap.execution.active_run import Work
 from truthmap.execution.executor import Job, Tally
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids
-from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
+from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Position, Site
@@ -76,4 +76,4 @@ def join_layers(fits: Sequence[GridFit]) -> GridFit:
     first = fits[0].out_of_fold
     scores = np.concatenate([fit.out_of_fold.scores for fit in fits])
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
-    return GridFit(with_p_values(Grid(first.site, **arrays), null), OutOfFold(first.site, first.ids, scores), null)
+    return GridFit(with_p_values(Grid(first.site, **arrays), null), GridScores(first.site, first.ids, scores), null)
