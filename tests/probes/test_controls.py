@@ -1,4 +1,4 @@
-"""Words alone, fewer answers, several cells, and the way of the original study."""
+"""Words alone, fewer answers, several cells, and the way of the paper."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     assert np.isfinite(several.score(gap)).all()
 
 
-def test_their_way_is_scikit_learns_default_on_raw_states() -> None:
+def test_the_papers_probe_is_scikit_learns_default_on_raw_states() -> None:
     sample = make_sample(120, 10, signal=2.0)
     with ignore_convergence_warnings():
         probe = fit_paper_protocol(sample.states, sample.y)
@@ -153,9 +153,9 @@ class _nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-def test_their_way_scores_a_fifth_and_learns_from_the_rest() -> None:
+def test_the_paper_scores_a_fifth_and_learns_from_the_rest() -> None:
     source, labels = planted(n=300)
-    settings = GridSettings(protocol="study", n_permutations=0)
+    settings = GridSettings(protocol="paper", n_permutations=0)
     fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
     seen = labels.of(test=False)
     fifth = held_out(seen, 0)
@@ -173,7 +173,7 @@ def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeyp
     far = replace(source, states=source.states * torch.logspace(-2, 4, 24))
     monkeypatch.setattr("truthmap.probes.threads.torch.get_num_threads", lambda: 4)
     kept = list(warnings.filters)
-    settings = GridSettings(protocol="study", n_permutations=0)
+    settings = GridSettings(protocol="paper", n_permutations=0)
     # A warning would be an error here.
     grid = fit_grids(far, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT].grid
     assert not grid.converged[np.isfinite(grid.auc)].all()

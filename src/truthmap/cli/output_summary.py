@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from truthmap.grading.audit import Audit, Located
 
 
-def _scored_how(summary: Summary) -> str:
-    return "cross-validated" if summary.protocol == "truthmap" else "a fifth held out"
-
-
 def _controls(summary: Summary) -> list[tuple[str, str]]:
     """Return the rows that tell what the best cell's AUC is to be held against."""
     rows = []
@@ -35,14 +31,15 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
         gain = stack.gain.signed
         verdict = f"test {stack.test}" if stack.chosen else "not beyond noise, so one cell stands"
         rows.append((f"  {len(stack.cells)} cells together", f"{stack.validation} on validation ({gain}): {verdict}"))
-    if summary.protocol == "study":
-        rows.append(("Protocol", "the original study's: raw states, C = 1, 100 iterations, gold exact answers"))
     return rows
 
 
 def print_summary(run: Run) -> None:
     """Print what a run found, in one short table."""
+    from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
+
     summary = run.summary
+    info = recipe_named(summary.protocol).info
     total = summary.right + summary.wrong + summary.unscored
     scored = summary.right + summary.wrong
     table = Table(title=f"{summary.model} on {summary.questions}", show_header=False, title_justify="left")
@@ -58,13 +55,14 @@ def print_summary(run: Run) -> None:
         ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
         *audit_rows(run.audit),
         ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
-        ("  AUC on validation", f"{summary.validation} ({_scored_how(summary)}, {summary.validation.n} answers)"),
+        ("  AUC on validation", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
         ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
         (
             "  log-probability",
             f"{summary.log_prob} on the same test answers" if summary.log_prob else "no log-probabilities",
         ),
         *_controls(summary),
+        *([("Protocol", info.description)] if info.description else []),
         ("Probes converged", f"{summary.converged:.1%}"),
         ("Map", f"{run.address}/heatmap.png"),
         ("Numbers", f"{run.address}/grid.parquet"),

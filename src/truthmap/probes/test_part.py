@@ -1,8 +1,7 @@
-"""The one look at the test part."""
+"""The one use of the test part."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
@@ -12,8 +11,8 @@ from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.probes.linear import LinearProbe, fit_probe
-from truthmap.probes.paper_protocol import fit_paper_protocol, held_out, ignore_convergence_warnings
+from truthmap.probes.linear import LinearProbe
+from truthmap.probes.recipes import recipe_named
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,12 @@ def score_on_test(
     Raises:
         NotEnoughDataError: the test answers that have the position are all right, or all wrong.
     """
-    their_way = settings.protocol == "study"
+    recipe = recipe_named(settings.protocol)
     seen, unseen = labels.of(test=False), labels.of(test=True)
     training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
-    here = usable(training.states[0], training.present[0])
-    if their_way:
-        here &= ~held_out(seen, settings.seed)
-    states, right = training.states[0][here], seen.y[here]
-    with ignore_convergence_warnings() if their_way else nullcontext():
-        probe = fit_paper_protocol(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
+    here = usable(training.states[0], training.present[0]) & recipe.learns_from(seen, settings)
+    with recipe.fitting():
+        probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[cell.at]))
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]

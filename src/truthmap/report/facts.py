@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from truthmap.metrics.intervals import wilson
+from truthmap.probes.recipes import recipe_named
 from truthmap.records import Outcome, Split
 from truthmap.report.page import Table, texts
 from truthmap.runs.folder import RunFolder
@@ -49,7 +50,7 @@ def asked(run: Run) -> Mapping[str, str]:
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
         "Probes converged": f"{summary.converged:.1%}",
         "Several cells": _stack(summary.stack),
-        "Protocol": "" if summary.protocol == "truthmap" else "the study's: not comparable with truthmap's own numbers",
+        "Protocol": recipe_named(summary.protocol).info.description,
     }
     return {name: value for name, value in facts.items() if value}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -18,6 +18,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.tables import read_records
+from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Answer, Grade, Position, Question, Site, SplitAssignment
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Summary(BaseModel):
         test: Its AUC on the test part, which was used for nothing else.
         log_prob: AUC of the mean log-probability of the answer's tokens on the same test answers.
         converged: Share of the probes that converged.
-        protocol: `study`: the numbers are made the way of the study that the map comes from.
+        protocol: How the probes were made; `paper`: as the paper that the map comes from made them.
         p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
         null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
         text_baseline: AUC of the best text-only baseline on the answers of `validation`.
@@ -88,7 +89,7 @@ class Summary(BaseModel):
     test: Estimate
     log_prob: Estimate | None
     converged: float
-    protocol: Literal["truthmap", "study"] = "truthmap"
+    protocol: ProbeProtocol = ProbeProtocol.TRUTHMAP
     p_value: float | None = None
     null_95: float | None = None
     text_baseline: float | None = None

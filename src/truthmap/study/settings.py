@@ -6,6 +6,7 @@ from truthmap.answers.generate import GenerateSettings
 from truthmap.capture.second_pass import CaptureSettings
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.recipes import recipe_named
 from truthmap.questions.loading import QuestionSettings
 from truthmap.questions.splits import SplitSettings
 from truthmap.questions.tasks import Task
@@ -62,7 +63,7 @@ def grid_settings(study: Study | None = None) -> GridSettings:
         return GridSettings(n_permutations=0)
     return GridSettings(
         protocol=study.protocol,
-        n_permutations=study.permutations if study.protocol == "truthmap" else 0,
+        n_permutations=study.permutations if recipe_named(study.protocol).info.has_null else 0,
         seed=study.seed,
         device=solver_device(study.device),
     )

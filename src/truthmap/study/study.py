@@ -19,6 +19,7 @@ from pydantic import (
 
 from truthmap.endpoint import checked_url
 from truthmap.errors import UsageError
+from truthmap.probes.protocols import ProbeProtocol
 from truthmap.questions.columns import Columns
 from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Site
@@ -127,8 +128,8 @@ class Study(BaseModel):
     )
     blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
     trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
-    protocol: Literal["truthmap", "study"] = Field(
-        "truthmap", description="study: probes and exact answers as the original study made them, to compare maps"
+    protocol: ProbeProtocol = Field(
+        ProbeProtocol.TRUTHMAP, description="paper: probes and exact answers as the paper made them, to compare maps"
     )
     permutations: int = Field(
         100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"

@@ -9,6 +9,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.recipes import recipe_named
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore
 from truthmap.runs.run import StackedCells
@@ -20,9 +21,9 @@ def combine_cells(
     """Choose cells on train + validation; only if they beat the single one are they scored on the test part.
 
     Returns:
-        What was found, or `None` where no second cell helps or where the study's protocol is followed.
+        What was found, or `None` where no second cell helps or where the protocol knows no stack.
     """
-    if settings.protocol == "study":
+    if not recipe_named(settings.protocol).info.has_stack:
         return None
     choice = choose_cells(*fits, labels, test.cell, settings)
     if len(choice.cells) < 2:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from truthmap.analyses.audit.run import AUDIT, write_audit
 from truthmap.execution.active_run import Made, Work
 from truthmap.grading.gold import at_gold
+from truthmap.probes.recipes import recipe_named
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.tables import read_records, write_records
 from truthmap.study.settings import SHARD
@@ -36,7 +37,7 @@ def grade_all(work: Work, answers: Iterable[Answer]) -> dict[str, Grade]:
     questions, task = work.questions_by_id, work.question_set.task
     pairs = [(questions[answer.question_id], answer) for answer in answers]
     grades = grade_many(pairs, task, work.helpers)
-    if work.study.protocol == "study":
+    if recipe_named(work.study.protocol).info.locates_gold:
         grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
     return {grade.question_id: grade for grade in grades}
 

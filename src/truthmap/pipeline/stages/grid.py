@@ -20,6 +20,7 @@ from truthmap.probes.fit_grid import with_p_values
 from truthmap.probes.grid import Grid, GridScores, best_cell
 from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
+from truthmap.probes.recipes import recipe_named
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
@@ -51,7 +52,7 @@ def fit_map(work: Work) -> Made:
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(work, found, null)
     files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
-    if settings.protocol == "truthmap":
+    if recipe_named(settings.protocol).info.has_learning_curve:
         with work.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
         _write_table(work, "curve.parquet", curve)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.execution.active_run import Made, Work
+from truthmap.probes.recipes import recipe_named
 from truthmap.questions.loading import load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import assign_splits
@@ -37,7 +38,7 @@ def _task(study: Study, own: Task) -> Task:
         locating = own.locating if study.grading in (None, own.grading) else default_locating(grading)
         if locating is Locating.RULE and study.locator is not None:
             locating = Locating.MODEL
-        if study.protocol == "study" and study.locator is not None:
+        if recipe_named(study.protocol).info.locates_gold and study.locator is not None:
             locating = Locating.GOLD
         if locating is Locating.MODEL and study.locator is None:
             locating = Locating.NAME
