@@ -22,7 +22,7 @@ CS = (1e-3, 1e-1, 10.0)
 
 def problems_of(n: int, d: int, n_folds: int = 5, seed: int = 0) -> Problems:
     sample = make_sample(n, d, signal=2.0, seed=seed)
-    x, _, _ = standardise(sample.states)
+    x = standardise(sample.states).x
     member = torch.from_numpy(np.stack([np.arange(n) % n_folds != fold for fold in range(n_folds)])).to(x)
     scale = torch.stack([x[row > 0].std(dim=0, correction=0) for row in member])
     y = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).to(x).repeat(n_folds, 1)

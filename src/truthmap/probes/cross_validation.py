@@ -57,7 +57,7 @@ class CellStates:
     @classmethod
     def of(cls, states: torch.Tensor, training: Bools, held_out: Ints) -> CellStates:
         """Prepare states (n, d); `training` is bool (F, n), `held_out` int64 (n,)."""
-        x, _, _ = standardise(states)
+        x = standardise(states).x
         member = torch.from_numpy(training).to(x)
         spread = _spread(x, member / member.sum(dim=1, keepdim=True))
         scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
