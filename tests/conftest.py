@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
@@ -102,9 +103,7 @@ def spoken(tiny_model: Path) -> QuestionSet:
 def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """Make `spoken` a set that studies can name, and shards small, so that a run has several."""
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
-    monkeypatch.setattr("truthmap.pipeline.stages.answers.SHARD", 32)
-    monkeypatch.setattr("truthmap.pipeline.stages.states.SHARD", 32)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", load)
     return spoken
 
 
@@ -116,8 +115,8 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
-        Study(model=str(tiny_model), questions="spoken", out=folder).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", load)
+        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder))
     return folder
 
 
@@ -152,10 +151,11 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
     from truthmap.detector.streaming import StateSpec, record_answer_states
     from truthmap.grading.grade import grade
-    from truthmap.grading.positions import locate_positions
+    from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
+    from truthmap.positions import PAPER, Position
     from truthmap.questions.tasks import GradingRule, Task
-    from truthmap.records import POSITIONS, Position, Question, Site
+    from truthmap.records import Question, Site
 
     lm = load_model(str(tiny_model))
     task = Task(GradingRule.CANDIDATES, max_new_tokens=10)
@@ -172,12 +172,12 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
     cells = {
-        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST, C=1.0),
-        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1, C=1.0),
-        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q, C=1.0),
+        Role.ANSWER: CellAt(layer=1, position=Position.of("exact_answer_last"), C=1.0),
+        Role.FALLBACK: CellAt(layer=1, position=Position.of("-1"), C=1.0),
+        Role.BEFORE: CellAt(layer=0, position=Position.of("last_q"), C=1.0),
     }
     reads = {
-        role: np.stack([s[p[POSITIONS.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
+        role: np.stack([s[p[PAPER.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
         for role, cell in cells.items()
     }
     direction = np.random.default_rng(0).normal(size=24)

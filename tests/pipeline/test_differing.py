@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,11 @@ from truthmap.analyses.diff.measure import MapDifference, array_of
 from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline.runner import run_study
+from truthmap.probes.grid import OutOfFold
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.out_of_fold import NAME, write_out_of_fold
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 
@@ -24,8 +29,10 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     """A run with the maps of two sites."""
     folder = tmp_path_factory.mktemp("sites") / "sites"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
-        return Study(model=str(tiny_model), questions="spoken", out=folder, sites=(Site.RESIDUAL, Site.MLP)).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        return run_study(
+            Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, sites=(Site.RESIDUAL, Site.MLP))
+        )
 
 
 def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
@@ -58,20 +65,20 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
         diff_runs(run, run, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: replace(found, scores=found.scores[:1]), r"different shapes: .* has 2 layers and .* 1"),
+        (
+            lambda found: replace(found, positions=found.positions[:2], scores=found.scores[:, :2]),
+            "different positions: .* last_q, first_answer; compare runs",
+        ),
+    ],
+)
 def test_maps_of_other_shapes_are_refused(
-    made_once: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_once: Path, tmp_path: Path, change: Callable[[OutOfFold], OutOfFold], said: str
 ) -> None:
-    from truthmap.analyses.diff import run as differing
-
-    whole = differing._scores
-
-    def without_a_layer(run: Run, site: Site):
-        found = whole(run, site)
-        return (
-            found if run.path == made_once else differing.MapScores(found.ids, found.groups, found.y, found.scores[:1])
-        )
-
     copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
-    monkeypatch.setattr(differing, "_scores", without_a_layer)
-    with pytest.raises(RunFolderError, match=r"different shapes: .* has 2 layers and .* 1"):
+    write_out_of_fold(copy.path / NAME, [change(copy.out_of_fold())])
+    with pytest.raises(RunFolderError, match=said):
         diff_runs(Run(made_once), copy, tmp_path / "out")

@@ -16,8 +16,10 @@ from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.figures.heatmap import save_figure
 from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question, Site, Span
+from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
@@ -28,8 +30,8 @@ def run(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPath
     """Make one run that all tests here read."""
     folder = tmp_path_factory.mktemp("probing") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
-        return Study(model=str(tiny_model), questions="spoken", out=folder, permutations=5).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        return run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, permutations=5))
 
 
 def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
@@ -43,7 +45,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     null = run.null()
     assert len(null) == 5
     summary = run.summary
-    best = (summary.layer, POSITIONS.index(summary.position))
+    best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
     assert summary.text_baseline == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(run.curve().columns)
@@ -57,8 +59,8 @@ def test_a_broken_scores_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", permutations=0)
-    run = study.run()
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", permutations=0)
+    run = run_study(study)
     assert run.summary.p_value is None
     assert run.summary.null_95 is None
     assert np.isnan(run.grid().p_value).all()
@@ -75,7 +77,7 @@ def test_the_papers_protocol_is_marked(
         save_figure(figure, path)
 
     monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
-    run = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", protocol="paper").run()
+    run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="paper"))
     assert set(drawn) == {"the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
     assert run.summary.protocol == "paper"
     assert run.summary.p_value is None
@@ -116,7 +118,7 @@ def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
     folder = run.path / "analyses"
     assert read_analysis(folder, "labels-kind", LabelMaps) == three
     table = pd.read_parquet(folder / "labels-kind.parquet")
-    assert len(table) == 3 * 2 * len(POSITIONS)
+    assert len(table) == 3 * 2 * len(PAPER)
     assert {path.suffix for path in folder.glob("labels-kind.*")} == {".json", ".parquet", ".png", ".svg"}
 
 

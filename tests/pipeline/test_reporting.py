@@ -20,9 +20,11 @@ from typer.main import get_command
 from truthmap.cli.app import app
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import write_json
+from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER, Position
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 from truthmap.report.analysis_figures import ANALYSIS_FIGURES
 from truthmap.report.build import page_of, write_report
 from truthmap.report.facts import command
@@ -30,7 +32,7 @@ from truthmap.report.figures import FIGURES, Choice, draw_figure
 from truthmap.report.page_maps import site_map
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
-from truthmap.study.study import Study
+from truthmap.study.study import Study, kept_settings
 
 
 @pytest.fixture
@@ -203,8 +205,8 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
 def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path
 ) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
-    run = study.run()
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    run = run_study(study)
     entry = RunFolder(run.path).entry("report")
     assert entry is not None
     assert list(entry.files) == ["report.html"]
@@ -216,7 +218,7 @@ def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished
     write_analysis(run, "compare", {"notes": ["something new"]})
     write_report(run)
     after = (run.path / "report.html").stat().st_mtime_ns
-    study.run()
+    run_study(study)
     assert (run.path / "report.html").stat().st_mtime_ns == after
 
 
@@ -227,7 +229,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     study = Study(
         model="m", out=run.path, sites=(Site.RESIDUAL, Site.MLP), trust_remote_code=True, seed=7, columns=columns
     )
-    kept = study.kept_settings()
+    kept = kept_settings(study)
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
     RunFolder(run.path).write_settings({**run.settings, "settings": filled})
@@ -249,8 +251,8 @@ def test_every_kind_of_figure_of_the_map_is_drawn_from_the_saved_numbers(run: Ru
 
 
 def test_a_figure_of_a_cell_shows_that_cell(run: Run) -> None:
-    axes = draw_figure(run, "roc", Choice(layer=1, position=Position.MINUS_1))
-    auc = site_map(run, Site.RESIDUAL).columns["auc"][1, POSITIONS.index(Position.MINUS_1)]
+    axes = draw_figure(run, "roc", Choice(layer=1, position=Position.of("-1")))
+    auc = site_map(run, Site.RESIDUAL).columns["auc"][1, PAPER.index(Position.of("-1"))]
     assert f"AUC {auc:.3f}" in axes.get_legend_handles_labels()[1][0]
     x, y = axes.lines[1].get_data()
     assert np.trapezoid(np.asarray(y), np.asarray(x)) == pytest.approx(auc, abs=1e-6)

@@ -18,12 +18,12 @@ from truthmap.figures.controls import draw_gain, draw_significance, draw_within
 from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
 from truthmap.figures.heatmap import draw_heatmap, figure_of
 from truthmap.metrics.curves import CellDetails
-from truthmap.records import POSITIONS
+from truthmap.positions import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHAPE = (6, len(POSITIONS))
+SHAPE = (6, len(PAPER))
 Draw = Callable[["Axes | None"], "Axes"]
 
 

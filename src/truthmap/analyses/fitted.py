@@ -13,7 +13,6 @@ from truthmap.probes.cross_validation import highest_auc, out_of_fold_path
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
-from truthmap.records import POSITIONS
 from truthmap.runs.run import Run
 
 
@@ -51,12 +50,11 @@ class Fitted:
 
 def read_cell(run: Run, labels: LabelledAnswers, cell: Cell) -> Read:
     """Read the states of a run's answers at a cell, in the labels' order."""
-    column = POSITIONS.index(cell.position)
-    layer = run.states().read_layer(cell.site, cell.layer, labels.ids)
-    rows = np.flatnonzero(layer.present[column])
+    read = run.states().read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    rows = np.flatnonzero(read.present[0])
     return Read(
         tuple(labels.ids[n] for n in rows),
-        layer.states[column][torch.from_numpy(rows)],
+        read.states[0][torch.from_numpy(rows)],
         labels.y[rows],
         labels.fold[rows],
         tuple(labels.group[n] for n in rows),

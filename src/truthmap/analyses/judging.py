@@ -13,16 +13,16 @@ from truthmap.lm.nli import load_entailment
 
 if TYPE_CHECKING:
     from truthmap.grading.asking import TextModel
-    from truthmap.study.resources import Where
+    from truthmap.study.reopen_settings import ReopenSettings
 
 
-def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equivalence:
+def chosen_equivalence(nli: str | None, judge: str | None, reopening: ReopenSettings) -> Equivalence:
     """Return what decides which answers say the same: the exact answer, unless a model is named.
 
     Args:
         nli: Folder or hub id of an NLI classifier.
         judge: A language model: anything that `load_model` takes, or the address of an OpenAI-style endpoint.
-        where: Where a model on this machine computes.
+        reopening: ReopenSettings a model on this machine computes.
 
     Raises:
         UsageError: both models are named.
@@ -31,13 +31,14 @@ def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equi
     if nli is not None and judge is not None:
         raise UsageError("name an NLI model or a judge, not both")
     if nli is not None:
-        return ByEntailment(load_entailment(nli, LoadSettings(device=where.device)))
-    return ByMeaning() if judge is None else ByJudge(_asker(judge, where))
+        return ByEntailment(load_entailment(nli, LoadSettings(device=reopening.resources.device)))
+    return ByMeaning() if judge is None else ByJudge(_asker(judge, reopening))
 
 
-def _asker(judge: str, where: Where) -> TextModel:
+def _asker(judge: str, reopening: ReopenSettings) -> TextModel:
     if "://" in judge:
         return Endpoint.of(judge)
     from truthmap.answers.prompted import LocalTextModel
 
-    return LocalTextModel(load_model(judge, LoadSettings(device=where.device)), where.batch_tokens)
+    resources = reopening.resources
+    return LocalTextModel(load_model(judge, LoadSettings(device=resources.device)), resources.batch_tokens)

@@ -11,7 +11,7 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats
 from truthmap.files import atomic_write
-from truthmap.records import POSITIONS, Position
+from truthmap.positions import PAPER, Group, Position, columns_in
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_BOXED = (Position.EXACT_BEFORE_FIRST, Position.EXACT_AFTER_LAST)
 _CHANCE, _PERFECT = 0.5, 1.0
 
 
@@ -38,7 +37,7 @@ def draw_heatmap(
     *,
     title: str | None = None,
     not_significant: Bools | None = None,
-    positions: Sequence[Position] = POSITIONS,
+    positions: Sequence[Position] = PAPER,
 ) -> Axes:
     """Draw the map of a grid.
 
@@ -47,7 +46,7 @@ def draw_heatmap(
         axes: Where to draw; by default a new figure is made.
         title: A line above the map.
         not_significant: bool (L, P); these cells are hatched.
-        positions: The names of the columns, P of them.
+        positions: What the columns are, P of them.
 
     Returns:
         The axes drawn on; its `figure` also holds the colour bar.
@@ -69,7 +68,7 @@ def draw_cells(
     axes: Axes | None = None,
     *,
     title: str | None = None,
-    positions: Sequence[Position] = POSITIONS,
+    positions: Sequence[Position] = PAPER,
 ) -> Axes:
     """Draw a value in every cell, as a map: values float (L, P); NaN is drawn grey.
 
@@ -89,17 +88,17 @@ def draw_cells(
     axes.set_ylabel("Layer")
     if title:
         axes.set_title(title)
-    _box_exact_answer(axes, n_layers, list(positions))
+    _box_exact_answer(axes, n_layers, positions)
     return axes
 
 
-def _box_exact_answer(axes: Axes, n_layers: int, positions: list[Position]) -> None:
+def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) -> None:
     from matplotlib.patches import Rectangle
 
-    if not all(position in positions for position in _BOXED):
+    boxed = columns_in(positions, Group.EXACT)
+    if not boxed:
         return
-    left, right = (positions.index(position) for position in _BOXED)
-    corner, width = (left - 0.5, -0.5), right - left + 1
+    corner, width = (boxed[0] - 0.5, -0.5), boxed[-1] - boxed[0] + 1
     axes.add_patch(
         Rectangle(corner, width, n_layers, fill=False, edgecolor="black", linewidth=2, clip_on=False, zorder=4)
     )

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from truthmap.arrays import Bools, Ints
 from truthmap.grading.grade import agrees_with_accepted
-from truthmap.grading.positions import span_tokens
+from truthmap.grading.token_spans import span_tokens
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import out_of_fold

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32
+from truthmap.positions import Position
 from truthmap.probes.cell_scores import CellScores
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import ARRAYS, Grid, GridScores
@@ -18,7 +19,7 @@ from truthmap.probes.permutation import corrected_p_values, max_null, shuffled_l
 from truthmap.probes.recipe import Targets
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
 
 RIGHT = "right"
@@ -89,11 +90,11 @@ def fit_grids(
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
             work = partial(_fit_position, read, chosen, Targets(y, shuffled), settings)
-            layers.append(every(work, range(len(POSITIONS))))
+            layers.append(every(work, source.positions))
             if on_progress is not None:
                 on_progress(layer + 1, n_layers)
     return {
-        name: _grid_of([[cell[number] for cell in row] for row in layers], site, chosen.ids)
+        name: _grid_of([[cell[number] for cell in row] for row in layers], site, source.positions, chosen.ids)
         for number, name in enumerate(targets)
     }
 
@@ -103,14 +104,14 @@ def _fit_position(
     labels: LabelledAnswers,
     targets: Targets,
     settings: GridSettings,
-    position: int,
+    position: Position,
 ) -> list[CellScores]:
     """Read and fit one cell.
 
     Its states are in memory while it is being fitted, and no longer. The scores are those of all n answers, NaN where
     an answer has no state here.
     """
-    cell = read(POSITIONS[position])
+    cell = read(position)
     states, here = cell.states[0], usable(cell.states[0], cell.present[0])
     fits = recipe_named(settings.protocol).fit_cell(states[here], labels.take(here), targets.take(here), settings)
     return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
@@ -122,7 +123,9 @@ def _spread(scores: Floats32, here: Bools) -> Floats32:
     return everywhere
 
 
-def _grid_of(rows: Sequence[Sequence[CellScores]], site: Site, ids: tuple[str, ...]) -> GridFit:
+def _grid_of(
+    rows: Sequence[Sequence[CellScores]], site: Site, positions: tuple[Position, ...], ids: tuple[str, ...]
+) -> GridFit:
     """Put the cells (L, P) of one label together."""
     empty = {"n": 0, "n_right": 0, "within_pairs": 0, "converged": False}
     arrays = {
@@ -131,8 +134,8 @@ def _grid_of(rows: Sequence[Sequence[CellScores]], site: Site, ids: tuple[str, .
     }
     scores = np.stack([np.stack([cell.scores for cell in row]) for row in rows])
     null = max_null([cell.null for row in rows for cell in row])
-    grid = Grid(site, **arrays)
-    return GridFit(with_p_values(grid, null), GridScores(site, ids, scores), null)
+    grid = Grid(site, positions, **arrays)
+    return GridFit(with_p_values(grid, null), GridScores(site, positions, ids, scores), null)
 
 
 def with_p_values(grid: Grid, null: Floats) -> Grid:

@@ -10,8 +10,9 @@ import numpy as np
 
 from truthmap.arrays import Bools, Ints
 from truthmap.errors import NotEnoughDataError
+from truthmap.positions import Position
 from truthmap.questions.splits import group_of
-from truthmap.records import Grade, Outcome, Position, Question, Site, Split, SplitAssignment
+from truthmap.records import Grade, Outcome, Question, Site, Split, SplitAssignment
 from truthmap.store.shards import LayerStates
 
 FEWEST = 2
@@ -57,6 +58,11 @@ class LabelledAnswers:
 
 class LayerSource(Protocol):
     """Where states are read from, a layer or a cell at a time."""
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """What axis P of a layer holds."""
+        ...
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         """Return (L, d) of each site."""

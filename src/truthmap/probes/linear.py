@@ -94,8 +94,9 @@ class Standardised:
 def standardise(states: torch.Tensor) -> Standardised:
     """Centre and scale the columns of states (n, d).
 
-    Sums are float64 in any case: a few dimensions of a language model are thousands of times larger than the others. Rows are taken a few at a time, so that they stay in the cache. A column that is
-    constant but for rounding keeps its scale of 1 and says nothing.
+    Sums are float64 in any case: a few dimensions of a language model are thousands of times larger than the others.
+    Rows are taken a few at a time, so that they stay in the cache. A column that is constant but for rounding keeps its
+    scale of 1 and says nothing.
     """
     kept = torch.float64 if states.dtype == torch.float64 else torch.float32
     mean = states.new_zeros(states.shape[1], dtype=torch.float64)

@@ -47,7 +47,7 @@ def score_on_test(
     training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
     here = usable(training.states[0], training.present[0]) & recipe.learns_from(seen, settings)
     with recipe.fitting():
-        probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[cell.at]))
+        probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[grid.index(cell)]))
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]

@@ -10,11 +10,10 @@ import numpy as np
 
 from truthmap.analyses.results import FOLDER, read_analysis
 from truthmap.errors import TruthmapError
-from truthmap.execution.active_run import Made, Work
 from truthmap.metrics.auc import auc_from_counts
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.within_group_auc import within_auc
-from truthmap.records import POSITIONS
+from truthmap.positions import column_of
 from truthmap.report.embedding import plotly_source, script_json, table_csv
 from truthmap.report.facts import asked, command, counts, first_prompt, repeat
 from truthmap.report.maps import SiteMap, pack_maps
@@ -31,13 +30,6 @@ _STAGE = "report"
 _AUDIT = "audit.json"
 _LOG_PROB = "log-prob, mean"
 _LARGEST_PAGE = 7_500_000  # bytes; the texts around maps and files take a little more
-
-
-def write_report_stage(work: Work) -> Made:
-    """Write the page at the end of a run."""
-    with work.progress.stage("Writing the report", None):
-        write_page(page_of(Run(work.folder.path)), work.path(REPORT))
-    return Made([REPORT])
 
 
 def write_report(run: Run, out: Path | None = None) -> Path:
@@ -94,13 +86,14 @@ def page_of(run: Run) -> Page:
 def findings_of(run: Run, best: SiteMap) -> Findings:
     """Return the numbers that the sentences are made from; `best` is the map of the chosen cell's site."""
     summary, columns = run.summary, best.columns
-    at = (summary.layer, POSITIONS.index(summary.position))
+    at = (summary.layer, column_of(best.positions, summary.position))
     return Findings(
         site=summary.site,
         layer=summary.layer,
         position=summary.position,
         validation=summary.validation,
         test=summary.test,
+        positions=best.positions,
         auc=columns["auc"],
         low=columns["low"],
         high=columns["high"],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from truthmap.arrays import Floats
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import Position, column_of
+from truthmap.records import Site
 from truthmap.report.analysis_figures import ANALYSIS_FIGURES, Draw
 from truthmap.runs.run import Run
 
@@ -69,7 +70,8 @@ def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | Non
 def _map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
     from truthmap.figures.heatmap import draw_heatmap
 
-    return draw_heatmap(_site(run, choice).columns["auc"], axes, title=choice.title)
+    found = _site(run, choice)
+    return draw_heatmap(found.columns["auc"], axes, title=choice.title, positions=found.positions)
 
 
 def _hatched_map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
@@ -77,26 +79,32 @@ def _hatched_map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
 
     found = _site(run, choice)
     p_value = _column(run, found, "p_value")
-    return draw_heatmap(found.columns["auc"], axes, title=choice.title, not_significant=p_value >= _SIGNIFICANT)
+    hatched = p_value >= _SIGNIFICANT
+    return draw_heatmap(
+        found.columns["auc"], axes, title=choice.title, not_significant=hatched, positions=found.positions
+    )
 
 
 def _significance(run: Run, choice: Choice, axes: Axes | None) -> Axes:
     from truthmap.figures.controls import draw_significance
 
-    return draw_significance(_column(run, _site(run, choice), "p_value"), axes, title=choice.title)
+    found = _site(run, choice)
+    return draw_significance(_column(run, found, "p_value"), axes, title=choice.title, positions=found.positions)
 
 
 def _gain(run: Run, choice: Choice, axes: Axes | None) -> Axes:
     from truthmap.figures.controls import draw_gain
 
     found = _site(run, choice)
-    return draw_gain(found.columns["auc"], _column(run, found, "text_baseline_auc"), axes, title=choice.title)
+    alone = _column(run, found, "text_baseline_auc")
+    return draw_gain(found.columns["auc"], alone, axes, title=choice.title, positions=found.positions)
 
 
 def _within(run: Run, choice: Choice, axes: Axes | None) -> Axes:
     from truthmap.figures.controls import draw_within
 
-    return draw_within(_column(run, _site(run, choice), "within_auc"), axes, title=choice.title)
+    found = _site(run, choice)
+    return draw_within(_column(run, found, "within_auc"), axes, title=choice.title, positions=found.positions)
 
 
 def _roc(run: Run, choice: Choice, axes: Axes | None) -> Axes:
@@ -177,6 +185,6 @@ def _cell(run: Run, choice: Choice) -> _Cell:
         raise UsageError(f"there is no layer {layer}; the map has layers 0 to {n_layers - 1}")
     if found.scores is None:
         raise RunFolderError(f"{run.path} keeps no scores of its cells; run the study again to have them computed")
-    column = POSITIONS.index(position)
+    column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
     return _Cell(f"layer {layer}, {position}", auc, found.scores.cell(layer, column))

@@ -10,7 +10,8 @@ import numpy as np
 
 from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
-from truthmap.records import POSITIONS, Outcome, Position, Site, Span
+from truthmap.positions import Group, Position, column_of, columns_in
+from truthmap.records import Outcome, Site, Span
 from truthmap.report.sanitize import cut, marked
 
 _MANY_CELLS = 1500
@@ -45,11 +46,13 @@ class SiteMap:
 
     Attributes:
         site: What was read.
+        positions: What axis P holds.
         columns: Name → (L, P) array: `auc`, `low`, `high`, `n`, `C`, `converged` and whatever else is known.
         scores: Out-of-fold scores, or `None` where the run kept none.
     """
 
     site: Site
+    positions: tuple[Position, ...]
     columns: Mapping[str, AnyArray]
     scores: SiteScores | None = None
 
@@ -88,7 +91,7 @@ def pack_maps(
     """Pack the maps of a run.
 
     Args:
-        maps: One map for each site.
+        maps: One map for each site, all of the same positions.
         answers: The answers by question id.
         best: Site, layer and position of the chosen cell.
 
@@ -110,11 +113,13 @@ def pack_maps(
         for site_map in maps
     ]
     site, layer, position = best
+    (positions,) = {site_map.positions for site_map in maps}
+    boxed = columns_in(positions, Group.EXACT)
     return {
-        "positions": [str(p) for p in POSITIONS],
-        "boxed": [POSITIONS.index(Position.EXACT_BEFORE_FIRST), POSITIONS.index(Position.EXACT_AFTER_LAST)],
+        "positions": [str(p) for p in positions],
+        "boxed": [boxed[0], boxed[-1]] if boxed else None,
         "sites": sites,
-        "best": {"site": str(site), "layer": layer, "column": POSITIONS.index(position)},
+        "best": {"site": str(site), "layer": layer, "column": column_of(positions, position)},
         "answers": _pack_answers([answers[i] for i in table.places]),
     }
 

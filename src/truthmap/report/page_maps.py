@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from truthmap.records import POSITIONS, Outcome, Site
+from truthmap.positions import in_table_order
+from truthmap.records import Outcome, Site
 from truthmap.report.maps import ShownAnswer, SiteMap, SiteScores
 from truthmap.runs.run import Run
 
@@ -28,14 +29,15 @@ def site_map(run: Run, site: Site, cells: pd.DataFrame | None = None) -> SiteMap
     """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
     frame = run.cells() if cells is None else cells
     frame = frame[frame["site"] == str(site)]
-    frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(POSITIONS)}))
+    positions = in_table_order(frame["position"])
+    frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
     frame = frame.sort_values(["layer", "column"])
-    shape = (int(frame["layer"].max()) + 1, len(POSITIONS))
+    shape = (int(frame["layer"].max()) + 1, len(positions))
     numeric = [name for name in frame.columns if name not in _NO_COLUMNS and frame[name].dtype.kind in "biuf"]
     # A control that was not computed is NaN everywhere.
     known = [name for name in numeric if name != "column" and frame[name].notna().any()]
     columns = {name: frame[name].to_numpy().reshape(shape) for name in known}
-    return SiteMap(site, columns, site_scores(run, site))
+    return SiteMap(site, positions, columns, site_scores(run, site))
 
 
 def site_scores(run: Run, site: Site) -> SiteScores | None:

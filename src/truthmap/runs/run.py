@@ -19,7 +19,8 @@ from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.tables import read_records
 from truthmap.probes.protocols import ProbeProtocol
-from truthmap.records import Answer, Grade, Position, Question, Site, SplitAssignment
+from truthmap.positions import Position
+from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     from truthmap.grading.audit import Audit
     from truthmap.probes.grid import (Grid, GridScores)
     from truthmap.store.states import StateStore
+
+
+_FORMER_COLUMNS = {
+    "words_auc": "text_baseline_auc",
+    "words_answer_auc": "answer_text_auc",
+    "words_question_auc": "question_text_auc",
+    "words_length_auc": "length_auc",
+}
 
 
 class StackedCells(BaseModel):
@@ -166,8 +175,11 @@ class Run:
         return read_records(self.path / "grades.parquet", Grade)
 
     def cells(self) -> pd.DataFrame:
-        """Read grid.parquet: a row per cell."""
-        return self._table("grid.parquet")
+        """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
+        frame = self._table("grid.parquet")
+        frame = frame.rename(columns=_FORMER_COLUMNS)
+        frame["site"] = [str(Site(name)) for name in frame["site"]]
+        return frame
 
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
@@ -222,6 +234,7 @@ def open_run(path: Path | str) -> Run:
         )
     if not (folder / "study.yaml").is_file():
         raise RunFolderError(f"{folder} is no run folder: it has no study.yaml; name the folder of a run")
+    RunFolder(folder).require_format()
     if not (folder / "summary.json").is_file():
         raise RunFolderError(f"the run in {folder} is not finished; start the same `truthmap run` again to go on")
     return Run(folder)

@@ -11,13 +11,13 @@ from truthmap.analyses.compare.measure import Confidence, Family
 from truthmap.analyses.equivalence import Equivalence, Saying
 from truthmap.analyses.samples.run import Samples
 from truthmap.errors import RunFolderError
-from truthmap.execution.active_run import Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.runs.run import Run
 
 
 def sample_confidences(
-    work: Work, run: Run, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+    active: ActiveRun, run: Run, samples: Samples, ids: Sequence[str], equivalence: Equivalence
 ) -> list[Confidence]:
     """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
 
@@ -32,11 +32,11 @@ def sample_confidences(
             f"{len(unsampled)} test questions of {run.path} have no samples, e.g. {unsampled[0]}; "
             f"draw them with `truthmap sample {run.path} --k {samples.settings.k}`"
         )
-    asked, task = work.questions_by_id, work.question_set.task
+    asked, task = active.questions_by_id, active.question_set.task
     greedy = {answer.question_id: answer for answer in run.answers()}
     graded = {grade.question_id: grade for grade in run.grades()}
     agree, spread, weighted = {}, {}, {}
-    with work.progress.stage("Comparing samples", len(ids)) as advance:
+    with active.progress.stage("Comparing samples", len(ids)) as advance:
         for done, i in enumerate(ids, start=1):
             text = task.chat(asked[i])
             drawn = [

@@ -25,14 +25,15 @@ from truthmap.analyses.probing import (
 from truthmap.analyses.results import FOLDER, write_analysis, write_table
 from truthmap.analyses.samples.run import has_samples, read_samples
 from truthmap.errors import NotEnoughDataError
-from truthmap.execution.reopening import reopened
-from truthmap.grading.positions import span_tokens
+from truthmap.execution.reopen import reopen
+from truthmap.grading.token_spans import span_tokens
 from truthmap.metrics.token_scores import summarize_tokens
+from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Position, Span
+from truthmap.records import Answer, Span
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
 
 NAME = "compare"
@@ -54,7 +55,7 @@ def compare_run(
     *,
     ask_model: bool = True,
     equivalence: Equivalence | None = None,
-    where: Where | None = None,
+    reopening: ReopenSettings | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the probe with confidences that need no training; writes `analyses/compare.*` into the run folder.
@@ -64,14 +65,14 @@ def compare_run(
         ask_model: Also measure what takes the model: token entropy, p(True), a confidence in words. What the model said
             is kept in the run folder.
         equivalence: Which samples say the same; by default those with the same exact answer.
-        where: Where and how fast to compute.
+        reopening: ReopenSettings and how fast to compute.
         progress: Who shows the stages.
 
     Raises:
         NotEnoughDataError: the test answers are all right, or all wrong.
         RunFolderError: the model or the questions are not the run's any more.
     """
-    work = reopened(run, where, progress)
+    active = reopen(run, reopening, progress)
     probes = _probes(run)
     answers = {answer.question_id: answer for answer in run.answers()}
     tested = [answers[i] for i in probes.labels.ids]
@@ -80,8 +81,8 @@ def compare_run(
     if all(answer.log_probs for answer in tested):
         confidences += _log_probs(tested, exact)
         if ask_model:
-            with work.folder.held(work.progress.say):
-                views = own_views(run, work, tested)
+            with active.folder.held(active.progress.say):
+                views = own_views(run, active, tested)
             confidences += [*_entropies(views, exact), *_own_word(views)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
@@ -91,7 +92,7 @@ def compare_run(
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
-        confidences += sample_confidences(work, run, drawn, probes.labels.ids, chosen)
+        confidences += sample_confidences(active, run, drawn, probes.labels.ids, chosen)
     else:
         notes.append(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
@@ -154,7 +155,8 @@ def _probes(run: Run) -> _Probes:
     labels, grid = run_labels(run), run.grid()
     several = best_cells(grid, SEVERAL)
     cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
-    for name, position in (("probe, last_q (before answering)", Position.LAST_Q), ("probe, -1", Position.MINUS_1)):
+    for name, at in (("probe, last_q (before answering)", "last_q"), ("probe, -1", "-1")):
+        position = Position.of(at)
         if has_probe(grid, position):
             cells[name] = (best_cell_at(grid, position),)
     cells[f"probe, mean of {len(several)} cells"] = several

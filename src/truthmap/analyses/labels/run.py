@@ -13,13 +13,15 @@ from pydantic import BaseModel, ConfigDict
 from truthmap.analyses.results import FOLDER, write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.estimate import Estimate
+from truthmap.positions import Position
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.runs.run import Run
+from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
@@ -106,7 +108,7 @@ def map_labels(
     targets, too_few = _targets(values, labelled)
     read = site or run.summary.site
     store = run.states()
-    settings = GridSettings(n_permutations=permutations, seed=int(run.settings["settings"]["seed"]), fewest=FEWEST)
+    settings = GridSettings(n_permutations=permutations, seed=Study(**run.settings["settings"]).seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)
@@ -154,7 +156,7 @@ def _score(
     run: Run, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
-    grid, at = fit.grid, cell.at
+    grid, at = fit.grid, fit.grid.index(cell)
     try:
         test = score_on_test(run.states(), labels, grid, cell, settings).auc
     except NotEnoughDataError:

@@ -15,7 +15,8 @@ from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.auc import placements
 from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
-from truthmap.records import Position, Site, StrEnum
+from truthmap.positions import Position
+from truthmap.records import Site, StrEnum
 
 
 class Strategy(StrEnum):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from truthmap.execution.active_run import Made, Work
 from truthmap.figures.heatmap import draw_heatmap, figure_of, save_figure
+from truthmap.pipeline.stages.base import StageResult
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
+from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 
 LEVEL = 0.05
@@ -20,9 +21,9 @@ def map_title(protocol: str, site: Site) -> str | None:
     return "\n".join(filter(None, lines)) or None
 
 
-def draw_figures(work: Work) -> Made:
+def draw_figures(folder: RunFolder) -> StageResult:
     """Draw the map, as PNG and as SVG."""
-    run = Run(work.folder.path)
+    run = Run(folder.path)
     grid, summary = run.grid(), run.summary
     axes = draw_heatmap(
         grid.auc,
@@ -30,5 +31,5 @@ def draw_figures(work: Work) -> Made:
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
     for kind in ("png", "svg"):
-        save_figure(figure_of(axes), work.path(f"heatmap.{kind}"))
-    return Made(["heatmap.png", "heatmap.svg"])
+        save_figure(figure_of(axes), folder.path / f"heatmap.{kind}")
+    return StageResult(["heatmap.png", "heatmap.svg"])
