@@ -28,10 +28,10 @@ from threadpoolctl import threadpool_limits
 from benchmarks._cell import CS, FOLDS, WAYS, Cell, cpu_seconds, fit_one, fit_ours, fit_theirs, seconds
 from truthmap.errors import UsageError
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.probability import bootstrap_auc
+from truthmap.metrics.bootstrap import bootstrap_auc
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.probes.linear import fit_probe
 from truthmap.probes.permutation import null_aucs, shuffled_labels
 from truthmap.probes.solver.path import solve_path

@@ -124,7 +124,7 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 @pytest.fixture
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
-    monkeypatch.setattr("truthmap.metrics.estimate.RESAMPLES", 50)
+    monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
     from truthmap.runs.run import Run
 
     shutil.copytree(made_once, tmp_path / "finished")

@@ -142,8 +142,8 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class SplitAssignment:
-    """Where a question stands in a study: its part, and its cross-validation fold (-1 in the test part)."""
+    """Where a question stands in a study: its split, and its cross-validation fold (-1 in the test split)."""
 
     question_id: str
-    part: Split
+    split: Split
     fold: int

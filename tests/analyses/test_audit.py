@@ -50,7 +50,7 @@ def test_places_that_differ_by_outcome_are_warned_of_with_their_auc() -> None:
     found = audit(right.__getitem__, wrong.__getitem__)
     assert found.place is not None
     ideal = roc_auc_score([1] * 100 + [0] * 100, [-place for place in [*right, *wrong]])
-    assert found.place.auc == pytest.approx(ideal, abs=0.05)
+    assert found.place.value == pytest.approx(ideal, abs=0.05)
     assert any(
         "where the exact answer stands and how long it is tells right from wrong" in warning
         for warning in found.warnings

@@ -37,7 +37,7 @@ def test_agreement_and_kappa_in_proportion_are_those_of_scikit_learn() -> None:
     graded, by_hand = [row.graded for row in checked], [row.by_hand for row in checked]
     assert found.agreement == pytest.approx(45 / 50)
     assert found.kappa == pytest.approx(cohen_kappa_score(graded, by_hand))
-    assert (found.falsely_right.hits, found.falsely_wrong.hits) == (2, 3)
+    assert (found.falsely_right.value, found.falsely_wrong.value) == pytest.approx((2 / 20, 3 / 30))
     assert found.auc is None
 
 
@@ -58,10 +58,9 @@ def test_the_auc_against_true_labels_is_found_back_through_errors_that_ignore_th
     found = auc_range(measured, a, b, (int(graded.sum()), int((~graded).sum())))
     true_auc = float(roc_auc_score(truth, scores))
     assert measured < true_auc - 0.03
-    assert found.corrected == pytest.approx(true_auc, abs=0.006)
-    assert found.corrected_low is not None
-    assert found.corrected_high is not None
-    assert found.corrected_low < found.corrected < found.corrected_high
+    assert found.corrected is not None
+    assert found.corrected.value == pytest.approx(true_auc, abs=0.006)
+    assert found.corrected.low < found.corrected.value < found.corrected.high
     assert found.least <= true_auc <= found.most
 
 
@@ -81,7 +80,8 @@ def test_the_outer_bounds_hold_however_the_errors_lie(seed: int) -> None:
 def test_perfect_grades_leave_the_auc_where_it_is() -> None:
     found = compare_with_hand(rows(20, 0, 0, 20), 50, 50, auc=0.8).auc
     assert found is not None
-    assert found.corrected == found.corrected_low == pytest.approx(0.8)
+    assert found.corrected is not None
+    assert found.corrected.value == found.corrected.low == pytest.approx(0.8)
     # Twenty rows of each without an error do not exclude one in six.
     assert 0.4 < found.least < 0.6
     assert 0.9 < found.most <= 1
@@ -100,11 +100,18 @@ def test_grades_no_better_than_chance_say_nothing_about_the_auc() -> None:
 def test_unscored_rows_and_judged_spans_are_counted_apart() -> None:
     checked = [*rows(1, 0, 0, 1), Checked(U, R), Checked(U, W), Checked(R, R, span_is_good=True), Checked(W, W, False)]
     found = compare_with_hand(checked, 10, 10)
-    assert (found.unscored_right.hits, found.unscored_right.n) == (1, 2)
-    assert (found.good_spans.hits, found.good_spans.n) == (1, 2)
+    assert found.unscored_right.counted.startswith("1 of 2 = 50%")
+    assert found.good_spans.counted.startswith("1 of 2 = 50%")
     assert found.rows == 6
 
 
 def test_too_little_filled_in_is_refused_with_the_counts() -> None:
     with pytest.raises(NotEnoughDataError, match=r"0 rows graded right and 2 graded wrong.*outcome_by_hand"):
         compare_with_hand(rows(0, 0, 0, 2), 10, 10)
+
+
+def test_below_one_half_the_correction_goes_down_and_ends_stay_in_order() -> None:
+    found = compare_with_hand(rows(18, 2, 3, 27), 20, 30, auc=0.4).auc
+    assert found is not None
+    assert found.corrected is not None
+    assert found.corrected.low < found.corrected.value < found.corrected.high < 0.4

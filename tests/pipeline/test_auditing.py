@@ -106,7 +106,7 @@ def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None
     assert (found.agreement, found.kappa) == (1.0, 1.0)
     assert found.good_spans.value == 1.0
     assert found.auc is not None
-    assert found.auc.measured == found.auc.corrected == pytest.approx(run.summary.test.auc)
+    assert found.auc.measured == found.auc.corrected.value == pytest.approx(run.summary.test.value)
     other = audit_file(sample, auc=0.9).auc
     assert other is not None
     assert other.measured == 0.9

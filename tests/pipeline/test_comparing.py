@@ -27,7 +27,7 @@ def test_all_kinds_of_confidence_are_measured_on_the_same_test_answers(compared)
     run, result = compared
     assert {method.family for method in result.methods} == set(Family)
     scores = pd.read_parquet(run.path / FOLDER / "compare_scores.parquet")
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
+    test = {each.question_id for each in run.splits() if each.split is Split.TEST}
     assert set(scores["question_id"]) <= test
     assert len(scores) == result.right + result.wrong
     assert scores.notna().all().all()
@@ -41,7 +41,7 @@ def test_the_best_cell_scores_as_the_summary_says(compared) -> None:
     run, result = compared
     # The summary's test answers may be more: those that lack a position of another probe are left out here.
     if run.summary.test.n == result.right + result.wrong:
-        assert result.method(REFERENCE).auc.value == pytest.approx(run.summary.test.auc)
+        assert result.method(REFERENCE).auc.value == pytest.approx(run.summary.test.value)
     else:
         assert result.left_out > 0
 

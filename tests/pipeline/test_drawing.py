@@ -9,7 +9,7 @@ from truthmap.records import Site
 def test_a_map_says_what_is_unusual_about_it() -> None:
     assert map_title("truthmap", Site.RESIDUAL) is None
     assert map_title("truthmap", Site.MLP) == "site: mlp"
-    study = map_title("study", Site.ATTENTION)
-    assert study is not None
-    assert study.startswith("the original study's protocol")
-    assert study.endswith("\nsite: attention")
+    paper = map_title("paper", Site.ATTENTION)
+    assert paper is not None
+    assert paper.startswith("the paper's protocol")
+    assert paper.endswith("\nsite: attention")

@@ -48,10 +48,10 @@ def test_types_with_enough_questions_have_a_map_and_a_test_score(sampled: Run) -
         assert (score.layer is None) == bool(score.why_not)
 
 
-def test_the_studys_protocol_lets_types_overlap(sampled: Run) -> None:
-    result = type_errors(sampled, protocol="study")
+def test_the_papers_protocol_lets_types_overlap(sampled: Run) -> None:
+    result = type_errors(sampled, protocol="paper")
     table = pd.read_parquet(sampled.path / FOLDER / "errors_questions.parquet")
-    assert result.protocol == "study"
+    assert result.protocol == "paper"
     assert sum(score.n for score in result.types) == table["types"].map(len).sum()
     assert result.without_type == (table["types"].map(len) == 0).sum()
 

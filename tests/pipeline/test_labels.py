@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes.join_labels import label_answers, require_enough
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
 from truthmap.records import Grade, Outcome, Question, Split, SplitAssignment
 
 

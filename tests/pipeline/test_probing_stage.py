@@ -1,4 +1,4 @@
-"""What the grid stage leaves: scores that give the map's AUCs, controls, the study's protocol, and other labels."""
+"""What the grid stage leaves: scores that give the map's AUCs, controls, the paper's protocol, and other labels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     summary = run.summary
     best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
-    assert summary.words == pytest.approx(grid.text_baseline_auc[best])
+    assert summary.text_baseline == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(run.curve().columns)
 
 
@@ -67,7 +67,7 @@ def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet
     assert len(run.null()) == 0
 
 
-def test_the_studys_protocol_is_marked(
+def test_the_papers_protocol_is_marked(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[str] = []
@@ -77,9 +77,9 @@ def test_the_studys_protocol_is_marked(
         save_figure(figure, path)
 
     monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
-    run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="study"))
-    assert set(drawn) == {"the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
-    assert run.summary.protocol == "study"
+    run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="paper"))
+    assert set(drawn) == {"the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
+    assert run.summary.protocol == "paper"
     assert run.summary.p_value is None
     grid = run.grid()
     assert (grid.c[np.isfinite(grid.auc)] == 1.0).all()

@@ -100,7 +100,7 @@ def test_the_page_says_how_it_went(run: Run) -> None:
         f"{summary.right / scored:.1%} of the scored answers",
         "names no candidate",
         "<user>Which city is number 0?",
-        f"AUC {summary.test.auc:.2f}",
+        f"AUC {summary.test.value:.2f}",
         "truthmap run --model made-model --questions 'made questions' --limit 120 --out runs/run",
     ):
         assert said in text
@@ -108,7 +108,7 @@ def test_the_page_says_how_it_went(run: Run) -> None:
 
 def test_counts_by_part_add_up(run: Run) -> None:
     parts = page_of(run).tables[0]
-    assert parts.columns == ("part", "right", "wrong", "unscored", "all")
+    assert parts.columns == ("split", "right", "wrong", "unscored", "all")
     numbers = np.array([row[1:] for row in parts.rows], dtype=int)
     assert numbers[:, :3].sum(axis=1).tolist() == numbers[:, 3].tolist()
     summary = run.summary

@@ -80,7 +80,7 @@ def test_killed_and_resumed_equals_never_killed(
 
 def test_a_larger_k_only_adds(finished: Run) -> None:
     few = sample_answers(finished, SampleSettings(k=2, part="test"))
-    test_ids = {split.question_id for split in finished.splits() if split.part is Split.TEST}
+    test_ids = {each.question_id for each in finished.splits() if each.split is Split.TEST}
     assert set(few.answers) == test_ids
     more = sample_answers(finished, SampleSettings(k=4))
     assert more.settings.k == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.seal import DetectorSettings, chosen_cells, seal_detector
+from truthmap.metrics.estimate import Estimate
+from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
@@ -39,7 +41,7 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
     head = artifact.config.heads[0]
     assert [(cell.layer, cell.position) for cell in head.cells] == [(summary.layer, summary.position)]
     assert head.cells[0].C == summary.C
-    assert head.test.auc == pytest.approx(summary.test.auc, abs=1e-12)
+    assert head.test.value == pytest.approx(summary.test.value, abs=1e-12)
     assert (head.test.low, head.test.high, head.test.n) == pytest.approx(
         (summary.test.low, summary.test.high, summary.test.n)
     )
@@ -61,15 +63,46 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
     other = Cell(summary.site, 1 - summary.layer, summary.position)
     stack = StackedCells(
         cells=((best.layer, best.position), (other.layer, other.position)),
+        C=1e-3,
         validation=summary.validation,
-        gain=0.1,
-        gain_low=0.05,
-        gain_high=0.15,
+        gain=Estimate(value=0.1, low=0.05, high=0.15, n=summary.validation.n),
         chosen=chosen,
         test=summary.test,
     )
-    cells = chosen_cells(summary.model_copy(update={"several": stack}), run.grid())
+    cells = chosen_cells(summary.model_copy(update={"stack": stack}), run.grid())
     assert cells == ((best, other) if chosen else (best,))
+
+
+def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: Run) -> None:
+    summary = run.summary
+    cells = (Cell(summary.site, 1, Position.of("exact_answer_last")), Cell(summary.site, 0, Position.of("last_q")))
+    stack = StackedCells(
+        cells=tuple((cell.layer, cell.position) for cell in cells),
+        C=1e-3,
+        validation=summary.validation,
+        gain=summary.test,
+        chosen=True,
+        test=summary.test,
+    )
+    stacked = summary.model_copy(update={"stack": stack})
+    assert measured_stack_c(stacked, cells) == 1e-3
+    assert measured_stack_c(stacked, cells[::-1]) is None
+    assert measured_stack_c(summary.model_copy(update={"stack": None}), cells) is None
+
+
+def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run.path, folder)
+    summary = Run(folder).summary
+    cells = ((1, Position.of("exact_answer_last")), (0, Position.of("last_q")))
+    stack = StackedCells(
+        cells=cells, C=1e-3, validation=summary.validation, gain=summary.test, chosen=True, test=summary.test
+    )
+    stacked = summary.model_copy(update={"stack": stack})
+    (folder / "summary.json").write_text(stacked.model_dump_json())
+    chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
+    head = seal_detector(Run(folder), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
+    assert head.stack_c == 1e-3
 
 
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
@@ -103,10 +136,10 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
 
 def test_training_records_are_outside_the_test_part(run: Run, tmp_path: Path) -> None:
     artifact = seal_detector(run, tmp_path / "detector")
-    part = {split.question_id: split.part for split in run.splits()}
+    split = {each.question_id: each.split for each in run.splits()}
     text = {question.text: question.id for question in run.questions()}
     assert artifact.records
-    assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
+    assert all(split[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
         assert len(head.record_index) == head.config.n_fitted
         assert len(set(head.record_index.tolist())) == len(head.record_index)

@@ -60,7 +60,7 @@ def test_accuracies_are_those_of_the_test_questions(sampled) -> None:
     run, samples = sampled
     result = select_answers(run)
     greedy = {grade.question_id: grade.outcome for grade in run.grades()}
-    test = [split.question_id for split in run.splits() if split.part is Split.TEST]
+    test = [each.question_id for each in run.splits() if each.split is Split.TEST]
     usable = [
         i
         for i in test

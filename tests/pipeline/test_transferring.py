@@ -65,7 +65,7 @@ def test_the_diagonal_at_the_own_cell_is_the_runs_own_test_score(transferred, th
         score = result.score(Choice.OWN, each.name, each.name)
         assert (score.layer, score.position) == (run.summary.layer, run.summary.position)
         assert score.n == run.summary.test.n
-        assert score.auc.value == pytest.approx(run.summary.test.auc, abs=0.02)
+        assert score.auc.value == pytest.approx(run.summary.test.value, abs=0.02)
         assert score.excluded == 0
 
 
@@ -88,7 +88,7 @@ def test_questions_that_the_source_has_seen_are_not_tested(made_once: Path, thre
     # The same questions dealt otherwise: the copy's test part is full of what the first run learned from.
     splits = pd.read_parquet(copy.path / "splits.parquet")
     flipped = pd.read_parquet(made_once / "splits.parquet").iloc[::-1].reset_index(drop=True)
-    splits[["part", "fold"]] = flipped[["part", "fold"]]
+    splits[["split", "fold"]] = flipped[["split", "fold"]]
     splits.to_parquet(copy.path / "splits.parquet")
     first = Run(made_once)
     result = transfer_runs([first, copy], tmp_path / "out")

@@ -10,7 +10,7 @@ QUESTIONS = tuple(Question(str(number), f"Question number {number}?") for number
 
 
 def parts(questions: tuple[Question, ...], settings: SplitSettings) -> dict[str, tuple[Split, int]]:
-    return {split.question_id: (split.part, split.fold) for split in assign_splits(questions, settings)}
+    return {each.question_id: (each.split, each.fold) for each in assign_splits(questions, settings)}
 
 
 def test_adding_questions_or_another_order_moves_no_other() -> None:

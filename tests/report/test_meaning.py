@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from truthmap.metrics.auc import auc_many
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import PAPER, Position
 from truthmap.records import Site
-from truthmap.report.narrative import Estimate, Findings, estimate_from_counts, place_in_words, sentences
+from truthmap.report.narrative import Findings, place_in_words, sentences
 
 LAST_Q, BEST = PAPER.index(Position.of("last_q")), PAPER.index(Position.of("exact_answer_last"))
 
@@ -25,14 +25,18 @@ def findings() -> Findings:
         site=Site.RESIDUAL,
         layer=2,
         position=Position.of("exact_answer_last"),
-        validation=Estimate(0.9, 0.88, 0.92, 1000),
-        test=Estimate(0.89, 0.84, 0.93, 250),
+        validation=estimate(0.9, 0.88, 0.92, 1000),
+        test=estimate(0.89, 0.84, 0.93, 250),
         positions=PAPER,
         auc=auc,
         low=auc - 0.02,
         high=auc + 0.02,
         n=np.full(shape, 1000),
     )
+
+
+def estimate(value: float, low: float, high: float, n: int) -> Estimate:
+    return Estimate(value=value, low=low, high=high, n=n)
 
 
 def joined(findings: Findings) -> str:
@@ -47,7 +51,7 @@ def test_the_best_place_is_named_in_words_with_its_test_interval(findings: Findi
 
 
 def test_an_interval_that_includes_chance_is_no_finding(findings: Findings) -> None:
-    first = sentences(replace(findings, test=Estimate(0.6, 0.49, 0.7, 250)))[0]
+    first = sentences(replace(findings, test=estimate(0.6, 0.49, 0.7, 250)))[0]
     assert first.startswith("This run does not show")
     assert "read best" not in first
 
@@ -87,7 +91,7 @@ def test_a_map_without_probes_at_the_prompt_says_nothing_of_it(findings: Finding
 def test_confidence_is_compared_on_the_same_test_answers(
     findings: Findings, low: float, high: float, said: str
 ) -> None:
-    confidence = Estimate((low + high) / 2, low, high, 250)
+    confidence = estimate((low + high) / 2, low, high, 250)
     text = joined(replace(findings, log_prob=confidence))
     assert said in text
     assert ("clearly" in text) == (said != "cannot tell")
@@ -98,45 +102,31 @@ def test_confidence_is_compared_on_the_same_test_answers(
     [(0.01, 0.1, "the probe reads more"), (-0.01, 0.1, "cannot tell"), (-0.2, -0.1, "the probe reads less")],
 )
 def test_a_paired_difference_outweighs_two_intervals(findings: Findings, low: float, high: float, said: str) -> None:
-    overlapping = Estimate(0.85, 0.8, 0.9, 250)
-    gain = Estimate((low + high) / 2, low, high, 250)
+    overlapping = estimate(0.85, 0.8, 0.9, 250)
+    gain = estimate((low + high) / 2, low, high, 250)
     assert said in joined(replace(findings, log_prob=overlapping, log_prob_gain=gain))
 
 
 def test_the_words_alone_explain_the_map_unless_the_probe_is_above_them(findings: Findings) -> None:
-    assert "hold more than that" in joined(replace(findings, words=Estimate(0.8, 0.77, 0.83, 1000)))
-    assert "does not show that the states hold more" in joined(replace(findings, words=Estimate(0.8, 0.7, 0.89, 1000)))
-    assert "the words explain the map" in joined(replace(findings, words=Estimate(0.95, 0.94, 0.96, 1000)))
-
-
-def test_an_interval_from_counts_is_hanleys_and_mcneils() -> None:
-    """Their own example (table III): 51 abnormal and 58 normal images, area 0.893, standard error 0.032."""
-    found = estimate_from_counts(0.893, 51, 58)
-    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(0.032, abs=0.001)
-    assert estimate_from_counts(1.0, 5, 5).high == 1.0
-
-
-def test_an_interval_from_counts_agrees_with_delongs() -> None:
-    draw = np.random.default_rng(0)
-    y = draw.random(800) < 0.45
-    found = auc_many((draw.normal(size=800) + 1.2 * y)[None], y)
-    guess = estimate_from_counts(float(found.auc[0]), int(y.sum()), int((~y).sum()))
-    assert guess.low == pytest.approx(found.low[0], abs=0.006)
-    assert guess.high == pytest.approx(found.high[0], abs=0.006)
+    assert "hold more than that" in joined(replace(findings, text_baseline=estimate(0.8, 0.77, 0.83, 1000)))
+    assert "does not show that the states hold more" in joined(
+        replace(findings, text_baseline=estimate(0.8, 0.7, 0.89, 1000))
+    )
+    assert "the words explain the map" in joined(replace(findings, text_baseline=estimate(0.95, 0.94, 0.96, 1000)))
 
 
 def test_reading_within_one_answer_is_claimed_only_above_chance(findings: Findings) -> None:
-    assert "reads more than which answers" in joined(replace(findings, within=Estimate(0.7, 0.6, 0.8, 431)))
-    assert "may only know" in joined(replace(findings, within=Estimate(0.7, 0.45, 0.8, 431)))
+    assert "reads more than which answers" in joined(replace(findings, within=estimate(0.7, 0.6, 0.8, 431)))
+    assert "may only know" in joined(replace(findings, within=estimate(0.7, 0.45, 0.8, 431)))
 
 
 def test_there_are_three_to_six_sentences(findings: Findings) -> None:
     assert len(sentences(findings)) == 3
     full = replace(
         findings,
-        log_prob=Estimate(0.7, 0.6, 0.8, 250),
-        words=Estimate(0.7, 0.6, 0.8, 250),
-        within=Estimate(0.7, 0.6, 0.8, 250),
+        log_prob=estimate(0.7, 0.6, 0.8, 250),
+        text_baseline=estimate(0.7, 0.6, 0.8, 250),
+        within=estimate(0.7, 0.6, 0.8, 250),
     )
     assert len(sentences(full)) == 6
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Floats, Ints
-from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.probes.cross_validation import highest_auc, out_of_fold_path
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -79,22 +78,6 @@ def fit_read(read: Read, cs: Sequence[float]) -> Fitted:
     Raises:
         NotEnoughDataError: a training part lacks an outcome.
     """
-    left_out = [_out_of_fold(read, c) for c in sorted(cs)]
-    auc = auc_many(round_scores(np.stack(left_out)), read.y).auc
-    best = int(np.argmax(auc))
-    return Fitted(fit_probe(read.states, read.y, sorted(cs)[best]), left_out[best])
-
-
-def _out_of_fold(read: Read, c: float) -> Floats:
-    scores = np.zeros(len(read.ids))
-    for fold in np.unique(read.fold):
-        held_out = read.fold == fold
-        training = read.y[~held_out]
-        if training.all() or not training.any():
-            raise NotEnoughDataError(
-                f"without fold {fold}, {int(training.sum())} of {len(training)} answers are right: a probe needs both; "
-                "ask more questions"
-            )
-        probe = fit_probe(read.states[torch.from_numpy(~held_out)], training, c)
-        scores[held_out] = probe.score(read.states[torch.from_numpy(held_out)].double().numpy())
-    return scores
+    path = out_of_fold_path(read.states, read.y, read.fold, cs)
+    best = path[highest_auc(np.concatenate([each.scores for each in path]), read.y)]
+    return Fitted(fit_probe(read.states, read.y, best.c), best.scores[0])

@@ -11,8 +11,7 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position, column_of
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.runs.run import Run
 from truthmap.study.stage_settings import grid_settings

@@ -27,7 +27,7 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
                 f"(by chance {error.chance_calibration_error:.3f})"
             )
         )
-        console.print(Text(f"  {head.ood.false_alarms:.1%} of the test answers flagged as out of distribution"))
+        console.print(Text(f"  {head.ood.false_alarms.value:.1%} of the test answers flagged as out of distribution"))
     console.print(Text("Guarantees of the answer head", "bold"))
     for guarantee in config.heads[0].guarantees:
         sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")
@@ -88,7 +88,7 @@ def _out_of_distribution(config: DetectorConfig, role: Role, what: str, distance
     how_far = "" if distance is None else f"distance {distance:.0f}, "
     return (
         f"Out of distribution, unlike the training {what} ({how_far}beyond {head.ood.threshold:.0f}, as "
-        f"{head.ood.false_alarms:.1%} of the test part was): the probability may not hold here."
+        f"{head.ood.false_alarms.value:.1%} of the test part was): the probability may not hold here."
     )
 
 

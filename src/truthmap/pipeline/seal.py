@@ -27,7 +27,7 @@ from truthmap.files import file_digest
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
 from truthmap.probes.grid import Cell, Grid
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Question, Site
 from truthmap.runs.remote import syncing
@@ -72,7 +72,8 @@ def seal_detector(
     heads: dict[Role, Head] = {}
     with (progress or Silence()).stage("Sealing the detector", len(roles)) as advance:
         for done, (role, cells) in enumerate(roles.items(), 1):
-            heads[role] = fit_head(read_head_data(data, role, cells), settings.seal)
+            stack_c = measured_stack_c(run.summary, cells)
+            heads[role] = fit_head(read_head_data(data, role, cells, stack_c), settings.seal)
             advance(done)
     records = training_records(labels, inputs.questions, inputs.grades) if settings.keep_records else ()
     artifact = Artifact(_config(inputs, site, heads), heads, records)
@@ -115,10 +116,18 @@ def _grid(inputs: _RunInputs, site: Site) -> Grid:
 def chosen_cells(summary: Summary, grid: Grid) -> tuple[Cell, ...]:
     """Return a run's best cell, or the stack that beats it where nearly all answers have all of its cells."""
     best = Cell(summary.site, summary.layer, summary.position)
-    if summary.several is None or not summary.several.chosen:
+    if summary.stack is None or not summary.stack.chosen:
         return (best,)
-    stack = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
+    stack = tuple(Cell(summary.site, layer, position) for layer, position in summary.stack.cells)
     return stack if nearly_all_have(grid, stack, best) else (best,)
+
+
+def measured_stack_c(summary: Summary, cells: tuple[Cell, ...]) -> float | None:
+    """Return the C with which a run measured a stack of these cells; `None` where it measured none."""
+    if summary.stack is None:
+        return None
+    measured = tuple(Cell(summary.site, layer, position) for layer, position in summary.stack.cells)
+    return summary.stack.C if measured == cells else None
 
 
 def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> DetectorConfig:

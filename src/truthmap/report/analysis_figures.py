@@ -35,7 +35,7 @@ def null(run: Run, axes: Axes | None) -> Axes:
     largest = run.null()
     if not len(largest):
         raise RunFolderError(f"the labels of {run.path} were not shuffled; run it with --permutations 100 --update")
-    return draw_null(largest, run.summary.validation.auc, axes)
+    return draw_null(largest, run.summary.validation.value, axes)
 
 
 def comparison(run: Run, axes: Axes | None) -> Axes:

@@ -10,17 +10,20 @@ import numpy as np
 
 from truthmap.analyses.results import FOLDER, read_analysis
 from truthmap.errors import TruthmapError
+from truthmap.metrics.auc import auc_from_counts
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.within_group_auc import within_auc
 from truthmap.positions import column_of
 from truthmap.report.embedding import plotly_source, script_json, table_csv
 from truthmap.report.facts import asked, command, counts, first_prompt, repeat
 from truthmap.report.maps import SiteMap, pack_maps
-from truthmap.report.narrative import Estimate, Findings, estimate_from_counts, sentences
+from truthmap.report.narrative import Findings, sentences
 from truthmap.report.page import Download, Page, Picture, write_page
 from truthmap.report.page_detector import detector_sections
 from truthmap.report.page_maps import shown_answers, site_maps
 from truthmap.report.sections import Room, analysis_sections
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Interval, Run
+from truthmap.runs.run import Run
 
 REPORT = "report.html"
 _STAGE = "report"
@@ -88,43 +91,36 @@ def findings_of(run: Run, best: SiteMap) -> Findings:
         site=summary.site,
         layer=summary.layer,
         position=summary.position,
-        validation=_estimate(summary.validation),
-        test=_estimate(summary.test),
+        validation=summary.validation,
+        test=summary.test,
         positions=best.positions,
         auc=columns["auc"],
         low=columns["low"],
         high=columns["high"],
         n=columns["n"],
-        log_prob=None if summary.log_prob is None else _estimate(summary.log_prob),
+        log_prob=summary.log_prob,
         log_prob_gain=_log_prob_gain(run),
         p_value=columns.get("p_value"),
-        words=_words(best, at),
+        text_baseline=_text_baseline(best, at),
         within=_within(run, best, at),
     )
 
 
-def _estimate(interval: Interval) -> Estimate:
-    return Estimate(interval.auc, interval.low, interval.high, interval.n)
-
-
-def _words(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Return what the words alone reach on the answers of one cell."""
+def _text_baseline(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Return what the text alone reaches on the answers of one cell."""
     if "text_baseline_auc" not in best.columns or not np.isfinite(best.columns["text_baseline_auc"][at]):
         return None
     n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])
-    return estimate_from_counts(float(best.columns["text_baseline_auc"][at]), n_right, n - n_right)
+    return auc_from_counts(float(best.columns["text_baseline_auc"][at]), n_right, n - n_right)
 
 
 def _within(run: Run, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
     """Return the AUC within one exact answer of one cell, with its interval."""
-    from truthmap.metrics.within_interval import within_interval
-
     if best.scores is None:
         return None
     cell = best.scores.cell(*at)
     meaning = {grade.question_id: grade.canonical for grade in run.grades()}
-    found = within_interval(cell.log_odds, cell.y, [meaning[i] for i in cell.ids], "report")
-    return None if found is None else Estimate(found.auc, found.low, found.high, found.pairs)
+    return within_auc(cell.log_odds, cell.y, [meaning[i] for i in cell.ids], "report")
 
 
 def _log_prob_gain(run: Run) -> Estimate | None:
@@ -138,7 +134,7 @@ def _log_prob_gain(run: Run) -> Estimate | None:
         against = comparison.method(_LOG_PROB).difference
     except (TruthmapError, KeyError):
         return None  # the section of the comparison says what is wrong with it
-    return Estimate(-against.value, -against.high, -against.low, comparison.right + comparison.wrong)
+    return Estimate(value=-against.value, low=-against.high, high=-against.low, n=against.n)
 
 
 def _map_picture(run: Run, room: Room) -> Picture | None:

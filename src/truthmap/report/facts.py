@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.metrics.curves import wilson
+from truthmap.metrics.intervals import wilson
+from truthmap.probes.recipes import recipe_named
 from truthmap.records import Outcome, Split
 from truthmap.report.page import Table, texts
 from truthmap.runs.folder import STAGES, RunFolder
@@ -47,8 +48,8 @@ def asked(run: Run) -> Mapping[str, str]:
         else "",
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
         "Probes converged": f"{summary.converged:.1%}",
-        "Several cells": _several(summary.several),
-        "Protocol": "" if summary.protocol == "truthmap" else "the study's: not comparable with truthmap's own numbers",
+        "Several cells": _stack(summary.stack),
+        "Protocol": recipe_named(summary.protocol).info.description,
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -64,33 +65,35 @@ def _audited(run: Run) -> dict[str, str]:
         facts["Exact answer is the accepted one"] = f"in {share:.1%} of {audit.compared:,} right answers"
     if audit.place is not None:
         place = audit.place
-        facts["The exact answer's place alone gives"] = f"AUC {place.auc:.2f} [{place.low:.2f}, {place.high:.2f}]"
+        facts["The exact answer's place alone gives"] = f"AUC {place.short}"
     return facts
 
 
-def _several(several: StackedCells | None) -> str:
+def _stack(stack: StackedCells | None) -> str:
     """Say whether reading several cells is better than reading the best one."""
-    if several is None:
+    if stack is None:
         return ""
-    gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
-    if not several.chosen or several.test is None:
-        return f"{len(several.cells)} together give {gain}: not beyond noise, so the single cell stands"
-    return f"{len(several.cells)} together give {gain} more on validation; AUC {several.test} on test"
+    gain = stack.gain.signed
+    if not stack.chosen or stack.test is None:
+        return f"{len(stack.cells)} together give {gain}: not beyond noise, so the single cell stands"
+    return f"{len(stack.cells)} together give {gain} more on validation; AUC {stack.test} on test"
 
 
 def counts(run: Run) -> tuple[Table, ...]:
-    """Count answers by part of the study, and unscored ones by reason."""
+    """Count answers by split, and unscored ones by reason."""
     outcome = {grade.question_id: grade.outcome for grade in run.grades() if grade.sample == 0}
-    by_part = Counter((split.part, outcome[split.question_id]) for split in run.splits())
-    rows = [[part, *(by_part[part, o] for o in Outcome), sum(by_part[part, o] for o in Outcome)] for part in Split]
-    parts = Table("Answers by part of the study", ("part", *map(str, Outcome), "all"), texts(rows))
+    by_split = Counter((each.split, outcome[each.question_id]) for each in run.splits())
+    rows = [
+        [split, *(by_split[split, o] for o in Outcome), sum(by_split[split, o] for o in Outcome)] for split in Split
+    ]
+    splits = Table("Answers by split", ("split", *map(str, Outcome), "all"), texts(rows))
     reasons = Counter(grade.why for grade in run.grades() if grade.outcome is Outcome.UNSCORED and grade.sample == 0)
     if not reasons:
-        return (parts,)
+        return (splits,)
     most = reasons.most_common(_MOST_REASONS)
     rest = reasons.total() - sum(count for _, count in most)
     listed = [*most, *([("other reasons", rest)] if rest else [])]
-    return parts, Table(
+    return splits, Table(
         "Unscored answers by reason; they are left out of the map", ("reason", "answers"), texts(listed)
     )
 

@@ -52,11 +52,11 @@ def _tables(config: DetectorConfig) -> Iterator[Table]:
         (
             head.role,
             ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells),
-            f"{head.test.auc:.3f} [{head.test.low:.3f}, {head.test.high:.3f}]",
+            str(head.test),
             head.test.n,
             head.calibration.method,
             head.reliability.expected_calibration_error,
-            f"{head.ood.false_alarms:.1%}",
+            f"{head.ood.false_alarms.value:.1%}",
         )
         for head in config.heads
     ]

@@ -13,14 +13,14 @@ from safetensors.numpy import save_file
 from truthmap.errors import DamagedFileError
 from truthmap.files import atomic_write
 from truthmap.positions import LEGACY_POSITIONS, Position
-from truthmap.probes.grid import OutOfFold
+from truthmap.probes.grid import GridScores
 from truthmap.records import Site
 
 NAME = "scores.safetensors"
 _OURS = "truthmap"
 
 
-def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
+def write_out_of_fold(path: Path, scores: Sequence[GridScores]) -> None:
     """Write the scores of all sites, whole or not at all: float32 (L, P, n) each; ids and positions in the metadata.
 
     Raises:
@@ -33,7 +33,7 @@ def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
         save_file(tensors, beside, metadata={_OURS: json.dumps(ours)})
 
 
-def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
+def read_out_of_fold(path: Path, site: Site) -> GridScores:
     """Read back one site's scores.
 
     Raises:
@@ -50,7 +50,7 @@ def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
             f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
             "run the study again"
         )
-    return OutOfFold(site, positions, ids, scores)
+    return GridScores(site, positions, ids, scores)
 
 
 def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
+from truthmap.metrics.estimate import Estimate
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.tables import read_records
+from truthmap.probes.protocols import ProbeProtocol
 from truthmap.positions import Position
 from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
 
@@ -25,22 +27,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from truthmap.grading.audit import Audit
-    from truthmap.probes.grid import (Grid, OutOfFold)
+    from truthmap.probes.grid import (Grid, GridScores)
     from truthmap.store.states import StateStore
 
 
-class Interval(BaseModel):
-    """An AUC with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
+_FORMER_COLUMNS = {
+    "words_auc": "text_baseline_auc",
+    "words_answer_auc": "answer_text_auc",
+    "words_question_auc": "question_text_auc",
+    "words_length_auc": "length_auc",
+}
 
 
 class StackedCells(BaseModel):
@@ -48,8 +44,9 @@ class StackedCells(BaseModel):
 
     Attributes:
         cells: Layer and position of each, in the order in which they were taken.
+        C: Inverse strength of regularisation of the second level, which weighs the cells' scores.
         validation: Its cross-validated AUC on train + validation.
-        gain, gain_low, gain_high: How much higher that is than the best cell's, with the paired 95 % interval.
+        gain: How much higher that is than the best cell's, with the paired 95 % interval.
         chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
         test: Its AUC on the test answers, if it was chosen.
     """
@@ -57,12 +54,11 @@ class StackedCells(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[tuple[int, Position], ...]
-    validation: Interval
-    gain: float
-    gain_low: float
-    gain_high: float
+    C: float
+    validation: Estimate
+    gain: Estimate
     chosen: bool
-    test: Interval | None
+    test: Estimate | None
 
 
 class Summary(BaseModel):
@@ -76,12 +72,12 @@ class Summary(BaseModel):
         test: Its AUC on the test part, which was used for nothing else.
         log_prob: AUC of the mean log-probability of the answer's tokens on the same test answers.
         converged: Share of the probes that converged.
-        protocol: `study`: the numbers are made the way of the study that the map comes from.
+        protocol: How the probes were made; `paper`: as the paper that the map comes from made them.
         p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
         null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
-        words: AUC of the best words-only baseline on the answers of `validation`.
+        text_baseline: AUC of the best text-only baseline on the answers of `validation`.
         within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
-        several: The best detector that reads several cells; `None` where none was tried.
+        stack: The best detector that reads several cells; `None` where none was tried.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,22 +94,22 @@ class Summary(BaseModel):
     layer: int
     position: Position
     C: float
-    validation: Interval
-    test: Interval
-    log_prob: Interval | None
+    validation: Estimate
+    test: Estimate
+    log_prob: Estimate | None
     converged: float
-    protocol: Literal["truthmap", "study"] = "truthmap"
+    protocol: ProbeProtocol = ProbeProtocol.TRUTHMAP
     p_value: float | None = None
     null_95: float | None = None
-    words: float | None = None
+    text_baseline: float | None = None
     within_auc: float | None = None
     within_pairs: int = 0
-    several: StackedCells | None = None
+    stack: StackedCells | None = None
 
     @property
     def optimism(self) -> float:
         """How much better the best cell looked where it was chosen than on the test part."""
-        return self.validation.auc - self.test.auc
+        return self.validation.value - self.test.value
 
 
 @dataclass(frozen=True)
@@ -181,7 +177,7 @@ class Run:
     def cells(self) -> pd.DataFrame:
         """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
         frame = self._table("grid.parquet")
-        frame.columns = ["text_baseline_auc" if name == "words_auc" else name for name in frame.columns]
+        frame = frame.rename(columns=_FORMER_COLUMNS)
         frame["site"] = [str(Site(name)) for name in frame["site"]]
         return frame
 
@@ -202,7 +198,7 @@ class Run:
         frame = self.cells()
         return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
 
-    def out_of_fold(self, site: Site | None = None) -> OutOfFold:
+    def out_of_fold(self, site: Site | None = None) -> GridScores:
         """Return what the probes of a site say of answers they have not seen; by default the site of the best cell."""
         from truthmap.runs.out_of_fold import NAME, read_out_of_fold
 

@@ -98,7 +98,7 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "refusal": _FLAG,
         "sample": _NUMBER,
     },
-    SplitAssignment: {"question_id": _TEXT, "part": _Column(pa.string(), str, Split), "fold": _NUMBER},
+    SplitAssignment: {"question_id": _TEXT, "split": _Column(pa.string(), str, Split), "fold": _NUMBER},
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""

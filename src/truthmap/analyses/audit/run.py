@@ -117,7 +117,7 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
     else:
         outcomes = [row.graded for row in checked]
     summary: Summary | None = run.summary if (run.path / "summary.json").exists() else None
-    measured = auc if auc is not None or summary is None else summary.test.auc
+    measured = auc if auc is not None or summary is None else summary.test.value
     return compare_with_hand(checked, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 
 

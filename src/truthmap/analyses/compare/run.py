@@ -27,7 +27,7 @@ from truthmap.analyses.samples.run import has_samples, read_samples
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import reopen
 from truthmap.grading.token_spans import span_tokens
-from truthmap.metrics.token_scores import digest
+from truthmap.metrics.token_scores import summarize_tokens
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
@@ -189,22 +189,22 @@ def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
 def _log_probs(answers: Sequence[Answer], exact: Mapping[str, Span]) -> list[Confidence]:
     """Sum up the log-probabilities of the answer's tokens and of the exact answer's: nothing is computed for them."""
     values = {answer.question_id: answer.log_probs for answer in answers}
-    return _digests("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
+    return _summaries("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
 
 
 def _entropies(views: Mapping[str, OwnView], exact: Mapping[str, Span]) -> list[Confidence]:
     """Sum up the entropies, lower is surer: higher scores are made of them by their sign."""
     values = {i: tuple(-entropy for entropy in view.entropies) for i, view in views.items()}
-    return _digests("token entropy", Family.ENTROPY, values, exact, passes=1.0)
+    return _summaries("token entropy", Family.ENTROPY, values, exact, passes=1.0)
 
 
-def _digests(
+def _summaries(
     what: str, family: Family, values: Mapping[str, tuple[float, ...]], exact: Mapping[str, Span], passes: float
 ) -> list[Confidence]:
     confidences = []
     for field, said in (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token")):
-        whole = {i: getattr(digest(each), field) for i, each in values.items()}
-        inside = {i: getattr(digest(values[i], tokens), field) for i, tokens in exact.items()}
+        whole = {i: getattr(summarize_tokens(each), field) for i, each in values.items()}
+        inside = {i: getattr(summarize_tokens(values[i], tokens), field) for i, tokens in exact.items()}
         confidences.append(Confidence(f"{what}, {said}", family, whole, passes))
         confidences.append(Confidence(f"{what}, {said}, exact answer", family, inside, passes, stand_in=whole))
     return confidences

@@ -88,7 +88,9 @@ def _result(
         positions=positions,
         layer=int(at[0]),
         position=positions[int(at[1])],
-        largest=Estimate(value=found.difference[at], low=found.low[at], high=found.high[at]),
+        largest=Estimate(
+            value=found.difference[at], low=found.low[at], high=found.high[at], n=len({*first[2].ids, *second[2].ids})
+        ),
         largest_p=float(found.p_corrected[at]),
         auc_first=rows_of(found.first),
         auc_second=rows_of(found.second),

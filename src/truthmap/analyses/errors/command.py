@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.errors import UsageError
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, beside
 from truthmap.terminal.output import print_lines, print_table
@@ -19,24 +18,24 @@ if TYPE_CHECKING:
 def errors(
     run: RunArgument,
     protocol: Annotated[
-        str, typer.Option(help="truthmap: each question has one type; study: the study's overlapping types")
+        str, typer.Option(help="truthmap: each question has one type; paper: the paper's overlapping types")
     ] = "truthmap",
 ) -> None:
     """Sort the questions by kind of error, from their samples, and draw a map of each kind.
 
     Samples are those that `truthmap sample` drew.
     """
-    if protocol not in ("truthmap", "study"):
-        raise UsageError(f"--protocol must be truthmap or study, got {protocol!r}")
     opened = open_run(run)
     from truthmap.analyses.errors.run import type_errors
 
-    result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
+    result = type_errors(opened, protocol=protocol, progress=Bars())
     _print(result)
     print_lines([f"Tables, maps and figure: {beside(run, 'analyses')}/errors*"])
 
 
 def _print(result: ErrorTypes) -> None:
+    from truthmap.analyses.errors.measure import TYPE_RULES
+
     print_table(
         f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
         f"{result.protocol}{_sites(result)}",
@@ -44,21 +43,14 @@ def _print(result: ErrorTypes) -> None:
         (_row(score, result.sampled) for score in result.types),
     )
     if result.without_type:
-        print_lines(
-            [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
-        )
+        untyped = TYPE_RULES[result.protocol].untyped
+        print_lines([f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {untyped}"])
     print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
 
 
 def _sites(result: ErrorTypes) -> str:
     sites = sorted({str(score.site) for score in result.types if score.site is not None})
     return f"; read at site {', '.join(sites)}" if sites else ""
-
-
-def _untyped(result: ErrorTypes) -> str:
-    if result.protocol == "study":
-        return "fit none of the study's types"
-    return "have no type: fewer than half of their samples could be graded"
 
 
 def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
     scores = {score.type: score for score in result.types}
     for axes, (kind, grid) in zip(places[1:], grids.items(), strict=False):
         test, site = scores[kind].test, scores[kind].site
-        said = "" if test is None else f" ({site}): test AUC {test.value:.2f} [{test.low:.2f}, {test.high:.2f}]"
+        said = "" if test is None else f" ({site}): test AUC {test.short}"
         draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}")
     for axes in places[n:]:
         axes.set_axis_off()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -98,7 +98,7 @@ def error_type(counts: SampleCounts) -> ErrorType | None:
 
 
 def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
-    """Return all types of a question as the study's own code assigns them: several, one or none.
+    """Return all types of a question as the paper's own code assigns them: several, one or none.
 
     Its thresholds, in samples of k: half (k // 2), third (k // 3), sixth (k // 6). Declining counts as one more wrong
     answer; samples that could not be graded, which it does not know, count in k and nowhere else. Consistently right:
@@ -120,6 +120,31 @@ def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
         ErrorType.MANY_DIFFERENT: different >= (third - 1 if counts.right else third) and different > 0,
     }
     return frozenset(kind for kind, holds in found.items() if holds)
+
+
+@dataclass(frozen=True)
+class TypeRule:
+    """A way of giving questions types.
+
+    Attributes:
+        types_of: From the counts of a question's samples to its types.
+        untyped: What is to be said of questions that have none.
+    """
+
+    types_of: Callable[[SampleCounts], frozenset[ErrorType]]
+    untyped: str
+
+
+def _one_type(counts: SampleCounts) -> frozenset[ErrorType]:
+    kind = error_type(counts)
+    return frozenset() if kind is None else frozenset((kind,))
+
+
+TYPE_RULES: Mapping[str, TypeRule] = {
+    "truthmap": TypeRule(_one_type, "have no type: fewer than half of their samples could be graded"),
+    "paper": TypeRule(paper_types, "fit none of the paper's types"),
+}
+"""The ways by their names, as `truthmap errors --protocol` takes them: one type at most, or the paper's own."""
 
 
 def _compete(right: int, wrong: int, share: Fraction) -> bool:
@@ -162,10 +187,10 @@ class ErrorTypes(BaseModel):
 
     Attributes:
         model, questions: The run's.
-        protocol: `truthmap`: each question has one type; `study`: several, one or none.
+        protocol: Which of `TYPE_RULES`; `truthmap`: each question has one type; `paper`: several, one or none.
         k: Samples per question.
         sampled: Questions that were sampled.
-        without_type: Questions without a type: most of their samples could not be graded (or, in the study's protocol,
+        without_type: Questions without a type: most of their samples could not be graded (or, in the paper's protocol,
             nothing fits).
         types: One for each type.
     """

@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from truthmap.analyses.errors.measure import (
+    TYPE_RULES,
     ErrorType,
     ErrorTypes,
     SampleCounts,
     TypeScore,
     count_samples,
-    error_type,
-    paper_types,
 )
 from truthmap.analyses.probing import only, probe_settings, run_labels
 from truthmap.analyses.results import FOLDER, estimates_table, read_table, write_analysis, write_table
 from truthmap.analyses.samples.run import read_samples
 from truthmap.arrays import Bools
-from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.estimate import Estimate
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.fit_grid import fit_grids
 from truthmap.probes.grid import Grid, best_cell
@@ -37,20 +34,20 @@ from truthmap.terminal.progress import Advance, Progress, Silence
 NAME = "errors"
 
 
-Protocol = Literal["truthmap", "study"]
-
-
-def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress | None = None) -> ErrorTypes:
+def type_errors(run: Run, *, protocol: str = "truthmap", progress: Progress | None = None) -> ErrorTypes:
     """Sort a run's sampled questions by kind of error and fit a grid of probes for each; writes `analyses/errors.*`.
 
     Args:
         run: A finished run with samples.
-        protocol: `truthmap` gives each question one type, `study` the study's overlapping ones.
+        protocol: `truthmap` gives each question one type, `paper` the paper's overlapping ones.
         progress: Who shows the stages.
 
     Raises:
+        UsageError: there is no such protocol.
         RunFolderError: the run has no samples.
     """
+    if protocol not in TYPE_RULES:
+        raise UsageError(f"protocol must be one of {', '.join(TYPE_RULES)}, got {protocol!r}")
     samples = read_samples(run)
     counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
     types = types_of(counts, protocol)
@@ -69,12 +66,9 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
     return result
 
 
-def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str, frozenset[ErrorType]]:
+def types_of(counts: Mapping[str, SampleCounts], protocol: str) -> dict[str, frozenset[ErrorType]]:
     """Return the types of each question, by its id."""
-    if protocol == "study":
-        return {i: paper_types(each) for i, each in counts.items()}
-    found = {i: error_type(each) for i, each in counts.items()}
-    return {i: frozenset() if kind is None else frozenset((kind,)) for i, kind in found.items()}
+    return {i: TYPE_RULES[protocol].types_of(each) for i, each in counts.items()}
 
 
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
@@ -127,20 +121,18 @@ def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]],
 
 
 def _found(run: Run, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
-    at = grid.index(test.cell)
     found: dict[str, object] = {
         "site": test.cell.site,
         "layer": test.cell.layer,
         "position": test.cell.position,
-        "validation": Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at]),
-        "test": Estimate(value=test.auc, low=test.low, high=test.high),
+        "validation": grid.estimate(test.cell),
+        "test": test.auc,
     }
     answers = {answer.question_id: answer for answer in run.answers()}
     of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([[mean_log_prob(answers[i]) for i in test.scores]])
+    log_probs = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if not np.isnan(log_probs).any():
-        auc = auc_many(round_scores(log_probs), np.array([of_type[i] for i in test.scores]))
-        found["log_prob"] = Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0])
+        found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
     return found
 
 

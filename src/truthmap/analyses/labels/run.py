@@ -12,15 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.results import FOLDER, write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Site, Split
-from truthmap.runs.run import Interval, Run
+from truthmap.runs.run import Run
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -47,9 +47,9 @@ class LabelScore(BaseModel):
     n: int
     layer: int
     position: Position
-    validation: Interval
+    validation: Estimate
     p_value: float | None
-    test: Interval | None
+    test: Estimate | None
 
 
 class LabelMaps(BaseModel):
@@ -135,7 +135,7 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
         raise UsageError(f"at most {MOST_LABELS} labels can be mapped, got {len(counts)}; put the rare ones together")
     if len(counts) < 2:
         raise NotEnoughDataError(f"a map needs two labels or more among the scored answers, got {len(counts)}")
-    seen = np.array([part is not Split.TEST for part in labels.part], dtype=bool)
+    seen = np.array([split is not Split.TEST for split in labels.split], dtype=bool)
     has = {label: np.array([value == label for value in values], dtype=bool) for label in sorted(counts)}
     enough = {
         label: target
@@ -158,8 +158,7 @@ def _score(
     cell = best_cell(fit.grid)
     grid, at = fit.grid, fit.grid.index(cell)
     try:
-        found = score_on_test(run.states(), labels, grid, cell, settings)
-        test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
+        test = score_on_test(run.states(), labels, grid, cell, settings).auc
     except NotEnoughDataError:
         test = None
     return LabelScore(
@@ -167,7 +166,7 @@ def _score(
         n=count,
         layer=cell.layer,
         position=cell.position,
-        validation=Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=int(grid.n[at])),
+        validation=grid.estimate(cell),
         p_value=float(grid.p_value[at]) if np.isfinite(grid.p_value[at]) else None,
         test=test,
     )

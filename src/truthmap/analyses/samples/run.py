@@ -184,7 +184,7 @@ def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) ->
 
     Questions whose answer came with them, or that leave no room for an answer, are not sampled.
     """
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
+    test = {each.question_id for each in run.splits() if each.split is Split.TEST}
     ready = {question.id for question in run.questions() if question.answer is not None}
     for answer in run.answers():
         i = answer.question_id

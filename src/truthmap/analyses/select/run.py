@@ -25,7 +25,7 @@ from truthmap.analyses.select.measure import (
 )
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import reopen
-from truthmap.metrics.token_scores import digest
+from truthmap.metrics.token_scores import summarize_tokens
 from truthmap.probes.grid import best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
@@ -122,8 +122,8 @@ def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, fl
         Candidate(
             right=grade.outcome is Outcome.RIGHT,
             meaning=meaning,
-            log_prob=digest(answer.log_probs).total,
-            mean_log_prob=digest(answer.log_probs).mean,
+            log_prob=summarize_tokens(answer.log_probs).total,
+            mean_log_prob=summarize_tokens(answer.log_probs).mean,
             score=scores.get((question_id, answer.sample)),
         )
         for (answer, grade), meaning in zip(graded, meanings, strict=True)

@@ -15,10 +15,10 @@ from truthmap.analyses.probing import run_labels
 from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.paired_auc import auc_differences
-from truthmap.metrics.threshold import best_threshold, share
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.intervals import wilson_share
+from truthmap.metrics.paired_auc import auc_gain
+from truthmap.metrics.selective import best_threshold
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
@@ -154,7 +154,6 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         return None
     scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
     log_probs = np.array([target.log_probs[i] for i, kept in zip(read.ids, fresh, strict=True) if kept])
-    auc = auc_many(round_scores(scores[None]), y)
     mistakes = int(((scores >= source.threshold) != y).sum())
     return TransferScore(
         choice=source.choice,
@@ -164,22 +163,16 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         position=source.cell.position,
         n=len(y),
         excluded=int((~fresh).sum()),
-        auc=Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
-        minus_log_prob=None if np.isnan(log_probs).any() else _gain(scores, log_probs, y),
-        error=share(mistakes, len(y)),
+        auc=auc_estimate(scores, y),
+        minus_log_prob=None if np.isnan(log_probs).any() else auc_gain(scores, log_probs, y),
+        error=wilson_share(mistakes, len(y)),
         blind_error=min(float(y.mean()), 1 - float(y.mean())),
     )
 
 
-def _gain(scores: np.ndarray, log_probs: np.ndarray, y: np.ndarray) -> Estimate:
-    paired = auc_differences(round_scores(np.stack([log_probs, scores])), y, reference=0)
-    return Estimate(value=paired.difference[1], low=paired.low[1], high=paired.high[1])
-
-
 def _described(each: _Set) -> TransferSet:
     best, test = best_cell(each.grid), each.labels.of(test=True)
-    log_probs = np.array([[each.log_probs[i] for i in test.ids]])
-    auc = None if np.isnan(log_probs).any() else auc_many(round_scores(log_probs), test.y)
+    log_probs = np.array([each.log_probs[i] for i in test.ids])
     return TransferSet(
         name=each.name,
         trained=len(each.labels.ids) - len(test.ids),
@@ -187,7 +180,7 @@ def _described(each: _Set) -> TransferSet:
         right=float(test.y.mean()),
         layer=best.layer,
         position=best.position,
-        log_prob=None if auc is None else Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
+        log_prob=None if np.isnan(log_probs).any() else auc_estimate(log_probs, test.y),
     )
 
 

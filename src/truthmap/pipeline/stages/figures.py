@@ -6,6 +6,7 @@ import numpy as np
 
 from truthmap.figures.heatmap import draw_heatmap, figure_of, save_figure
 from truthmap.pipeline.stages.base import StageResult
+from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
@@ -13,14 +14,11 @@ from truthmap.runs.run import Run
 LEVEL = 0.05
 """Cells with a larger p-value are hatched."""
 
-_STUDY_TITLE = "the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"
-
 
 def map_title(protocol: str, site: Site) -> str | None:
-    """Return what must be said above a map: that it was made the study's way, that it reads another site than usual."""
-    lines = [_STUDY_TITLE] if protocol == "study" else []
-    lines += [] if site is Site.RESIDUAL else [f"site: {site}"]
-    return "\n".join(lines) or None
+    """Return what must be said above a map: that it follows another protocol, that it reads another site than usual."""
+    lines = (recipe_named(protocol).info.title, "" if site is Site.RESIDUAL else f"site: {site}")
+    return "\n".join(filter(None, lines)) or None
 
 
 def draw_figures(folder: RunFolder) -> StageResult:

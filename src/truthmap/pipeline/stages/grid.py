@@ -10,21 +10,22 @@ import pandas as pd
 
 from truthmap.execution.active_run import ActiveRun
 from truthmap.files import atomic_write, write_json
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.combining import combine_cells
 from truthmap.pipeline.stages.layers import fit_layers
 from truthmap.probes.fit_grid import with_p_values
-from truthmap.probes.grid import Grid, OutOfFold, best_cell
-from truthmap.probes.join_labels import label_answers, require_enough, text_features_of
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.grid import Grid, GridScores, best_cell
+from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
+from truthmap.probes.recipes import recipe_named
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
+from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
 from truthmap.runs.out_of_fold import NAME, write_out_of_fold
-from truthmap.runs.run import Interval, Summary
+from truthmap.runs.run import Summary
 from truthmap.runs.tables import read_records
 from truthmap.study.stage_settings import grid_settings
 
@@ -37,32 +38,32 @@ def fit_map(run: ActiveRun) -> StageResult:
     labels = label_answers(questions, grades, read_records(run.folder.path / "splits.parquet", SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
-    with run.progress.stage("Fitting words alone", None):
+    with run.progress.stage("Fitting the text baseline", None):
         seen = labels.of(test=False)
-        words = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
+        text_baseline = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
-        (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
+        (with_text_baseline(with_p_values(fit.grid, null), text_baseline, fit.out_of_fold, labels), fit.out_of_fold)
         for fit in fits
     ]
-    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
+    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
-    several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
+    stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
     files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
-    if settings.protocol == "truthmap":
+    if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
         _write_table(run, "curve.parquet", curve)
         files.append("curve.parquet")
     summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
-    extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
     write_json(run.folder.path / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
 
 
-def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
+def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
     _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
     write_out_of_fold(run.folder.path / NAME, [out_of_fold for _, out_of_fold in found])
@@ -78,28 +79,27 @@ class _Best:
     """The best cell of a grid and its numbers."""
 
     grid: Grid
-    out_of_fold: OutOfFold
-    auc: Interval
+    out_of_fold: GridScores
+    auc: Estimate
 
     @classmethod
-    def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
+    def of(cls, grid: Grid, out_of_fold: GridScores) -> _Best:
         at = grid.index(best_cell(grid))
         scored = int(np.isfinite(out_of_fold.scores[at]).sum())
-        return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
+        return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
-def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Interval | None:
+def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
     """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if np.isnan(scores).any():
         return None
-    found = auc_many(round_scores(scores[None]), np.array([right[i] for i in test.scores]))
-    return Interval(auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=len(scores))
+    return auc_estimate(scores, np.array([right[i] for i in test.scores]))
 
 
 def _summary(
-    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None
+    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Estimate | None
 ) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
     at = best.grid.index(test.cell)
@@ -117,12 +117,12 @@ def _summary(
         position=test.cell.position,
         C=float(best.grid.c[at]),
         validation=best.auc,
-        test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
+        test=test.auc,
         log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=run.study.protocol,
         p_value=_known(best.grid.p_value[at]),
-        words=_known(best.grid.text_baseline_auc[at]),
+        text_baseline=_known(best.grid.text_baseline_auc[at]),
         within_auc=_known(best.grid.within_auc[at]),
         within_pairs=int(best.grid.within_pairs[at]),
     )

@@ -11,7 +11,7 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.positions import Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
-from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
+from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site
@@ -82,6 +82,6 @@ def join_layers(fits: Sequence[GridFit]) -> GridFit:
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     return GridFit(
         with_p_values(Grid(first.site, first.positions, **arrays), null),
-        OutOfFold(first.site, first.positions, first.ids, scores),
+        GridScores(first.site, first.positions, first.ids, scores),
         null,
     )

@@ -23,7 +23,7 @@
       value: (c, k) => (c.p_value[k] === null ? null : -Math.log10(Math.max(c.p_value[k], 1e-3))),
     },
     {
-      key: "gain", name: "Gain over words alone", needs: ["text_baseline_auc"], range: [0, 0.1], grows: true, label: "AUC gained",
+      key: "gain", name: "Gain over the text baseline", needs: ["text_baseline_auc"], range: [0, 0.1], grows: true, label: "AUC gained",
       says: "AUC minus the AUC that the words of question and answer reach without any hidden state. A minus sign marks cells that gain nothing.",
       value: (c, k) => (c.auc[k] === null || c.text_baseline_auc[k] === null ? null : c.auc[k] - c.text_baseline_auc[k]),
       negative: true,
@@ -54,7 +54,7 @@
     found.push(["answers", c.n_right ? `${c.n[k]}, of them ${c.n_right[k]} right` : `${c.n[k]}`]);
     if (c.auc[k] === null) return found;
     if (c.p_value) found.push(["corrected p-value", c.p_value[k] === null ? "–" : Number(c.p_value[k].toPrecision(2)).toString()]);
-    if (c.text_baseline_auc) found.push(["words alone", fixed(c.text_baseline_auc[k], 3)]);
+    if (c.text_baseline_auc) found.push(["text baseline", fixed(c.text_baseline_auc[k], 3)]);
     if (c.within_auc) found.push(["within one answer", fixed(c.within_auc[k], 3) + (c.within_pairs ? ` (${c.within_pairs[k]} pairs)` : "")]);
     if (c.average_precision) found.push(["average precision", fixed(c.average_precision[k], 3)]);
     if (c.brier) found.push(["Brier score", fixed(c.brier[k], 3)]);

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+import torch
+from sklearn.linear_model import Ridge
 
 from truthmap.probes.cross_validation import CellStates
-from truthmap.probes.permutation import auc_rowwise, corrected_p_values, max_null, null_aucs, shuffled_labels
+from truthmap.probes.permutation import corrected_p_values, max_null, null_aucs, ridge_left_out, shuffled_labels
 
 from .conftest import make_sample
 
@@ -59,15 +60,6 @@ def test_without_a_choice_of_c_noise_reaches_one_half() -> None:
     assert null_aucs(cell, shuffled, (1e-2,)).mean() == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_aucs_of_rows_with_labels_of_their_own_are_scikit_learns_ties_and_all() -> None:
-    random = np.random.default_rng(0)
-    scores = np.round(random.standard_normal((12, 40)), 1)
-    scores[0] = 3.0
-    y = random.random((12, 40)) < 0.4
-    expected = [roc_auc_score(labels, row) for labels, row in zip(y, scores, strict=True)]
-    np.testing.assert_allclose(auc_rowwise(scores, y), expected, atol=1e-12)
-
-
 def test_a_shuffle_with_one_outcome_in_a_training_part_counts_as_chance() -> None:
     cell = cell_of(40, 3)
     lonely = np.zeros((1, 40), bool)
@@ -92,3 +84,26 @@ def test_p_values_of_noise_are_rarely_small() -> None:
         aucs = null_aucs(cell, np.concatenate([y[None], shuffled]), CS)
         small += corrected_p_values(aucs[:1], aucs[1:])[0] <= 0.1
     assert small <= 13  # 6 expected; more than 13 has a chance of 1 in 300
+
+
+@pytest.mark.parametrize("strength", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize(("n", "d"), [(60, 8), (40, 70)])
+def test_what_is_said_of_a_fold_is_what_a_fit_without_it_says(n: int, d: int, strength: float) -> None:
+    random = np.random.default_rng(0)
+    x = random.standard_normal((n, d)) * np.geomspace(1, 0.1, d)
+    x -= x.mean(axis=0)
+    y = (random.random((n, 3)) < 0.4).astype(float)
+    fold = np.arange(n) % 4
+    fold[0] = 3  # folds of several sizes
+    (found,) = ridge_left_out(torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(fold), [strength])
+    for each in range(4):
+        seen, unseen = fold != each, fold == each
+        model = Ridge(alpha=1 / strength).fit(x[seen], y[seen])
+        expected = model.predict(x[unseen]) - y[seen].mean(axis=0)
+        np.testing.assert_allclose(found[unseen].numpy(), expected, atol=1e-8)
+
+
+def test_states_that_are_all_alike_say_nothing() -> None:
+    y = (torch.arange(20) % 3 == 0).double()[:, None]
+    (found,) = ridge_left_out(torch.zeros(20, 5).double(), y, torch.arange(20) % 4, [1.0])
+    torch.testing.assert_close(found, torch.zeros_like(found), atol=1e-9, rtol=0)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.curves import CellDetails, at_shares, wilson
+from truthmap.metrics.curves import CellDetails, at_shares
 
 
 @pytest.fixture
@@ -91,9 +91,3 @@ def test_a_roc_curve_of_one_outcome_is_refused_with_its_counts(y: list[bool]) ->
 def test_no_answers_have_no_calibration() -> None:
     with pytest.raises(NotEnoughDataError, match="got none"):
         CellDetails((), np.zeros(0), np.zeros(0, dtype=bool)).calibration()
-
-
-def test_wilsons_interval_is_the_textbooks() -> None:
-    low, high = wilson(np.array([8, 0, 10]), np.array([10, 10, 10]))
-    assert low == pytest.approx([0.4902, 0.0, 0.7225], abs=1e-4)
-    assert high == pytest.approx([0.9433, 0.2775, 1.0], abs=1e-4)
