@@ -24,7 +24,7 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Question
 from truthmap.runs.folder import RunFolder
 from truthmap.store.states import StateStore
-from truthmap.study.stage_settings import generate_settings
+from truthmap.study.stage_settings import generate_settings, uses_gold
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -124,7 +124,7 @@ class ActiveRun:
         task = self.question_set.task
         pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
         grades = grade_many(pairs, task, self.graders)
-        if recipe_named(self.study.protocol).info.locates_gold:
+        if uses_gold(self.study):
             grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
         return {grade.question_id: grade for grade in grades}
 

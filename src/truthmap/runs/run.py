@@ -176,8 +176,7 @@ class Run:
 
     def cells(self) -> pd.DataFrame:
         """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
-        frame = self._table("grid.parquet")
-        frame = frame.rename(columns=_FORMER_COLUMNS)
+        frame: pd.DataFrame = self._table("grid.parquet").rename(columns=_FORMER_COLUMNS)
         frame["site"] = [str(Site(name)) for name in frame["site"]]
         return frame
 
