@@ -125,10 +125,10 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
     monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
-    from truthmap.runs.run import Run
+    from truthmap.runs.run import open_run
 
     shutil.copytree(made_once, tmp_path / "finished")
-    return Run(tmp_path / "finished")
+    return open_run(tmp_path / "finished")
 
 
 @pytest.fixture(scope="session")

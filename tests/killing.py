@@ -74,6 +74,14 @@ class Ended:
     fault: str | None
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What a process takes over from this one: truthmap's cache folder, if it is named, and how stores are reached."""
+
+    cache: str | None
+    stores: dict[str, Any]
+
+
 @dataclass
 class RunProcess:
     """A study being run in a process of its own."""
@@ -98,8 +106,8 @@ class RunProcess:
 def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
     """Start a run of a study in a process of its own."""
     here, there = _SERVER.Pipe(duplex=False)
-    stores = dict(fsspec.config.conf)
-    process = _SERVER.Process(target=_work, args=(study, questions, death, stores, there), daemon=True)
+    machine = Machine(os.environ.get("TRUTHMAP_CACHE"), dict(fsspec.config.conf))
+    process = _SERVER.Process(target=_work, args=(study, questions, death, machine, there), daemon=True)
     process.start()
     there.close()
     return RunProcess(process, here)
@@ -134,7 +142,7 @@ def finished_work(folder: Path) -> dict[str, Any]:
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
 
 
-def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dict[str, Any], news: Connection) -> None:
+def _work(study: Study, questions: QuestionSet, death: Death | None, machine: Machine, news: Connection) -> None:
     import torch
 
     from truthmap.execution import estimate
@@ -142,7 +150,9 @@ def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dic
     from truthmap.study import stage_settings
 
     os.environ["HF_HUB_OFFLINE"] = "1"
-    fsspec.config.conf.update(stores)
+    if machine.cache is not None:
+        os.environ["TRUTHMAP_CACHE"] = machine.cache
+    fsspec.config.conf.update(machine.stores)
     torch.set_num_threads(1)
     stage_settings.load_questions = lambda name, settings: questions
     lease.BEAT, lease.STALE, lease.SETTLE = BEAT, STALE, 0.1

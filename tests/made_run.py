@@ -21,7 +21,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder
+from truthmap.runs.folder import FORMAT, STAGES, RunFolder, run_folder
 from truthmap.runs.out_of_fold import NAME, write_out_of_fold
 from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import write_records
@@ -75,7 +75,7 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     cells.to_parquet(path / "grid.parquet")
     _write_summary(path, cells, right, scored)
     _write_ledger(path, made)
-    return Run(path)
+    return Run(run_folder(path))
 
 
 def _scores(made: Made, right: np.ndarray[Any, Any], draw: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -21,7 +21,7 @@ from truthmap.errors import ModelError, PartialError, UsageError
 from truthmap.files import file_digest
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance
@@ -226,7 +226,7 @@ def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.M
     """Return a finished run twice: one to go on from here, one on the cluster."""
     monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
     monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 16)
-    return finished, Run(shutil.copytree(made_once, tmp_path / "on-cluster"))
+    return finished, open_run(shutil.copytree(made_once, tmp_path / "on-cluster"))
 
 
 def files_of(run: Run) -> dict[str, str]:

@@ -21,7 +21,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -72,7 +72,7 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
 
     monkeypatch.setattr(VllmSettings, "start", watched)
     progress = Told()
-    run, local = run_study(study, progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), open_run(made_once)
     assert held == [False], "the weights are gone while vLLM has them"
     assert [a.answer_ids for a in run.answers()] == [a.answer_ids for a in local.answers()]
     assert run.grades() == local.grades()

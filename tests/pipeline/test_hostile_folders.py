@@ -14,7 +14,7 @@ from truthmap.errors import DamagedFileError, ModelError, UsageError
 from truthmap.execution.reopen import model_of, reopen
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study
@@ -79,7 +79,7 @@ def with_code(copy: Path, tiny_model: Path, tmp_path: Path) -> Run:
     ledger = json.loads((copy / "stages.json").read_text())
     ledger["answers"]["key"] = key  # whoever writes a folder can write its keys
     (copy / "stages.json").write_text(json.dumps(ledger))
-    return Run(copy)
+    return open_run(copy)
 
 
 def test_a_folder_cannot_turn_on_a_models_own_code(with_code: Run, tmp_path: Path) -> None:

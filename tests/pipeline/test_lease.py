@@ -77,7 +77,7 @@ def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_ba
         with pytest.raises(RunFolderError, match="another run has taken over memory://"):
             sleeper.check()
         sleeper.keep()  # ends at once
-        sleeper.let_go()
+        sleeper.release()
         lease.check()
 
 

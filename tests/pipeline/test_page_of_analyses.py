@@ -17,7 +17,7 @@ from truthmap.report.analysis_figures import ANALYSIS_FIGURES
 from truthmap.report.build import findings_of, page_of, write_report
 from truthmap.report.figures import Choice, draw_figure
 from truthmap.report.page_maps import site_map
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def analysed(finished: Run, made_once: Path) -> Run:
     compare_run(finished, ask_model=False)
     type_errors(finished)
     select_answers(finished)
-    diff_runs(Run(made_once), finished, finished.path / "analyses")
+    diff_runs(open_run(made_once), finished, finished.path / "analyses")
     seal_detector(finished, finished.path / "detector")
     return finished
 
@@ -83,6 +83,6 @@ def test_the_audits_warnings_are_on_the_page(finished: Run) -> None:
     path = finished.path / "audit.json"
     audit = finished.audit.model_copy(update={"warnings": ("The place tells <b>too</b> much.",)})
     path.write_text(audit.model_dump_json())
-    page = page_of(Run(finished.path))
+    page = page_of(open_run(finished.path))
     assert page.warnings == ("The place tells <b>too</b> much.",)
-    assert "The place tells &lt;b&gt;too&lt;/b&gt; much." in write_report(Run(finished.path)).read_text()
+    assert "The place tells &lt;b&gt;too&lt;/b&gt; much." in write_report(open_run(finished.path)).read_text()

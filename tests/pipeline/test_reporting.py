@@ -31,7 +31,7 @@ from truthmap.report.facts import command
 from truthmap.report.figures import FIGURES, Choice, draw_figure
 from truthmap.report.page_maps import site_map
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, kept_settings
 
 
@@ -233,7 +233,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
     RunFolder(run.path).write_settings({**run.settings, "settings": filled})
-    words = shlex.split(command(Run(run.path)))
+    words = shlex.split(command(open_run(run.path)))
     assert {word for word in words if word.startswith("--")} <= options
     assert words.count("--site") == 2
     assert words.count("my column") == len(Columns.model_fields)

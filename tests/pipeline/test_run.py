@@ -17,6 +17,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Question, Site
+from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance, Silence
@@ -172,8 +173,6 @@ def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
 ) -> None:
     if not reference:
         reference.update(numbers(run_study(with_settings(study, {"out": tmp_path / "whole"}))))
-    from truthmap.runs.folder import RunFolder
-
     written = RunFolder.finish
 
     def finish_and_die(self: RunFolder, stage: str, *rest: object) -> None:
@@ -264,8 +263,6 @@ def test_a_folder_that_is_no_run_is_refused(study: Study, tmp_path: Path) -> Non
 
 
 def test_two_runs_do_not_share_a_folder(study: Study) -> None:
-    from truthmap.runs.folder import RunFolder
-
     with RunFolder(study.out).held(), pytest.raises(RunFolderError, match="another run is working"):
         run_study(study)
 
@@ -282,7 +279,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         run_study(study)
-    assert len(Run(study.out).answers()) == 160
+    assert len(Run(run_folder(study.out)).answers()) == 160
 
 
 def test_too_few_answers_are_refused_with_their_counts(

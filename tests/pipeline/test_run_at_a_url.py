@@ -18,7 +18,7 @@ from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.positions import PAPER, Position
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
-from truthmap.runs.remote import local_folder
+from truthmap.runs.folder import run_folder
 from truthmap.runs.run import open_run
 from truthmap.storage import RemoteStorage
 from truthmap.study.study import Study, with_settings
@@ -213,7 +213,7 @@ def test_what_is_broken_at_the_url_is_named_and_made_again(
     assert verify_run(url) == ()
     after = numbers(bucket)
     assert after["grades.parquet"] == before["grades.parquet"]
-    assert local_folder(url) == run.path
+    assert run_folder(url).path == run.path
 
 
 def test_a_run_that_never_began_leaves_nothing(here: Machine, bucket: Path, url: str, spoken_set: QuestionSet) -> None:
@@ -222,7 +222,7 @@ def test_a_run_that_never_began_leaves_nothing(here: Machine, bucket: Path, url:
     study = here.study(Path("no-such-model"), url)
     with pytest.raises(ModelError):
         run_study(study)
-    assert not study.out.exists()
+    assert not run_folder(url).path.exists()
     assert RemoteStorage(url).versions() == {}
 
 

@@ -12,7 +12,7 @@ from truthmap.analyses.samples.sample_settings import SampleSettings
 from truthmap.errors import RunFolderError
 from truthmap.files import file_digest
 from truthmap.records import Split
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.terminal.progress import Silence
 
 
@@ -68,7 +68,7 @@ def test_killed_and_resumed_equals_never_killed(
     import shutil
 
     monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
-    whole = Run(shutil.copytree(made_once, tmp_path / "whole"))
+    whole = open_run(shutil.copytree(made_once, tmp_path / "whole"))
     sample_answers(whole, SampleSettings(k=2))
     with pytest.raises(Killed):
         sample_answers(finished, SampleSettings(k=2), progress=Killer(at))
@@ -111,4 +111,4 @@ def test_samples_of_another_model_are_not_mixed_in(finished: Run) -> None:
     settings = finished.path / "study.yaml"
     settings.write_text(settings.read_text().replace("weights: ", "weights: 0"))
     with pytest.raises(RunFolderError, match="the model is not the one that"):
-        sample_answers(Run(finished.path), SampleSettings(k=1))
+        sample_answers(open_run(finished.path), SampleSettings(k=1))

@@ -24,14 +24,14 @@ from truthmap.probes.labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
-from truthmap.runs.run import Run, StackedCells
+from truthmap.runs.run import Run, StackedCells, open_run
 from truthmap.study.stage_settings import grid_settings
 
 
 @pytest.fixture
 def run(made_once: Path, spoken_set: QuestionSet) -> Run:
     """Return the finished run; no test here writes into it."""
-    return Run(made_once)
+    return open_run(made_once)
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from truthmap.positions import PAPER, Position
 from truthmap.records import Site
 from truthmap.report.maps import SiteMap
 from truthmap.report.page_maps import site_map
-from truthmap.runs.run import Run
+from truthmap.runs.run import open_run
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -36,7 +36,7 @@ def page(chrome: Chrome, page_file: Path) -> Iterator[Chrome]:
 
 def shown_map(page_file: Path) -> SiteMap:
     """Return the map that the page opens with: that of the chosen cell's site."""
-    run = Run(page_file.parent)
+    run = open_run(page_file.parent)
     return site_map(run, run.summary.site)
 
 
@@ -80,7 +80,7 @@ def keys(page: Chrome, *pressed: str) -> None:
 
 
 def test_the_page_opens_at_the_chosen_cell_without_a_word_on_the_console(page: Chrome, page_file: Path) -> None:
-    summary = Run(page_file.parent).summary
+    summary = open_run(page_file.parent).summary
     assert text(page, "cell-title") == f"Layer {summary.layer}, {summary.position} – the chosen cell"
 
 
@@ -110,7 +110,7 @@ def test_hovering_a_cell_tells_its_numbers(page: Chrome, page_file: Path) -> Non
 def test_clicking_a_cell_shows_its_curves_and_its_surest_answers(page: Chrome, page_file: Path) -> None:
     move_to_cell(page, 2, EXACT_LAST, click=True)
     waited(page, lambda: text(page, "cell-title") == "Layer 2, exact_answer_last")
-    run = Run(page_file.parent)
+    run = open_run(page_file.parent)
     scores = shown_map(page_file).scores
     assert scores is not None
     cell = scores.cell(2, EXACT_LAST)
@@ -149,10 +149,10 @@ def test_the_switches_change_what_colour_shows(page: Chrome, page_file: Path) ->
 
 
 def test_the_other_site_is_shown_on_demand(page: Chrome, page_file: Path) -> None:
-    chosen = str(Run(page_file.parent).summary.site)
+    chosen = str(open_run(page_file.parent).summary.site)
     other = next(site for site in (Site.RESIDUAL, Site.MLP) if site != chosen)
     script(page, "document.querySelector(`input[value=${arguments[0]}]`).click()", str(other))
-    columns = site_map(Run(page_file.parent), other).columns
+    columns = site_map(open_run(page_file.parent), other).columns
     z = script(page, "return document.getElementById('heatmap').data[0].z")
     assert z[5][EXACT_LAST] == pytest.approx(columns["auc"][5, EXACT_LAST], abs=1e-3)
 
@@ -169,7 +169,7 @@ def test_the_map_is_walked_with_the_keyboard(page: Chrome, page_file: Path) -> N
         keys(page, Keys.TAB)
     assert script(page, "return document.activeElement.id") == "heatmap"
     keys(page, Keys.HOME)
-    best = Run(page_file.parent).summary
+    best = open_run(page_file.parent).summary
     assert text(page, "cell-title").startswith(f"Layer {best.layer}, {best.position}")
     keys(page, Keys.ARROW_UP, Keys.ARROW_LEFT)
     column = PAPER.index(best.position) - 1

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
-from truthmap.positions import PAPER, LEGACY_POSITIONS, Position
+from truthmap.positions import LEGACY_POSITIONS, PAPER, Position
 from truthmap.probes.grid import Cell, OutOfFold
 from truthmap.records import Site
 from truthmap.runs.out_of_fold import read_out_of_fold, write_out_of_fold
@@ -50,7 +50,7 @@ def test_an_older_file_of_another_width_is_refused(tmp_path: Path) -> None:
 def test_a_position_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
     said = json.dumps({"ids": IDS, "positions": ["elsewhere"]})
     save_file({"mlp": scores(1)}, tmp_path / "new", metadata={"truthmap": said})
-    with pytest.raises(DamagedFileError, match="cannot be read for mlp .*there is no position 'elsewhere'"):
+    with pytest.raises(DamagedFileError, match=r"cannot be read for mlp .*there is no position 'elsewhere'"):
         read_out_of_fold(tmp_path / "new", Site.MLP)
 
 

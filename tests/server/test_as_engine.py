@@ -20,7 +20,7 @@ from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
-from truthmap.runs.run import Run
+from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -55,7 +55,7 @@ class Told(Silence):
 
 def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_once: Path) -> None:
     progress = Told()
-    run, local = run_study(study, progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), open_run(made_once)
     lm = load_model(study.model, LoadSettings(device="cpu"))
     settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in local.answers()))
     for here, there in zip(local.answers(), run.answers(), strict=True):

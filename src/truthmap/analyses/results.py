@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import atomic_write, read_json, write_json
-from truthmap.runs.remote import syncing
+from truthmap.files import AnyPath, atomic_write, read_json, reason_of, syncing, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,12 +20,11 @@ FOLDER = "analyses"
 Result = TypeVar("Result", bound=BaseModel)
 
 
-def write_analysis(folder: Path, name: str, result: BaseModel, table: pd.DataFrame, figure: Figure) -> None:
+def write_analysis(folder: AnyPath, name: str, result: BaseModel, table: pd.DataFrame, figure: Figure) -> None:
     """Write a result, its table and its figure (PNG and SVG) into `folder`."""
     from truthmap.figures.heatmap import save_figure
 
     with syncing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / f"{name}.parquet", table)
         for kind in ("png", "svg"):
             save_figure(figure, folder / f"{name}.{kind}")
@@ -34,7 +32,7 @@ def write_analysis(folder: Path, name: str, result: BaseModel, table: pd.DataFra
         write_json(folder / f"{name}.json", result.model_dump(mode="json"))
 
 
-def read_analysis(folder: Path, name: str, kind: type[Result]) -> Result:
+def read_analysis(folder: AnyPath, name: str, kind: type[Result]) -> Result:
     """Read a result back.
 
     Raises:
@@ -50,10 +48,10 @@ def read_analysis(folder: Path, name: str, kind: type[Result]) -> Result:
         raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; make it again") from error
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: AnyPath, table: pd.DataFrame) -> None:
     """Write a table, whole or not at all."""
-    with syncing(path), atomic_write(path) as beside:
-        table.to_parquet(beside, index=False)
+    with syncing(path), atomic_write(path) as temp_path:
+        table.to_parquet(temp_path, index=False)
 
 
 def estimates_table(results: Sequence[BaseModel], estimates: Sequence[str]) -> pd.DataFrame:
@@ -72,7 +70,7 @@ def estimates_table(results: Sequence[BaseModel], estimates: Sequence[str]) -> p
     return frame
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: AnyPath) -> pd.DataFrame:
     """Read a table back.
 
     Raises:
@@ -82,6 +80,7 @@ def read_table(path: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     try:
-        return pd.read_parquet(path)
+        with Path(path).open("rb") as file:
+            return pd.read_parquet(file)
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"{path} is damaged ({error}); delete it to have it made again") from error
+        raise DamagedFileError(f"{path} is damaged ({reason_of(error)}); delete it to have it made again") from error

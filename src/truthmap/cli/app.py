@@ -27,7 +27,6 @@ from truthmap.cli.run import run
 from truthmap.cli.serve import serve
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
-from truthmap.runs.remote import spoken
 
 app = typer.Typer(
     name="truthmap",
@@ -81,7 +80,6 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    told = spoken(message)
-    printable = "".join(character if character.isprintable() else "�" for character in told)
+    printable = "".join(character if character.isprintable() else "�" for character in message)
     sys.stderr.write(f"truthmap: {printable}\n")
     return code

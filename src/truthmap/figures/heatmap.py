@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from truthmap.arrays import Bools, Floats
-from truthmap.files import atomic_write
+from truthmap.files import AnyPath, atomic_write
 from truthmap.positions import PAPER, Group, Position, columns_in
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ def figure_of(axes: Axes) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, path: Path, *, dpi: int = 150, tight: bool = True) -> None:
+def save_figure(figure: Figure, path: AnyPath, *, dpi: int = 150, tight: bool = True) -> None:
     """Save a figure as its file name's ending says (png, svg, pdf): same figure, same bytes; whole or absent.
 
     Args:
@@ -136,8 +135,8 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 150, tight: bool = Tru
     kind = path.suffix.removeprefix(".").lower()
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
     # Type 42: text in a PDF stays text, as journals ask.
-    with mpl.rc_context({"svg.hashsalt": "truthmap", "pdf.fonttype": 42}), atomic_write(path) as beside:
-        figure.savefig(beside, format=kind, dpi=dpi, bbox_inches="tight" if tight else None, metadata=undated)
+    with mpl.rc_context({"svg.hashsalt": "truthmap", "pdf.fonttype": 42}), atomic_write(path) as temp_path:
+        figure.savefig(temp_path, format=kind, dpi=dpi, bbox_inches="tight" if tight else None, metadata=undated)
 
 
 def small_axes() -> Axes:

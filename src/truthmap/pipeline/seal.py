@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from truthmap._version import __version__
 from truthmap.detector.artifact import Artifact, save_artifact
@@ -23,14 +22,13 @@ from truthmap.detector.heads import Head
 from truthmap.detector.training_data import TrainingData, closing_token, read_head_data, training_records
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.heatmap import figure_of, save_figure
-from truthmap.files import file_digest
+from truthmap.files import AnyPath, file_digest, syncing
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.labels import label_answers
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Question, Site
-from truthmap.runs.remote import syncing
 from truthmap.runs.run import Run, Summary
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
@@ -53,7 +51,7 @@ class DetectorSettings:
 
 
 def seal_detector(
-    run: Run, out: Path, settings: DetectorSettings | None = None, progress: Progress | None = None
+    run: Run, out: AnyPath, settings: DetectorSettings | None = None, progress: Progress | None = None
 ) -> Artifact:
     """Make a detector from a finished run and write it, with its figures, to the folder `out`.
 
@@ -96,11 +94,11 @@ class _RunInputs:
 
 
 def _read_run(run: Run) -> _RunInputs:
-    study = Study(**run.settings["settings"], out=run.path)
+    study = Study(**run.settings["settings"], out=run.address)
     question_set = load_question_set(study)
     if question_set.digest != run.settings["questions"]["digest"]:
         raise RunFolderError(
-            f"the question set {study.questions.name} has changed since {run.path} was made: "
+            f"the question set {study.questions.name} has changed since {run.address} was made: "
             "start the same `truthmap run --update` again, then make the detector"
         )
     return _RunInputs(run, study, question_set, run.questions(), run.answers(), run.grades())
@@ -177,7 +175,7 @@ def _locator(inputs: _RunInputs) -> str | None:
     return SAME if named == inputs.study.model.name else named
 
 
-def _draw(artifact: Artifact, out: Path) -> None:
+def _draw(artifact: Artifact, out: AnyPath) -> None:
     head = artifact.heads[Role.ANSWER].config
     for name, axes in (("risk_coverage", draw_risk_coverage(head)), ("reliability", draw_reliability(head))):
         for kind in ("png", "svg"):

@@ -34,7 +34,7 @@ def null(run: Run, axes: Axes | None) -> Axes:
     _require(run, "null.parquet")
     largest = run.null()
     if not len(largest):
-        raise RunFolderError(f"the labels of {run.path} were not shuffled; run it with --permutations 100 --update")
+        raise RunFolderError(f"the labels of {run.address} were not shuffled; run it with --permutations 100 --update")
     return draw_null(largest, run.summary.validation.value, axes)
 
 
@@ -57,7 +57,7 @@ def error_types(run: Run, axes: Axes | None) -> Axes:
     from truthmap.analyses.errors.figure import draw_error_types
     from truthmap.analyses.errors.measure import ErrorTypes
 
-    return draw_error_types(read_analysis(run.path / FOLDER, "errors", ErrorTypes), axes)
+    return draw_error_types(read_analysis(run.folder / FOLDER, "errors", ErrorTypes), axes)
 
 
 def accuracy_by_k(run: Run, axes: Axes | None) -> Axes:
@@ -79,7 +79,7 @@ def transfer(run: Run, axes: Axes | None) -> Axes:
     from truthmap.analyses.transfer.figure import draw_transfer
     from truthmap.analyses.transfer.measure import Transfer
 
-    return draw_transfer(read_analysis(run.path / FOLDER, "transfer", Transfer), axes)
+    return draw_transfer(read_analysis(run.folder / FOLDER, "transfer", Transfer), axes)
 
 
 def difference(run: Run, axes: Axes | None) -> Axes:
@@ -87,7 +87,7 @@ def difference(run: Run, axes: Axes | None) -> Axes:
     from truthmap.analyses.diff.figure import draw_difference
     from truthmap.analyses.diff.measure import MapDifference
 
-    return draw_difference(read_analysis(run.path / FOLDER, "diff", MapDifference), axes)
+    return draw_difference(read_analysis(run.folder / FOLDER, "diff", MapDifference), axes)
 
 
 def risk_coverage(run: Run, axes: Axes | None) -> Axes:
@@ -122,25 +122,25 @@ ANALYSIS_FIGURES: Mapping[str, tuple[str, Draw]] = {
 
 def _require(run: Run, name: str) -> None:
     if not (run.path / name).is_file():
-        raise RunFolderError(f"{run.path} has no {name}; run the study again to have it made")
+        raise RunFolderError(f"{run.address} has no {name}; run the study again to have it made")
 
 
 def _comparison(run: Run) -> Comparison:
     from truthmap.analyses.compare.measure import Comparison
 
-    return read_analysis(run.path / FOLDER, "compare", Comparison)
+    return read_analysis(run.folder / FOLDER, "compare", Comparison)
 
 
 def _selection(run: Run) -> Selection:
     from truthmap.analyses.select.measure import Selection
 
-    return read_analysis(run.path / FOLDER, "select", Selection)
+    return read_analysis(run.folder / FOLDER, "select", Selection)
 
 
 def _answer_head(run: Run) -> HeadConfig:
     from truthmap.detector.artifact import load_artifact
 
-    folder = run.path / "detector"
+    folder = run.folder / "detector"
     if not folder.is_dir():
-        raise RunFolderError(f"{run.path} has no detector yet; make it with `truthmap detector {run.path}`")
+        raise RunFolderError(f"{run.address} has no detector yet; make it with `truthmap detector {run.address}`")
     return load_artifact(folder).config.heads[0]

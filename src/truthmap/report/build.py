@@ -22,7 +22,6 @@ from truthmap.report.page import Download, Page, Picture, write_page
 from truthmap.report.page_detector import detector_sections
 from truthmap.report.page_maps import shown_answers, site_maps
 from truthmap.report.sections import Room, analysis_sections
-from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 
 REPORT = "report.html"
@@ -50,7 +49,7 @@ def write_report(run: Run, out: Path | None = None) -> Path:
     if out is not None:
         write_page(page_of(run), out)
         return out
-    folder, path = RunFolder(run.path), run.path / REPORT
+    folder, path = run.folder, run.folder / REPORT
     with folder.held():
         started = time.perf_counter()
         write_page(page_of(run), path)
@@ -58,7 +57,7 @@ def write_report(run: Run, out: Path | None = None) -> Path:
         if entry is not None:
             # The ledger knows the page by its digest: the next `truthmap run` must not take it for a broken one.
             folder.finish(_STAGE, entry.key, [REPORT], time.perf_counter() - started, entry.note)
-    return path
+    return run.path / REPORT
 
 
 def page_of(run: Run) -> Page:
@@ -130,7 +129,7 @@ def _log_prob_gain(run: Run) -> Estimate | None:
     if not (run.path / FOLDER / "compare.json").is_file():
         return None
     try:
-        comparison = read_analysis(run.path / FOLDER, "compare", Comparison)
+        comparison = read_analysis(run.folder / FOLDER, "compare", Comparison)
         against = comparison.method(_LOG_PROB).difference
     except (TruthmapError, KeyError):
         return None  # the section of the comparison says what is wrong with it

@@ -13,9 +13,8 @@ from truthmap.metrics.intervals import wilson
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Outcome, Split
 from truthmap.report.page import Table, texts
-from truthmap.runs.folder import STAGES, RunFolder
+from truthmap.runs.folder import STAGES
 from truthmap.runs.run import Run, StackedCells
-from truthmap.storage import is_remote
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
@@ -100,7 +99,7 @@ def counts(run: Run) -> tuple[Table, ...]:
 
 def first_prompt(run: Run) -> str:
     """Return the first prompt as it was sent, template included, or an empty string where it was not written down."""
-    entry = RunFolder(run.path).entry("answers")
+    entry = run.folder.entry("answers")
     found = entry.note.get("first_prompt", "") if entry is not None else ""
     return found if isinstance(found, str) else ""
 
@@ -116,7 +115,7 @@ def command(run: Run) -> str:
         else:
             for one in value if isinstance(value, tuple) else [value]:
                 words += [leaf.option, str(getattr(one, "kind", one))]
-    return shlex.join([*words, "--out", run.address if is_remote(run.address) else f"runs/{run.path.resolve().name}"])
+    return shlex.join([*words, "--out", run.address if run.folder.is_remote else f"runs/{run.path.resolve().name}"])
 
 
 def repeat(run: Run) -> tuple[Table, ...]:
@@ -138,7 +137,7 @@ def repeat(run: Run) -> tuple[Table, ...]:
 
 
 def _stages(run: Run) -> list[tuple[Any, ...]]:
-    folder = RunFolder(run.path)
+    folder = run.folder
     found = [(stage, folder.entry(stage)) for stage in STAGES]
     return [
         (stage, entry.seconds, _gigabytes(entry.note.get("peak_bytes")), entry.key[:16])

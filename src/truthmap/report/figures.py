@@ -165,13 +165,13 @@ def _site(run: Run, choice: Choice) -> SiteMap:
     site = choice.site or run.summary.site
     known = sorted(run.cells()["site"].unique())
     if str(site) not in known:
-        raise UsageError(f"{run.path} has no site {site}; it has {', '.join(known)}")
+        raise UsageError(f"{run.address} has no site {site}; it has {', '.join(known)}")
     return site_map(run, site)
 
 
 def _column(run: Run, found: SiteMap, name: str) -> Floats:
     if name not in found.columns:
-        raise RunFolderError(f"the grid in {run.path} has no column {name}; run the study again to have it computed")
+        raise RunFolderError(f"the grid in {run.address} has no column {name}; run the study again to have it computed")
     return found.columns[name]
 
 
@@ -184,7 +184,7 @@ def _cell(run: Run, choice: Choice) -> _Cell:
     if not 0 <= layer < n_layers:
         raise UsageError(f"there is no layer {layer}; the map has layers 0 to {n_layers - 1}")
     if found.scores is None:
-        raise RunFolderError(f"{run.path} keeps no scores of its cells; run the study again to have them computed")
+        raise RunFolderError(f"{run.address} keeps no scores of its cells; run the study again to have them computed")
     column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
     return _Cell(f"layer {layer}, {position}", auc, found.scores.cell(layer, column))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from truthmap.files import write_text
+from truthmap.files import AnyPath, write_text
 from truthmap.report.embedding import (
     asset,
     bundled_style_ids,
@@ -118,7 +117,7 @@ def render_page(page: Page) -> str:
     )
 
 
-def write_page(page: Page, path: Path) -> None:
+def write_page(page: Page, path: AnyPath) -> None:
     """Write the page to `path`, whole or not at all.
 
     Raises:

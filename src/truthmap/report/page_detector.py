@@ -24,7 +24,7 @@ def detector_sections(run: Run, room: Room) -> tuple[Section, ...]:
     from truthmap.detector.artifact import load_artifact
 
     try:
-        config = load_artifact(folder).config
+        config = load_artifact(run.folder / _NAME).config
     except TruthmapError as error:
         return (Section(_NAME, _TITLE, fault=f"The detector cannot be shown: {error}"),)
     content = (folder / "config.json").read_bytes()

@@ -15,6 +15,7 @@ from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
+from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run, Summary
 from truthmap.seeding import uniform_from
 
@@ -36,9 +37,9 @@ def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[G
     by_id = {answer.question_id: answer for answer in answers}
     judged = [(active.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
     audit = audit_grades(judged)
-    write_json(active.folder.path / AUDIT, audit.model_dump(mode="json"))
-    sample = active.folder.path / SAMPLE
-    if sample.exists() and _is_filled_in(sample):
+    write_json(active.folder / AUDIT, audit.model_dump(mode="json"))
+    sample = active.folder / SAMPLE
+    if sample.exists() and _is_filled_in(Path(sample)):
         active.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
         write_text(sample, sample_to_check(judged, active.study.seed))
@@ -110,7 +111,7 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    run = Run(path.parent)
+    run = Run(run_folder(path.parent))
     checked = read_checked(path)
     if (run.path / "grades.parquet").exists():
         outcomes = [grade.outcome for grade in run.grades()]

@@ -29,8 +29,8 @@ def sample_confidences(
     unsampled = [i for i in ids if i not in samples.answers]
     if unsampled:
         raise RunFolderError(
-            f"{len(unsampled)} test questions of {run.path} have no samples, e.g. {unsampled[0]}; "
-            f"draw them with `truthmap sample {run.path} --k {samples.settings.k}`"
+            f"{len(unsampled)} test questions of {run.address} have no samples, e.g. {unsampled[0]}; "
+            f"draw them with `truthmap sample {run.address} --k {samples.settings.k}`"
         )
     asked, task = active.questions_by_id, active.question_set.task
     greedy = {answer.question_id: answer for answer in run.answers()}

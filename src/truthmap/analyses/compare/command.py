@@ -9,7 +9,7 @@ import typer
 from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
-from truthmap.terminal.options import RunArgument, beside
+from truthmap.terminal.options import RunArgument, path_in_run
 from truthmap.terminal.output import print_lines, print_table
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import REOPENING, study_options
@@ -49,7 +49,7 @@ def compare(
     equivalence = chosen_equivalence(nli, judge, reopening)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, reopening=reopening, progress=Bars())
     _print(result)
-    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
+    print_lines([*result.notes, f"Table, scores and figure: {path_in_run(run, 'analyses')}/compare.*"])
 
 
 def _print(result: Comparison) -> None:

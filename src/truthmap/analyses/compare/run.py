@@ -95,7 +95,7 @@ def compare_run(
         confidences += sample_confidences(active, run, drawn, probes.labels.ids, chosen)
     else:
         notes.append(
-            f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
+            f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.address} --k 10)"
         )
     methods = measure_methods(confidences, probes.labels, REFERENCE)
     notes += [
@@ -143,7 +143,7 @@ def comparison_table(result: Comparison) -> pd.DataFrame:
 def _write(run: Run, result: Comparison, confidences: Sequence[Confidence], labels: LabelledAnswers) -> None:
     from truthmap.analyses.compare.figure import comparison_figure
 
-    folder = run.path / FOLDER
+    folder = run.folder / FOLDER
     scores = {c.name: [c.of(i) for i in labels.ids] for c in confidences}
     answers = pd.DataFrame({"question_id": labels.ids, "right": labels.y, **scores})
     write_analysis(folder, NAME, result, comparison_table(result), comparison_figure(result))

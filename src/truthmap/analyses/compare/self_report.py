@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,7 +17,7 @@ from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import digest_of
+from truthmap.files import AnyPath, digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
 from truthmap.runs.run import Run
@@ -128,8 +127,8 @@ def _key(active: ActiveRun) -> str:
     return digest_of({"version": _VERSION, "answers": active.keys["answers"]})
 
 
-def _path(active: ActiveRun) -> Path:
-    return active.folder.path / f"{TABLE}.parquet"
+def _path(active: ActiveRun) -> AnyPath:
+    return active.folder / f"{TABLE}.parquet"
 
 
 def _known(active: ActiveRun) -> dict[str, OwnView]:

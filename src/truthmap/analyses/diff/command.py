@@ -10,7 +10,7 @@ import typer
 from truthmap.errors import UsageError
 from truthmap.records import Site
 from truthmap.runs.run import Run, open_run
-from truthmap.terminal.options import FINISHED, beside, local
+from truthmap.terminal.options import FINISHED, local, path_in_run
 from truthmap.terminal.output import print_lines, print_table
 
 
@@ -32,9 +32,9 @@ def diff(
     from truthmap.report.told import tell_difference
 
     sites = _site(site, one), _site(second_site or site, other)
-    result = diff_runs(one, other, out or other.path / "analyses", sites=sites)
+    result = diff_runs(one, other, out or other.folder / "analyses", sites=sites)
     print_table(f"{result.second.name} minus {result.first.name}", *tell_difference(result))
-    print_lines([f"Table and figure: {out or beside(second, 'analyses')}/diff.*"])
+    print_lines([f"Table and figure: {out or path_in_run(second, 'analyses')}/diff.*"])
 
 
 def _site(name: str | None, run: Run) -> Site:

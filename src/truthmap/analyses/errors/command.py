@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import RunArgument, beside
+from truthmap.terminal.options import RunArgument, path_in_run
 from truthmap.terminal.output import print_lines, print_table
 from truthmap.terminal.progress import Bars
 
@@ -30,7 +30,7 @@ def errors(
 
     result = type_errors(opened, protocol=protocol, progress=Bars())
     _print(result)
-    print_lines([f"Tables, maps and figure: {beside(run, 'analyses')}/errors*"])
+    print_lines([f"Tables, maps and figure: {path_in_run(run, 'analyses')}/errors*"])
 
 
 def _print(result: ErrorTypes) -> None:

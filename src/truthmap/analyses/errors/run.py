@@ -73,7 +73,7 @@ def types_of(counts: Mapping[str, SampleCounts], protocol: str) -> dict[str, fro
 
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
     """Read the grids that `type_errors` fitted."""
-    frame = read_table(run.path / FOLDER / f"{NAME}_grids.parquet")
+    frame = read_table(run.folder / FOLDER / f"{NAME}_grids.parquet")
     return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
 
 
@@ -149,7 +149,7 @@ def _write(
 ) -> None:
     from truthmap.analyses.errors.figure import error_types_figure
 
-    folder = run.path / FOLDER
+    folder = run.folder / FOLDER
     write_analysis(folder, NAME, result, error_table(result), error_types_figure(result, grids))
     rows = [
         {

@@ -177,7 +177,7 @@ def _write(run: Run, name: str, result: LabelMaps, fits: Mapping[str, GridFit]) 
 
     tables = [fit.grid.to_frame().assign(label=label) for label, fit in fits.items()]
     figure = draw_label_maps({label: fit.grid for label, fit in fits.items()}, result.column)
-    write_analysis(run.path / FOLDER, name, result, pd.concat(tables, ignore_index=True), figure)
+    write_analysis(run.folder / FOLDER, name, result, pd.concat(tables, ignore_index=True), figure)
 
 
 def _file_name(column: str) -> str:

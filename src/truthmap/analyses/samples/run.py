@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TypeVar
 
 from truthmap.analyses.samples.sample_settings import SampleSettings
@@ -16,10 +15,8 @@ from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import reopen, require_same_model
-from truthmap.files import digest_of
+from truthmap.files import AnyPath, digest_of
 from truthmap.records import Answer, Grade, Split
-from truthmap.runs.folder import RunFolder
-from truthmap.runs.remote import remove_folder
 from truthmap.runs.run import Run
 from truthmap.runs.tables import read_records, write_records
 from truthmap.study.reopen_settings import ReopenSettings
@@ -88,10 +85,10 @@ def sample_answers(
             by_sample.setdefault(answer.sample, []).append(answer)
         grades = [grade for answers in by_sample.values() for grade in active.grade(answers).values()]
         order = {question.id: n for n, question in enumerate(run.questions())}
-        write_records(active.folder.path / ANSWERS, Answer, sorted([*kept, *fresh], key=partial(_place, order)))
-        write_records(active.folder.path / GRADES, Grade, sorted(grades, key=partial(_place, order)))
+        write_records(active.folder / ANSWERS, Answer, sorted([*kept, *fresh], key=partial(_place, order)))
+        write_records(active.folder / GRADES, Grade, sorted(grades, key=partial(_place, order)))
         active.folder.finish(STAGE, key, [ANSWERS, GRADES], time.perf_counter() - started, settings.model_dump())
-        remove_folder(active.folder.path / SCRATCH)
+        active.folder.remove(SCRATCH)
     return read_samples(run)
 
 
@@ -101,26 +98,26 @@ def read_samples(run: Run) -> Samples:
     Raises:
         RunFolderError: there are none, or they were drawn for other answers than the run now has.
     """
-    folder = RunFolder(run.path)
+    folder = run.folder
     entry, answers = folder.entry(STAGE), folder.entry("answers")
     if entry is None or folder.broken_files(entry):
-        raise RunFolderError(f"{run.path} has no samples; draw some with `truthmap sample {run.path} --k 10`")
+        raise RunFolderError(f"{run.address} has no samples; draw some with `truthmap sample {run.address} --k 10`")
     settings = SampleSettings(**entry.note)
     if answers is None or entry.key != _key(answers.key, settings):
         raise RunFolderError(
-            f"the samples in {run.path} belong to an earlier version of the run; draw them again with "
-            f"`truthmap sample {run.path} --k {settings.k}`"
+            f"the samples in {run.address} belong to an earlier version of the run; draw them again with "
+            f"`truthmap sample {run.address} --k {settings.k}`"
         )
-    drawn = _by_question(read_records(run.path / ANSWERS, Answer))
+    drawn = _by_question(read_records(run.folder / ANSWERS, Answer))
     fewest = min(map(len, drawn.values()), default=0)
     return Samples(
-        settings.model_copy(update={"k": fewest}), drawn, _by_question(read_records(run.path / GRADES, Grade))
+        settings.model_copy(update={"k": fewest}), drawn, _by_question(read_records(run.folder / GRADES, Grade))
     )
 
 
 def has_samples(run: Run) -> bool:
     """Tell whether a run has samples."""
-    return RunFolder(run.path).entry(STAGE) is not None
+    return run.folder.entry(STAGE) is not None
 
 
 def _key(answers_key: str, settings: SampleSettings) -> str:
@@ -129,7 +126,7 @@ def _key(answers_key: str, settings: SampleSettings) -> str:
 
 
 def _kept(active: ActiveRun, key: str) -> Sequence[Answer]:
-    return read_records(active.folder.path / ANSWERS, Answer) if active.folder.is_finished(STAGE, key) else ()
+    return read_records(active.folder / ANSWERS, Answer) if active.folder.is_finished(STAGE, key) else ()
 
 
 def _draw(run: Run, active: ActiveRun, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
@@ -138,7 +135,7 @@ def _draw(run: Run, active: ActiveRun, settings: SampleSettings, kept: Sequence[
     shards = [wanted[start : start + SHARD] for start in range(0, len(wanted), SHARD)]
     files = [_parts(active, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
     if not wanted:
-        active.progress.say(f"nothing to do: {run.path} has these samples")
+        active.progress.say(f"nothing to do: {run.address} has these samples")
         return []
     asked = generate_settings(active.study, active.question_set.task)
     sampled = GenerateSettings(
@@ -175,7 +172,7 @@ def _require_same_engine(run: Run, active: ActiveRun) -> None:
     before = None if entry is None else entry.note.get("engine")
     if before != now:
         raise RunFolderError(
-            f"the answers in {run.path} are from {before}, samples would be from {now}: install the version before"
+            f"the answers in {run.address} are from {before}, samples would be from {now}: install the version before"
         )
 
 
@@ -194,8 +191,8 @@ def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) ->
                     yield i, sample
 
 
-def _parts(active: ActiveRun, key: str) -> Path:
-    return active.folder.path / SCRATCH / key[:16]
+def _parts(active: ActiveRun, key: str) -> AnyPath:
+    return active.folder / SCRATCH / key[:16]
 
 
 def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:

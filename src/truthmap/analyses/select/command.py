@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
-from truthmap.terminal.options import RunArgument, beside
+from truthmap.terminal.options import RunArgument, path_in_run
 from truthmap.terminal.output import print_lines, print_table
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
@@ -34,7 +34,7 @@ def select(
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
     untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
-    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {beside(run, 'analyses')}/select*"])
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {path_in_run(run, 'analyses')}/select*"])
 
 
 def _print(result: Selection) -> None:

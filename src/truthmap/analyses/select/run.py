@@ -54,7 +54,9 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
     tested = labels.of(test=True)
     ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
     if not ids:
-        raise NotEnoughDataError(f"no test question of {run.path} has samples that could be graded; draw more of them")
+        raise NotEnoughDataError(
+            f"no test question of {run.address} has samples that could be graded; draw more of them"
+        )
     with active.folder.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
         states = sample_states(run, active, samples, ids, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
@@ -137,7 +139,7 @@ def _test_questions(run: Run) -> int:
 def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
     from truthmap.analyses.select.figure import selection_figure
 
-    folder = run.path / FOLDER
+    folder = run.folder / FOLDER
     write_analysis(folder, NAME, result, selection_table(result), selection_figure(result))
     rows = [
         {

@@ -10,7 +10,7 @@ import typer
 from truthmap.errors import UsageError
 from truthmap.records import Site
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import beside, local
+from truthmap.terminal.options import local, path_in_run
 from truthmap.terminal.output import print_lines, print_table
 from truthmap.terminal.progress import Bars
 
@@ -33,11 +33,11 @@ def transfer(
     from truthmap.analyses.transfer.measure import Choice
     from truthmap.analyses.transfer.run import transfer_runs
 
-    result = transfer_runs(opened, out or opened[0].path / "analyses", site=Site(site), progress=Bars())
+    result = transfer_runs(opened, out or opened[0].folder / "analyses", site=Site(site), progress=Bars())
     _print_sets(result)
     for choice in Choice:
         _print(result, choice)
-    print_lines([*result.notes, f"Table and figure: {out or beside(runs[0], 'analyses')}/transfer.*"])
+    print_lines([*result.notes, f"Table and figure: {out or path_in_run(runs[0], 'analyses')}/transfer.*"])
 
 
 def _print_sets(result: Transfer) -> None:

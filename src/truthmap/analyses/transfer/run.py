@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from truthmap.analyses.probing import run_labels
 from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.files import AnyPath
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.intervals import wilson_share
 from truthmap.metrics.paired_auc import auc_gain
@@ -72,7 +72,7 @@ class _Source:
 
 
 def transfer_runs(
-    runs: Sequence[Run], out: Path, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+    runs: Sequence[Run], out: AnyPath, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
 ) -> Transfer:
     """Train on each run, test on each; writes `transfer.*` into the folder `out`.
 
@@ -202,14 +202,14 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
             here, there = _identity(first)[what], _identity(run)[what]
             if here != there:
                 raise RunFolderError(
-                    f"transfer needs runs of one model: {first.path} was made with {first.summary.model} and "
-                    f"{run.path} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
+                    f"transfer needs runs of one model: {first.address} was made with {first.summary.model} and "
+                    f"{run.address} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
                 )
     for run in runs:
         sites = run.states().layout()
         if site not in sites:
             raise RunFolderError(
-                f"{run.path} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one that all "
+                f"{run.address} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one that all "
                 "runs have (--site), or run the study again with it"
             )
     names = [run.summary.questions for run in runs]
@@ -227,7 +227,7 @@ def _identity(run: Run) -> Mapping[str, str]:
     return {what: str(known.get(what, "unknown")) for what in _SAME}
 
 
-def _write(out: Path, result: Transfer) -> None:
+def _write(out: AnyPath, result: Transfer) -> None:
     from truthmap.analyses.transfer.figure import transfer_figure
 
     write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result))

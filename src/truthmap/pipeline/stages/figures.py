@@ -23,7 +23,7 @@ def map_title(protocol: str, site: Site) -> str | None:
 
 def draw_figures(folder: RunFolder) -> StageResult:
     """Draw the map, as PNG and as SVG."""
-    run = Run(folder.path)
+    run = Run(folder)
     grid, summary = run.grid(), run.summary
     axes = draw_heatmap(
         grid.auc,
@@ -31,5 +31,5 @@ def draw_figures(folder: RunFolder) -> StageResult:
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
     for kind in ("png", "svg"):
-        save_figure(figure_of(axes), folder.path / f"heatmap.{kind}")
+        save_figure(figure_of(axes), folder / f"heatmap.{kind}")
     return StageResult(["heatmap.png", "heatmap.svg"])

@@ -16,9 +16,9 @@ _PARTS = "grade-parts"
 
 def grade_answers(run: ActiveRun) -> StageResult:
     """Grade the answers; whether they are enough to go on is judged when the probes are fitted."""
-    answers = read_records(run.folder.path / "answers.parquet", Answer)
+    answers = read_records(run.folder / "answers.parquet", Answer)
     grades = _by_shards(run, answers) if run.grading_asks_a_model else list(run.grade(answers).values())
-    write_records(run.folder.path / "grades.parquet", Grade, grades)
+    write_records(run.folder / "grades.parquet", Grade, grades)
     write_audit(run, answers, grades)
     counts = Counter(str(grade.outcome) for grade in grades)
     return StageResult(
@@ -31,7 +31,7 @@ def grade_answers(run: ActiveRun) -> StageResult:
 def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
     """Grade shard after shard; each finished shard is kept, so that a killed run repeats at most one."""
     size = run.study.states.shard
-    parts = run.folder.path / _PARTS / f"{run.keys['grades'][:16]}-{size}"
+    parts = run.folder / _PARTS / f"{run.keys['grades'][:16]}-{size}"
     grades: list[Grade] = []
     with run.progress.stage("Grading", len(answers)) as advance:
         for start in range(0, len(answers), size):

@@ -32,10 +32,10 @@ from truthmap.study.stage_settings import grid_settings
 
 def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
-    questions = read_records(run.folder.path / "questions.parquet", Question)
-    grades = read_records(run.folder.path / "grades.parquet", Grade)
-    answers = {answer.question_id: answer for answer in read_records(run.folder.path / "answers.parquet", Answer)}
-    labels = label_answers(questions, grades, read_records(run.folder.path / "splits.parquet", SplitAssignment))
+    questions = read_records(run.folder / "questions.parquet", Question)
+    grades = read_records(run.folder / "grades.parquet", Grade)
+    answers = {answer.question_id: answer for answer in read_records(run.folder / "answers.parquet", Answer)}
+    labels = label_answers(questions, grades, read_records(run.folder / "splits.parquet", SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
     with run.progress.stage("Fitting the text baseline", None):
@@ -59,19 +59,19 @@ def fit_map(run: ActiveRun) -> StageResult:
         files.append("curve.parquet")
     summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
     extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
-    write_json(run.folder.path / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
+    write_json(run.folder / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
 
 
 def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
     _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(run.folder.path / NAME, [out_of_fold for _, out_of_fold in found])
+    write_out_of_fold(run.folder / NAME, [out_of_fold for _, out_of_fold in found])
 
 
 def _write_table(run: ActiveRun, name: str, table: pd.DataFrame) -> None:
-    with atomic_write(run.folder.path / name) as beside:
-        table.to_parquet(beside)
+    with atomic_write(run.folder / name) as temp_path:
+        table.to_parquet(temp_path)
 
 
 @dataclass(frozen=True)

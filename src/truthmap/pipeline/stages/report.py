@@ -13,5 +13,5 @@ from truthmap.terminal.progress import Progress
 def write_report_stage(folder: RunFolder, progress: Progress) -> StageResult:
     """Write the page at the end of a run."""
     with progress.stage("Writing the report", None):
-        write_page(page_of(Run(folder.path)), folder.path / REPORT)
+        write_page(page_of(Run(folder)), folder / REPORT)
     return StageResult([REPORT])
