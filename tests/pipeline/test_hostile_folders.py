@@ -35,8 +35,16 @@ def test_a_ledger_cannot_name_files_outside_its_folder(copy: Path, tmp_path: Pat
     (copy / "stages.json").write_text(json.dumps(ledger))
     with pytest.raises(DamagedFileError, match="is no file of the run; delete it to redo the run"):
         RunFolder(copy).entry("grades")
-    assert "is no file of the run" in str(verify_run(copy)[-1])
-    repair_run(copy)  # the ledger is what is broken
+    (broken,) = verify_run(copy)
+    assert "is no file of the run" in str(broken)
+    assert victim.read_text() == "not theirs"
+
+
+def test_a_ledger_that_names_other_files_is_what_is_broken_and_made_again(copy: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("not theirs")
+    edit(copy / "stages.json", '"grades.parquet"', '"../victim.txt"')
+    repair_run(copy)
     assert verify_run(copy) == ()
     assert victim.read_text() == "not theirs"
 
