@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
 import fsspec
+import pytest
 from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
@@ -120,13 +121,16 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None)
     return running.ended()
 
 
-def moments(few: int) -> Iterator[int]:
-    """Return numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+TRIALS = [pytest.param(range(2), id="every-day"), pytest.param(range(2, 4), id="more", marks=pytest.mark.slow)]
+"""The numbers of trials that a test of killing makes: two every day, two more in CI."""
+
+
+def moments(trials: range) -> Iterator[int]:
+    """Return numbers of trials; after CI's own as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
     ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
-    for trial in count():
-        if trial >= few and time.monotonic() >= ends:
-            return
-        yield trial
+    yield from trials
+    if trials.start:
+        yield from takewhile(lambda _trial: time.monotonic() < ends, count(trials.stop))
 
 
 def numbers(folder: Path) -> dict[str, str]:

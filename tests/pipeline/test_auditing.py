@@ -91,8 +91,8 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
     return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
-def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None:
-    run = run_study(study)
+def test_a_filled_in_sample_gives_the_agreement_of_the_run(done: Study) -> None:
+    run = run_study(done)
     sample = run.path / SAMPLE
     assert read_checked(sample) == []
     fill_in(sample, outcome="", span="yes")
@@ -112,17 +112,17 @@ def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None
     assert other.measured == 0.9
 
 
-def test_a_filled_in_sample_is_never_written_over(study: Study) -> None:
-    sample = run_study(study).path / SAMPLE
-    run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
+def test_a_filled_in_sample_is_never_written_over(done: Study) -> None:
+    sample = run_study(done).path / SAMPLE
+    run_study(with_settings(done, {"grading": GradingRule.ALIAS}), update=True)
     fill_in(sample)
     before = sample.read_bytes()
-    run = run_study(study, update=True)
+    run = run_study(done, update=True)
     assert {grade.rule for grade in run.grades()} == {"candidates"}
     assert sample.read_bytes() == before
     # A run is finished all the same: what a person writes is not the run's own.
     stamp = (run.path / "grades.parquet").stat().st_mtime_ns
-    run_study(study)
+    run_study(done)
     assert (run.path / "grades.parquet").stat().st_mtime_ns == stamp
 
 

@@ -83,6 +83,7 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

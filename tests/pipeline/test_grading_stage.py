@@ -59,14 +59,14 @@ def graded_by(text_model: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield
 
 
-def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> None:
-    run_study(study)
-    answers = file_digest(study.out / "answers.parquet")
-    stamp = (study.out / "answers.parquet").stat().st_mtime_ns
-    run = run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
+def test_another_rule_redoes_the_grades_and_not_the_answers(done: Study) -> None:
+    run_study(done)
+    answers = file_digest(done.out / "answers.parquet")
+    stamp = (done.out / "answers.parquet").stat().st_mtime_ns
+    run = run_study(with_settings(done, {"grading": GradingRule.ALIAS}), update=True)
     assert {grade.rule for grade in run.grades()} == {"alias"}
-    assert file_digest(study.out / "answers.parquet") == answers
-    assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
+    assert file_digest(done.out / "answers.parquet") == answers
+    assert (done.out / "answers.parquet").stat().st_mtime_ns == stamp
 
 
 def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
@@ -178,12 +178,12 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     }
 
 
-def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
-    audit = run_study(study).audit
+def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, spoken_set: QuestionSet) -> None:
+    audit = run_study(done).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
-    other = with_settings(study, {"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
+    other = with_settings(done, {"out": done.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         run_study(other)
     unfinished = Run(run_folder(other.out))

@@ -23,7 +23,6 @@ from truthmap.files import write_json
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER, Position
 from truthmap.questions.columns import Columns
-from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.report.analysis_figures import ANALYSIS_FIGURES
 from truthmap.report.build import page_of, write_report
@@ -202,11 +201,8 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
     assert sorted(path for path in run.path.iterdir() if path.name != ".lock") == before
 
 
-def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(
-    tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path
-) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
-    run = run_study(study)
+def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(done: Study) -> None:
+    run = run_study(done)
     entry = RunFolder(run.path).entry("report")
     assert entry is not None
     assert list(entry.files) == ["report.html"]
@@ -218,7 +214,7 @@ def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished
     write_analysis(run, "compare", {"notes": ["something new"]})
     write_report(run)
     after = (run.path / "report.html").stat().st_mtime_ns
-    run_study(study)
+    run_study(done)
     assert (run.path / "report.html").stat().st_mtime_ns == after
 
 
