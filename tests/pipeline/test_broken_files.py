@@ -101,9 +101,9 @@ def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: S
     (copy / "stages.json").unlink()
     (copy / "answers.parquet").unlink()
     index = copy / "states" / "index.json"
-    index.write_text(index.read_text().replace('"format": 2', '"format": 1'))
+    index.write_text(json.dumps({**json.loads(index.read_text()), "format": 1}))
     seen = Seen()
-    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap writes format 2; delete it"):
+    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap reads 2 and 3; delete it"):
         run_study(with_settings(study, {"out": copy}), progress=seen)
     assert seen.begun == {}
     assert not (copy / "answers.parquet").exists()
