@@ -28,6 +28,7 @@ from truthmap.cli.serve import serve
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
 from truthmap.runs.remote import spoken
+from truthmap.terminal.output import printable
 
 app = typer.Typer(
     name="truthmap",
@@ -81,7 +82,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    told = spoken(message)
-    printable = "".join(character if character.isprintable() else "�" for character in told)
-    sys.stderr.write(f"truthmap: {printable}\n")
+    sys.stderr.write(f"truthmap: {printable(spoken(message))}\n")
     return code

@@ -18,7 +18,7 @@ from truthmap.questions.validation import Report
 from truthmap.records import Question
 from truthmap.study.study import Study
 from truthmap.terminal.columns import column_option, columns_of
-from truthmap.terminal.text import plain, printable
+from truthmap.terminal.output import plain, printable
 
 _SHOWN_FAULTS = 100
 _LONGEST = 300

@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from truthmap.text import guard_formula
 
 
 def asset(name: str) -> str:
@@ -82,12 +82,12 @@ def table_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(columns)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
+    writer.writerows([_guarded(value) for value in row] for row in rows)
     return file.getvalue().encode("utf-8", "replace")
 
 
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value) else value
+def _guarded(value: Any) -> Any:
+    return guard_formula(value) if isinstance(value, str) and not _is_number(value) else value
 
 
 def _is_number(text: str) -> bool:

@@ -17,6 +17,7 @@ from truthmap.questions.validation import Fault
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.run import Run, Summary
 from truthmap.seeding import uniform_from
+from truthmap.text import guard_formula, sanitize
 
 AUDIT = "audit.json"
 SAMPLE = "audit.csv"
@@ -24,7 +25,6 @@ SAMPLED = 50
 MOST_UNSCORED = 10
 BY_HAND, SPAN_BY_HAND = "outcome_by_hand", "exact_answer_by_hand"
 _COLUMNS = ("question_id", "question", "accepted", "answer", "outcome", "why", "exact_answer", BY_HAND, SPAN_BY_HAND)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HAND_OUTCOMES: Mapping[str, Outcome] = {
     **dict.fromkeys(("right", "r", "1", "yes", "y", "correct"), Outcome.RIGHT),
     **dict.fromkeys(("wrong", "w", "0", "no", "n", "incorrect"), Outcome.WRONG),
@@ -75,8 +75,8 @@ def harmless(text: str) -> str:
     >>> harmless("=1+1"), harmless("a\x1b[2J")
     ("'=1+1", 'a\\x1b[2J')
     """
-    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return f"'{shown}" if text.lstrip(" \n").startswith(_FORMULA) else shown
+    guarded = guard_formula(text)
+    return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
 
 
 def read_checked(path: Path) -> list[Checked]:
