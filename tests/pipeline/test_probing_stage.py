@@ -13,7 +13,7 @@ from truthmap.analyses.labels.read import read_labels
 from truthmap.analyses.labels.run import LabelMaps, map_labels
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
-from truthmap.figures.heatmap import save_figure
+from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.questions.question_set import QuestionSet

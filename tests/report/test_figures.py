@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from truthmap.errors import UsageError
-from truthmap.figures.canvas import FigureStyle, draw_and_save
-from truthmap.figures.controls import draw_gain, draw_significance, draw_within
+from truthmap.figures.canvas import FigureStyle, draw_and_save, figure_of
 from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
-from truthmap.figures.heatmap import draw_heatmap, figure_of
+from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
 from truthmap.metrics.curves import CellDetails
 from truthmap.records import POSITIONS
 

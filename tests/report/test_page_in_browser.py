@@ -99,7 +99,7 @@ def test_hovering_a_cell_tells_its_numbers(page: Chrome, page_file: Path) -> Non
         f"AUC: {columns['auc'][at]:.3f} [{columns['low'][at]:.3f}, {columns['high'][at]:.3f}]",
         f"answers: {columns['n'][at]}",
         "corrected p-value:",
-        "words alone: 0.620",
+        "text baseline: 0.620",
         "C: 0.01",
         "converged: yes",
     ):

@@ -23,7 +23,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 def write_analysis(folder: Path, name: str, result: BaseModel, table: pd.DataFrame, figure: Figure) -> None:
     """Write a result, its table and its figure (PNG and SVG) into `folder`."""
-    from truthmap.figures.heatmap import save_figure
+    from truthmap.figures.canvas import save_figure
 
     with syncing(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ from truthmap.detector.heads import Head
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
 from truthmap.execution.active_run import Work
 from truthmap.execution.helping import SAME
-from truthmap.figures.heatmap import figure_of, save_figure
+from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.files import file_digest
 from truthmap.grading.grade import needs_locator
 from truthmap.pipeline.stages.questions import load_question_set

@@ -21,21 +21,21 @@ Draw = Callable[[Run, "Axes | None"], "Axes"]
 
 def sample_size(run: Run, axes: Axes | None) -> Axes:
     """Draw what fewer labelled answers would have given."""
-    from truthmap.figures.sample_size import draw_curve
+    from truthmap.figures.curves import draw_learning_curve
 
     _require(run, "curve.parquet")
-    return draw_curve(run.curve(), axes)
+    return draw_learning_curve(run.curve(), axes)
 
 
 def null(run: Run, axes: Axes | None) -> Axes:
     """Draw what shuffled labels reach anywhere on the map."""
-    from truthmap.figures.shuffles import draw_null
+    from truthmap.figures.curves import draw_permutation_null
 
     _require(run, "null.parquet")
     largest = run.null()
     if not len(largest):
         raise RunFolderError(f"the labels of {run.path} were not shuffled; run it with --permutations 100 --update")
-    return draw_null(largest, run.summary.validation.auc, axes)
+    return draw_permutation_null(largest, run.summary.validation.auc, axes)
 
 
 def comparison(run: Run, axes: Axes | None) -> Axes:

@@ -81,20 +81,20 @@ def _hatched_map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
 
 
 def _significance(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_significance
+    from truthmap.figures.heatmap import draw_significance
 
     return draw_significance(_column(run, _site(run, choice), "p_value"), axes, title=choice.title)
 
 
 def _gain(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_gain
+    from truthmap.figures.heatmap import draw_gain
 
     found = _site(run, choice)
     return draw_gain(found.columns["auc"], _column(run, found, "text_baseline_auc"), axes, title=choice.title)
 
 
 def _within(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_within
+    from truthmap.figures.heatmap import draw_within
 
     return draw_within(_column(run, _site(run, choice), "within_auc"), axes, title=choice.title)
 

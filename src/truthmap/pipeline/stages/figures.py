@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from truthmap.execution.active_run import Made, Work
-from truthmap.figures.heatmap import draw_heatmap, figure_of, save_figure
+from truthmap.figures.canvas import figure_of, save_figure
+from truthmap.figures.heatmap import draw_heatmap
 from truthmap.records import Site
 from truthmap.runs.run import Run
 
