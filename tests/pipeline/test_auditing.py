@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.analyses.audit.run import SAMPLE, audit_file, harmless, read_checked, sample_to_check
+from truthmap.analyses.audit.run import audit_file, harmless, read_checked, sample_to_check
 from truthmap.errors import QuestionsError
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule
 from truthmap.records import Answer, Grade, Outcome, Question
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import AUDIT_SAMPLE
 from truthmap.study.study import Study
 
 
@@ -92,7 +94,7 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
 
 def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None:
     run = study.run()
-    sample = run.path / SAMPLE
+    sample = run.path / AUDIT_SAMPLE
     assert read_checked(sample) == []
     fill_in(sample, outcome="", span="yes")
     with sample.open(newline="") as file:
@@ -112,12 +114,12 @@ def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None
 
 
 def test_a_filled_in_sample_is_never_written_over(study: Study) -> None:
-    sample = study.run().path / SAMPLE
+    sample = study.run().path / AUDIT_SAMPLE
     study.model_copy(update={"grading": GradingRule.ALIAS}).run(update=True)
     fill_in(sample)
     before = sample.read_bytes()
     run = study.run(update=True)
-    assert {grade.rule for grade in run.grades()} == {"candidates"}
+    assert {grade.rule for grade in RunData.load(run).grades} == {"candidates"}
     assert sample.read_bytes() == before
     # A run is finished all the same: what a person writes is not the run's own.
     stamp = (run.path / "grades.parquet").stat().st_mtime_ns

@@ -11,6 +11,7 @@ from tests.killing import Seen, numbers
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 
@@ -29,7 +30,7 @@ def test_a_whole_run_verifies(copy: Path) -> None:
 def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
     name = "states/00002.safetensors"
     flip(copy / name, at)
-    store = Run(copy).states()
+    store = RunData.load(Run(copy)).states
     with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
         for layer in range(2):
             store.read_layer(Site.RESIDUAL, layer)

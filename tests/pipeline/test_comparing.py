@@ -8,12 +8,14 @@ from sklearn.metrics import roc_auc_score
 
 from truthmap.analyses.compare.measure import Comparison, Family
 from truthmap.analyses.compare.run import NAME, REFERENCE, compare_run, comparison_table
-from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import RunFolderError
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.records import Split
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 
 
@@ -26,8 +28,8 @@ def compared(finished: Run) -> tuple[Run, Comparison]:
 def test_all_kinds_of_confidence_are_measured_on_the_same_test_answers(compared) -> None:
     run, result = compared
     assert {method.family for method in result.methods} == set(Family)
-    scores = pd.read_parquet(run.path / FOLDER / "compare_scores.parquet")
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
+    scores = pd.read_parquet(run.path / ANALYSES / "compare_scores.parquet")
+    test = {split.question_id for split in RunData.load(run).splits if split.part is Split.TEST}
     assert set(scores["question_id"]) <= test
     assert len(scores) == result.right + result.wrong
     assert scores.notna().all().all()
@@ -48,8 +50,8 @@ def test_the_best_cell_scores_as_the_summary_says(compared) -> None:
 
 def test_log_probabilities_are_the_answers_own(compared) -> None:
     run, _ = compared
-    answers = {answer.question_id: answer for answer in run.answers()}
-    scores = pd.read_parquet(run.path / FOLDER / "compare_scores.parquet").set_index("question_id")
+    answers = {answer.question_id: answer for answer in RunData.load(run).answers}
+    scores = pd.read_parquet(run.path / ANALYSES / "compare_scores.parquet").set_index("question_id")
     for i, row in scores.iterrows():
         assert row["log-prob, mean"] == pytest.approx(mean_log_prob(answers[i]))
         assert row["log-prob, worst token"] == min(answers[i].log_probs)
@@ -64,7 +66,7 @@ def test_costs_are_counted_in_forward_passes(compared) -> None:
 
 def test_the_result_is_kept_with_its_table_and_its_figure(compared) -> None:
     run, result = compared
-    folder = run.path / FOLDER
+    folder = run.path / ANALYSES
     assert read_analysis(folder, NAME, Comparison) == result
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "compare.parquet"), comparison_table(result))
     assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")

@@ -15,6 +15,7 @@ from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 
@@ -30,7 +31,7 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 
 def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
     result = diff_runs(two_sites, two_sites, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
-    one, other = two_sites.grid(Site.RESIDUAL).auc, two_sites.grid(Site.MLP).auc
+    one, other = RunData.load(two_sites).grid(Site.RESIDUAL).auc, RunData.load(two_sites).grid(Site.MLP).auc
     np.testing.assert_allclose(array_of(result.auc_first), one, atol=1e-6)
     np.testing.assert_allclose(array_of(result.difference), other - one, atol=1e-6)
     assert result.cells == np.isfinite(other - one).sum()

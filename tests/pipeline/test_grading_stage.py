@@ -19,6 +19,7 @@ from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Outcome
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
@@ -61,7 +62,7 @@ def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> Non
     answers = file_digest(study.out / "answers.parquet")
     stamp = (study.out / "answers.parquet").stat().st_mtime_ns
     run = study.model_copy(update={"grading": GradingRule.ALIAS}).run(update=True)
-    assert {grade.rule for grade in run.grades()} == {"alias"}
+    assert {grade.rule for grade in RunData.load(run).grades} == {"alias"}
     assert file_digest(study.out / "answers.parquet") == answers
     assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
 
@@ -77,18 +78,18 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
         open_study.run()
     with helped_by(rest, monkeypatch):
         run = open_study.run()
-    assert run.grades() == reference.grades()
+    assert RunData.load(run).grades == RunData.load(reference).grades
     assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
     # A locator may be asked again in other words; a finished shard is not asked again.
-    assert whole.prompts >= len(run.answers()) - run.summary.unscored - run.summary.refusals
+    assert whole.prompts >= len(RunData.load(run).answers) - run.summary.unscored - run.summary.refusals
     assert 0 < rest.prompts < whole.prompts
     assert not (run.path / "grade-parts").exists()
 
 
 def test_the_studied_model_itself_locates(study: Study) -> None:
     run = study.model_copy(update={"grading": GradingRule.ALIAS, "locating": Locating.MODEL}).run()
-    texts = {answer.question_id: answer.text for answer in run.answers()}
-    for grade in run.grades():
+    texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
+    for grade in RunData.load(run).grades:
         if grade.span is not None:
             assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
 
@@ -155,8 +156,8 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     )
     run = study.run(progress=News())
     assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
-    assert {answer.text for answer in run.answers()} == set(words)
-    assert all(not answer.log_probs for answer in run.answers())
+    assert {answer.text for answer in RunData.load(run).answers} == set(words)
+    assert all(not answer.log_probs for answer in RunData.load(run).answers)
     assert (run.summary.right, run.summary.wrong) == (80, 80)
     assert run.summary.found_right == run.summary.found_wrong == 1.0
     note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]
@@ -167,15 +168,15 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
 
 
 def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
-    audit = study.run().audit
+    audit = RunData.load(study.run()).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
     other = study.model_copy(update={"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         other.run()
-    assert Run(other.out).audit.right.n == 0
-    assert all(grade.outcome is not Outcome.RIGHT for grade in Run(other.out).grades())
+    assert RunData.load(Run(other.out)).audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(Run(other.out)).grades)
 
 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(

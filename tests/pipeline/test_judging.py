@@ -10,7 +10,7 @@ from truthmap.analyses.compare.run import compare_run
 from truthmap.analyses.equivalence import ByJudge, ByMeaning
 from truthmap.analyses.judging import chosen_equivalence
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError
 from truthmap.grading.text_model import Endpoint
 from truthmap.runs.run import Run

@@ -15,6 +15,7 @@ from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Question, Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Advance, Silence
@@ -92,9 +93,9 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "report.html",
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
-    grid = run.grid()
+    grid = RunData.load(run).grid()
     assert grid.auc.shape == (2, len(POSITIONS))
-    assert len(run.cells()) == 2 * len(POSITIONS)
+    assert len(RunData.load(run).cells) == 2 * len(POSITIONS)
     summary = run.summary
     assert summary.right + summary.wrong + summary.unscored == 160
     assert summary.validation.n + summary.test.n <= summary.right + summary.wrong
@@ -109,8 +110,8 @@ def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) 
 
     run = study.run()
     lm = load_model(str(tiny_model))
-    store, grades = run.states(), {grade.question_id: grade for grade in run.grades()}
-    answers = {answer.question_id: answer for answer in run.answers()}
+    store, grades = RunData.load(run).states, {grade.question_id: grade for grade in RunData.load(run).grades}
+    answers = {answer.question_id: answer for answer in RunData.load(run).answers}
     layer = store.read_layer(Site.RESIDUAL, 0)
     for column, i in list(enumerate(layer.ids))[::17]:
         answer = answers[i]
@@ -126,10 +127,10 @@ def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) 
 
 def test_unscored_answers_are_counted_and_have_no_states(study: Study) -> None:
     run = study.run()
-    unscored = {grade.question_id for grade in run.grades() if grade.outcome is Outcome.UNSCORED}
+    unscored = {grade.question_id for grade in RunData.load(run).grades if grade.outcome is Outcome.UNSCORED}
     assert run.summary.unscored == len(unscored)
-    assert not unscored & set(run.states().ids)
-    assert len(run.states().ids) == 160 - len(unscored)
+    assert not unscored & set(RunData.load(run).states.ids)
+    assert len(RunData.load(run).states.ids) == 160 - len(unscored)
 
 
 def test_a_finished_run_does_nothing_and_says_so(study: Study) -> None:
@@ -197,17 +198,17 @@ def test_a_broken_states_file_is_named_and_alone_redone(study: Study) -> None:
     assert "00002.safetensors is damaged" in progress.news[0]
     after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     assert {name for name in after if after[name] != before[name]} == {"00002.safetensors"}
-    redone = run.states().read_layer(Site.RESIDUAL, 1)
+    redone = RunData.load(run).states.read_layer(Site.RESIDUAL, 1)
     assert np.isfinite(redone.states.numpy()).all()
 
 
 def test_states_captured_again_equal_those_kept_on_the_way(study: Study) -> None:
     run = study.run()
-    first = [run.states().read_layer(Site.RESIDUAL, layer) for layer in range(2)]
+    first = [RunData.load(run).states.read_layer(Site.RESIDUAL, layer) for layer in range(2)]
     shutil.rmtree(run.path / "states")
     study.run()
     for layer, before in enumerate(first):
-        after = run.states().read_layer(Site.RESIDUAL, layer)
+        after = RunData.load(run).states.read_layer(Site.RESIDUAL, layer)
         assert after.ids == before.ids
         assert (after.present == before.present).all()
         # Another batch shape sums in another order: float32 rounding, grown through two layers.
@@ -221,7 +222,7 @@ def test_other_settings_are_refused_by_name_and_redone_on_demand(study: Study) -
         other.run()
     before = file_digest(study.out / "questions.parquet")
     run = other.run(update=True)
-    assert max(len(answer.answer_ids) for answer in run.answers()) == 6
+    assert max(len(answer.answer_ids) for answer in RunData.load(run).answers) == 6
     assert file_digest(study.out / "questions.parquet") == before
     with pytest.raises(RunFolderError, match="max_new_tokens was 6, is None"):
         study.run()
@@ -280,7 +281,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         study.run()
-    assert len(Run(study.out).answers()) == 160
+    assert len(RunData.load(Run(study.out)).answers) == 160
 
 
 def test_too_few_answers_are_refused_with_their_counts(
@@ -296,5 +297,5 @@ def test_too_few_answers_are_refused_with_their_counts(
 
 def test_the_grid_table_reads_back_as_the_grid(study: Study) -> None:
     run = study.run()
-    grid = run.grid()
-    pd.testing.assert_frame_equal(grid.to_frame(), run.cells())
+    grid = RunData.load(run).grid()
+    pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -19,6 +19,7 @@ from truthmap.probes.grid import Cell
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Position, Site, Split
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
 
@@ -59,9 +60,9 @@ def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path
     from truthmap.probes.join_labels import label_answers
     from truthmap.study.settings import grid_settings
 
-    labels = label_answers(run.questions(), run.grades(), run.splits())
-    reference = score_on_test(run.states(), labels, run.grid(), cell, grid_settings())
-    layer = run.states().read_layer(Site.RESIDUAL, 1, list(reference.scores))
+    labels = label_answers(RunData.load(run).questions, RunData.load(run).grades, RunData.load(run).splits)
+    reference = score_on_test(RunData.load(run).states, labels, RunData.load(run).grid(), cell, grid_settings())
+    layer = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, list(reference.scores))
     states = layer.states[POSITIONS.index(cell.position)].numpy()[:, None]
     np.testing.assert_allclose(
         artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
@@ -71,9 +72,11 @@ def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path
 def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(Cell(Site.RESIDUAL, 1, Position.EXACT_LAST),)))
     detector = load_detector(tmp_path / "detector")
-    answers, grades = ({x.question_id: x for x in records} for records in (run.answers(), run.grades()))
-    chosen = run.questions()[:20]
-    states = run.states()
+    answers, grades = (
+        {x.question_id: x for x in records} for records in (RunData.load(run).answers, RunData.load(run).grades)
+    )
+    chosen = RunData.load(run).questions[:20]
+    states = RunData.load(run).states
     head = detector.artifact.heads[Role.ANSWER]
     for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
         grade = grades[question.id]
@@ -86,8 +89,8 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
 
 def test_training_records_are_those_outside_the_test_part(run: Run, tmp_path: Path) -> None:
     artifact = seal_detector(run, tmp_path / "detector")
-    part = {split.question_id: split.part for split in run.splits()}
-    text = {question.text: question.id for question in run.questions()}
+    part = {split.question_id: split.part for split in RunData.load(run).splits}
+    text = {question.text: question.id for question in RunData.load(run).questions}
     assert artifact.records
     assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
@@ -131,7 +134,7 @@ def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys:
     assert "layer 1" in shown
     assert "Promises of the answer head" in shown
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
-    question = run.questions()[0].text
+    question = RunData.load(run).questions[0].text
     shown = call("ask", sealed, question)
     assert any(sign in shown for sign in ("✓ trust", "✗ don't trust", "? no exact answer found"))
     asked = json.loads(call("ask", sealed, question, "--json"))
@@ -161,9 +164,9 @@ def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_state
     detector = load_detector(tmp_path / "detector")
     head = detector.artifact.heads[Role.ANSWER]
     assert head.weight.shape == (2, 24)
-    scored = {g.question_id for g in run.grades() if g.outcome is not Outcome.UNSCORED}
-    chosen = [question for question in run.questions() if question.id in scored][:10]
-    store = run.states()
+    scored = {g.question_id for g in RunData.load(run).grades if g.outcome is not Outcome.UNSCORED}
+    chosen = [question for question in RunData.load(run).questions if question.id in scored][:10]
+    store = RunData.load(run).states
     for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
         stored = [
             store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[POSITIONS.index(cell.position)].numpy()

@@ -11,8 +11,8 @@ from tests.made_run import HOSTILE
 from tests.report.conftest import requests_of
 
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.report.maps import SiteMap
-from truthmap.report.page_maps import site_map
+from truthmap.report.maps import SiteMap, site_map
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def page(chrome: Chrome, page_file: Path) -> Iterator[Chrome]:
 def shown_map(page_file: Path) -> SiteMap:
     """Return the map that the page opens with: that of the chosen cell's site."""
     run = Run(page_file.parent)
-    return site_map(run, run.summary.site)
+    return site_map(RunData.load(run), run.summary.site)
 
 
 def script(page: Chrome, code: str, *values: Any) -> Any:
@@ -125,7 +125,7 @@ def test_clicking_a_cell_shows_its_curves_and_its_surest_answers(page: Chrome, p
     assert sum(shown["wrong"]) == (~cell.y).sum()
     assert shown["calibration"] == pytest.approx(cell.calibration().predicted, abs=1e-3)
     assert shown["roc"][-1] == 1
-    questions = {question.id: question.text for question in run.questions()}
+    questions = {question.id: question.text for question in RunData.load(run).questions}
     worst = script(
         page, "return [...document.querySelectorAll('#examples > div')][2].querySelector('.asked').textContent"
     )
@@ -151,7 +151,7 @@ def test_the_other_site_is_shown_on_demand(page: Chrome, page_file: Path) -> Non
     chosen = str(Run(page_file.parent).summary.site)
     other = next(site for site in (Site.RESIDUAL, Site.MLP) if site != chosen)
     script(page, "document.querySelector(`input[value=${arguments[0]}]`).click()", str(other))
-    columns = site_map(Run(page_file.parent), other).columns
+    columns = site_map(RunData.load(Run(page_file.parent)), other).columns
     z = script(page, "return document.getElementById('heatmap').data[0].z")
     assert z[5][EXACT_LAST] == pytest.approx(columns["auc"][5, EXACT_LAST], abs=1e-3)
 

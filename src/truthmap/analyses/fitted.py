@@ -15,7 +15,7 @@ from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.records import POSITIONS
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Fitted:
     out_of_fold: Floats
 
 
-def read_cell(run: Run, labels: LabelledAnswers, cell: Cell) -> Read:
+def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> Read:
     """Read the states of a run's answers at a cell, in the labels' order."""
     column = POSITIONS.index(cell.position)
-    layer = run.states().read_layer(cell.site, cell.layer, labels.ids)
+    layer = data.states.read_layer(cell.site, cell.layer, labels.ids)
     rows = np.flatnonzero(layer.present[column])
     return Read(
         tuple(labels.ids[n] for n in rows),

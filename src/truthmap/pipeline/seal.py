@@ -34,9 +34,8 @@ from truthmap.files import file_digest
 from truthmap.grading.grade import needs_locator
 from truthmap.pipeline.stages.questions import load_question_set
 from truthmap.probes.grid import Cell, Grid
-from truthmap.probes.join_labels import label_answers
-from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site
+from truthmap.records import POSITIONS, Answer, Outcome, Position, Site
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import syncing
 from truthmap.runs.run import Run
@@ -99,29 +98,14 @@ class _Source:
     run: Run
 
     @cached_property
+    def data(self) -> RunData:
+        """The run's records."""
+        return RunData.load(self.run)
+
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """The study's settings."""
         return dict(self.run.settings["settings"])
-
-    @cached_property
-    def grades(self) -> tuple[Grade, ...]:
-        """All grades."""
-        return self.run.grades()
-
-    @cached_property
-    def answers(self) -> tuple[Answer, ...]:
-        """All answers."""
-        return self.run.answers()
-
-    @cached_property
-    def questions(self) -> tuple[Question, ...]:
-        """All questions."""
-        return self.run.questions()
-
-    @cached_property
-    def labels(self) -> LabelledAnswers:
-        """The scored answers."""
-        return label_answers(self.questions, self.grades, self.run.splits())
 
     @cached_property
     def question_set(self) -> QuestionSet:
@@ -148,11 +132,11 @@ class _Source:
         sites = [Site(site) for site in self.settings["sites"]]
         if site not in sites:
             raise UsageError(f"the run read the sites {', '.join(sites)}, not {site}")
-        return self.run.grid(site)
+        return self.data.grid(site)
 
 
 def _cells_by_role(source: _Source, settings: DetectorSettings) -> dict[Role, tuple[Cell, ...]]:
-    chosen = settings.cells or _chosen_by_run(source.run)
+    chosen = settings.cells or _chosen_by_run(source.data)
     grid = source.grid(chosen[0].site)
     n_layers = len(grid.auc)
     for cell in chosen:
@@ -169,14 +153,14 @@ def _cells_by_role(source: _Source, settings: DetectorSettings) -> dict[Role, tu
     return roles
 
 
-def _chosen_by_run(run: Run) -> tuple[Cell, ...]:
+def _chosen_by_run(data: RunData) -> tuple[Cell, ...]:
     """Return the run's best cell, or the stack that beats it where nearly all answers have all of its cells."""
-    summary = run.summary
+    summary = data.summary
     best = Cell(summary.site, summary.layer, summary.position)
     if summary.several is None or not summary.several.chosen:
         return (best,)
     several = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
-    n = run.grid().n
+    n = data.grid().n
     fewest = min(int(n[cell.layer, POSITIONS.index(cell.position)]) for cell in several)
     wide = fewest >= _NEARLY_ALL * n[best.layer, POSITIONS.index(best.position)]
     return several if wide else (best,)
@@ -192,7 +176,7 @@ def _best_of(grid: Grid, positions: Sequence[Position]) -> Cell:
 
 def _head_data(source: _Source, role: Role, cells: tuple[Cell, ...]) -> HeadData:
     """Read the states of the answers that have all of a head's cells."""
-    labels, store, grid = source.labels, source.run.states(), source.grid(cells[0].site)
+    labels, store, grid = source.data.labels, source.data.states, source.grid(cells[0].site)
     columns = [POSITIONS.index(cell.position) for cell in cells]
     layers = {layer: store.read_layer(cells[0].site, layer, labels.ids) for layer in {cell.layer for cell in cells}}
     present = [layers[cell.layer].present[column] for cell, column in zip(cells, columns, strict=True)]
@@ -217,8 +201,8 @@ def _head_data(source: _Source, role: Role, cells: tuple[Cell, ...]) -> HeadData
 
 def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorConfig:
     task, settings, run = source.question_set.task, source.settings, source.run
-    n_layers, width = run.states().layout()[site]
-    shared = {question.candidates for question in source.questions}
+    n_layers, width = source.data.states.layout()[site]
+    shared = {question.candidates for question in source.data.questions}
     summary = run.summary
     return DetectorConfig(
         format=FORMAT,
@@ -237,7 +221,7 @@ def _config(source: _Source, site: Site, heads: dict[Role, Head]) -> DetectorCon
             locator=_locator(source),
             candidates=shared.pop() if len(shared) == 1 else None,
             max_new_tokens=settings["max_new_tokens"] or task.max_new_tokens,
-            closing_id=_closing_id(source.answers),
+            closing_id=_closing_id(source.data.answers),
         ),
         training=TrainingConfig(
             questions=source.question_set.name,
@@ -271,11 +255,11 @@ def _closing_id(answers: Sequence[Answer]) -> int | None:
 def _records(source: _Source, settings: DetectorSettings) -> tuple[TrainingRecord, ...]:
     if not settings.keep_records:
         return ()
-    text = {question.id: question.text for question in source.questions}
-    grade = {g.question_id: g for g in source.grades if g.outcome is not Outcome.UNSCORED}
+    text = {question.id: question.text for question in source.data.questions}
+    grade = {g.question_id: g for g in source.data.grades if g.outcome is not Outcome.UNSCORED}
     return tuple(
         TrainingRecord(question=text[i], exact_answer=grade[i].exact_answer, right=grade[i].outcome is Outcome.RIGHT)
-        for i in source.labels.of(test=False).ids
+        for i in source.data.labels.of(test=False).ids
     )
 
 

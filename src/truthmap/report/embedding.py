@@ -9,12 +9,31 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
 from truthmap.text import guard_formula
+
+LARGEST_FILE = 600_000
+"""Bytes beyond which a file stays out of the page, however much room there is."""
+
+
+@dataclass
+class Room:
+    """The bytes that the page may still take in: so that it stays small whatever the analyses wrote."""
+
+    left: int
+
+    def take(self, size: int) -> bool:
+        """Take room for a file of `size` bytes, as base64, if there is enough and the file is not too large."""
+        needed = size * 4 // 3
+        if size > LARGEST_FILE or needed > self.left:
+            return False
+        self.left -= needed
+        return True
 
 
 def asset(name: str) -> str:

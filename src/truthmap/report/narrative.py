@@ -55,7 +55,7 @@ class Findings:
         log_prob: The mean log-probability's AUC on the same test answers.
         log_prob_gain: The test AUC minus that of the log-probability with its paired interval, where it is known.
         p_value: float64 (L, P), corrected for looking at every cell.
-        words: AUC of the words alone on the chosen cell's answers, cross-validated.
+        text_baseline: AUC of the text baseline on the chosen cell's answers, cross-validated.
         within: AUC within one exact answer in the chosen cell, with the number of pairs as n.
     """
 
@@ -71,7 +71,7 @@ class Findings:
     log_prob: Estimate | None = None
     log_prob_gain: Estimate | None = None
     p_value: Floats | None = None
-    words: Estimate | None = None
+    text_baseline: Estimate | None = None
     within: Estimate | None = None
 
 
@@ -94,7 +94,7 @@ def sentences(findings: Findings) -> tuple[str, ...]:
         _how_sharp,
         _before_answering,
         _own_confidence,
-        _words_alone,
+        _text_baseline,
         _within_one_answer,
     )
     return tuple(said for say in says if (said := say(findings)) is not None)
@@ -180,13 +180,13 @@ def _own_confidence(found: Findings) -> str | None:
     return f"{start}; the intervals overlap, so which is better this run cannot tell."
 
 
-def _words_alone(found: Findings) -> str | None:
-    if found.words is None:
+def _text_baseline(found: Findings) -> str | None:
+    if found.text_baseline is None:
         return None
-    start = f"The words of question and answer alone, without any hidden state, reach {found.words}"
-    if found.validation.above(found.words):
+    start = f"The words of question and answer alone, without any hidden state, reach {found.text_baseline}"
+    if found.validation.above(found.text_baseline):
         return f"{start}; the hidden states hold more than that ({found.validation} on the same answers)."
-    if found.words.above(found.validation):
+    if found.text_baseline.above(found.validation):
         return f"{start}, more than the hidden states give ({found.validation}): the words explain the map."
     return (
         f"{start}; the intervals overlap ({found.validation} by the probe), so this run does not show that the states "

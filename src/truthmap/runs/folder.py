@@ -156,9 +156,16 @@ class RunFolder:
     def entry(self, stage: str) -> StageEntry | None:
         """Return what is known of a finished stage, or `None`."""
         found = self._ledger().get(stage)
+        return None if found is None else self._entry(found)
+
+    def entries(self) -> dict[str, StageEntry]:
+        """Return what is known of all finished stages: the ledger, read once."""
+        return {stage: self._entry(found) for stage, found in self._ledger().items()}
+
+    def _entry(self, found: Any) -> StageEntry:
         try:
-            entry = None if found is None else StageEntry(**found)
-            outside = [] if entry is None else [name for name in entry.files if not _is_inside(name)]
+            entry = StageEntry(**found)
+            outside = [name for name in entry.files if not _is_inside(name)]
         except (TypeError, AttributeError) as error:
             raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
         if outside:

@@ -15,8 +15,6 @@ from truthmap.files import atomic_write
 from truthmap.probes.grid import OutOfFold
 from truthmap.records import Site
 
-NAME = "scores.safetensors"
-
 
 def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
     """Write the scores of all sites, whole or not at all: float32 (L, P, n) each, the ids in the metadata.
@@ -29,20 +27,23 @@ def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
         save_file(tensors, beside, metadata={"ids": json.dumps(scores[0].ids)})
 
 
-def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
-    """Read back one site's scores.
+def read_out_of_fold(path: Path, sites: Sequence[Site]) -> dict[Site, OutOfFold]:
+    """Read back the scores of these sites.
 
     Raises:
         DamagedFileError: the file does not open, or does not hold what it should.
     """
+    named = ", ".join(map(str, sites))
     try:
         with safe_open(path, framework="np") as file:
             ids = tuple(json.loads(file.metadata()["ids"]))
-            scores = file.get_tensor(str(site))
+            found = {site: file.get_tensor(str(site)) for site in sites}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read for {site} ({error}); run the study again") from error
-    if scores.ndim != 3 or scores.shape[2] != len(ids):
-        raise DamagedFileError(
-            f"{path} holds scores of shape {scores.shape} for {len(ids)} answers; run the study again"
-        )
-    return OutOfFold(site, ids, scores)
+        raise DamagedFileError(f"{path} cannot be read for {named} ({error}); run the study again") from error
+    for scores in found.values():
+        if scores.ndim != 3 or scores.shape[2] != len(ids):
+            raise DamagedFileError(
+                f"{path} holds scores of shape {scores.shape} for {len(ids)} answers; run the study again"
+            )
+        scores.setflags(write=False)
+    return {site: OutOfFold(site, ids, scores) for site, scores in found.items()}

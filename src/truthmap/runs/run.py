@@ -1,31 +1,21 @@
-"""A run that was made: its numbers, read from its folder."""
+"""A run that was made: where it is, and what it found in short; its records are `RunData`'s."""
 
 from __future__ import annotations
-
-from truthmap.arrays import Floats
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
 from truthmap.runs.folder import RunFolder
+from truthmap.runs.file_names import STUDY, SUMMARY
 from truthmap.runs.remote import local_folder
-from truthmap.runs.tables import read_records
-from truthmap.records import Answer, Grade, Position, Question, Site, SplitAssignment
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from truthmap.grading.audit import Audit
-    from truthmap.probes.grid import (Grid, OutOfFold)
-    from truthmap.store.states import StateStore
+from truthmap.records import Position, Site
 
 
 class Interval(BaseModel):
@@ -117,7 +107,7 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened for reading.
+    """A run folder, opened for reading; `RunData.load` gives all that it holds.
 
     Attributes:
         path: The folder; of a run at a URL, its working copy.
@@ -139,7 +129,7 @@ class Run:
     @cached_property
     def summary(self) -> Summary:
         """What the run found, in short."""
-        path = self.path / "summary.json"
+        path = self.path / SUMMARY
         try:
             return Summary.model_validate(read_json(path))
         except ValidationError as error:
@@ -149,74 +139,6 @@ class Run:
     def settings(self) -> Mapping[str, Any]:
         """What study.yaml says: settings, model identity, versions, digests."""
         return RunFolder(self.path).settings() or {}
-
-    @cached_property
-    def audit(self) -> Audit:
-        """Whether grades and exact answers can be trusted."""
-        from truthmap.grading.audit import Audit
-
-        path = self.path / "audit.json"
-        try:
-            return Audit.model_validate(read_json(path))
-        except ValidationError as error:
-            raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
-
-    def questions(self) -> tuple[Question, ...]:
-        """Read the questions."""
-        return read_records(self.path / "questions.parquet", Question)
-
-    def splits(self) -> tuple[SplitAssignment, ...]:
-        """Read which question is in which part and fold."""
-        return read_records(self.path / "splits.parquet", SplitAssignment)
-
-    def answers(self) -> tuple[Answer, ...]:
-        """Read the answers."""
-        return read_records(self.path / "answers.parquet", Answer)
-
-    def grades(self) -> tuple[Grade, ...]:
-        """Read the grades."""
-        return read_records(self.path / "grades.parquet", Grade)
-
-    def cells(self) -> pd.DataFrame:
-        """Read grid.parquet: a row per cell."""
-        return self._table("grid.parquet")
-
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-        import pyarrow as pa
-
-        path = self.path / name
-        try:
-            return pd.read_parquet(path)
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}); run the study again") from error
-
-    def grid(self, site: Site | None = None) -> Grid:
-        """Return the grid of a site; by default the one of the best cell."""
-        from truthmap.probes.grid import Grid
-
-        frame = self.cells()
-        return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
-
-    def out_of_fold(self, site: Site | None = None) -> OutOfFold:
-        """Return what the probes of a site say of answers they have not seen; by default the site of the best cell."""
-        from truthmap.runs.out_of_fold import NAME, read_out_of_fold
-
-        return read_out_of_fold(self.path / NAME, site or self.summary.site)
-
-    def null(self) -> Floats:
-        """Return the largest AUC on the map for each shuffle of the labels: float64 (permutations,)."""
-        return self._table("null.parquet")["largest_auc"].to_numpy()
-
-    def curve(self) -> pd.DataFrame:
-        """Read curve.parquet: what the best cell would have reached with fewer labelled answers."""
-        return self._table("curve.parquet")
-
-    def states(self) -> StateStore:
-        """Open the store of hidden states."""
-        from truthmap.store.states import StateStore
-
-        return StateStore(RunFolder(self.path).states)
 
 
 def open_run(path: Path | str) -> Run:
@@ -232,8 +154,8 @@ def open_run(path: Path | str) -> Run:
         raise RunFolderError(
             f"{folder} is no run folder: it does not exist; make one with `truthmap run --out {folder}`"
         )
-    if not (folder / "study.yaml").is_file():
+    if not (folder / STUDY).is_file():
         raise RunFolderError(f"{folder} is no run folder: it has no study.yaml; name the folder of a run")
-    if not (folder / "summary.json").is_file():
+    if not (folder / SUMMARY).is_file():
         raise RunFolderError(f"the run in {folder} is not finished; start the same `truthmap run` again to go on")
     return Run(folder)

@@ -33,6 +33,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         console.print()
 
 
+def print_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> None:
+    """Print tables, each its title, columns and rows, one under the other."""
+    for title, columns, rows in tables:
+        print_table(title, columns, rows)
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines of text."""
     console = Console()

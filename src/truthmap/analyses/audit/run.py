@@ -15,12 +15,12 @@ from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import Fault
 from truthmap.records import Answer, Grade, Outcome
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE, GRADES, SUMMARY
+from truthmap.runs.run import Run
 from truthmap.seeding import uniform_from
 from truthmap.text import guard_formula, sanitize
 
-AUDIT = "audit.json"
-SAMPLE = "audit.csv"
 SAMPLED = 50
 MOST_UNSCORED = 10
 BY_HAND, SPAN_BY_HAND = "outcome_by_hand", "exact_answer_by_hand"
@@ -37,7 +37,7 @@ def write_audit(work: Work, answers: Iterable[Answer], grades: Iterable[Grade]) 
     judged = [(work.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
     audit = audit_grades(judged)
     write_json(work.path(AUDIT), audit.model_dump(mode="json"))
-    sample = work.path(SAMPLE)
+    sample = work.path(AUDIT_SAMPLE)
     if sample.exists() and _is_filled_in(sample):
         work.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
@@ -110,13 +110,9 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    run = Run(path.parent)
-    checked = read_checked(path)
-    if (run.path / "grades.parquet").exists():
-        outcomes = [grade.outcome for grade in run.grades()]
-    else:
-        outcomes = [row.graded for row in checked]
-    summary: Summary | None = run.summary if (run.path / "summary.json").exists() else None
+    data, checked = RunData(Run(path.parent)), read_checked(path)
+    outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in checked]
+    summary = data.summary if data.has(SUMMARY) else None
     measured = auc if auc is not None or summary is None else summary.test.auc
     return compare_with_hand(checked, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 

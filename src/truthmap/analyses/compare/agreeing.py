@@ -13,11 +13,11 @@ from truthmap.analyses.samples.run import Samples
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import Work
 from truthmap.metrics.token_scores import mean_log_prob
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
 
 
 def sample_confidences(
-    work: Work, run: Run, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+    work: Work, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
 ) -> list[Confidence]:
     """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
 
@@ -29,12 +29,10 @@ def sample_confidences(
     unsampled = [i for i in ids if i not in samples.answers]
     if unsampled:
         raise RunFolderError(
-            f"{len(unsampled)} test questions of {run.path} have no samples, e.g. {unsampled[0]}; "
-            f"draw them with `truthmap sample {run.path} --k {samples.settings.k}`"
+            f"{len(unsampled)} test questions of {data.run.path} have no samples, e.g. {unsampled[0]}; "
+            f"draw them with `truthmap sample {data.run.path} --k {samples.settings.k}`"
         )
     asked, task = work.questions_by_id, work.question_set.task
-    greedy = {answer.question_id: answer for answer in run.answers()}
-    graded = {grade.question_id: grade for grade in run.grades()}
     agree, spread, weighted = {}, {}, {}
     with work.progress.stage("Comparing samples", len(ids)) as advance:
         for done, i in enumerate(ids, start=1):
@@ -42,7 +40,7 @@ def sample_confidences(
             drawn = [
                 Saying(text, answer, grade) for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
             ]
-            own, *others = equivalence.classes([Saying(text, greedy[i], graded[i]), *drawn])
+            own, *others = equivalence.classes([Saying(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn])
             agree[i] = self_consistency(own, others)
             spread[i] = -semantic_entropy(others)
             weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(saying.answer) for saying in drawn])

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import BatchTokens, Device, RunArgument, TrustRemoteCode, beside
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
@@ -46,19 +48,21 @@ def compare(
     where = Where(device, batch_tokens, trust_remote_code=trust_remote_code)
     equivalence = chosen_equivalence(nli, judge, where)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
-    _print(result)
-    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
+    print_tables(summarize(result))
+    print_lines([*result.notes, f"Table, scores and figure: {beside(run, ANALYSES)}/compare.*"])
 
 
-def _print(result: Comparison) -> None:
+def summarize(result: Comparison) -> tuple[SummaryTable, ...]:
+    """Return a row per method: how well it tells right answers from wrong ones, and against the probe."""
     left_out = f"; {result.left_out} left out" if result.left_out else ""
     samples = f"; {result.samples} samples of each question" if result.samples else ""
-    print_table(
+    table = SummaryTable(
         f"{result.model} on {result.questions}: {result.right + result.wrong} test answers, {result.right} right, "
         f"{result.wrong} wrong{left_out}{samples}",
         ("method", "AUC [95 %]", "minus the probe", "p", "errors AP", "risk area", "passes"),
-        (_row(method, is_reference=method.name == result.reference) for method in result.methods),
+        tuple(_row(method, is_reference=method.name == result.reference) for method in result.methods),
     )
+    return (table,)
 
 
 def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
@@ -71,3 +75,22 @@ def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
         f"{method.risk_area.value:.2f}",
         f"{method.passes:.0f}",
     )
+
+
+ANALYSIS = Analysis(
+    "compare",
+    compare,
+    SavedResult(
+        "Against what needs no training",
+        "truthmap.analyses.compare.measure:Comparison",
+        summarize,
+        (
+            FigureKind(
+                "comparison",
+                "AUC of the probe and of what needs no training",
+                "truthmap.analyses.compare.figure:draw_comparison",
+            ),
+            FigureKind("risk", "risk-coverage curves", "truthmap.analyses.compare.figure:draw_risk"),
+        ),
+    ),
+)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.arrays import Floats, Ints
+from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.metrics.estimate import Estimate, bootstrapped
+from truthmap.metrics.paired_auc import auc_differences
 from truthmap.metrics.selective import error_precision, risk_area, risk_curve
+from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import StrEnum
-
-if TYPE_CHECKING:
-    from truthmap.probes.labels import LabelledAnswers
-
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""
@@ -131,9 +129,6 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
-    from truthmap.metrics.auc import auc_many, round_scores
-    from truthmap.metrics.paired_auc import auc_differences
-
     scores = round_scores(np.array([[c.of(i) for i in labels.ids] for c in confidences], dtype=np.float64))
     y = labels.y
     auc = auc_many(scores, y)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from truthmap.analyses.compare.agreeing import sample_confidences
 from truthmap.analyses.compare.confidences import probability_true, read_percent
+from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
 from truthmap.analyses.compare.self_report import OwnView, own_views
 from truthmap.analyses.equivalence import ByMeaning, Equivalence
@@ -19,10 +20,9 @@ from truthmap.analyses.probing import (
     has_probe,
     mean_scores,
     only,
-    run_labels,
     test_scores,
 )
-from truthmap.analyses.results import FOLDER, write_analysis, write_table
+from truthmap.analyses.results import write_analysis, write_table
 from truthmap.analyses.samples.run import has_samples, read_samples
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopening import reopened
@@ -31,6 +31,8 @@ from truthmap.metrics.token_scores import digest
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Position, Span
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 from truthmap.study.resources import Where
 from truthmap.terminal.progress import Progress
@@ -72,10 +74,10 @@ def compare_run(
         RunFolderError: the model or the questions are not the run's any more.
     """
     work = reopened(run, where, progress)
-    probes = _probes(run)
-    answers = {answer.question_id: answer for answer in run.answers()}
-    tested = [answers[i] for i in probes.labels.ids]
-    exact = _exact_tokens(run, tested)
+    data = RunData.load(run)
+    probes = _probes(data)
+    tested = [data.answers_by_id[i] for i in probes.labels.ids]
+    exact = _exact_tokens(data, tested)
     confidences, notes = [*probes.confidences], []
     if all(answer.log_probs for answer in tested):
         confidences += _log_probs(tested, exact)
@@ -91,7 +93,7 @@ def compare_run(
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
-        confidences += sample_confidences(work, run, drawn, probes.labels.ids, chosen)
+        confidences += sample_confidences(work, data, drawn, probes.labels.ids, chosen)
     else:
         notes.append(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
@@ -140,27 +142,25 @@ def comparison_table(result: Comparison) -> pd.DataFrame:
 
 
 def _write(run: Run, result: Comparison, confidences: Sequence[Confidence], labels: LabelledAnswers) -> None:
-    from truthmap.analyses.compare.figure import comparison_figure
-
-    folder = run.path / FOLDER
+    folder = run.path / ANALYSES
     scores = {c.name: [c.of(i) for i in labels.ids] for c in confidences}
     answers = pd.DataFrame({"question_id": labels.ids, "right": labels.y, **scores})
     write_analysis(folder, NAME, result, comparison_table(result), comparison_figure(result))
     write_table(folder / f"{NAME}_scores.parquet", answers)
 
 
-def _probes(run: Run) -> _Probes:
+def _probes(data: RunData) -> _Probes:
     """Score the test answers with the probes at `last_q`, at `-1`, at the best cell and at several cells."""
-    labels, grid = run_labels(run), run.grid()
+    grid = data.grid()
     several = best_cells(grid, SEVERAL)
     cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
     for name, position in (("probe, last_q (before answering)", Position.LAST_Q), ("probe, -1", Position.MINUS_1)):
         if has_probe(grid, position):
             cells[name] = (best_cell_at(grid, position),)
     cells[f"probe, mean of {len(several)} cells"] = several
-    read = {cell: test_scores(run, labels, grid, cell) for cell in dict.fromkeys(chain(*cells.values()))}
+    read = {cell: test_scores(data, grid, cell) for cell in dict.fromkeys(chain(*cells.values()))}
     scores = {name: mean_scores([read[cell] for cell in each]) for name, each in cells.items()}
-    tested = labels.of(test=True)
+    tested = data.labels.of(test=True)
     common = [i for i in tested.ids if all(i in each for each in scores.values())]
     kept = only(tested, common)
     if kept.y.all() or not kept.y.any():
@@ -172,12 +172,11 @@ def _probes(run: Run) -> _Probes:
     return _Probes(confidences, kept, len(tested.ids) - len(common))
 
 
-def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
+def _exact_tokens(data: RunData, answers: Sequence[Answer]) -> dict[str, Span]:
     """Return the tokens of each answer's exact answer, where one was found."""
-    spans = {grade.question_id: grade.span for grade in run.grades()}
     found = {}
     for answer in answers:
-        span = spans[answer.question_id]
+        span = data.grades_by_id[answer.question_id].span
         tokens = None if span is None else span_tokens(answer, span)
         if tokens is not None:
             found[answer.question_id] = tokens

@@ -20,11 +20,10 @@ from truthmap.execution.reopening import model_of
 from truthmap.files import digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
+from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
 from truthmap.study.settings import SHARD
 from truthmap.terminal.progress import Advance
-
-TABLE = "confidence"
 
 _REPLY_TOKENS = 16
 _VERSION = 1
@@ -128,7 +127,7 @@ def _key(work: Work) -> str:
 
 
 def _path(work: Work) -> Path:
-    return work.path(f"{TABLE}.parquet")
+    return work.path(SELF_REPORTS)
 
 
 def _known(work: Work) -> dict[str, OwnView]:

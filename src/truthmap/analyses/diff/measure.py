@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
 from truthmap.arrays import Bools, Floats
+from truthmap.metrics.auc import round_scores
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.paired_auc import placements
 from truthmap.records import Position, Site
 from truthmap.seeding import seed_from
 
@@ -152,9 +154,6 @@ class _Terms:
 
 
 def _terms(scores: MapScores, groups: dict[str, int]) -> _Terms:
-    from truthmap.metrics.auc import round_scores
-    from truthmap.metrics.paired_auc import placements
-
     flat = scores.scores.reshape(-1, scores.scores.shape[-1]).astype(np.float64)
     auc, terms = np.full(len(flat), np.nan), np.zeros((len(flat), len(groups)))
     column = np.array([groups[group] for group in scores.groups])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from truthmap.analyses.diff.figure import difference_figure
 from truthmap.analyses.diff.measure import (
     LEVEL,
     CellDifferences,
@@ -16,11 +17,12 @@ from truthmap.analyses.diff.measure import (
     compare_maps,
     rows_of,
 )
-from truthmap.analyses.probing import only, run_labels
+from truthmap.analyses.probing import only
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
 from truthmap.metrics.estimate import Estimate
 from truthmap.records import POSITIONS, Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
 NAME = "diff"
@@ -43,7 +45,9 @@ def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | 
     first_site, second_site = sites or (first.summary.site, second.summary.site)
     if first.path.resolve() == second.path.resolve() and first_site is second_site:
         raise UsageError("both maps are the same one; name two runs, or two sites of one (--site, --second-site)")
-    one, other = _scores(first, first_site), _scores(second, second_site)
+    data = RunData.load(first)
+    others = data if first == second else RunData.load(second)
+    one, other = _scores(data, first_site), _scores(others, second_site)
     if one.scores.shape[0] != other.scores.shape[0]:
         raise RunFolderError(
             f"the maps have different shapes: {first.path} has {one.scores.shape[0]} layers and {second.path} "
@@ -100,13 +104,10 @@ def difference_table(found: CellDifferences) -> pd.DataFrame:
     return frame
 
 
-def _scores(run: Run, site: Site) -> MapScores:
-    """Read a map's out-of-fold scores, joined with outcomes and groups by question id."""
-    sites = set(run.cells()["site"])
-    if str(site) not in sites:
-        raise RunFolderError(f"{run.path} has no map of site {site}, it has {', '.join(sorted(sites))}")
-    out_of_fold = run.out_of_fold(site)
-    labels = only(run_labels(run), out_of_fold.ids)
+def _scores(data: RunData, site: Site) -> MapScores:
+    """Return a map's out-of-fold scores, joined with outcomes and groups by question id."""
+    out_of_fold = data.out_of_fold(site)
+    labels = only(data.labels, out_of_fold.ids)
     place = {i: n for n, i in enumerate(out_of_fold.ids)}
     return MapScores(
         labels.ids, labels.group, labels.y, out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
@@ -133,6 +134,4 @@ def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tupl
 
 
 def _write(out: Path, result: MapDifference, found: CellDifferences) -> None:
-    from truthmap.analyses.diff.figure import difference_figure
-
     write_analysis(out, NAME, result, difference_table(found), difference_figure(result))

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.errors import UsageError
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, beside
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
@@ -32,22 +34,24 @@ def errors(
     from truthmap.analyses.errors.run import type_errors
 
     result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
-    _print(result)
-    print_lines([f"Tables, maps and figure: {beside(run, 'analyses')}/errors*"])
-
-
-def _print(result: ErrorTypes) -> None:
-    print_table(
-        f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
-        f"{result.protocol}{_sites(result)}",
-        ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
-        (_row(score, result.sampled) for score in result.types),
-    )
+    print_tables(summarize(result))
     if result.without_type:
         print_lines(
             [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
         )
     print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+    print_lines([f"Tables, maps and figure: {beside(run, ANALYSES)}/errors*"])
+
+
+def summarize(result: ErrorTypes) -> tuple[SummaryTable, ...]:
+    """Return a row per type: how many questions are of it, and how well it can be read."""
+    table = SummaryTable(
+        f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
+        f"{result.protocol}{_sites(result)}",
+        ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
+        tuple(_row(score, result.sampled) for score in result.types),
+    )
+    return (table,)
 
 
 def _sites(result: ErrorTypes) -> str:
@@ -75,3 +79,15 @@ def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:
 
 def _name(score: TypeScore) -> str:
     return str(score.type).replace("_", " ")
+
+
+ANALYSIS = Analysis(
+    "errors",
+    errors,
+    SavedResult(
+        "Kinds of error",
+        "truthmap.analyses.errors.measure:ErrorTypes",
+        summarize,
+        (FigureKind("error-types", "questions by kind of error", "truthmap.analyses.errors.figure:draw_error_types"),),
+    ),
+)

@@ -10,16 +10,19 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.results import FOLDER, write_analysis
+from truthmap.analyses.labels.figure import draw_label_maps
+from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Position, Site, Split
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Interval, Run
+from truthmap.store.states import StateStore
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
@@ -100,13 +103,14 @@ def map_labels(
         NotEnoughDataError: fewer than two labels, or none that ten answers have and ten lack.
     """
     name = _file_name(column)
-    scored = label_answers(run.questions(), run.grades(), run.splits())
+    data = RunData.load(run)
+    scored = data.labels
     labelled = scored.take(np.array([i in of_question for i in scored.ids], dtype=bool))
     values = [of_question[i] for i in labelled.ids]
     targets, too_few = _targets(values, labelled)
-    read = site or run.summary.site
-    store = run.states()
-    settings = GridSettings(n_permutations=permutations, seed=int(run.settings["settings"]["seed"]), fewest=FEWEST)
+    read = site or data.summary.site
+    store = data.states
+    settings = GridSettings(n_permutations=permutations, seed=int(data.settings["settings"]["seed"]), fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)
@@ -117,7 +121,7 @@ def map_labels(
         unlabelled=len(scored.ids) - len(values),
         unknown=len(set(of_question) - set(scored.ids)),
         scores=tuple(
-            _score(run, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
+            _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
             for label, fit in fits.items()
         ),
         too_few=too_few,
@@ -151,12 +155,12 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
 
 
 def _score(
-    run: Run, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
+    store: StateStore, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
     grid, at = fit.grid, cell.at
     try:
-        found = score_on_test(run.states(), labels, grid, cell, settings)
+        found = score_on_test(store, labels, grid, cell, settings)
         test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
     except NotEnoughDataError:
         test = None
@@ -172,11 +176,9 @@ def _score(
 
 
 def _write(run: Run, name: str, result: LabelMaps, fits: Mapping[str, GridFit]) -> None:
-    from truthmap.analyses.labels.figure import draw_label_maps
-
     tables = [fit.grid.to_frame().assign(label=label) for label, fit in fits.items()]
     figure = draw_label_maps({label: fit.grid for label, fit in fits.items()}, result.column)
-    write_analysis(run.path / FOLDER, name, result, pd.concat(tables, ignore_index=True), figure)
+    write_analysis(run.path / ANALYSES, name, result, pd.concat(tables, ignore_index=True), figure)
 
 
 def _file_name(column: str) -> str:

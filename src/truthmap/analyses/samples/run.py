@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.generate import GenerateSettings
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import Work
@@ -20,6 +20,8 @@ from truthmap.execution.reopening import reopened, require_same_model
 from truthmap.files import digest_of
 from truthmap.pipeline.stages.grades import grade_all
 from truthmap.records import Answer, Grade, Split
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLE_PARTS, SAMPLES
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import remove_folder
 from truthmap.runs.run import Run
@@ -31,7 +33,6 @@ from truthmap.terminal.progress import Advance, Progress
 Kind = TypeVar("Kind", Answer, Grade)
 
 STAGE = "samples"
-ANSWERS, GRADES, SCRATCH = "samples.parquet", "sample_grades.parquet", "sample_parts"
 
 SHARD = 512
 """Samples in a shard: a killed command repeats at most one."""
@@ -70,7 +71,7 @@ def sample_answers(
         RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
     """
     settings = settings or SampleSettings()
-    work = reopened(run, where, progress)
+    work, data = reopened(run, where, progress), RunData.load(run)
     with (
         work.folder.held(work.progress.say),
         work.stop.listening(work.progress.say),
@@ -80,17 +81,19 @@ def sample_answers(
         started = time.perf_counter()
         key = _key(work.keys["answers"], settings)
         kept = _kept(work, key)
-        fresh = _draw(run, work, settings, kept, key)
+        fresh = _draw(data, work, settings, kept, key)
         by_sample: dict[int, list[Answer]] = {}
         for answer in [*kept, *fresh]:
             by_sample.setdefault(answer.sample, []).append(answer)
-        grades = [grade for answers in by_sample.values() for grade in grade_all(work, answers).values()]
-        order = {question.id: n for n, question in enumerate(run.questions())}
-        write_records(work.path(ANSWERS), Answer, sorted([*kept, *fresh], key=partial(_place, order)))
-        write_records(work.path(GRADES), Grade, sorted(grades, key=partial(_place, order)))
-        work.folder.finish(STAGE, key, [ANSWERS, GRADES], time.perf_counter() - started, settings.model_dump())
-        remove_folder(work.path(SCRATCH))
-    return read_samples(run)
+        grades = [grade for its_own in by_sample.values() for grade in grade_all(work, its_own).values()]
+        order = {question.id: n for n, question in enumerate(data.questions)}
+        answers = sorted([*kept, *fresh], key=partial(_place, order))
+        grades.sort(key=partial(_place, order))
+        write_records(work.path(SAMPLES), Answer, answers)
+        write_records(work.path(SAMPLE_GRADES), Grade, grades)
+        work.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, settings.model_dump())
+        remove_folder(work.path(SAMPLE_PARTS))
+    return _samples(settings, answers, grades)
 
 
 def read_samples(run: Run) -> Samples:
@@ -109,11 +112,13 @@ def read_samples(run: Run) -> Samples:
             f"the samples in {run.path} belong to an earlier version of the run; draw them again with "
             f"`truthmap sample {run.path} --k {settings.k}`"
         )
-    drawn = _by_question(read_records(run.path / ANSWERS, Answer))
+    return _samples(settings, read_records(run.path / SAMPLES, Answer), read_records(run.path / SAMPLE_GRADES, Grade))
+
+
+def _samples(settings: SampleSettings, answers: Sequence[Answer], grades: Sequence[Grade]) -> Samples:
+    drawn = _by_question(answers)
     fewest = min(map(len, drawn.values()), default=0)
-    return Samples(
-        settings.model_copy(update={"k": fewest}), drawn, _by_question(read_records(run.path / GRADES, Grade))
-    )
+    return Samples(settings.model_copy(update={"k": fewest}), drawn, _by_question(grades))
 
 
 def has_samples(run: Run) -> bool:
@@ -127,16 +132,16 @@ def _key(answers_key: str, settings: SampleSettings) -> str:
 
 
 def _kept(work: Work, key: str) -> Sequence[Answer]:
-    return read_records(work.path(ANSWERS), Answer) if work.folder.is_finished(STAGE, key) else ()
+    return read_records(work.path(SAMPLES), Answer) if work.folder.is_finished(STAGE, key) else ()
 
 
-def _draw(run: Run, work: Work, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
+def _draw(data: RunData, work: Work, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
     """Draw what is missing, shard after shard; each finished shard is kept."""
-    wanted = list(_missing(run, settings, {(answer.question_id, answer.sample) for answer in kept}))
+    wanted = list(_missing(data, settings, {(answer.question_id, answer.sample) for answer in kept}))
     shards = [wanted[start : start + SHARD] for start in range(0, len(wanted), SHARD)]
     files = [_parts(work, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
     if not wanted:
-        work.progress.say(f"nothing to do: {run.path} has these samples")
+        work.progress.say(f"nothing to do: {data.run.path} has these samples")
         return []
     asked = generate_settings(work.study, work.question_set.task)
     sampled = GenerateSettings(
@@ -148,8 +153,8 @@ def _draw(run: Run, work: Work, settings: SampleSettings, kept: Sequence[Answer]
         if not file.exists()
     ]
     if jobs:
-        _require_same_engine(run, work)
-        require_same_model(run, work)
+        _require_same_engine(data.run, work)
+        require_same_model(data.run, work)
     done = len(wanted) - sum(job.size for job in jobs)
     with work.progress.stage("Sampling", len(wanted), done) as advance:
         for drawn in work.executor.map(draw_shard, jobs, Tally(advance, done)):
@@ -177,14 +182,14 @@ def _require_same_engine(run: Run, work: Work) -> None:
         )
 
 
-def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+def _missing(data: RunData, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """Return (question id, sample number) for all that is wanted and not known: a question's samples side by side.
 
     Questions whose answer came with them, or that leave no room for an answer, are not sampled.
     """
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
-    ready = {question.id for question in run.questions() if question.answer is not None}
-    for answer in run.answers():
+    test = {split.question_id for split in data.splits if split.part is Split.TEST}
+    ready = {question.id for question in data.questions if question.answer is not None}
+    for answer in data.answers:
         i = answer.question_id
         if answer.fault is None and i not in ready and (settings.part == "all" or i in test):
             for sample in range(1, settings.k + 1):
@@ -193,7 +198,7 @@ def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) ->
 
 
 def _parts(work: Work, key: str) -> Path:
-    return work.path(SCRATCH) / key[:16]
+    return work.path(SAMPLE_PARTS) / key[:16]
 
 
 def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:

@@ -23,11 +23,10 @@ from truthmap.files import atomic_write, digest_of, storage_errors
 from truthmap.grading.positions import MISSING, locate_positions
 from truthmap.probes.grid import Cell
 from truthmap.records import POSITIONS, Answer
+from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
 from truthmap.study.settings import SHARD, capture_settings
 from truthmap.terminal.progress import Advance
-
-FOLDER = "sample_states"
 
 SampleId = tuple[str, int]
 """Question id and sample number."""
@@ -57,7 +56,7 @@ def sample_states(run: Run, work: Work, samples: Samples, ids: Sequence[str], ce
         first.setdefault(_tokens(place.answer), i)
     unique = list(first.values())
     shards = [unique[start : start + SHARD] for start in range(0, len(unique), SHARD)]
-    files = [work.path(FOLDER) / f"{_key(work, cell, places, shard)[:16]}.safetensors" for shard in shards]
+    files = [work.path(SAMPLE_STATES) / f"{_key(work, cell, places, shard)[:16]}.safetensors" for shard in shards]
     jobs = [
         Job(number, tuple(i for i, _ in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))

@@ -8,6 +8,7 @@ from truthmap.execution.active_run import Made, Work
 from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.figures.heatmap import draw_heatmap
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
 LEVEL = 0.05
@@ -26,7 +27,7 @@ def map_title(protocol: str, site: Site) -> str | None:
 def draw_figures(work: Work) -> Made:
     """Draw the map, as PNG and as SVG."""
     run = Run(work.folder.path)
-    grid, summary = run.grid(), run.summary
+    grid, summary = RunData.load(run).grid(), run.summary
     axes = draw_heatmap(
         grid.auc,
         title=map_title(summary.protocol, summary.site),

@@ -23,7 +23,8 @@ from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Interval, Summary
 from truthmap.runs.tables import read_records
 from truthmap.study.settings import grid_settings
@@ -50,7 +51,7 @@ def fit_map(work: Work) -> Made:
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(work, found, null)
-    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
+    files = ["grid.parquet", SCORES, "null.parquet", "summary.json"]
     if settings.protocol == "truthmap":
         with work.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
@@ -65,7 +66,7 @@ def fit_map(work: Work) -> Made:
 def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
     _write_table(work, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(work, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(work.path(NAME), [out_of_fold for _, out_of_fold in found])
+    write_out_of_fold(work.path(SCORES), [out_of_fold for _, out_of_fold in found])
 
 
 def _write_table(work: Work, name: str, table: pd.DataFrame) -> None:
