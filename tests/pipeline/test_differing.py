@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from truthmap.errors import RunFolderError, UsageError
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 
@@ -59,20 +62,9 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
         diff_runs(run, run, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
 
 
-def test_maps_of_other_shapes_are_refused(
-    made_once: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from truthmap.analyses.diff import run as differing
-
-    whole = differing._scores
-
-    def without_a_layer(run: Run, site: Site):
-        found = whole(run, site)
-        return (
-            found if run.path == made_once else differing.MapScores(found.ids, found.groups, found.y, found.scores[:1])
-        )
-
+def test_maps_of_other_shapes_are_refused(made_once: Path, tmp_path: Path) -> None:
     copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
-    monkeypatch.setattr(differing, "_scores", without_a_layer)
+    scores = RunData.load(copy).out_of_fold()
+    write_out_of_fold(copy.path / SCORES, [replace(scores, scores=scores.scores[:1])])
     with pytest.raises(RunFolderError, match=r"different shapes: .* has 2 layers and .* 1"):
         diff_runs(Run(made_once), copy, tmp_path / "out")

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.compare.run import compare_run
-from truthmap.analyses.equivalence import ByJudge, ByMeaning
-from truthmap.analyses.judging import chosen_equivalence
+from truthmap.analyses.equivalence import ByJudge, ByMeaning, chosen_equivalence
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError

@@ -102,9 +102,11 @@ def test_a_paired_difference_outweighs_two_intervals(findings: Findings, low: fl
 
 
 def test_the_words_alone_explain_the_map_unless_the_probe_is_above_them(findings: Findings) -> None:
-    assert "hold more than that" in joined(replace(findings, words=Estimate(0.8, 0.77, 0.83, 1000)))
-    assert "does not show that the states hold more" in joined(replace(findings, words=Estimate(0.8, 0.7, 0.89, 1000)))
-    assert "the words explain the map" in joined(replace(findings, words=Estimate(0.95, 0.94, 0.96, 1000)))
+    assert "hold more than that" in joined(replace(findings, text_baseline=Estimate(0.8, 0.77, 0.83, 1000)))
+    assert "does not show that the states hold more" in joined(
+        replace(findings, text_baseline=Estimate(0.8, 0.7, 0.89, 1000))
+    )
+    assert "the words explain the map" in joined(replace(findings, text_baseline=Estimate(0.95, 0.94, 0.96, 1000)))
 
 
 def test_an_interval_from_counts_is_hanleys_and_mcneils() -> None:
@@ -133,7 +135,7 @@ def test_there_are_three_to_six_sentences(findings: Findings) -> None:
     full = replace(
         findings,
         log_prob=Estimate(0.7, 0.6, 0.8, 250),
-        words=Estimate(0.7, 0.6, 0.8, 250),
+        text_baseline=Estimate(0.7, 0.6, 0.8, 250),
         within=Estimate(0.7, 0.6, 0.8, 250),
     )
     assert len(sentences(full)) == 6

@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from truthmap.answers.prompted import LocalTextModel
+from truthmap.errors import UsageError
 from truthmap.grading.asking import TextModel
+from truthmap.grading.text_model import Endpoint
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.nli import load_entailment
 from truthmap.records import Answer, Grade
+from truthmap.study.resources import Where
 from truthmap.text import folded
 
 
@@ -79,6 +86,25 @@ class ByJudge:
         return _clustered([saying.answer.text.strip() for saying in sayings], same)
 
 
+def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equivalence:
+    """Return what decides which answers say the same: the exact answer, unless a model is named.
+
+    Args:
+        nli: Folder or hub id of an NLI classifier.
+        judge: A language model: anything that `load_model` takes, or the address of an OpenAI-style endpoint.
+        where: Where a model on this machine computes.
+
+    Raises:
+        UsageError: both models are named.
+        ModelError: the model cannot be loaded, or is no NLI model.
+    """
+    if nli is not None and judge is not None:
+        raise UsageError("name an NLI model or a judge, not both")
+    if nli is not None:
+        return ByEntailment(load_entailment(nli, LoadSettings(device=where.device)))
+    return ByMeaning() if judge is None else ByJudge(_asker(judge, where))
+
+
 class _Says(Protocol):
     def __call__(self, pairs: Sequence[tuple[str, str]], /) -> list[bool]: ...
 
@@ -125,3 +151,9 @@ def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
             if True not in alike:
                 founders.append(text)
     return [found[text] for text in texts]
+
+
+def _asker(judge: str, where: Where) -> TextModel:
+    if "://" in judge:
+        return Endpoint.of(judge)
+    return LocalTextModel(load_model(judge, LoadSettings(device=where.device)), where.batch_tokens)

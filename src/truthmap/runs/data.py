@@ -176,7 +176,8 @@ class RunData:
     @cached_property
     def states(self) -> StateStore:
         """The store of hidden states."""
-        return StateStore(RunFolder(self.run.path).states)
+        elsewhere = self.settings.get("states_at")
+        return StateStore(RunFolder(self.run.path).own_states if elsewhere is None else str(elsewhere))
 
     @cached_property
     def _cells(self) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
-from truthmap.study.stage_keys import STAGES
 from truthmap.runs.remote import RemoteCopy, remote_copy_of
+from truthmap.study.stage_keys import STAGES
 
 _LEDGER = "stages.json"
 _STUDY = "study.yaml"

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
-from truthmap.runs.folder import RunFolder
-from truthmap.runs.file_names import STUDY, SUMMARY
-from truthmap.runs.remote import local_folder
 from truthmap.records import Position, Site
+from truthmap.runs.file_names import STUDY, SUMMARY
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.remote import local_folder
 
 
 class Interval(BaseModel):

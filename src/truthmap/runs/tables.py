@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from truthmap.errors import DamagedFileError
-from truthmap.files import storage_errors, atomic_write
-from truthmap.records import Answer, Grade, Outcome, Split, Question, Span, SplitAssignment
+from truthmap.files import atomic_write, storage_errors
+from truthmap.records import Answer, Grade, Outcome, Question, Span, Split, SplitAssignment
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
 

@@ -42,7 +42,7 @@ def compare(
     """
     opened = open_run(run)
     from truthmap.analyses.compare.run import compare_run
-    from truthmap.analyses.judging import chosen_equivalence
+    from truthmap.analyses.equivalence import chosen_equivalence
     from truthmap.study.resources import Where
 
     where = Where(device, batch_tokens, trust_remote_code=trust_remote_code)

@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
 import pandas as pd
 
-from truthmap.analyses.compare.agreeing import sample_confidences
-from truthmap.analyses.compare.confidences import probability_true, read_percent
+from truthmap.analyses.compare.confidences import (
+    probability_true,
+    read_percent,
+    self_consistency,
+    semantic_entropy,
+    weighted_semantic_entropy,
+)
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
 from truthmap.analyses.compare.self_report import OwnView, own_views
-from truthmap.analyses.equivalence import ByMeaning, Equivalence
+from truthmap.analyses.equivalence import ByMeaning, Equivalence, Saying
 from truthmap.analyses.probing import (
     best_cell_at,
     best_cells,
@@ -23,11 +29,12 @@ from truthmap.analyses.probing import (
     test_scores,
 )
 from truthmap.analyses.results import write_analysis, write_table
-from truthmap.analyses.samples.run import has_samples, read_samples
-from truthmap.errors import NotEnoughDataError
+from truthmap.analyses.samples.run import Samples, has_samples, read_samples
+from truthmap.errors import NotEnoughDataError, RunFolderError
+from truthmap.execution.active_run import Work
 from truthmap.execution.reopening import reopened
 from truthmap.grading.positions import span_tokens
-from truthmap.metrics.token_scores import digest
+from truthmap.metrics.token_scores import digest, mean_log_prob
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Position, Span
@@ -221,4 +228,41 @@ def _own_word(views: Mapping[str, OwnView]) -> list[Confidence]:
             passes=passes,
             stand_in=0.5,
         ),
+    ]
+
+
+def sample_confidences(
+    work: Work, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+) -> list[Confidence]:
+    """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
+
+    Samples that are empty or without an exact answer take part as what they are: one more thing that was said.
+
+    Raises:
+        RunFolderError: a question has no samples.
+    """
+    unsampled = [i for i in ids if i not in samples.answers]
+    if unsampled:
+        raise RunFolderError(
+            f"{len(unsampled)} test questions of {data.run.path} have no samples, e.g. {unsampled[0]}; "
+            f"draw them with `truthmap sample {data.run.path} --k {samples.settings.k}`"
+        )
+    asked, task = work.questions_by_id, work.question_set.task
+    agree, spread, weighted = {}, {}, {}
+    with work.progress.stage("Comparing samples", len(ids)) as advance:
+        for done, i in enumerate(ids, start=1):
+            text = task.chat(asked[i])
+            drawn = [
+                Saying(text, answer, grade) for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
+            ]
+            own, *others = equivalence.classes([Saying(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn])
+            agree[i] = self_consistency(own, others)
+            spread[i] = -semantic_entropy(others)
+            weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(saying.answer) for saying in drawn])
+            advance(done)
+    passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i]) for i in ids]))
+    return [
+        Confidence("self-consistency", Family.SAMPLES, agree, passes),
+        Confidence("semantic entropy", Family.SAMPLES, spread, passes),
+        Confidence("semantic entropy, weighted", Family.SAMPLES, weighted, passes),
     ]
