@@ -144,8 +144,8 @@ class Grade:
         rule: The rule that decided (`candidates`, `number`, …).
         span: Characters of the answer's text that are the exact answer; `None` where none was found.
         exact_answer: The text of that span, or an empty string.
-        meaning: What the exact answer stands for in one spelling (the candidate's usual name, the number), or an empty
-            string; answers with the same meaning say the same.
+        canonical: The exact answer in one spelling (the candidate's usual name, the number), or an empty string; equal
+            ones say the same.
         why: One line for a reader: why this outcome.
         refusal: The answer declines to answer; a kind of wrong.
         sample: As in `Answer`.
@@ -156,7 +156,7 @@ class Grade:
     rule: str
     span: Span | None
     exact_answer: str
-    meaning: str
+    canonical: str
     why: str
     refusal: bool = False
     sample: int = 0

@@ -17,8 +17,8 @@ from truthmap.analyses.select.measure import (
 )
 
 
-def candidate(right: bool, meaning: int, log_prob: float = -1.0, score: float | None = 0.0) -> Candidate:
-    return Candidate(right, meaning, log_prob, log_prob / 3, score)
+def candidate(right: bool, equivalence_class: int, log_prob: float = -1.0, score: float | None = 0.0) -> Candidate:
+    return Candidate(right, equivalence_class, log_prob, log_prob / 3, score)
 
 
 def pool(*candidates: Candidate, greedy: bool = False, kind: ErrorType | None = None, name: str = "q") -> Pool:

@@ -57,9 +57,9 @@ def test_an_answer_that_only_repeats_the_question_is_not_right() -> None:
 def test_right_and_wrong_answers_with_one_exact_answer_have_one_meaning() -> None:
     right = say("It was the actor George Clooney.", "George Clooney")
     wrong = say("It was George  CLOONEY’s!", "Brad Pitt")
-    assert right.meaning == wrong.meaning == "george clooney"
+    assert right.canonical == wrong.canonical == "george clooney"
     aliases = {
-        say(f"It was {name}.", "Samuel Clemens", "Mark Twain").meaning for name in ("Mark Twain", "Samuel Clemens")
+        say(f"It was {name}.", "Samuel Clemens", "Mark Twain").canonical for name in ("Mark Twain", "Samuel Clemens")
     }
     assert aliases == {"samuel clemens"}
 
@@ -75,7 +75,7 @@ def test_right_and_wrong_answers_with_one_exact_answer_have_one_meaning() -> Non
 )
 def test_refusals_are_a_kind_of_wrong_without_an_exact_answer(text: str) -> None:
     result = say(text, "George Clooney")
-    assert (result.outcome, result.refusal, result.span, result.meaning) == (Outcome.WRONG, True, None, "")
+    assert (result.outcome, result.refusal, result.span, result.canonical) == (Outcome.WRONG, True, None, "")
 
 
 def test_an_answer_that_offers_something_all_the_same_is_no_refusal() -> None:

@@ -101,7 +101,7 @@ def test_faulty_and_empty_answers_are_unscored_with_the_reason(cities: QuestionS
 
 
 def test_names_of_one_thing_share_a_meaning(cities: QuestionSet) -> None:
-    meanings = {say(cities, "Chicago", text).meaning for text in ("the USA", "America", "the United States")}
+    meanings = {say(cities, "Chicago", text).canonical for text in ("the USA", "America", "the United States")}
     assert meanings == {"United States"}
 
 

@@ -133,7 +133,7 @@ def test_ready_outcomes_and_exact_answers_are_taken_as_they_came() -> None:
     question = Question("q", "Who?", answer="By Ann  Lee, I think", outcome=Outcome.RIGHT, exact_answer="ann lee")
     answer = Answer("q", (1,), (7,), "By Ann  Lee, I think", (), (), True)
     result = grade(question, answer, Task(GradingRule.READY, Locating.COLUMN))
-    assert (result.outcome, result.exact_answer, result.meaning) == (Outcome.RIGHT, "Ann  Lee", "ann lee")
+    assert (result.outcome, result.exact_answer, result.canonical) == (Outcome.RIGHT, "Ann  Lee", "ann lee")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_question_without_accepted_answers_is_unscored_and_located_all_the_sam
 ) -> None:
     result = grade(Question("q", "Who was it?"), Answer("q", (1,), (7,), text, (), (), True), task)
     assert (result.outcome, result.exact_answer) == (Outcome.UNSCORED, exact)
-    assert result.meaning
+    assert result.canonical
 
 
 BORDERS: Sequence[tuple[str, str, Callable[[str], int]]] = [

@@ -156,7 +156,7 @@ def test_a_raw_row_becomes_a_question_and_its_answers_are_graded(name: str, tmp_
         assert (result.outcome, result.exact_answer) == (outcome, exact)
         assert result.span is not None
         assert text[result.span.start : result.span.end] == exact
-        assert result.meaning
+        assert result.canonical
         assert result.why
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.analyses.audit.run import audit_file, harmless, read_checked, sample_to_check
+from truthmap.analyses.audit.run import audit_file, harmless, read_annotations, sample_to_check
 from truthmap.errors import QuestionsError
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule
@@ -95,7 +95,7 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
 def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None:
     run = study.run()
     sample = run.path / AUDIT_SAMPLE
-    assert read_checked(sample) == []
+    assert read_annotations(sample) == []
     fill_in(sample, outcome="", span="yes")
     with sample.open(newline="") as file:
         kept = [row for row in csv.DictReader(file) if row["outcome"] != "unscored"]

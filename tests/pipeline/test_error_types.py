@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
+from truthmap.analyses.errors.measure import ErrorType, ErrorTypes, TypeProtocol
 from truthmap.analyses.errors.run import error_grids, type_errors
 from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import sample_answers
@@ -49,10 +49,10 @@ def test_types_with_enough_questions_have_a_map_and_a_test_score(sampled: Run) -
         assert (score.layer is None) == bool(score.why_not)
 
 
-def test_the_studys_protocol_lets_types_overlap(sampled: Run) -> None:
-    result = type_errors(sampled, protocol="study")
+def test_the_papers_protocol_lets_types_overlap(sampled: Run) -> None:
+    result = type_errors(sampled, protocol=TypeProtocol.PAPER)
     table = pd.read_parquet(sampled.path / ANALYSES / "errors_questions.parquet")
-    assert result.protocol == "study"
+    assert result.protocol == "paper"
     assert sum(score.n for score in result.types) == table["types"].map(len).sum()
     assert result.without_type == (table["types"].map(len) == 0).sum()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.compare.run import compare_run
-from truthmap.analyses.equivalence import ByJudge, ByMeaning, chosen_equivalence
+from truthmap.analyses.equivalence import ByCanonical, ByJudge, chosen_equivalence
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError
@@ -17,7 +17,7 @@ from truthmap.study.resources import Where
 
 
 def test_by_default_the_exact_answer_decides() -> None:
-    assert isinstance(chosen_equivalence(None, None, Where()), ByMeaning)
+    assert isinstance(chosen_equivalence(None, None, Where()), ByCanonical)
     with pytest.raises(UsageError, match="not both"):
         chosen_equivalence("one", "other", Where())
 

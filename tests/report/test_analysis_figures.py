@@ -40,7 +40,7 @@ def comparison() -> Comparison:
         method("x", Family.ASKING, 0.4),
     ]
     return Comparison(
-        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByMeaning",
+        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByCanonical",
         methods=tuple(methods), notes=(),
     )  # fmt: skip
 

@@ -28,14 +28,14 @@ class Saying:
 
 
 class Equivalence(Protocol):
-    """Sorts the answers of one question into classes of meaning."""
+    """Sorts the answers of one question into equivalence classes."""
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
         """Return each saying's class: equal numbers say the same; all sayings answer one question."""
         ...
 
 
-class ByMeaning:
+class ByCanonical:
     """Answers with the same exact answer say the same: folded, a candidate's aliases and a number's spellings equal.
 
     Where no exact answer was found, the whole folded text stands for it; all refusals say the same. The accepted
@@ -44,7 +44,7 @@ class ByMeaning:
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
         """Return each saying's class."""
-        return numbered([meaning_of(saying.answer, saying.grade) for saying in sayings])
+        return numbered([canonical_answer(saying.answer, saying.grade) for saying in sayings])
 
 
 class Entailment(Protocol):
@@ -102,7 +102,7 @@ def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equi
         raise UsageError("name an NLI model or a judge, not both")
     if nli is not None:
         return ByEntailment(load_entailment(nli, LoadSettings(device=where.device)))
-    return ByMeaning() if judge is None else ByJudge(_asker(judge, where))
+    return ByCanonical() if judge is None else ByJudge(_asker(judge, where))
 
 
 class _Says(Protocol):
@@ -117,22 +117,22 @@ def judge_prompt(question: str, one: str, other: str) -> str:
     )
 
 
-def meaning_of(answer: Answer, grade: Grade) -> str:
+def canonical_answer(answer: Answer, grade: Grade) -> str:
     """Return what an answer says in one spelling."""
     if grade.refusal:
         return "refusal"
-    exact = folded(grade.meaning or grade.exact_answer)
+    exact = folded(grade.canonical or grade.exact_answer)
     return f"exact {exact}" if exact else f"text {folded(answer.text)}"
 
 
-def numbered(meanings: Sequence[str]) -> list[int]:
-    """Number meanings in the order in which they first come.
+def numbered(answers: Sequence[str]) -> list[int]:
+    """Number answers in the order in which they first come.
 
     >>> numbered(["peru", "chile", "peru"])
     [0, 1, 0]
     """
     numbers: dict[str, int] = {}
-    return [numbers.setdefault(meaning, len(numbers)) for meaning in meanings]
+    return [numbers.setdefault(canonical, len(numbers)) for canonical in answers]
 
 
 def _clustered(texts: Sequence[str], says: _Says) -> list[int]:

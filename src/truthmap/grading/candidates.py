@@ -21,5 +21,5 @@ def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> Ru
         rule=RULE,
         why=f"names {text[mention.start : mention.end]!r} first",
         span=Span(mention.start, mention.end),
-        meaning=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
+        canonical=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
     )

@@ -50,7 +50,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
         rule=str(rule),
         why=f"chooses {text[chosen.start : chosen.end]!r}",
         span=Span(chosen.start, chosen.end),
-        meaning=folded(candidates[chosen.things[0]][0]),
+        canonical=folded(candidates[chosen.things[0]][0]),
     )
 
 

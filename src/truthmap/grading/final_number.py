@@ -40,7 +40,7 @@ def by_number(question: Question, answer: Answer) -> RuleResult:
         rule=RULE,
         why=f"concludes with {answer.text[said.start : said.end]!r}",
         span=Span(said.start, said.end),
-        meaning=_meaning(values, said),
+        canonical=_canonical(values, said),
     )
 
 
@@ -105,7 +105,7 @@ def _wanted(accepted: str) -> Number:
     return numbers[0] if numbers else Number(0, 0, Fraction(0), Unit("none", Fraction(1)))
 
 
-def _meaning(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
+def _canonical(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
     """Write the number in the accepted answer's unit, as the accepted answer where the two are the same value."""
     if not values:
         return written_value(said.value)

@@ -181,7 +181,7 @@ def _grade(pair: _Pair, verdict: RuleResult, span: Span | None) -> Grade:
         verdict.rule,
         span,
         exact,
-        meaning_of(question, verdict, span, exact),
+        canonical_of(question, verdict, span, exact),
         verdict.why,
         verdict.refusal,
         answer.sample,
@@ -189,16 +189,16 @@ def _grade(pair: _Pair, verdict: RuleResult, span: Span | None) -> Grade:
 
 
 def agrees_with_accepted(question: Question, grade: Grade) -> bool:
-    """Say whether a grade's exact answer says an accepted answer: by the rule's own meaning, or by its words."""
+    """Say whether a grade's exact answer says an accepted answer: by the rule's own spelling of it, or by its words."""
     if find_alias(grade.exact_answer, "", question.accepted) is not None:
         return True
     if grade.rule == GradingRule.NUMBER:
-        return any(written_value(number.value) == grade.meaning for number in find_numbers(grade.exact_answer))
+        return any(written_value(number.value) == grade.canonical for number in find_numbers(grade.exact_answer))
     names = {folded(name) for name in question.accepted}
-    return folded(grade.meaning) in names
+    return folded(grade.canonical) in names
 
 
-def meaning_of(question: Question, verdict: RuleResult, span: Span | None, exact: str) -> str:
+def canonical_of(question: Question, verdict: RuleResult, span: Span | None, exact: str) -> str:
     """Return what the exact answer stands for in one spelling.
 
     What the rule itself found has the rule's spelling (the candidate's usual name, the number). A free span is folded,
@@ -206,8 +206,8 @@ def meaning_of(question: Question, verdict: RuleResult, span: Span | None, exact
     """
     if span is None:
         return ""
-    if verdict.meaning and (span == verdict.span or verdict.rule == GradingRule.NUMBER):
-        return verdict.meaning
+    if verdict.canonical and (span == verdict.span or verdict.rule == GradingRule.NUMBER):
+        return verdict.canonical
     if find_alias(exact, "", question.accepted) is not None:
         return normalised(question.accepted[0])
     return normalised(exact)

@@ -17,7 +17,7 @@ class RuleResult:
         rule: The rule that decided.
         why: One line for a reader.
         span: Where the rule found what decided (the candidate, the number); `None` where it found nothing.
-        meaning: What stands there, in one spelling.
+        canonical: What stands there, in one spelling.
         refusal: The answer declines to answer.
     """
 
@@ -25,7 +25,7 @@ class RuleResult:
     rule: str
     why: str
     span: Span | None = None
-    meaning: str = ""
+    canonical: str = ""
     refusal: bool = False
 
 
@@ -39,7 +39,7 @@ def nothing_found(text: str, rule: str, why: str) -> RuleResult:
     return RuleResult(Outcome.UNSCORED, rule, why)
 
 
-def found(*, right: bool, rule: str, why: str, span: Span, meaning: str) -> RuleResult:
+def found(*, right: bool, rule: str, why: str, span: Span, canonical: str) -> RuleResult:
     """Return the verdict on an answer in which a rule found what decides."""
     ending = "an accepted answer" if right else "not an accepted answer"
-    return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, meaning)
+    return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, canonical)

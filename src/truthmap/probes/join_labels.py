@@ -34,7 +34,7 @@ def label_answers(
         part=tuple(split[g.question_id].part for g in scored),
         fold=_joined_folds(np.array([split[g.question_id].fold for g in scored], dtype=np.int64), y),
         group=tuple(group[g.question_id] for g in scored),
-        meaning=tuple(g.meaning for g in scored),
+        canonical=tuple(g.canonical for g in scored),
     )
 
 

@@ -23,7 +23,7 @@ class LabelledAnswers:
         part: Each answer's part of the study.
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together: the unit that is resampled.
-        meaning: The exact answer in one spelling.
+        canonical: The exact answer in one spelling.
     """
 
     ids: tuple[str, ...]
@@ -31,7 +31,7 @@ class LabelledAnswers:
     part: tuple[Split, ...]
     fold: Ints
     group: tuple[str, ...]
-    meaning: tuple[str, ...]
+    canonical: tuple[str, ...]
 
     def of(self, test: bool) -> LabelledAnswers:
         """Keep the answers of the test part, or those of all others."""
@@ -46,7 +46,7 @@ class LabelledAnswers:
             tuple(self.part[n] for n in rows),
             self.fold[rows],
             tuple(self.group[n] for n in rows),
-            tuple(self.meaning[n] for n in rows),
+            tuple(self.canonical[n] for n in rows),
         )
 
 

@@ -155,7 +155,7 @@ def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | Non
     if best.scores is None:
         return None
     cell = best.scores.cell(*at)
-    canonical = [data.grades_by_id[i].meaning for i in cell.ids]
+    canonical = [data.grades_by_id[i].canonical for i in cell.ids]
     found = within_interval(cell.log_odds, cell.y, canonical, "report")
     return None if found is None else Estimate(found.auc, found.low, found.high, found.pairs)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from truthmap.analyses.audit.measure import Agreement, Checked, compare_with_hand
+from truthmap.analyses.audit.measure import Agreement, Annotation, measure_agreement
 from truthmap.errors import QuestionsError
 from truthmap.execution.active_run import Work
 from truthmap.files import write_json, write_text
@@ -79,13 +79,13 @@ def harmless(text: str) -> str:
     return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
 
 
-def read_checked(path: Path) -> list[Checked]:
+def read_annotations(path: Path) -> list[Annotation]:
     """Read the rows of a sample that a person filled in.
 
     Raises:
         QuestionsError: it is no such sample, or a cell holds what is not understood; says in which line.
     """
-    checked = []
+    annotations = []
     for row in read_csv(path):
         if isinstance(row, Fault):
             raise QuestionsError(f"{path}, {row}")
@@ -95,8 +95,8 @@ def read_checked(path: Path) -> list[Checked]:
             raise QuestionsError(f"{path} is no sample of an audit: it has no column {missing[0]!r}")
         by_hand = cells[BY_HAND].strip().casefold()
         if by_hand:
-            checked.append(_checked(path, line, cells, by_hand))
-    return checked
+            annotations.append(_annotation(path, line, cells, by_hand))
+    return annotations
 
 
 def audit_file(path: Path, auc: float | None = None) -> Agreement:
@@ -110,14 +110,14 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    data, checked = RunData(Run(path.parent)), read_checked(path)
-    outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in checked]
+    data, annotations = RunData(Run(path.parent)), read_annotations(path)
+    outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in annotations]
     summary = data.summary if data.has(SUMMARY) else None
     measured = auc if auc is not None or summary is None else summary.test.auc
-    return compare_with_hand(checked, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
+    return measure_agreement(annotations, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 
 
-def _checked(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Checked:
+def _annotation(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Annotation:
     if by_hand not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {BY_HAND}: expected right or wrong, got {by_hand[:40]!r}")
     graded = cells["outcome"].strip()
@@ -127,7 +127,7 @@ def _checked(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> C
     if span and span not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {SPAN_BY_HAND}: expected right or wrong, got {span[:40]!r}")
     good = None if not span else _HAND_OUTCOMES[span] is Outcome.RIGHT
-    return Checked(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
+    return Annotation(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
 
 
 def _is_filled_in(path: Path) -> bool:

@@ -18,8 +18,8 @@ from truthmap.analyses.compare.confidences import (
 )
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
-from truthmap.analyses.compare.self_report import OwnView, own_views
-from truthmap.analyses.equivalence import ByMeaning, Equivalence, Saying
+from truthmap.analyses.compare.self_report import SelfReport, self_reports
+from truthmap.analyses.equivalence import ByCanonical, Equivalence, Saying
 from truthmap.analyses.probing import (
     best_cell_at,
     best_cells,
@@ -90,13 +90,13 @@ def compare_run(
         confidences += _log_probs(tested, exact)
         if ask_model:
             with work.folder.held(work.progress.say):
-                views = own_views(run, work, tested)
-            confidences += [*_entropies(views, exact), *_own_word(views)]
+                reports = self_reports(run, work, tested)
+            confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
     else:
         notes.append("the answers came with the questions: they have no log-probabilities, and the model is not asked")
-    samples, chosen = 0, equivalence or ByMeaning()
+    samples, chosen = 0, equivalence or ByCanonical()
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
@@ -196,9 +196,9 @@ def _log_probs(answers: Sequence[Answer], exact: Mapping[str, Span]) -> list[Con
     return _digests("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
 
 
-def _entropies(views: Mapping[str, OwnView], exact: Mapping[str, Span]) -> list[Confidence]:
+def _entropies(reports: Mapping[str, SelfReport], exact: Mapping[str, Span]) -> list[Confidence]:
     """Sum up the entropies, lower is surer: higher scores are made of them by their sign."""
-    values = {i: tuple(-entropy for entropy in view.entropies) for i, view in views.items()}
+    values = {i: tuple(-entropy for entropy in report.entropies) for i, report in reports.items()}
     return _digests("token entropy", Family.ENTROPY, values, exact, passes=1.0)
 
 
@@ -214,17 +214,17 @@ def _digests(
     return confidences
 
 
-def _own_word(views: Mapping[str, OwnView]) -> list[Confidence]:
-    p_true = {i: probability_true(view.true_first, view.false_first) for i, view in views.items()}
-    said = {i: read_percent(view.reply) for i, view in views.items()}
+def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confidence]:
+    p_true = {i: probability_true(report.true_first, report.false_first) for i, report in reports.items()}
+    percents = {i: read_percent(report.reply) for i, report in reports.items()}
     # One pass reads the prompt and gives the first token of the reply.
-    passes = sum(max(1, view.reply_tokens) for view in views.values()) / len(views)
+    passes = sum(max(1, report.reply_tokens) for report in reports.values()) / len(reports)
     return [
         Confidence("p(True), both orders", Family.ASKING, p_true, passes=2.0),
         Confidence(
             "confidence in words",
             Family.ASKING,
-            {i: percent for i, percent in said.items() if percent is not None},
+            {i: percent for i, percent in percents.items() if percent is not None},
             passes=passes,
             stand_in=0.5,
         ),

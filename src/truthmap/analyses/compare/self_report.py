@@ -31,7 +31,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class OwnView:
+class SelfReport:
     """What the model says of one of its answers.
 
     Attributes:
@@ -51,7 +51,7 @@ class OwnView:
     reply_tokens: int
 
 
-def own_views(run: Run, work: Work, answers: Sequence[Answer]) -> dict[str, OwnView]:
+def self_reports(run: Run, work: Work, answers: Sequence[Answer]) -> dict[str, SelfReport]:
     """Ask the model about answers, shard after shard; what was asked before is read from the run folder.
 
     Raises:
@@ -71,7 +71,7 @@ def own_views(run: Run, work: Work, answers: Sequence[Answer]) -> dict[str, OwnV
     return {answer.question_id: known[answer.question_id] for answer in answers}
 
 
-def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, OwnView]:
+def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, SelfReport]:
     """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
     n, budget = len(answers), work.study.batch_tokens
     task, questions = work.question_set.task, work.questions_by_id
@@ -89,7 +89,7 @@ def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Ad
     asks = [Prompt(a.question_id, prompt) for a, prompt in zip(answers, prompts, strict=True)]
     replies = {r.question_id: r for batch in generate_answers(lm, asks, settings) for r in batch.answers}
     return {
-        a.question_id: OwnView(
+        a.question_id: SelfReport(
             a.question_id,
             entropies[row],
             (views[0][row][0], views[0][row][1]),
@@ -130,20 +130,20 @@ def _path(work: Work) -> Path:
     return work.path(SELF_REPORTS)
 
 
-def _known(work: Work) -> dict[str, OwnView]:
+def _known(work: Work) -> dict[str, SelfReport]:
     path = _path(work)
     if not path.exists():
         return {}
     table = read_table(path)
     if not len(table) or set(table["key"]) != {_key(work)}:
         return {}
-    return {row["question_id"]: _view(row) for row in table.to_dict("records")}
+    return {row["question_id"]: _report_of(row) for row in table.to_dict("records")}
 
 
-def _view(row: Mapping[Hashable, Any]) -> OwnView:
+def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
     first_a, first_b = row["true_first"].tolist()
     second_a, second_b = row["false_first"].tolist()
-    return OwnView(
+    return SelfReport(
         row["question_id"],
         tuple(row["entropies"].tolist()),
         (first_a, first_b),
@@ -153,6 +153,6 @@ def _view(row: Mapping[Hashable, Any]) -> OwnView:
     )
 
 
-def _write(work: Work, views: Mapping[str, OwnView]) -> None:
-    rows = [{"key": _key(work), **asdict(view)} for view in views.values()]
+def _write(work: Work, reports: Mapping[str, SelfReport]) -> None:
+    rows = [{"key": _key(work), **asdict(report)} for report in reports.values()]
     write_table(_path(work), pd.DataFrame(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,24 +21,23 @@ if TYPE_CHECKING:
 def errors(
     run: RunArgument,
     protocol: Annotated[
-        str, typer.Option(help="truthmap: each question has one type; study: the study's overlapping types")
+        str, typer.Option(help="truthmap: each question has one type; paper: the paper's overlapping types")
     ] = "truthmap",
 ) -> None:
     """Sort the questions by kind of error, from their samples, and draw a map of each kind.
 
     Samples are those that `truthmap sample` drew.
     """
-    if protocol not in ("truthmap", "study"):
-        raise UsageError(f"--protocol must be truthmap or study, got {protocol!r}")
-    opened = open_run(run)
+    from truthmap.analyses.errors.measure import TypeProtocol
     from truthmap.analyses.errors.run import type_errors
 
-    result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
+    if protocol not in set(TypeProtocol):
+        raise UsageError(f"--protocol must be {' or '.join(TypeProtocol)}, got {protocol!r}")
+    result = type_errors(open_run(run), protocol=TypeProtocol(protocol), progress=Bars())
     print_tables(summarize(result))
     if result.without_type:
-        print_lines(
-            [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
-        )
+        share = result.without_type / result.sampled
+        print_lines([f"{result.without_type} questions ({share:.0%}) {result.why_without_type}"])
     print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
     print_lines([f"Tables, maps and figure: {beside(run, ANALYSES)}/errors*"])
 
@@ -57,12 +56,6 @@ def summarize(result: ErrorTypes) -> tuple[SummaryTable, ...]:
 def _sites(result: ErrorTypes) -> str:
     sites = sorted({str(score.site) for score in result.types if score.site is not None})
     return f"; read at site {', '.join(sites)}" if sites else ""
-
-
-def _untyped(result: ErrorTypes) -> str:
-    if result.protocol == "study":
-        return "fit none of the study's types"
-    return "have no type: fewer than half of their samples could be graded"
 
 
 def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:

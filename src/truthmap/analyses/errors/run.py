@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,10 +14,9 @@ from truthmap.analyses.errors.measure import (
     ErrorType,
     ErrorTypes,
     SampleCounts,
+    TypeProtocol,
     TypeScore,
     count_samples,
-    error_type,
-    paper_types,
 )
 from truthmap.analyses.probing import only, probe_settings
 from truthmap.analyses.results import estimates_table, read_table, write_analysis, write_table
@@ -41,15 +39,14 @@ from truthmap.terminal.progress import Advance, Progress, Silence
 NAME = "errors"
 
 
-Protocol = Literal["truthmap", "study"]
-
-
-def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress | None = None) -> ErrorTypes:
+def type_errors(
+    run: Run, *, protocol: TypeProtocol = TypeProtocol.TRUTHMAP, progress: Progress | None = None
+) -> ErrorTypes:
     """Sort a run's sampled questions by kind of error and fit a grid of probes for each; writes `analyses/errors.*`.
 
     Args:
         run: A finished run with samples.
-        protocol: `truthmap` gives each question one type, `study` the study's overlapping ones.
+        protocol: How questions are sorted.
         progress: Who shows the stages.
 
     Raises:
@@ -57,13 +54,13 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
     """
     data, samples = RunData.load(run), read_samples(run)
     counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
-    types = types_of(counts, protocol)
+    types = {i: protocol.types(each) for i, each in counts.items()}
     grids = _fit(data, types, progress or Silence())
     scores = [_score(data, types, kind, grids.get(kind)) for kind in ErrorType]
     result = ErrorTypes(
         model=run.summary.model,
         questions=run.summary.questions,
-        protocol=protocol,
+        protocol=str(protocol),
         k=samples.settings.k,
         sampled=len(counts),
         without_type=sum(not kinds for kinds in types.values()),
@@ -71,14 +68,6 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
     )
     _write(run, result, counts, types, grids)
     return result
-
-
-def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str, frozenset[ErrorType]]:
-    """Return the types of each question, by its id."""
-    if protocol == "study":
-        return {i: paper_types(each) for i, each in counts.items()}
-    found = {i: error_type(each) for i, each in counts.items()}
-    return {i: frozenset() if kind is None else frozenset((kind,)) for i, kind in found.items()}
 
 
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
