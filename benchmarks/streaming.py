@@ -1,7 +1,7 @@
-"""What listening costs while an answer is generated.
+"""What scoring costs while an answer is generated.
 
 The same questions are answered token by token, with the detector and without: with it, the states of the layers it
-reads are kept, every token is scored, the exact answer is looked for and judged.
+reads are kept, every token is scored, the exact answer is located and scored.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from benchmarks._demo import demo_detector
 from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.detector.detector import Detector
-from truthmap.detector.score import listening_of
-from truthmap.detector.streaming import GenerationRequest, StateSpec, speak
+from truthmap.detector.score import state_spec
+from truthmap.detector.streaming import GenerationRequest, StateSpec, stream_decode
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Question
 
@@ -24,33 +24,37 @@ _ROUNDS = 2
 
 
 def run() -> str:
-    """Time both ways in turn, question by question; and the listening by itself, on tokens spoken before."""
+    """Time both ways in turn, question by question; and the scoring by itself, on tokens decoded before."""
     detector = demo_detector()
     questions = load_questions("cities", QuestionSettings(limit=_QUESTIONS, seed=3)).questions
     _seconds(detector.stream(questions[0].text))  # the first pass is slower for both
-    plain, heard, n_tokens = [], [], 0
+    plain, streamed, n_tokens = [], [], 0
     for _ in range(_ROUNDS):
         for question in questions:
-            plain.append(_seconds(speak(detector.lm, [_ask(detector, question)], StateSpec(detector.config.site, ()))))
-            heard.append(_seconds(detector.stream(question.text)))
-    listening = 0.0
+            plain.append(
+                _seconds(
+                    stream_decode(detector.lm, [_request(detector, question)], StateSpec(detector.config.site, ()))
+                )
+            )
+            streamed.append(_seconds(detector.stream(question.text)))
+    scoring = 0.0
     for question in questions:
-        listener = detector.listener(detector.question(question.text))
-        spoken = list(speak(detector.lm, [listener.ask], listening_of(detector.artifact)))
-        n_tokens += len(spoken) - 1
-        listening += _seconds(listener.hear(token) for token in spoken)
+        scorer = detector.stream_scorer(detector.question(question.text))
+        decoded = list(stream_decode(detector.lm, [scorer.request], state_spec(detector.artifact)))
+        n_tokens += len(decoded) - 1
+        scoring += _seconds(scorer.feed(token) for token in decoded)
     a_token = np.sum(plain) / (n_tokens * _ROUNDS)
-    share = listening / (n_tokens * a_token)
-    ratio = np.median(np.array(heard) / np.array(plain))
+    share = scoring / (n_tokens * a_token)
+    ratio = np.median(np.array(streamed) / np.array(plain))
     return (
         f"{detector.lm.name}, {len(questions)} questions, one at a time, greedy, {n_tokens} tokens: "
-        f"{1000 * a_token:.1f} ms a token without the detector. Scoring, looking for the exact answer and judging take "
-        f"{1000 * listening / n_tokens:.2f} ms a token: **{share:.2%}** of that. Whole answers with the detector take "
+        f"{1000 * a_token:.1f} ms a token without the detector. Locating the exact answer and scoring take "
+        f"{1000 * scoring / n_tokens:.2f} ms a token: **{share:.2%}** of that. Whole answers with the detector take "
         f"{ratio:.3f} times as long (median over {len(plain)} pairs, timed in turn)."
     )
 
 
-def _ask(detector: Detector, question: Question) -> GenerationRequest:
+def _request(detector: Detector, question: Question) -> GenerationRequest:
     settings = GenerateSettings(max_new_tokens=detector.config.asking.max_new_tokens)
     return GenerationRequest(Prompt(question.id, detector.prompt_ids(detector.question(question.text))), settings)
 

@@ -150,7 +150,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         TrainingConfig,
     )
     from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
-    from truthmap.detector.streaming import StateSpec, read_answers
+    from truthmap.detector.streaming import StateSpec, record_answer_states
     from truthmap.grading.grade import grade
     from truthmap.grading.positions import locate_positions
     from truthmap.lm.load import load_model
@@ -167,8 +167,8 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     questions = {i: Question(i, text, (), candidates) for i, text in texts.items()}
     found = {i: grade(questions[i], answers[i], task) for i in texts}
     ids = [i for i in texts if found[i].span is not None]
-    listening = StateSpec(Site.RESIDUAL, (0, 1))
-    states = read_answers(lm, [(answers[i].prompt_ids, answers[i].answer_ids) for i in ids], listening)
+    spec = StateSpec(Site.RESIDUAL, (0, 1))
+    states = record_answer_states(lm, [(answers[i].prompt_ids, answers[i].answer_ids) for i in ids], spec)
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
     cells = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from truthmap.detector.artifact import Artifact, load_artifact, save_artifact
@@ -18,6 +20,9 @@ from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector, load_detector
 from truthmap.errors import DamagedFileError, ModelError, RunFolderError
 from truthmap.files import digest_of, file_digest
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.records import Site
 
 
 @pytest.fixture
@@ -67,7 +72,7 @@ def load_artifact_of(saved: Artifact, folder: Path) -> Artifact:
 
 def test_the_config_says_what_the_detector_is(folder: Path) -> None:
     content = json.loads((folder / "config.json").read_text())
-    assert content["format"] == "truthmap detector 1"
+    assert content["format"] == "truthmap detector 2"
     identity = content["model"]["identity"]
     for name in ("weights", "tokenizer", "template"):
         assert len(identity[name]) == 64
@@ -122,7 +127,7 @@ def test_one_changed_number_is_noticed(folder: Path) -> None:
 
 def test_an_edited_config_breaks_its_seal(folder: Path) -> None:
     path = folder / "config.json"
-    path.write_text(path.read_text().replace('"kept": false', '"kept": true').replace("0.95", "0.99"))
+    path.write_text(path.read_text().replace('"holds": false', '"holds": true').replace("0.95", "0.99"))
     with pytest.raises(DamagedFileError, match="does not agree with its seal"):
         load_artifact(folder)
 
@@ -138,11 +143,11 @@ def test_an_edited_config_breaks_its_seal(folder: Path) -> None:
         (lambda t: t.update({"answer.weight": np.zeros((1, 24), dtype=np.float32)}), "is float32 .* expected float64"),
         (lambda t: t.update({"answer.weight": np.zeros((1, 24))}), "fails its self-test"),
         (lambda t: t.update({"stowaway": np.zeros(3)}), "tensors that no detector has: .'stowaway'"),
-        (lambda t: t["answer.rows"].__setitem__(0, -5), "points at training records that are not there"),
-        (lambda t: t["answer.rows"].__setitem__(0, 10**9), "points at training records that are not there"),
+        (lambda t: t["answer.record_index"].__setitem__(0, -5), "points at training records that are not there"),
+        (lambda t: t["answer.record_index"].__setitem__(0, 10**9), "points at training records that are not there"),
     ],
 )
-def test_hostile_tensors_are_refused_even_with_the_right_digests(
+def test_hostile_tensors_with_right_digests_are_refused(
     folder: Path, change: Callable[[dict[str, np.ndarray]], None], message: str
 ) -> None:
     retensor(folder, change)
@@ -153,24 +158,45 @@ def test_hostile_tensors_are_refused_even_with_the_right_digests(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(format="truthmap detector 9"), "no config of a detector this version can read"),
+        (
+            lambda c: c.update(format="truthmap run 2"),
+            "expected the format 'truthmap detector 2', got 'truthmap run 2'",
+        ),
         (lambda c: c.update(site="../../etc"), "site"),
         (lambda c: c["heads"][0]["cells"][0].update(layer=99), "a layer that the model does not have"),
         (lambda c: c["heads"][1].update(role="answer"), "two heads with one role"),
         (lambda c: c["files"].update({"../../passwd": "0" * 63}), "files.../../passwd"),
         (lambda c: c["heads"].clear(), "heads"),
-        (lambda c: c["heads"][0].update(fitted=10**12), "expected"),
+        (lambda c: c["heads"][0].update(n_fitted=10**12), "expected"),
         (lambda c: c.update(surprise=1), "surprise"),
         (lambda c: c["asking"]["task"].update(grading="exec"), "grading"),
         (lambda c: c["model"].update(width=10**9), "width"),
     ],
 )
-def test_hostile_configs_are_refused_even_with_the_right_seal(
+def test_hostile_configs_with_the_right_seal_are_refused(
     folder: Path, change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
     reseal(folder, change)
     with pytest.raises(DamagedFileError, match=message):
         load_artifact(folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(1, "seal it again with `truthmap detector RUN`"), (9, "update truthmap")],
+)
+def test_another_format_is_refused_by_name_with_what_to_do(folder: Path, number: int, advice: str) -> None:
+    reseal(folder, lambda content: content.update(format=f"truthmap detector {number}"))
+    message = f"expected the format 'truthmap detector 2', got 'truthmap detector {number}'; {advice}"
+    with pytest.raises(RunFolderError, match=message):
+        load_artifact(folder)
+
+
+def test_a_sealed_detector_of_another_format_is_replaced(folder: Path) -> None:
+    artifact = load_artifact(folder)
+    reseal(folder, lambda content: content.update(format="truthmap detector 1"))
+    save_artifact(artifact, folder)
+    assert load_artifact(folder).config == artifact.config
 
 
 def test_a_huge_header_is_refused_before_it_is_read(folder: Path) -> None:
@@ -197,15 +223,13 @@ def test_a_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_deep_nesting_and_nan_are_no_config(folder: Path) -> None:
-    for content in ("[" * 200_000, '{"format": "truthmap detector 1", "label": NaN, "seal": ""}', "null", "[]"):
+    for content in ("[" * 200_000, '{"format": "truthmap detector 2", "label": NaN, "seal": ""}', "null", "[]"):
         (folder / "config.json").write_text(content)
         with pytest.raises(DamagedFileError, match=r"config.json is (damaged|no config)"):
             load_artifact(folder)
 
 
 def test_a_pickle_is_never_opened(folder: Path) -> None:
-    import pickle
-
     class Bomb:
         def __reduce__(self) -> tuple[Any, ...]:
             return (os.mkdir, (str(folder / "exploded"),))
@@ -218,10 +242,6 @@ def test_a_pickle_is_never_opened(folder: Path) -> None:
 
 
 def test_another_model_is_refused_and_the_difference_named(folder: Path, tmp_path: Path) -> None:
-    import torch
-
-    from truthmap.lm.load import load_model
-
     lm = load_model(str(load_artifact(folder).config.model.identity["name"]))
     with torch.no_grad():
         lm.model.lm_head.weight[0, 0] += 1
@@ -233,8 +253,6 @@ def test_another_model_is_refused_and_the_difference_named(folder: Path, tmp_pat
 
 
 def test_another_template_is_refused(folder: Path, tiny_detector: Detector) -> None:
-    from truthmap.lm.load import load_model
-
     lm = load_model(tiny_detector.lm.name)
     lm.tokenizer.chat_template = lm.tokenizer.chat_template.replace("You are asked", "Somebody asks")
     with pytest.raises(ModelError, match="template is"):
@@ -242,9 +260,6 @@ def test_another_template_is_refused(folder: Path, tiny_detector: Detector) -> N
 
 
 def test_another_prompt_format_and_dtype_are_refused(folder: Path, tiny_detector: Detector) -> None:
-    from truthmap.lm.load import load_model
-    from truthmap.lm.load_settings import LoadSettings
-
     plain = load_model(tiny_detector.lm.name, LoadSettings(prompt_format="plain", dtype="bfloat16"))
     with pytest.raises(ModelError, match="prompt_format is plain, not chat; dtype is bfloat16, not float32"):
         load_detector(folder, plain)
@@ -252,13 +267,8 @@ def test_another_prompt_format_and_dtype_are_refused(folder: Path, tiny_detector
 
 def test_a_site_that_the_model_lacks_cannot_be_allowed(folder: Path, tiny_detector: Detector) -> None:
     # The MLP's inner states are twice as wide as the sealed residual ones.
-    reseal(folder, lambda content: content.update(site="mlp_in"))
-    loaded = load_artifact(folder)
-    assert loaded.config.site == "mlp_in"
-    import torch
-
-    from truthmap.lm.load import load_model
-
+    reseal(folder, lambda content: content.update(site=str(Site.MLP_POST)))
+    assert load_artifact(folder).config.site is Site.MLP_POST
     lm = load_model(tiny_detector.lm.name)
     with torch.no_grad():
         lm.model.lm_head.weight[0, 0] += 1

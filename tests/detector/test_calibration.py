@@ -71,25 +71,27 @@ def test_on_new_answers_probabilities_mean_what_they_say() -> None:
     fitted = fit_calibrator(scores, right, np.arange(len(scores)) % 5)
     new_scores, new_right = sample(20_000, seed=5)
     measured = reliability(fitted.p_wrong(new_scores), new_right)
-    assert measured.expected_error < 0.02
+    assert measured.expected_calibration_error < 0.02
     assert sum(b.n for b in measured.bins) == 20_000
     careless = reliability(expit(-3 * new_scores), new_right)
-    assert careless.expected_error > 0.1
+    assert careless.expected_calibration_error > 0.1
     assert careless.brier > measured.brier
 
 
-def test_what_chance_does_to_the_error_is_told() -> None:
+def test_the_error_by_chance_is_the_mean_over_chance_outcomes() -> None:
     generator = np.random.default_rng(0)
     p_wrong = generator.random(300)
     errors = [reliability(p_wrong, generator.random(300) >= p_wrong) for _ in range(200)]
-    assert errors[0].chance_error == pytest.approx(np.mean([e.expected_error for e in errors]), rel=0.1)
+    assert errors[0].chance_calibration_error == pytest.approx(
+        np.mean([e.expected_calibration_error for e in errors]), rel=0.1
+    )
 
 
 def test_brier_and_expected_error_by_hand() -> None:
     measured = reliability(np.array([0.0, 0.0, 1.0, 0.5]), np.array([True, False, False, True]), n_bins=2)
     assert measured.brier == pytest.approx((0 + 1 + 0 + 0.25) / 4)
-    assert [(b.n, b.p_wrong, b.wrong) for b in measured.bins] == [(2, 0.0, 0.5), (2, 0.75, 0.5)]
-    assert measured.expected_error == pytest.approx(0.5 * 0.5 + 0.5 * 0.25)
+    assert [(b.n, b.p_wrong, b.share_wrong) for b in measured.bins] == [(2, 0.0, 0.5), (2, 0.75, 0.5)]
+    assert measured.expected_calibration_error == pytest.approx(0.5 * 0.5 + 0.5 * 0.25)
 
 
 def test_one_outcome_is_not_enough() -> None:

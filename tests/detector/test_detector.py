@@ -1,24 +1,28 @@
-"""A detector in use, on a random two-layer model: asking, scoring and streaming say the same."""
+"""A detector in use, on a random two-layer model: asking, scoring and streaming give the same verdicts."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
+from truthmap.detector.score import AnswerStates, score_answer, state_spec
+from truthmap.detector.streaming import DecodedToken, record_answer_states
 from truthmap.detector.verdict import Trust, Verdict
 from truthmap.errors import UsageError
+from truthmap.grading.positions import span_tokens
 
 QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
 
 
 @pytest.fixture(scope="module")
 def asked(tiny_detector: Detector) -> list[Verdict]:
-    return tiny_detector.ask_many(QUESTIONS)
+    return tiny_detector.ask_batch(QUESTIONS)
 
 
-def test_asking_together_and_one_by_one_gives_the_same_verdicts(tiny_detector: Detector, asked: list[Verdict]) -> None:
+def test_a_batch_and_single_questions_give_the_same_verdicts(tiny_detector: Detector, asked: list[Verdict]) -> None:
     for together in asked[:5]:
         alone = tiny_detector.ask(together.question)
         assert alone.answer.answer_ids == together.answer.answer_ids
@@ -30,29 +34,23 @@ def test_the_questions_come_back_in_their_order(asked: list[Verdict]) -> None:
     assert [verdict.question for verdict in asked] == QUESTIONS
 
 
-def test_scoring_what_the_model_said_gives_what_asking_gave(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    from truthmap.detector.score import AnswerStates, judge, listening_of
-    from truthmap.detector.streaming import read_answers
-
+def test_scoring_an_answer_gives_what_asking_gave(tiny_detector: Detector, asked: list[Verdict]) -> None:
     for verdict in asked:
         answer = verdict.answer
-        states = read_answers(
-            tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], listening_of(tiny_detector.artifact)
+        states = record_answer_states(
+            tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], state_spec(tiny_detector.artifact)
         )
-        again = judge(tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0]))
+        again = score_answer(
+            tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0])
+        )
         assert again.score == pytest.approx(verdict.score, abs=1e-3)
         assert again.exact_answer == verdict.exact_answer
 
 
 def test_states_are_the_models_own(tiny_detector: Detector) -> None:
-    import torch
-
-    from truthmap.detector.score import listening_of
-    from truthmap.detector.streaming import read_answers
-
     sequences = [((5, 6, 7, 8), (9, 10)), ((11, 12), (13,))]
     for (prompt, answer), states in zip(
-        sequences, read_answers(tiny_detector.lm, sequences, listening_of(tiny_detector.artifact)), strict=True
+        sequences, record_answer_states(tiny_detector.lm, sequences, state_spec(tiny_detector.artifact)), strict=True
     ):
         output = tiny_detector.lm.model.model(torch.tensor([prompt + answer]), output_hidden_states=True)
         own = tiny_detector.lm.model.model.layers[0]
@@ -62,31 +60,29 @@ def test_states_are_the_models_own(tiny_detector: Detector) -> None:
 
 
 def test_the_verdict_rests_on_the_sealed_cell(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    from truthmap.grading.positions import span_tokens
-
     head = tiny_detector.artifact.heads[Role.ANSWER]
-    judged = [verdict for verdict in asked if verdict.exact_answer is not None]
-    assert judged
-    for verdict in judged:
+    located = [verdict for verdict in asked if verdict.exact_answer is not None]
+    assert located
+    for verdict in located:
         assert verdict.role is Role.ANSWER
         assert verdict.exact_answer is not None
         tokens = span_tokens(verdict.answer, verdict.exact_answer)
         assert tokens is not None
         # The cell is exact_answer_last: the score of that very token.
         assert verdict.tokens[tokens.end - 1].p_wrong == pytest.approx(verdict.p_wrong)
-        threshold = head.config.promises[0].threshold
+        threshold = head.config.guarantees[0].threshold
         assert threshold is not None
         assert verdict.score is not None
         assert (verdict.trust is Trust.TRUST) == (verdict.score >= threshold)
 
 
-def test_an_answer_that_names_nothing_is_read_elsewhere_and_not_trusted(tiny_detector: Detector) -> None:
+def test_an_answer_that_names_nothing_is_not_trusted(tiny_detector: Detector) -> None:
     verdict = tiny_detector.score("Which 5 is 7?", "zzz qqq zzz")
     assert verdict.trust is Trust.NO_EXACT_ANSWER
     assert verdict.exact_answer is None
     assert verdict.role is Role.FALLBACK
     assert verdict.p_wrong is not None
-    assert "no exact answer was found" in verdict.meaning
+    assert "no exact answer was found" in verdict.explanation
 
 
 def test_an_empty_answer_is_no_answer(tiny_detector: Detector) -> None:
@@ -97,16 +93,14 @@ def test_an_empty_answer_is_no_answer(tiny_detector: Detector) -> None:
 
 def test_given_answers_come_back_in_their_order(tiny_detector: Detector) -> None:
     pairs = [("Which 1 is 2?", "France"), ("Which 3 is 4?", ""), ("Which 5 is 6?", "Peru is the country of Japan.")]
-    verdicts = tiny_detector.score_many(pairs)
+    verdicts = tiny_detector.score_batch(pairs)
     assert [verdict.question for verdict in verdicts] == [question for question, _ in pairs]
     alone = [tiny_detector.score(question, answer) for question, answer in pairs]
     for together, single in zip(verdicts, alone, strict=True):
         assert together.score == (None if single.score is None else pytest.approx(single.score, abs=1e-3))
 
 
-def test_a_streamed_answer_ends_with_the_verdict_that_asking_gives(
-    tiny_detector: Detector, asked: list[Verdict]
-) -> None:
+def test_a_streamed_answer_ends_with_the_verdict_of_asking(tiny_detector: Detector, asked: list[Verdict]) -> None:
     for verdict in asked:
         events = list(tiny_detector.stream(verdict.question))
         assert "".join(event.text for event in events) == verdict.answer.text
@@ -139,32 +133,28 @@ def test_the_verdict_comes_when_the_exact_answer_closes(tiny_detector: Detector)
 
 
 def test_the_verdict_stands_at_the_token_after_the_exact_answer(tiny_detector: Detector) -> None:
-    from truthmap.detector.streaming import DecodedToken
-
-    listener = tiny_detector.listener(tiny_detector.question("What?", ["France", "Peru"]))
+    scorer = tiny_detector.stream_scorer(tiny_detector.question("What?", ["France", "Peru"]))
     ids = tiny_detector.lm.encode("It was France. Now Peru")
     events = [
-        listener.hear(
-            DecodedToken(0, token, 0.0, np.zeros((2, 24), dtype=np.float32), last=n == len(ids), closed=False)
-        )
+        scorer.feed(DecodedToken(0, token, 0.0, np.zeros((2, 24), dtype=np.float32), last=n == len(ids), closed=False))
         for n, token in enumerate([None, *ids])
     ]
     texts = [event.text for event in events if event is not None]
-    judged = [event.index for event in events if event is not None and event.verdict is not None]
-    assert texts[judged[0]].startswith(".")
-    assert judged == [judged[0], len(ids) - 1]
+    scored = [event.index for event in events if event is not None and event.verdict is not None]
+    assert texts[scored[0]].startswith(".")
+    assert scored == [scored[0], len(ids) - 1]
     last = events[-1]
     assert last is not None
     assert last.verdict is not None
     assert last.verdict.exact_answer is not None
     span = last.verdict.exact_answer
     assert last.verdict.answer.text[span.start : span.end] == "France"
-    assert listener.finish_reason == "length"
+    assert scorer.finish_reason == "length"
 
 
-def test_a_forecast_is_what_the_verdict_says_of_before(tiny_detector: Detector, asked: list[Verdict]) -> None:
+def test_a_forecast_is_the_verdicts_p_wrong_before(tiny_detector: Detector, asked: list[Verdict]) -> None:
     for verdict in asked[:4]:
-        forecast = tiny_detector.will_know(verdict.question)
+        forecast = tiny_detector.forecast(verdict.question)
         assert forecast.p_wrong == pytest.approx(verdict.p_wrong_before, abs=1e-4)
 
 
@@ -175,12 +165,12 @@ def test_the_similar_training_answers_are_shown(asked: list[Verdict]) -> None:
         assert len(verdict.neighbours.nearest) == 3
 
 
-def test_a_strange_state_is_flagged(tiny_detector: Detector) -> None:
+def test_a_strange_state_is_far_beyond_the_threshold(tiny_detector: Detector) -> None:
     head = tiny_detector.artifact.heads[Role.ANSWER]
     strange = head.self_test.states.copy()
     strange[0] += 100 * np.abs(strange).max()
     distances = head.distance(strange)
-    assert distances[0] > 10 * head.config.drift.threshold
+    assert distances[0] > 10 * head.config.ood.threshold
 
 
 def test_an_empty_question_is_refused(tiny_detector: Detector) -> None:

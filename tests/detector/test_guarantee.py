@@ -1,4 +1,4 @@
-"""Promises: kept at the stated rate, refused where the tested answers are too few or do not bear them out."""
+"""Guarantees: broken no more often than stated, refused where the tested answers are too few or contradict them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.stats import binomtest, norm
 from truthmap.detector.guarantee import (
     Risk,
     RiskGuarantee,
-    Scored,
+    ScoredAnswers,
     fewest_for,
     guarantee_risk,
     lower_bound,
@@ -27,90 +27,109 @@ class World:
 
     share_right = 0.6
 
-    def draw(self, n: int, generator: np.random.Generator) -> Scored:
+    def draw(self, n: int, generator: np.random.Generator) -> ScoredAnswers:
         right = generator.random(n) < self.share_right
-        return Scored(generator.normal(np.where(right, 1.0, -1.0)), right)
+        return ScoredAnswers(generator.normal(np.where(right, 1.0, -1.0)), right)
 
     def risk(self, risk: Risk, threshold: float) -> float:
         right, wrong = norm.sf(threshold - 1), norm.sf(threshold + 1)
-        if risk is Risk.RIGHT_HELD_BACK:
+        if risk is Risk.FALSE_ABSTENTION:
             return float(1 - right)
-        let_through = self.share_right * right + (1 - self.share_right) * wrong
-        return float((1 - self.share_right) * wrong / let_through)
+        coverage = self.share_right * right + (1 - self.share_right) * wrong
+        return float((1 - self.share_right) * wrong / coverage)
 
 
-def guessed(world: World, scored: Scored, risk: Risk) -> float:
-    """What one would do without a guarantee: the most favourable threshold whose observed risk keeps the limit."""
+def guessed(scored: ScoredAnswers, risk: Risk) -> float:
+    """Return what one would take without a guarantee: the best threshold whose observed risk keeps the limit."""
     order = np.argsort(scored.scores)
     right = scored.right[order]
-    wrong_through = (~right)[::-1].cumsum()[::-1] / np.arange(len(right), 0, -1)
-    held = (right.cumsum() - right) / right.sum()
-    within = np.flatnonzero((wrong_through if risk is Risk.WRONG_LET_THROUGH else held) <= LIMIT)
-    return float(scored.scores[order][within[0] if risk is Risk.WRONG_LET_THROUGH else within[-1]])
+    selective_risk = (~right)[::-1].cumsum()[::-1] / np.arange(len(right), 0, -1)
+    false_abstention = (right.cumsum() - right) / right.sum()
+    within = np.flatnonzero((selective_risk if risk is Risk.SELECTIVE_RISK else false_abstention) <= LIMIT)
+    return float(scored.scores[order][within[0] if risk is Risk.SELECTIVE_RISK else within[-1]])
 
 
 @pytest.mark.parametrize("risk", list(Risk))
-def test_over_1000_resamplings_the_promise_is_broken_no_more_often_than_stated(risk: Risk) -> None:
+def test_guarantees_break_no_more_often_than_stated(risk: Risk) -> None:
     world, generator = World(), np.random.default_rng(7)
-    broken = kept = broken_by_guess = 0
+    broken = held = broken_by_guess = 0
     for _ in range(1000):
         choosing, testing = world.draw(600, generator), world.draw(400, generator)
-        promise = guarantee_risk(risk, LIMIT, choosing, testing, 0.95)
-        if promise.kept:
-            assert promise.threshold is not None
-            kept += 1
-            broken += world.risk(risk, promise.threshold) > LIMIT
-        broken_by_guess += world.risk(risk, guessed(world, testing, risk)) > LIMIT
+        guarantee = guarantee_risk(risk, LIMIT, choosing, testing, 0.95)
+        if guarantee.holds and guarantee.threshold is not None:
+            held += 1
+            broken += world.risk(risk, guarantee.threshold) > LIMIT
+        broken_by_guess += world.risk(risk, guessed(testing, risk)) > LIMIT
     # At most 5 % may be broken; a procedure at exactly 5 % passes with a probability of 999 in 1,000.
     assert binomtest(broken, 1000, 0.05, alternative="greater").pvalue > 0.001, broken
-    assert kept > 800  # a promise that is never made is no achievement
+    assert held > 800  # a guarantee that is never given is no achievement
     assert broken_by_guess > 300  # without the tests it fails: this simulation can tell
 
 
-def test_chance_scores_are_promised_nothing() -> None:
+def test_chance_scores_get_no_guarantee() -> None:
     generator = np.random.default_rng(3)
     false = 0
     for _ in range(300):
-        parts = [Scored(generator.normal(size=n), generator.random(n) < 0.7) for n in (300, 200)]
-        false += guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, *parts).kept
+        parts = [ScoredAnswers(generator.normal(size=n), generator.random(n) < 0.7) for n in (300, 200)]
+        false += guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, *parts).holds
     assert false <= 25  # 5 % of 300, and 10 for luck
 
 
-def drawn(n: int, seed: int = 0) -> Scored:
+def drawn(n: int, seed: int = 0) -> ScoredAnswers:
     return World().draw(n, np.random.default_rng(seed))
 
 
-def test_a_small_test_part_is_told_so() -> None:
-    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.05, drawn(300), drawn(40, 1))
-    assert not promise.kept
-    assert promise.why == "the test part is too small: 40 answers, at least 59 are needed"
-    assert "not promised" in promise.sentence
+def test_a_small_test_part_is_named_as_the_reason() -> None:
+    guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.05, drawn(300), drawn(40, 1))
+    assert not guarantee.holds
+    assert guarantee.why == "the test part is too small: 40 answers, at least 59 are needed"
+    assert "not guaranteed" in guarantee.sentence
 
 
-def test_the_fewest_answers_are_those_at_which_no_hit_just_passes() -> None:
+def test_the_fewest_answers_are_those_where_no_hit_just_passes() -> None:
     assert fewest_for(0.1, 0.95) == 29
     assert 0.9**29 <= 0.05 < 0.9**28
 
 
-def test_a_promise_counts_what_it_says() -> None:
+def test_a_guarantee_counts_what_it_says() -> None:
     testing = drawn(400, 2)
-    promise: RiskGuarantee = guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, drawn(600), testing)
-    assert promise.threshold is not None
-    through = testing.scores >= promise.threshold
-    assert promise.tested == through.sum()
-    assert promise.hits == (through & ~testing.right).sum()
-    assert promise.let_through == pytest.approx(through.mean())
-    assert promise.upper <= LIMIT
-    held = guarantee_risk(Risk.RIGHT_HELD_BACK, LIMIT, drawn(600), testing)
-    assert held.threshold is not None
-    assert held.tested == testing.right.sum()
-    assert held.hits == (testing.right & (testing.scores < held.threshold)).sum()
+    guarantee: RiskGuarantee = guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, drawn(600), testing)
+    assert guarantee.threshold is not None
+    accepted = testing.scores >= guarantee.threshold
+    assert guarantee.tested == accepted.sum()
+    assert guarantee.hits == (accepted & ~testing.right).sum()
+    assert guarantee.coverage == pytest.approx(accepted.mean())
+    assert guarantee.upper <= LIMIT
+    abstention = guarantee_risk(Risk.FALSE_ABSTENTION, LIMIT, drawn(600), testing)
+    assert abstention.threshold is not None
+    assert abstention.tested == testing.right.sum()
+    assert abstention.hits == (testing.right & (testing.scores < abstention.threshold)).sum()
 
 
-def test_a_laxer_limit_lets_more_through() -> None:
-    shares = [
-        guarantee_risk(Risk.WRONG_LET_THROUGH, x, drawn(600), drawn(400, 2)).let_through for x in (0.05, 0.1, 0.2)
-    ]
+@pytest.mark.parametrize(
+    ("risk", "claim", "why"),
+    [
+        (
+            Risk.SELECTIVE_RISK,
+            "selective risk at most 10% (wrong among accepted answers), with 95% confidence",
+            "accepted test answers were wrong",
+        ),
+        (
+            Risk.FALSE_ABSTENTION,
+            "false abstention at most 10% (of the right answers), with 95% confidence",
+            "right test answers were abstained from",
+        ),
+    ],
+)
+def test_a_guarantee_says_in_words_what_it_bounds(risk: Risk, claim: str, why: str) -> None:
+    guarantee = guarantee_risk(risk, LIMIT, drawn(600), drawn(400, 2))
+    assert guarantee.holds
+    assert guarantee.sentence == guarantee.claim == claim
+    assert guarantee.why == f"{guarantee.hits} of {guarantee.tested} {why}"
+
+
+def test_a_laxer_limit_gives_more_coverage() -> None:
+    shares = [guarantee_risk(Risk.SELECTIVE_RISK, x, drawn(600), drawn(400, 2)).coverage for x in (0.05, 0.1, 0.2)]
     assert shares == sorted(shares)
     assert shares[0] < shares[-1]
 
@@ -126,28 +145,28 @@ def test_bounds_are_the_exact_binomials(hits: int, tested: int) -> None:
 def test_limits_outside_0_and_1_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="must lie between 0 and 1"):
         guarantee_risk(
-            Risk.WRONG_LET_THROUGH, wrong.get("limit", 0.1), drawn(50), drawn(50), wrong.get("confidence", 0.95)
+            Risk.SELECTIVE_RISK, wrong.get("limit", 0.1), drawn(50), drawn(50), wrong.get("confidence", 0.95)
         )
 
 
-def test_nothing_let_through_is_no_threshold() -> None:
-    wrong = Scored(np.linspace(0, 1, 100), np.zeros(100, dtype=bool))
-    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, LIMIT, wrong, wrong)
-    assert not promise.kept
-    assert promise.threshold is None
-    assert promise.tested == 0
+def test_nothing_accepted_is_no_threshold() -> None:
+    wrong = ScoredAnswers(np.linspace(0, 1, 100), np.zeros(100, dtype=bool))
+    guarantee = guarantee_risk(Risk.SELECTIVE_RISK, LIMIT, wrong, wrong)
+    assert not guarantee.holds
+    assert guarantee.threshold is None
+    assert guarantee.tested == 0
 
 
-def test_a_limit_that_the_answers_contradict_is_told_so() -> None:
+def test_a_contradicted_limit_is_named_as_the_reason() -> None:
     testing = drawn(400, 2)
-    worse = Scored(testing.scores, testing.right & (np.arange(400) % 4 > 0))
-    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.05, drawn(600), worse)
-    assert not promise.kept
-    assert promise.why.endswith("let through were wrong, which is more than 5%")
+    worse = ScoredAnswers(testing.scores, testing.right & (np.arange(400) % 4 > 0))
+    guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.05, drawn(600), worse)
+    assert not guarantee.holds
+    assert guarantee.why.endswith("accepted were wrong, which is more than 5%")
 
 
-def test_how_many_answers_it_would_take_is_told() -> None:
-    promise = guarantee_risk(Risk.WRONG_LET_THROUGH, 0.1, drawn(600), drawn(60, 1))
-    assert not promise.kept
-    assert "the test part is too small" in promise.why
-    assert "would be needed" in promise.why
+def test_the_number_of_answers_needed_is_said() -> None:
+    guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.1, drawn(600), drawn(60, 1))
+    assert not guarantee.holds
+    assert "the test part is too small" in guarantee.why
+    assert "would be needed" in guarantee.why

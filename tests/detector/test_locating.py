@@ -47,13 +47,13 @@ def test_the_studied_model_finds_the_exact_answer(tiny_detector: Detector, asked
     assert "It is France." in asked[0]
 
 
-def test_asking_and_streaming_locate_once_the_answer_is_spoken(tiny_detector: Detector, asked: list[str]) -> None:
+def test_asking_and_streaming_locate_in_the_whole_answer(tiny_detector: Detector, asked: list[str]) -> None:
     detector = open_detector(tiny_detector, "same")
     events = list(detector.stream("Which 1 is 31?"))
     assert all(event.verdict is None for event in events[:-1])
     assert events[-1].verdict is not None
     assert asked
-    together = detector.ask_many(["Which 1 is 31?", "Which 2 is 62?"])
+    together = detector.ask_batch(["Which 1 is 31?", "Which 2 is 62?"])
     assert together[0].score == pytest.approx(events[-1].verdict.score, abs=1e-3)
 
 

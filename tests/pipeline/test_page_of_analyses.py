@@ -56,7 +56,7 @@ def test_every_analysis_is_on_the_page_with_a_figure_a_table_and_its_numbers(ana
     differs = sections["analysis-diff"].tables[0]
     assert (differs.about, differs.rows[-1][0]) == ("finished minus run", "clearest difference")
     detector = sections["detector"]
-    assert detector.says[0].startswith("Can it be promised that of the answers let through at most")
+    assert detector.says[0].startswith("Guarantee: selective risk at most 10%")
     assert {row[0] for row in detector.tables[0].rows} >= {"answer"}
     assert write_report(analysed).stat().st_size < 8_000_000
     for kind in ANALYSIS_FIGURES:

@@ -53,9 +53,7 @@ class Told(Silence):
         self.news.append(text)
 
 
-def test_a_run_over_the_server_has_the_texts_of_a_local_one_in_tokens_of_their_own(
-    study: Study, made_once: Path
-) -> None:
+def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_once: Path) -> None:
     progress = Told()
     run, local = study.run(progress=progress), Run(made_once)
     lm = load_model(study.model, LoadSettings(device="cpu"))
@@ -75,9 +73,7 @@ def test_a_run_over_the_server_has_the_texts_of_a_local_one_in_tokens_of_their_o
     assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
 
 
-def test_an_endpoint_that_dies_costs_no_finished_shard_and_may_come_back_elsewhere(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_that_dies_costs_no_finished_shard(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     from truthmap.answers.engines import openai as endpoint_engine
 
     send, calls = endpoint_engine.send_all, []
@@ -97,6 +93,6 @@ def test_an_endpoint_that_dies_costs_no_finished_shard_and_may_come_back_elsewhe
     assert progress.begun["Answering"] == 2 * 32
 
 
-def test_a_model_that_the_server_does_not_have_is_told_with_those_it_has(study: Study, tiny_model: Path) -> None:
+def test_a_missing_model_is_named_with_those_served(study: Study, tiny_model: Path) -> None:
     with pytest.raises(ModelError, match=rf"status 404: there is no model 'other' .*it has .*{tiny_model.name}"):
         study.model_copy(update={"endpoint_model": "other"}).run()

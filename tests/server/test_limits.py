@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
 from truthmap.detector.detector import Detector
+from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.errors import UsageError
+from truthmap.server import middleware
 from truthmap.server.parse_request import model_id
 from truthmap.server.serve_settings import ServeSettings
 
@@ -22,24 +25,34 @@ def chat(detector: Detector, question: str = "Which 1 is 31?", **more: Any) -> d
     return {"model": model_id(detector), "messages": [{"role": "user", "content": question}], **more}
 
 
+class SlowDetector(Detector):
+    """Pauses before every token."""
+
+    def __init__(self, detector: Detector, pause: Callable[[TokenEvent], object]) -> None:
+        super().__init__(detector.artifact, detector.lm)
+        object.__setattr__(self, "_pause", pause)
+
+    def stream_batch(self, scorers: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
+        for scorer, event in super().stream_batch(scorers):
+            self._pause(event)
+            yield scorer, event
+
+
+@dataclass(frozen=True)
+class Held:
+    """A detector whose every token waits until `go` is set."""
+
+    detector: Detector
+    go: threading.Event
+
+
 @pytest.fixture
-def slow(tiny_detector: Detector, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Make every token wait until the event is set."""
+def held(tiny_detector: Detector) -> Held:
     go = threading.Event()
-    hear = Detector.hear
-
-    def waiting(self: Detector, listeners: Any) -> Iterator[Any]:
-        for event in hear(self, listeners):
-            go.wait(20)
-            yield event
-
-    monkeypatch.setattr(Detector, "hear", waiting)
-    return go
+    return Held(SlowDetector(tiny_detector, lambda _: go.wait(20)), go)
 
 
-def test_without_the_key_nothing_but_the_page_and_health_is_shown(
-    served: Callable[..., Any], tiny_detector: Detector
-) -> None:
+def test_without_the_key_only_page_and_health_are_shown(served: Callable[..., Any], tiny_detector: Detector) -> None:
     with served(tiny_detector, ServeSettings(api_key="s3cret")) as address:
         for headers in (
             {},
@@ -67,10 +80,8 @@ def test_the_key_is_compared_in_constant_time(
     served: Callable[..., Any], tiny_detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = []
-    from truthmap.server import middleware as guards
-
-    real = guards.hmac.compare_digest
-    monkeypatch.setattr(guards.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or real(a, b))
+    real = middleware.hmac.compare_digest
+    monkeypatch.setattr(middleware.hmac, "compare_digest", lambda a, b: compared.append((a, b)) or real(a, b))
     with served(tiny_detector, ServeSettings(api_key="s3cret")) as address:
         httpx.get(f"{address}/v1/models", headers={"Authorization": "Bearer s3crex"})
     assert compared == [(b"s3crex", b"s3cret")]
@@ -119,20 +130,18 @@ def test_a_prompt_of_too_many_tokens_is_refused(served: Callable[..., Any], tiny
         assert reply.json()["error"]["code"] == "context_length_exceeded"
 
 
-def test_more_than_the_queue_holds_is_refused_and_the_rest_is_answered(
-    served: Callable[..., Any], tiny_detector: Detector, slow: threading.Event
-) -> None:
+def test_more_than_the_queue_holds_is_refused(served: Callable[..., Any], held: Held) -> None:
     settings = ServeSettings(max_queue=3, max_batch=1, batch_wait=0)
-    with served(tiny_detector, settings) as address, ThreadPoolExecutor(12) as pool:
+    with served(held.detector, settings) as address, ThreadPoolExecutor(12) as pool:
         sent = [
             pool.submit(
-                httpx.post, f"{address}/v1/chat/completions", json=chat(tiny_detector, f"Which {n}?"), timeout=30
+                httpx.post, f"{address}/v1/chat/completions", json=chat(held.detector, f"Which {n}?"), timeout=30
             )
             for n in range(12)
         ]
         while sum(future.done() for future in sent) < 8:
             time.sleep(0.01)
-        slow.set()
+        held.go.set()
         codes = sorted(future.result().status_code for future in sent)
         refused = next(future.result() for future in sent if future.result().status_code == 429)
     assert codes == [200] * 4 + [429] * 8
@@ -140,14 +149,12 @@ def test_more_than_the_queue_holds_is_refused_and_the_rest_is_answered(
     assert refused.json()["error"]["code"] == "queue_full"
 
 
-def test_an_answer_that_takes_too_long_is_given_up_and_the_next_is_answered(
-    served: Callable[..., Any], tiny_detector: Detector, slow: threading.Event
-) -> None:
-    with served(tiny_detector, ServeSettings(timeout=0.3)) as address:
-        late = httpx.post(f"{address}/v1/chat/completions", json=chat(tiny_detector))
-        with httpx.stream("POST", f"{address}/v1/chat/completions", json=chat(tiny_detector, stream=True)) as stream:
+def test_a_late_answer_is_given_up_and_the_next_is_answered(served: Callable[..., Any], held: Held) -> None:
+    with served(held.detector, ServeSettings(timeout=0.3)) as address:
+        late = httpx.post(f"{address}/v1/chat/completions", json=chat(held.detector))
+        with httpx.stream("POST", f"{address}/v1/chat/completions", json=chat(held.detector, stream=True)) as stream:
             streamed = stream.read().decode()
-        slow.set()
+        held.go.set()
         time.sleep(0.3)
         after = httpx.post(f"{address}/v1/score", json={"question": "Which 1?", "answer": "France."})
     assert late.status_code == 504
@@ -157,46 +164,38 @@ def test_an_answer_that_takes_too_long_is_given_up_and_the_next_is_answered(
     assert after.status_code == 200
 
 
-def test_a_stop_finishes_what_is_running(
-    served: Callable[..., Any], tiny_detector: Detector, slow: threading.Event
-) -> None:
+def test_a_stop_finishes_what_is_running(served: Callable[..., Any], held: Held) -> None:
     with ThreadPoolExecutor(4) as pool:
-        with served(tiny_detector) as address:
+        with served(held.detector) as address:
             sent = [
                 pool.submit(
-                    httpx.post, f"{address}/v1/chat/completions", json=chat(tiny_detector, f"Which {n}?"), timeout=30
+                    httpx.post, f"{address}/v1/chat/completions", json=chat(held.detector, f"Which {n}?"), timeout=30
                 )
                 for n in range(4)
             ]
             while "truthmap_batch_size_count 1.0" not in httpx.get(f"{address}/metrics").text:
                 time.sleep(0.01)
             time.sleep(0.1)
-            threading.Timer(0.3, slow.set).start()
+            threading.Timer(0.3, held.go.set).start()
         # The server has been told to stop while the answers were on their way.
         assert [future.result().status_code for future in sent] == [200] * 4
 
 
-def test_a_client_that_goes_away_ends_its_answer(
-    served: Callable[..., Any], tiny_detector: Detector, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard: list[int] = []
-    hear = Detector.hear
+def test_a_client_that_goes_away_ends_its_answer(served: Callable[..., Any], tiny_detector: Detector) -> None:
+    decoded: list[int] = []
 
-    def slowly(self: Detector, listeners: Any) -> Iterator[Any]:
-        for event in hear(self, listeners):
-            heard.append(event[1].index)
-            time.sleep(0.05)
-            yield event
+    def pause(event: TokenEvent) -> None:
+        decoded.append(event.index)
+        time.sleep(0.05)
 
-    monkeypatch.setattr(Detector, "hear", slowly)
-    with served(tiny_detector) as address:
+    with served(SlowDetector(tiny_detector, pause)) as address:
         body = chat(tiny_detector, "Which 2 is 62?", stream=True, max_tokens=80)
         with httpx.stream("POST", f"{address}/v1/chat/completions", json=body) as stream:
             next(stream.iter_raw())
         time.sleep(0.5)
-        after = len(heard)
+        after = len(decoded)
         time.sleep(0.5)
-        assert len(heard) == after < 40
+        assert len(decoded) == after < 40
 
 
 def test_given_answers_are_scored_and_questions_forecast(address: str, tiny_detector: Detector) -> None:
@@ -204,9 +203,18 @@ def test_given_answers_are_scored_and_questions_forecast(address: str, tiny_dete
     reply = httpx.post(f"{address}/v1/score", json={"items": items}).json()["data"]
     assert reply[0]["p_wrong"] == pytest.approx(tiny_detector.score("Which 1 is 2?", "France.").p_wrong, abs=1e-3)
     assert reply[0]["exact_answer"] == "France"
-    assert reply[1]["p_wrong_before"] == pytest.approx(tiny_detector.will_know("Which 3 is 4?").p_wrong, abs=1e-3)
+    assert reply[1]["p_wrong_before"] == pytest.approx(tiny_detector.forecast("Which 3 is 4?").p_wrong, abs=1e-3)
     single = httpx.post(f"{address}/v1/score", json=items[0]).json()
     assert single == reply[0] | {"score": pytest.approx(reply[0]["score"])}
+
+
+def test_the_detector_is_described_with_its_guarantee(address: str, tiny_detector: Detector) -> None:
+    about = httpx.get(f"{address}/v1/detector").json()
+    guarantee = tiny_detector.config.heads[0].guarantees[0]
+    assert (about["guarantee"], about["guarantee_holds"]) == (guarantee.sentence, guarantee.holds)
+    assert about["cells"] == ["layer 1, exact_answer_last"]
+    assert set(about["test_auc"]) == {"auc", "low", "high", "n"}
+    assert about["model"] == model_id(tiny_detector)
 
 
 def test_every_reply_carries_a_strict_policy(address: str) -> None:
@@ -233,6 +241,7 @@ def test_metrics_count_requests_tokens_and_verdicts(served: Callable[..., Any], 
         counted = httpx.get(f"{address}/metrics").text
     assert 'truthmap_requests_total{path="/v1/chat/completions",status="200"} 1.0' in counted
     assert 'truthmap_requests_total{path="other",status="404"} 1.0' in counted
+    assert "truthmap_out_of_distribution_total" in counted
     assert f"truthmap_answer_tokens_total {reply['usage']['completion_tokens']}.0" in counted
     assert f'truthmap_verdicts_total{{trust="{reply["truthmap"]["trust"]}"}} 1.0' in counted
 

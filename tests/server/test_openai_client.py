@@ -32,16 +32,16 @@ def test_a_completion_carries_the_verdict(client: openai.OpenAI, tiny_detector: 
     assert reply.usage is not None
     assert reply.usage.completion_tokens == len(wanted.answer.answer_ids)
     assert reply.usage.prompt_tokens == len(wanted.answer.prompt_ids)
-    said = reply.model_extra["truthmap"]
-    assert said["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
-    assert said["trust"] == str(wanted.trust)
-    assert said["asked_as_trained"] is True
-    assert [token["token"] for token in said["tokens"]] == list(wanted.answer.answer_ids)
+    verdict = reply.model_extra["truthmap"]
+    assert verdict["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
+    assert verdict["trust"] == str(wanted.trust)
+    assert verdict["explanation"].startswith("of 100 answers scored like this")
+    assert verdict["out_of_distribution"] is wanted.out_of_distribution
+    assert verdict["asked_as_trained"] is True
+    assert [token["token"] for token in verdict["tokens"]] == list(wanted.answer.answer_ids)
 
 
-def test_a_stream_is_the_same_answer_with_a_score_for_every_token(
-    client: openai.OpenAI, tiny_detector: Detector
-) -> None:
+def test_a_stream_is_the_same_answer_with_a_score_per_token(client: openai.OpenAI, tiny_detector: Detector) -> None:
     wanted = tiny_detector.ask("Which 2 is 62?")
     stream = client.chat.completions.create(
         model=model_id(tiny_detector),
@@ -61,7 +61,7 @@ def test_a_stream_is_the_same_answer_with_a_score_for_every_token(
 
 def test_50_clients_at_once_get_each_their_own_answer(address: str, tiny_detector: Detector) -> None:
     questions = [f"Which {n} is {n * 17}?" for n in range(50)]
-    wanted = {verdict.question: verdict for verdict in tiny_detector.ask_many(questions)}
+    wanted = {verdict.question: verdict for verdict in tiny_detector.ask_batch(questions)}
     assert len({verdict.answer.text for verdict in wanted.values()}) > 20  # so that a mix-up would be seen
 
     async def ask(client: openai.AsyncOpenAI, question: str, *, stream: bool) -> tuple[str, float]:
@@ -114,9 +114,7 @@ def test_drawn_answers_depend_on_the_seed_alone(client: openai.OpenAI, tiny_dete
     assert len(set(drawn.values())) > 1
 
 
-def test_a_conversation_is_answered_and_marked_as_unlike_the_training(
-    client: openai.OpenAI, tiny_detector: Detector
-) -> None:
+def test_a_conversation_is_marked_as_unlike_the_training(client: openai.OpenAI, tiny_detector: Detector) -> None:
     conversation = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "Which city?"}]},
@@ -124,14 +122,14 @@ def test_a_conversation_is_answered_and_marked_as_unlike_the_training(
         {"role": "user", "content": "Which country?"},
     ]
     reply = client.chat.completions.create(model=model_id(tiny_detector), messages=conversation)
-    said = reply.model_extra["truthmap"]
-    assert said["asked_as_trained"] is False
-    assert said["question"] == "Which country?"
+    verdict = reply.model_extra["truthmap"]
+    assert verdict["asked_as_trained"] is False
+    assert verdict["question"] == "Which country?"
 
 
 def test_candidates_of_its_own_can_come_with_a_question(client: openai.OpenAI, tiny_detector: Detector) -> None:
-    said = tiny_detector.ask("Which 3 is 93?").answer.text
-    word = re.findall(r"\b[A-Za-z]+\b", said)[-1]
+    text = tiny_detector.ask("Which 3 is 93?").answer.text
+    word = re.findall(r"\b[A-Za-z]+\b", text)[-1]
     reply = client.chat.completions.create(
         model=model_id(tiny_detector),
         messages=messages("Which 3 is 93?"),

@@ -58,7 +58,7 @@ def text_of(browser: Chrome, identifier: str) -> str:
     return str(browser.find_element(By.ID, identifier).get_attribute("textContent"))
 
 
-def test_a_question_is_answered_with_shaded_tokens_and_its_exact_answer_outlined(
+def test_an_answer_is_shaded_and_its_exact_answer_outlined(
     browser: Chrome, address: str, tiny_detector: Detector
 ) -> None:
     from selenium.webdriver.common.by import By
@@ -83,7 +83,7 @@ def test_a_question_is_answered_with_shaded_tokens_and_its_exact_answer_outlined
     assert str(wanted.trust) in verdict
     assert f"P(wrong) = {wanted.p_wrong:.2f}" in verdict
     assert verdict[0] in "✓✗"  # a sign, not colour alone
-    assert "Of 100 answers scored like this, about" in text_of(browser, "meaning")
+    assert "Of 100 answers scored like this, about" in text_of(browser, "explanation")
     assert len(browser.find_elements(By.CSS_SELECTOR, "#scores tbody tr")) == len(wanted.tokens)
 
 
@@ -113,9 +113,10 @@ def scripted(ids: tuple[int, ...]) -> Callable[..., Any]:
     """Make the model say these ids, whatever it would rather say."""
     import torch
 
-    def choose(running: Any, asks: Any, rows: Any) -> tuple[torch.Tensor, list[float]]:
-        said = [ids[rows[n].n] if rows[n].n < len(ids) else 0 for n in running.active]
-        return torch.tensor(said), [0.0] * len(said)
+    def choose(running: Any, requests: Any, answers: Any) -> tuple[torch.Tensor, list[float]]:
+        steps = [answers[n].n for n in running.active]
+        scripted_ids = [ids[step] if step < len(ids) else 0 for step in steps]
+        return torch.tensor(scripted_ids), [0.0] * len(scripted_ids)
 
     return choose
 
@@ -128,7 +129,7 @@ def longer(n_tokens: int) -> str:
     )
 
 
-def test_nothing_is_loaded_from_elsewhere_and_no_rule_is_broken(browser: Chrome, address: str) -> None:
+def test_nothing_is_loaded_from_elsewhere(browser: Chrome, address: str) -> None:
     browser.get(address)
     ask(browser, "Which 2 is 62?")
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")

@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from truthmap.errors import UsageError
 from truthmap.terminal.options import DetectorArgument, detector_folder
-
-if TYPE_CHECKING:
-    from truthmap.detector.detector import Detector
+from truthmap.terminal.progress import Bars
 
 
 def ask(
     detector: DetectorArgument,
     question: Annotated[str | None, typer.Argument(help="The question", show_default=False)] = None,
     answer: Annotated[
-        str | None, typer.Option(help="Judge this answer instead of asking the model", show_default=False)
+        str | None, typer.Option(help="Score this answer instead of asking the model", show_default=False)
     ] = None,
     before: Annotated[
-        bool, typer.Option("--before", help="Say only whether the model will know, before it answers")
+        bool, typer.Option("--before", help="Read the prompt only: P(wrong) before the model answers")
     ] = False,
     candidate: Annotated[
         list[str] | None, typer.Option(help="Something the answer could name; several times", show_default=False)
@@ -51,22 +49,24 @@ def ask(
     if (batch is None) != (out is None):
         raise UsageError("--batch and --out go together: a file of questions and where the verdicts are written")
     if before and (answer is not None or batch is not None):
-        raise UsageError("--before speaks of a question before it is answered; leave --answer and --batch out")
+        raise UsageError("--before reads a question before it is answered; leave --answer and --batch out")
+    from truthmap.cli.output_verdict import print_forecast, print_verdict
     from truthmap.detector.detector import load_detector
+    from truthmap.detector.score_file import score_file
+    from truthmap.detector.verdict import forecast_row, verdict_row
 
     folder = detector_folder(detector)
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
     if batch is not None and out is not None:
-        _ask_batch(loaded, batch, out, max_new_tokens)
+        with Bars().stage("Asking", None) as advance:
+            counts = score_file(loaded, batch, out, max_new_tokens, advance)
+        sys.stderr.write(f"{out}: {', '.join(f'{n} {trust}' for trust, n in counts.items())}\n")
         return
-    from truthmap.cli.output_verdict import print_forecast, print_verdict
-    from truthmap.detector.rows import forecast_row, verdict_row
-
     asked = loaded.question(question or "", candidate)
     if before:
-        forecast = loaded.will_know(asked)
+        forecast = loaded.forecast(asked)
         if as_json:
             typer.echo(json.dumps(forecast_row(forecast), ensure_ascii=False))
         else:
@@ -77,13 +77,3 @@ def ask(
         typer.echo(json.dumps(verdict_row(verdict), ensure_ascii=False))
     else:
         print_verdict(loaded.config, verdict)
-
-
-def _ask_batch(detector: Detector, source: Path, target: Path, max_new_tokens: int | None) -> None:
-    from truthmap.detector.score_file import judge_file
-    from truthmap.terminal.progress import Bars
-
-    with Bars().stage("Asking", None) as advance:
-        counts = judge_file(detector, source, target, max_new_tokens, advance)
-    told = ", ".join(f"{n} {trust}" for trust, n in counts.items())
-    sys.stderr.write(f"{target}: {told}\n")

@@ -1,4 +1,4 @@
-"""How a verdict looks in the terminal."""
+"""How a detector, its verdicts and its forecasts look in the terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,36 @@ from rich.console import Console
 from rich.text import Text
 
 from truthmap.detector.config import DetectorConfig, Role
-from truthmap.detector.verdict import Forecast, Trust, Verdict
+from truthmap.detector.verdict import PromptForecast, Trust, Verdict
 from truthmap.text import sanitize
 
 _STYLE = {Trust.TRUST: "bold green", Trust.DONT_TRUST: "bold red", Trust.NO_EXACT_ANSWER: "bold yellow"}
 _SIGN = {Trust.TRUST: "✓", Trust.DONT_TRUST: "✗", Trust.NO_EXACT_ANSWER: "?"}
+
+
+def print_detector(config: DetectorConfig, folder: str) -> None:
+    """Print what was sealed, in lines that a narrow terminal holds."""
+    console = Console()
+    console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))
+    for head in config.heads:
+        cells = ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells)
+        error = head.reliability
+        console.print(Text(f"{head.role}: {cells} ({config.site})"))
+        console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
+        console.print(
+            Text(
+                f"  P(wrong) by {head.calibration.method}: calibration error {error.expected_calibration_error:.3f} "
+                f"(by chance {error.chance_calibration_error:.3f})"
+            )
+        )
+        console.print(Text(f"  {head.ood.false_alarms:.1%} of the test answers flagged as out of distribution"))
+    console.print(Text("Guarantees of the answer head", "bold"))
+    for guarantee in config.heads[0].guarantees:
+        sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")
+        console.print(Text(f"{sign} {guarantee.claim}", colour))
+        result = f"coverage {guarantee.coverage:.0%}" if guarantee.holds else "not guaranteed"
+        console.print(Text(f"  {result}: {guarantee.why}"))
+    console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)
 
 
 def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
@@ -18,11 +43,11 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
     console = Console()
     console.print(_answer(verdict), soft_wrap=True)
     console.print()
-    said = Text(f"{_SIGN[verdict.trust]} {verdict.trust}", style=_STYLE[verdict.trust])
+    heading = Text(f"{_SIGN[verdict.trust]} {verdict.trust}", style=_STYLE[verdict.trust])
     if verdict.p_wrong is not None and verdict.trust is not Trust.NO_EXACT_ANSWER:
-        said.append(f"   P(wrong) = {verdict.p_wrong:.2f}", style="not bold default")
-    console.print(said)
-    console.print(Text(verdict.meaning[:1].upper() + verdict.meaning[1:] + "."))
+        heading.append(f"   P(wrong) = {verdict.p_wrong:.2f}", style="not bold default")
+    console.print(heading)
+    console.print(Text(verdict.explanation[:1].upper() + verdict.explanation[1:] + "."))
     if verdict.p_wrong_before is not None:
         console.print(Text(f"Before answering: P(wrong) = {verdict.p_wrong_before:.2f}."))
     if verdict.neighbours is not None:
@@ -31,20 +56,20 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
         for record in near.nearest:
             mark = "right" if record.right else "wrong"
             console.print(Text(f"  {sanitize(record.question)} – {sanitize(record.exact_answer) or '(none)'} ({mark})"))
-    if verdict.far and verdict.role is not None:
-        console.print(Text(_far(config, verdict.role, "answers", verdict.distance), style="yellow"))
-    elif verdict.question_far:
-        console.print(Text(_far(config, Role.BEFORE, "questions"), style="yellow"))
+    if verdict.out_of_distribution and verdict.role is not None:
+        console.print(Text(_out_of_distribution(config, verdict.role, "answers", verdict.distance), style="yellow"))
+    elif verdict.question_out_of_distribution:
+        console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions"), style="yellow"))
 
 
-def print_forecast(config: DetectorConfig, forecast: Forecast) -> None:
-    """Print what is expected before anything is said."""
+def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
+    """Print what is expected before an answer token is generated."""
     console = Console()
-    sure = "it probably knows" if forecast.p_wrong < 0.5 else "it probably does not know"
-    console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {sure}"))
-    console.print(Text(forecast.meaning[:1].upper() + forecast.meaning[1:] + "."))
-    if forecast.far:
-        console.print(Text(_far(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
+    expected = "it probably knows" if forecast.p_wrong < 0.5 else "it probably does not know"
+    console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {expected}"))
+    console.print(Text(forecast.explanation[:1].upper() + forecast.explanation[1:] + "."))
+    if forecast.out_of_distribution:
+        console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
 
 
 def _answer(verdict: Verdict) -> Text:
@@ -58,11 +83,11 @@ def _answer(verdict: Verdict) -> Text:
     return shown
 
 
-def _far(config: DetectorConfig, role: Role, what: str, distance: float | None = None) -> str:
+def _out_of_distribution(config: DetectorConfig, role: Role, what: str, distance: float | None = None) -> str:
     head = config.head(role)
     assert head is not None
-    how = "" if distance is None else f"distance {distance:.0f}, "
+    how_far = "" if distance is None else f"distance {distance:.0f}, "
     return (
-        f"Unlike the training {what} ({how}beyond {head.drift.threshold:.0f}, as {head.drift.false_alarms:.1%} of the "
-        "test part was): the probability may not hold here."
+        f"Out of distribution, unlike the training {what} ({how_far}beyond {head.ood.threshold:.0f}, as "
+        f"{head.ood.false_alarms:.1%} of the test part was): the probability may not hold here."
     )

@@ -1,4 +1,4 @@
-"""The sealed folder: config.json, model.safetensors, records.json; written whole, read with suspicion.
+"""The sealed folder: config.json, model.safetensors, records.json; written whole, checked in full when it is read.
 
 Nothing is unpickled and no file name comes from a file. What is read is bounded in size, checked against the digests,
 the shapes and the self-test before it is used.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,13 +29,13 @@ from truthmap.files import digest_of, write_bytes, write_json, write_text
 
 CONFIG, TENSORS, RECORDS = "config.json", "model.safetensors", "records.json"
 
-_MOST_BYTES = {CONFIG: 64 << 20, TENSORS: 4 << 30, RECORDS: 1 << 30}
-_MOST_HEADER = 1 << 20
+_MAX_BYTES = {CONFIG: 64 << 20, TENSORS: 4 << 30, RECORDS: 1 << 30}
+_MAX_HEADER_BYTES = 1 << 20
 _TOLERANCE = 1e-6  # relative; sums of float64 products in another order differ far less
 
 
 class TrainingRecord(BaseModel):
-    """A training answer, as it is shown next to one that resembles it."""
+    """A training answer, as it is shown next to one whose states lie near."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +52,7 @@ class Artifact:
     """A sealed detector as it stands on disk.
 
     Attributes:
-        config: What it says of itself.
+        config: Its config.json.
         heads: Its readouts by role.
         records: The training answers, or none where they were left out.
     """
@@ -89,7 +90,7 @@ def load_artifact(folder: Path) -> Artifact:
     """Read a sealed folder and check everything in it.
 
     Raises:
-        RunFolderError: there is no detector.
+        RunFolderError: there is no detector, or one of another format.
         DamagedFileError: a file is missing, damaged, too large, or not what a detector holds.
     """
     if not (folder / CONFIG).exists():
@@ -116,11 +117,11 @@ def _read_config(folder: Path) -> DetectorConfig:
         content = json.loads(_read(path).decode("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: expected JSON, but {error}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        came = content.get("format") if isinstance(content, dict) else type(content).__name__
+    if not isinstance(content, dict):
         raise DamagedFileError(
-            f"{path} is no config of a detector this version can read: format {came!r}, not {FORMAT!r}"
+            f"{path} is no config of a detector: expected a JSON object, got {type(content).__name__}"
         )
+    _require_format(path, content.get("format"))
     seal = content.pop("seal", None)
     try:
         intact = digest_of(content) == seal
@@ -138,9 +139,28 @@ def _read_config(folder: Path) -> DetectorConfig:
     return config
 
 
+def _require_format(path: Path, found: object) -> None:
+    """Refuse a config of another format, and say what to do about it."""
+    if found == FORMAT:
+        return
+    kind, _, number = FORMAT.rpartition(" ")
+    known = re.fullmatch(rf"{kind} (\d{{1,9}})", found) if isinstance(found, str) else None
+    if known is None:
+        raise DamagedFileError(f"{path} is no config of a detector: expected the format {FORMAT!r}, got {found!r}")
+    advice = (
+        "seal it again with `truthmap detector RUN`"
+        if int(known[1]) < int(number)
+        else "update truthmap, or seal it again with this version: `truthmap detector RUN`"
+    )
+    raise RunFolderError(
+        f"{path.parent} was sealed by another version of truthmap: expected the format {FORMAT!r}, got {found!r}; "
+        f"{advice}"
+    )
+
+
 def _read(path: Path) -> bytes:
     """Read a file whole, if it is a regular file of a size that can be."""
-    most = _MOST_BYTES[path.name]
+    most = _MAX_BYTES[path.name]
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -154,7 +174,7 @@ def _read(path: Path) -> bytes:
 
 def _read_tensors(path: Path, content: bytes) -> dict[str, np.ndarray[Any, Any]]:
     header = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or header > min(_MOST_HEADER, len(content) - 8):
+    if len(content) < 8 or header > min(_MAX_HEADER_BYTES, len(content) - 8):
         raise DamagedFileError(f"{path} is damaged: its header claims {header} bytes")
     try:
         return dict(load_tensors(content))
@@ -165,19 +185,19 @@ def _read_tensors(path: Path, content: bytes) -> dict[str, np.ndarray[Any, Any]]
 def _head(
     head: HeadConfig, config: DetectorConfig, tensors: dict[str, np.ndarray[Any, Any]], n_records: int, path: Path
 ) -> Head:
-    """Take a head's tensors out of the file, and see that they are what its config promises."""
-    cells, width, n = len(head.cells), config.model.width, head.fitted
-    take = _Taker(tensors, f"{head.role}.", path)
+    """Take a head's tensors out of the file, and check that they are what its config says."""
+    cells, width, n = len(head.cells), config.model.width, head.n_fitted
+    take = _TensorTaker(tensors, f"{head.role}.", path)
     variance = take("variance", np.float64, (None,))
     directions = take("directions", np.float32, (len(variance), cells * width))
-    cloud = GaussianOOD(
+    gaussian = GaussianOOD(
         mean=take("mean", np.float64, (cells * width,)),
         scale=take("scale", np.float64, (cells * width,)),
         directions=directions,
         variance=variance,
         noise=float(take("noise", np.float64, (1,))[0]),
     )
-    if not len(variance) or (cloud.scale <= 0).any() or (variance <= 0).any() or cloud.noise < 0:
+    if not len(variance) or (gaussian.scale <= 0).any() or (variance <= 0).any() or gaussian.noise < 0:
         raise DamagedFileError(f"{path} is damaged: a scale or a variance of {head.role} is not positive")
     states = take("self_test.states", np.float32, (None, cells, width))
     test = SelfTest(
@@ -185,24 +205,24 @@ def _head(
         take("self_test.scores", np.float64, (len(states),)),
         take("self_test.distances", np.float64, (len(states),)),
     )
-    rows = take("rows", np.int64, (n,))
-    if n_records and (rows.min() < 0 or rows.max() >= n_records):
+    record_index = take("record_index", np.int64, (n,))
+    if n_records and (record_index.min() < 0 or record_index.max() >= n_records):
         raise DamagedFileError(f"{path} is damaged: {head.role} points at training records that are not there")
-    made = Head(
+    loaded = Head(
         head,
         weight=take("weight", np.float64, (cells, width)),
         bias=float(take("bias", np.float64, (1,))[0]),
-        cloud=cloud,
+        gaussian=gaussian,
         coordinates=take("coordinates", np.float32, (n, len(variance))),
-        rows=rows,
+        record_index=record_index,
         self_test=test,
     )
-    _pass_self_test(made, path)
-    return made
+    _require_self_test(loaded, path)
+    return loaded
 
 
 @dataclass(frozen=True)
-class _Taker:
+class _TensorTaker:
     """Takes tensors of one head out of a file's content, each of the kind and shape that it must have."""
 
     tensors: dict[str, np.ndarray[Any, Any]]
@@ -225,10 +245,10 @@ class _Taker:
         return found
 
 
-def _pass_self_test(head: Head, path: Path) -> None:
+def _require_self_test(head: Head, path: Path) -> None:
     test = head.self_test
-    given = ((head.score(test.states), test.scores), (head.distance(test.states), test.distances))
-    if not len(test.states) or not all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE) for a, b in given):
+    pairs = ((head.score(test.states), test.scores), (head.distance(test.states), test.distances))
+    if not len(test.states) or not all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE) for a, b in pairs):
         raise DamagedFileError(
             f"{path} fails its self-test: the stored states of {head.config.role} do not give the stored scores"
         )
@@ -238,13 +258,13 @@ def _tensors(head: Head) -> dict[str, np.ndarray[Any, Any]]:
     named = {
         "weight": head.weight,
         "bias": np.array([head.bias]),
-        "mean": head.cloud.mean,
-        "scale": head.cloud.scale,
-        "directions": head.cloud.directions,
-        "variance": head.cloud.variance,
-        "noise": np.array([head.cloud.noise]),
+        "mean": head.gaussian.mean,
+        "scale": head.gaussian.scale,
+        "directions": head.gaussian.directions,
+        "variance": head.gaussian.variance,
+        "noise": np.array([head.gaussian.noise]),
         "coordinates": head.coordinates,
-        "rows": head.rows,
+        "record_index": head.record_index,
         "self_test.states": head.self_test.states,
         "self_test.scores": head.self_test.scores,
         "self_test.distances": head.self_test.distances,

@@ -62,32 +62,33 @@ class Isotonic(BaseModel):
 Calibrator = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
-class Bin(BaseModel):
-    """Answers that were scored alike: what was promised for them and what came of it."""
+class ReliabilityBin(BaseModel):
+    """Answers with similar scores: their mean P(wrong), and the share of them that is wrong."""
 
     model_config = _FROZEN
 
     n: int
     p_wrong: float
-    wrong: float
+    share_wrong: float
 
 
 class Reliability(BaseModel):
     """How well P(wrong) means what it says, on answers that it was not fitted to.
 
     Attributes:
-        bins: Tenths of the answers, the most trusted first.
-        brier: Mean squared difference between P(wrong) and what came, in [0, 1].
-        expected_error: Mean absolute difference between the two in the bins, weighted by their sizes (ECE).
-        chance_error: What that would be on average if every P(wrong) were true: so few answers differ by chance.
+        bins: Tenths of the answers, the lowest P(wrong) first.
+        brier: Mean squared difference between P(wrong) and the outcome, in [0, 1].
+        expected_calibration_error: Mean absolute difference between the two in the bins, weighted by their sizes (ECE).
+        chance_calibration_error: What that would be on average if every P(wrong) were true: so few answers differ by
+            chance.
     """
 
     model_config = _FROZEN
 
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     brier: float
-    expected_error: float
-    chance_error: float
+    expected_calibration_error: float
+    chance_calibration_error: float
 
 
 def fit_platt(scores: Floats, right: Bools) -> Platt:
@@ -165,14 +166,15 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
     order = np.argsort(p_wrong, kind="stable")
     parts = [part for part in np.array_split(order, n_bins) if len(part)]
     bins = tuple(
-        Bin(n=len(part), p_wrong=float(p_wrong[part].mean()), wrong=float((~right[part]).mean())) for part in parts
+        ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), share_wrong=float((~right[part]).mean()))
+        for part in parts
     )
     drawn = np.random.default_rng(seed_from("reliability")).random((_DRAWS, len(p_wrong))) < p_wrong
     return Reliability(
         bins=bins,
         brier=float(((p_wrong - (~right)) ** 2).mean()),
-        expected_error=float(_error(p_wrong, (~right)[None], parts)[0]),
-        chance_error=float(_error(p_wrong, drawn, parts).mean()),
+        expected_calibration_error=float(_error(p_wrong, (~right)[None], parts)[0]),
+        chance_calibration_error=float(_error(p_wrong, drawn, parts).mean()),
     )
 
 

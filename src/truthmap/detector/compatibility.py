@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from truthmap.detector.config import DetectorConfig
-from truthmap.detector.streaming import StateSpec, read_answers
+from truthmap.detector.streaming import StateSpec, record_answer_states
 from truthmap.errors import ModelError
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
@@ -20,9 +20,9 @@ def differences(config: DetectorConfig, lm: LanguageModel) -> tuple[str, ...]:
     found = identity_differences(config.model.identity, identity)
     if lm.n_layers != config.model.n_layers:
         found += (f"it has {lm.n_layers} layers, not {config.model.n_layers}",)
-    taps = lm.blocks.taps[config.site]
-    if isinstance(taps, str):
-        found += (f"it has no site {config.site}: {taps}",)
+    hook_points = lm.blocks.taps[config.site]
+    if isinstance(hook_points, str):
+        found += (f"it has no site {config.site}: {hook_points}",)
     return found
 
 
@@ -61,11 +61,16 @@ def _width(config: DetectorConfig, lm: LanguageModel) -> int | None:
     layers = tuple(sorted({cell.layer for head in config.heads for cell in head.cells}))
     if lm.n_layers <= layers[-1] or isinstance(lm.blocks.taps[config.site], str):
         return None
-    return int(read_answers(lm, [((0,), ())], StateSpec(config.site, layers))[0].shape[-1])
+    return int(record_answer_states(lm, [((0,), ())], StateSpec(config.site, layers))[0].shape[-1])
 
 
-def load_settings(config: DetectorConfig, device: str = "auto", *, trust_remote_code: bool = False) -> LoadSettings:
-    """Load the model as the run did; running code that comes with a model is never sealed, it is asked for anew."""
+def model_load_settings(
+    config: DetectorConfig, device: str = "auto", *, trust_remote_code: bool = False
+) -> LoadSettings:
+    """Return how to load the model as the run did.
+
+    That code which comes with a model may run is never sealed: it is asked for anew.
+    """
     identity = config.model.identity
     revision = identity.get("revision")
     return LoadSettings(

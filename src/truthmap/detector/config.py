@@ -1,4 +1,4 @@
-"""What a sealed detector says of itself: its `config.json`, checked field by field when it is read."""
+"""What a sealed detector is: its `config.json`, checked field by field when it is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from truthmap.detector.guarantee import RiskGuarantee
 from truthmap.questions.tasks import Task
 from truthmap.records import Position, Site, StrEnum
 
-FORMAT = "truthmap detector 1"
+FORMAT = "truthmap detector 2"
+"""Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
+SAME = "same"
+"""Names the studied model as the one that finds exact answers."""
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -27,7 +30,7 @@ class Role(StrEnum):
     FALLBACK = "fallback"
     """A cell that every answer has: used where the exact answer was not found."""
     BEFORE = "before"
-    """A cell of the last prompt token: used before anything is said."""
+    """A cell of the last prompt token: used before an answer token is generated."""
 
 
 class CellAt(BaseModel):
@@ -54,19 +57,19 @@ class Measured(BaseModel):
         return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-class Drift(BaseModel):
-    """When a state counts as far from those of the training parts.
+class OODThreshold(BaseModel):
+    """When a state counts as out of distribution, that is, far from those of the training parts.
 
     Attributes:
         threshold: Mahalanobis distance above which a state is flagged.
-        wanted: The false-alarm rate the threshold was set for, on the training parts, out of fold.
+        target_rate: The false-alarm rate the threshold was set for, on the training parts, out of fold.
         false_alarms: The share of the n test answers that it flags, with its exact 95 % interval.
     """
 
     model_config = _STRICT
 
     threshold: float = Field(gt=0)
-    wanted: float = Field(gt=0, lt=1)
+    target_rate: float = Field(gt=0, lt=1)
     false_alarms: float = Field(ge=0, le=1)
     low: float = Field(ge=0, le=1)
     high: float = Field(ge=0, le=1)
@@ -74,13 +77,13 @@ class Drift(BaseModel):
 
 
 class CoveragePoint(BaseModel):
-    """What share of the test answers a threshold lets through, and what share of those is wrong."""
+    """What share of the test answers a threshold accepts (coverage), and what share of those is wrong."""
 
     model_config = _STRICT
 
     threshold: float
     coverage: float = Field(ge=0, le=1)
-    wrong: float = Field(ge=0, le=1)
+    selective_risk: float = Field(ge=0, le=1)
 
 
 class HeadConfig(BaseModel):
@@ -89,27 +92,27 @@ class HeadConfig(BaseModel):
     Attributes:
         role: When it is used.
         cells: Where it reads (K of them); their dot products are summed.
-        fitted: Answers it was fitted to (train + validation), and the right ones among them.
+        n_fitted, n_fitted_right: Answers it was fitted to (train + validation), and the right ones among them.
         test: Its AUC on the test part.
         calibration: From score to P(wrong).
         reliability: How well P(wrong) holds on the test part.
-        promises: Thresholds and what they guarantee; the first one decides between trust and don't trust.
-        risk_coverage: The trade on the test part, the strictest threshold first.
-        drift: When a state is far from what it was fitted to.
+        guarantees: Thresholds and the risk each bounds; the first one decides between trust and don't trust.
+        risk_coverage: Selective risk over coverage on the test part, the strictest threshold first.
+        ood: When a state is out of the distribution that it was fitted to.
     """
 
     model_config = _STRICT
 
     role: Role
     cells: tuple[CellAt, ...] = Field(min_length=1, max_length=64)
-    fitted: int = Field(ge=2)
-    fitted_right: int = Field(ge=1)
+    n_fitted: int = Field(ge=2)
+    n_fitted_right: int = Field(ge=1)
     test: Measured
     calibration: Calibrator
     reliability: Reliability
-    promises: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
+    guarantees: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
     risk_coverage: tuple[CoveragePoint, ...] = Field(max_length=1000)
-    drift: Drift
+    ood: OODThreshold
 
 
 class ModelConfig(BaseModel):
@@ -174,7 +177,7 @@ class DetectorConfig(BaseModel):
 
     model_config = _STRICT
 
-    format: Literal["truthmap detector 1"]
+    format: Literal["truthmap detector 2"]
     truthmap: str
     label: str
     model: ModelConfig

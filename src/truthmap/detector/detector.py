@@ -1,4 +1,4 @@
-"""A detector in use: ask, score, stream."""
+"""A detector in use: ask the model and score its answers, score given ones, stream, forecast."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from truthmap.answers.generate import GenerateSettings, Prompt
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.answers.ready import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
-from truthmap.detector.compatibility import load_settings, require_match
-from truthmap.detector.config import DetectorConfig
-from truthmap.detector.score import AnswerStates, forecast_of, judge, listening_of
+from truthmap.detector.compatibility import model_load_settings, require_match
+from truthmap.detector.config import SAME, DetectorConfig
+from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
-from truthmap.detector.streaming import GenerationRequest, read_answers, speak
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import needs_locator
@@ -25,14 +25,12 @@ from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question
 
-SAME = "same"
-"""Names the studied model as the one that finds exact answers."""
 _BATCH = 32
 
 
 @dataclass(frozen=True)
 class Detector:
-    """A sealed detector with the model it listens to.
+    """A sealed detector with the model whose answers it scores.
 
     Attributes:
         artifact: What was sealed.
@@ -46,11 +44,11 @@ class Detector:
 
     @property
     def config(self) -> DetectorConfig:
-        """What the detector says of itself."""
+        """The artifact's config.json."""
         return self.artifact.config
 
     @property
-    def helpers(self) -> Graders:
+    def graders(self) -> Graders:
         """The model that finds exact answers, where the task asks for one and it is the studied one."""
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
         return Graders(locator=LocalTextModel(self.lm)) if own else Graders()
@@ -67,54 +65,52 @@ class Detector:
         return Question(id=text, text=text, candidates=own)
 
     def ask(self, question: str | Question, max_new_tokens: int | None = None) -> Verdict:
-        """Ask the model a question, as the run did, and judge its answer."""
-        return self.ask_many([question], max_new_tokens)[0]
+        """Ask the model a question, as the run did, and return the verdict on its answer."""
+        return self.ask_batch([question], max_new_tokens)[0]
 
-    def ask_many(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
-        """Ask many questions, in batches; verdicts come in their order."""
-        asked = [q if isinstance(q, Question) else self.question(q) for q in questions]
+    def ask_batch(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
+        """Ask questions in batches; the verdicts come in their order."""
+        asked = [self._as_question(question) for question in questions]
         # Prompts of like length share a batch, so that little of it is padding.
         order = sorted(range(len(asked)), key=lambda n: len(asked[n].text))
         verdicts: dict[int, Verdict] = {}
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
-            listeners = [self.listener(asked[n], self._greedy(max_new_tokens)) for n in places]
-            given = {listener: event.verdict for listener, event in self.hear(listeners) if event.last}
+            scorers = [self.stream_scorer(asked[n], self._greedy(max_new_tokens)) for n in places]
+            final = {scorer: event.verdict for scorer, event in self.stream_batch(scorers) if event.last}
             verdicts.update(
-                (n, given.get(listener) or listener.verdict()) for n, listener in zip(places, listeners, strict=True)
+                (n, final.get(scorer) or scorer.verdict()) for n, scorer in zip(places, scorers, strict=True)
             )
         return [verdicts[n] for n in range(len(asked))]
 
     def stream(self, question: str | Question, max_new_tokens: int | None = None) -> Iterator[TokenEvent]:
-        """Ask a question and give each token with its score as it comes, and the verdict as soon as it stands.
+        """Ask a question and yield each token with its score as it comes, and the verdict as soon as it stands.
 
         The last event carries the verdict on the whole answer.
         """
-        listener = self.listener(
-            question if isinstance(question, Question) else self.question(question), self._greedy(max_new_tokens)
-        )
-        for _, event in self.hear([listener]):
+        asked = self._as_question(question)
+        for _, event in self.stream_batch([self.stream_scorer(asked, self._greedy(max_new_tokens))]):
             yield event
 
-    def will_know(self, question: str | Question) -> Forecast:
-        """Say, before anything is generated, how likely the answer is to be wrong.
+    def forecast(self, question: str | Question) -> PromptForecast:
+        """Return how likely the answer is to be wrong, before a token of it is generated.
 
         Raises:
-            UsageError: the detector has no head that reads the question alone.
+            UsageError: the detector has no head that reads the prompt alone.
         """
-        asked = question if isinstance(question, Question) else self.question(question)
-        states = read_answers(self.lm, [(self.prompt_ids(asked), ())], listening_of(self.artifact))
-        return forecast_of(self.artifact, asked, states[0][0])
+        asked = self._as_question(question)
+        states = record_answer_states(self.lm, [(self.prompt_ids(asked), ())], state_spec(self.artifact))
+        return forecast_prompt(self.artifact, asked, states[0][0])
 
     def score(self, question: str | Question, answer: str) -> Verdict:
-        """Judge an answer that is given, as if the model had said it."""
-        return self.score_many([(question, answer)])[0]
+        """Return the verdict on a given answer, as if the model had said it."""
+        return self.score_batch([(question, answer)])[0]
 
-    def score_many(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
-        """Judge many given answers: (question, answer) each; verdicts come in their order."""
-        asked = [(q if isinstance(q, Question) else self.question(q), text) for q, text in pairs]
-        answers = [self._given(q, text) for q, text in asked]
-        judged: dict[int, Verdict] = {}
+    def score_batch(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
+        """Score given answers in batches: (question, answer) each; the verdicts come in their order."""
+        questions = [self._as_question(question) for question, _ in pairs]
+        answers = [self._as_answer(question, text) for question, (_, text) in zip(questions, pairs, strict=True)]
+        verdicts: dict[int, Verdict] = {}
         empty = np.empty((0, 0, 0), dtype=np.float32)
         readable = sorted(
             (n for n, a in enumerate(answers) if a.answer_ids),
@@ -123,63 +119,69 @@ class Detector:
         for start in range(0, len(readable), _BATCH):
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
-            for n, states in zip(places, read_answers(self.lm, sequences, listening_of(self.artifact)), strict=True):
-                judged[n] = judge(self.artifact, AnswerStates(asked[n][0], answers[n], states), self.helpers)
-        return [
-            judged[n] if n in judged else judge(self.artifact, AnswerStates(asked[n][0], answers[n], empty))
-            for n in range(len(answers))
-        ]
+            recorded = record_answer_states(self.lm, sequences, state_spec(self.artifact))
+            for n, states in zip(places, recorded, strict=True):
+                inputs = AnswerStates(questions[n], answers[n], states)
+                verdicts[n] = score_answer(self.artifact, inputs, self.graders)
+        for n in set(range(len(answers))) - verdicts.keys():
+            verdicts[n] = score_answer(self.artifact, AnswerStates(questions[n], answers[n], empty))
+        return [verdicts[n] for n in range(len(answers))]
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question, as the run did."""
         task = self.config.asking.task
         return self.lm.prompt_ids(task.chat(question), task.plain(question))
 
-    def listener(
+    def stream_scorer(
         self,
         question: Question,
         settings: GenerateSettings | None = None,
         prompt_ids: tuple[int, ...] | None = None,
-        stopped: Callable[[], bool] = lambda: False,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> StreamScorer:
-        """Make what hears one answer: see `hear`.
+        """Return a scorer for one answer, to be handed to `stream_batch`.
 
         Args:
             question: What is asked.
             settings: How to answer; by default as the run did.
             prompt_ids: Another prompt than the one the run would ask the question with.
-            stopped: Asked before every token; the answer ends where it says yes.
+            should_stop: Called before every token; the answer ends where it returns true.
         """
         settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
         ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
         return StreamScorer(
-            self.artifact, self.lm, question, GenerationRequest(Prompt(question.id, ids), settings, stopped)
+            self.artifact, self.lm, question, GenerationRequest(Prompt(question.id, ids), settings, should_stop)
         )
 
-    def hear(self, listeners: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
-        """Answer the listeners' prompts in one batch and give each token's event as it comes.
+    def stream_batch(self, scorers: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
+        """Answer the scorers' prompts in one batch and yield each token's event as it comes.
 
-        Where a model must find the exact answer, the last events, which carry the verdicts, come when all have spoken.
+        Where a model must find the exact answer, the last events, which carry the verdicts, come when all answers are
+        complete. A prompt that does not fit into the model's context is left out.
         """
-        fitting = [listener for listener in listeners if listener.fits]
+        fitting = [scorer for scorer in scorers if scorer.fits]
         waiting: list[tuple[StreamScorer, TokenEvent]] = []
         if not fitting:
             return
-        for spoken in speak(self.lm, [listener.ask for listener in fitting], listening_of(self.artifact)):
-            listener = fitting[spoken.row]
-            event = listener.hear(spoken)
-            if event is not None and event.last and not listener.judges_alone:
-                waiting.append((listener, event))
+        requests = [scorer.request for scorer in fitting]
+        for decoded in stream_decode(self.lm, requests, state_spec(self.artifact)):
+            scorer = fitting[decoded.row]
+            event = scorer.feed(decoded)
+            if event is not None and event.last and scorer.needs_locator:
+                waiting.append((scorer, event))
             elif event is not None:
-                yield listener, event
-        for listener, event in waiting:
-            yield listener, replace(event, verdict=listener.verdict(helpers=self.helpers))
+                yield scorer, event
+        for scorer, event in waiting:
+            yield scorer, replace(event, verdict=scorer.verdict(graders=self.graders))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
         return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)
 
-    def _given(self, question: Question, text: str) -> Answer:
-        """Make the record of a given answer, closed as the training answers were."""
+    def _as_question(self, question: str | Question) -> Question:
+        return question if isinstance(question, Question) else self.question(question)
+
+    def _as_answer(self, question: Question, text: str) -> Answer:
+        """Return the record of a given answer, closed as the training answers were."""
         answer = ready_answer(self.lm, question.id, self.prompt_ids(question), text)
         closing = self.config.asking.closing_id
         if closing is None or not answer.answer_ids:
@@ -212,6 +214,6 @@ def load_detector(
     """
     artifact = load_artifact(Path(path))
     if not isinstance(model, LanguageModel):
-        settings = load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
+        settings = model_load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
         model = load_model(model or artifact.config.model.identity.get("name", ""), settings)
     return Detector(artifact, model, require_match(artifact.config, model, allow_different=allow_different))

@@ -1,4 +1,4 @@
-"""Making a head: refit, calibrate out of fold, make the promises, measure once on the test part."""
+"""Fitting a head: refit, calibrate out of fold, find thresholds with a guarantee, measure once on the test part."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.detector.calibration import fit_calibrator, reliability
-from truthmap.detector.config import CellAt, CoveragePoint, Drift, HeadConfig, Measured, Role
-from truthmap.detector.guarantee import Risk, RiskGuarantee, Scored, guarantee_risk, lower_bound, upper_bound
+from truthmap.detector.config import CellAt, CoveragePoint, HeadConfig, Measured, OODThreshold, Role
+from truthmap.detector.guarantee import Risk, RiskGuarantee, ScoredAnswers, guarantee_risk, lower_bound, upper_bound
 from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
@@ -22,13 +22,14 @@ _CURVE_POINTS = 101
 
 @dataclass(frozen=True)
 class SealSettings:
-    """What a detector is to promise.
+    """What a detector is to guarantee.
 
     Attributes:
-        limit: The share of wrong answers among those let through that decides between trust and don't trust.
-        more_limits: Further shares that are tried, for both kinds of promise.
-        confidence: How sure each promise is, taken for itself.
-        false_alarms: The share of answers like the training ones that the drift flag may raise.
+        limit: The selective risk (error rate among the accepted answers) whose threshold decides between trust and
+            don't trust.
+        more_limits: Further limits that are tried, for both kinds of risk.
+        confidence: How sure each guarantee is, taken for itself.
+        false_alarms: The share of answers like the training ones that may be flagged as out of distribution.
     """
 
     limit: float = 0.10
@@ -53,8 +54,8 @@ class HeadData:
         states: float32 (n, K, d).
         right: bool (n,).
         fold: int64 (n,), cross-validation fold, -1 in the test part.
-        group: What belongs together, n of them: the tests behind a promise need independent answers.
-        rows: int64 (n,), which training record each answer is.
+        group: What belongs together, n of them: the tests behind a guarantee need independent answers.
+        record_index: int64 (n,), which training record each answer is; -1 in the test part.
     """
 
     role: Role
@@ -63,14 +64,14 @@ class HeadData:
     right: Bools
     fold: Ints
     group: tuple[str, ...]
-    rows: Ints
+    record_index: Ints
 
 
 def fit_head(data: HeadData, settings: SealSettings) -> Head:
     """Fit a head on train + validation and measure it on the test part.
 
-    Calibration and the drift threshold use out-of-fold scores and distances of train + validation. The promises are
-    tested on the test part: nothing was chosen on it, as their guarantee demands.
+    Calibration and the out-of-distribution threshold use out-of-fold scores and distances of train + validation. The
+    guarantees are tested on the test part: nothing was chosen on it, as they demand.
 
     Raises:
         NotEnoughDataError: right or wrong answers are lacking in the training parts or in the test part.
@@ -81,25 +82,25 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
     flat = data.states.reshape(len(data.states), -1)
-    cloud = fit_gaussian_ood(flat[known])
-    distances = np.where(known, _held_out_distances(flat, data.fold), cloud.distance(flat))
+    gaussian = fit_gaussian_ood(flat[known])
+    distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
     found = auc_many(round_scores(scores[None, ~known]), data.right[~known])
     config = HeadConfig(
         role=data.role,
         cells=data.cells,
-        fitted=int(known.sum()),
-        fitted_right=int(data.right[known].sum()),
+        n_fitted=int(known.sum()),
+        n_fitted_right=int(data.right[known].sum()),
         test=Measured(
             auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=int((~known).sum())
         ),
         calibration=calibrator,
         reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
-        promises=_promises(data, scores, settings),
+        guarantees=_guarantees(data, scores, settings),
         risk_coverage=_risk_coverage(scores[~known], data.right[~known]),
-        drift=_drift(distances[known], distances[~known], settings.false_alarms),
+        ood=_ood_threshold(distances[known], distances[~known], settings.false_alarms),
     )
-    coordinates = cloud.coordinates(flat[known]).astype(np.float32)
-    head = Head(config, readout.weight, readout.bias, cloud, coordinates, data.rows[known], _NO_TEST)
+    coordinates = gaussian.coordinates(flat[known]).astype(np.float32)
+    head = Head(config, readout.weight, readout.bias, gaussian, coordinates, data.record_index[known], _NO_TEST)
     return _with_self_test(head, data.states)
 
 
@@ -125,14 +126,14 @@ def _require_both(data: HeadData, known: Bools) -> None:
             )
 
 
-def _promises(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
+def _guarantees(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
     known = data.fold >= 0
     # One answer of each group: answers to one question are not independent.
     first = np.zeros(len(scores), dtype=bool)
     first[list({group: n for n, group in reversed(list(enumerate(data.group)))}.values())] = True
-    choosing = Scored(scores[known], data.right[known])
-    testing = Scored(scores[~known & first], data.right[~known & first])
-    wanted = [(Risk.WRONG_LET_THROUGH, settings.limit)]
+    choosing = ScoredAnswers(scores[known], data.right[known])
+    testing = ScoredAnswers(scores[~known & first], data.right[~known & first])
+    wanted = [(Risk.SELECTIVE_RISK, settings.limit)]
     wanted += [(risk, limit) for risk in Risk for limit in settings.more_limits]
     return tuple(
         guarantee_risk(risk, limit, choosing, testing, settings.confidence) for risk, limit in dict.fromkeys(wanted)
@@ -142,23 +143,23 @@ def _promises(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[R
 def _risk_coverage(scores: Floats, right: Bools) -> tuple[CoveragePoint, ...]:
     order = np.argsort(-scores, kind="stable")
     wrong = np.cumsum(~right[order]) / np.arange(1, len(scores) + 1)
-    last = np.append(np.diff(scores[order]) < 0, True)  # answers that score alike are let through together
+    last = np.append(np.diff(scores[order]) < 0, True)  # answers that score alike are accepted together
     places = np.flatnonzero(last)
     places = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _CURVE_POINTS)).round().astype(int))]
     return tuple(
-        CoveragePoint(threshold=float(scores[order[p]]), coverage=(p + 1) / len(scores), wrong=float(wrong[p]))
+        CoveragePoint(threshold=float(scores[order[p]]), coverage=(p + 1) / len(scores), selective_risk=float(wrong[p]))
         for p in places
     )
 
 
-def _drift(held_out: Floats, testing: Floats, wanted: float) -> Drift:
+def _ood_threshold(held_out: Floats, testing: Floats, wanted: float) -> OODThreshold:
     """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
     rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
     threshold = float(np.sort(held_out)[rank - 1])
     flagged, n = int((testing > threshold).sum()), len(testing)
-    return Drift(
+    return OODThreshold(
         threshold=threshold,
-        wanted=wanted,
+        target_rate=wanted,
         false_alarms=flagged / n,
         low=lower_bound(flagged, n, 0.975),
         high=upper_bound(flagged, n, 0.975),
@@ -171,4 +172,4 @@ def _with_self_test(head: Head, states: Floats32) -> Head:
     order = np.argsort(head.score(states), kind="stable")
     chosen = states[order[np.linspace(0, len(order) - 1, min(len(order), _SELF_TESTS)).round().astype(int)]]
     test = SelfTest(chosen, head.score(chosen), head.distance(chosen))
-    return Head(head.config, head.weight, head.bias, head.cloud, head.coordinates, head.rows, test)
+    return Head(head.config, head.weight, head.bias, head.gaussian, head.coordinates, head.record_index, test)

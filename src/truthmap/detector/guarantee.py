@@ -1,10 +1,11 @@
 """Thresholds with a guarantee: Learn then Test (Angelopoulos et al., arXiv 2110.01052) with exact binomial tests.
 
-A promise bounds a risk at a threshold on the score: an answer is let through when its score is at least the threshold.
-Which thresholds are tried, and in which order, is decided on answers of the training parts. The tests are then made on
-answers that nothing was chosen on, in that fixed order, each at the full level, until the first one fails (fixed
-sequence testing): the chance that a threshold whose true risk is above the limit is kept is at most 1 − confidence,
-whatever the distribution, provided that future answers are drawn like the tested ones.
+A guarantee bounds a risk at a threshold on the score: an answer is accepted when its score is at least the threshold,
+and the detector abstains from all others. Which thresholds are tried, and in which order, is decided on answers of the
+training parts. The tests are then made on answers that nothing was chosen on, in that fixed order, each at the full
+level, until the first one fails (fixed sequence testing): the chance that a threshold whose true risk is above the
+limit is kept is at most 1 − confidence, whatever the distribution, provided that future answers are drawn like the
+tested ones.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ _MOST_THRESHOLDS = 200
 
 
 class Risk(StrEnum):
-    """What a promise bounds."""
+    """What a guarantee bounds."""
 
-    WRONG_LET_THROUGH = "wrong_let_through"
-    """The share of wrong answers among those let through."""
-    RIGHT_HELD_BACK = "right_held_back"
-    """The share of right answers that are not let through."""
+    SELECTIVE_RISK = "selective_risk"
+    """The error rate among the accepted answers."""
+    FALSE_ABSTENTION = "false_abstention"
+    """The share of the right answers that the detector abstains from."""
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredAnswers:
     """Answers with their scores: float64 (n,), and whether they are right: bool (n,)."""
 
     scores: Floats
@@ -47,12 +48,12 @@ class RiskGuarantee(BaseModel):
         risk: What is bounded.
         limit: The bound, in (0, 1).
         confidence: How sure it is, over draws of the answers it was tested on.
-        kept: The tests allow the promise. If not, `threshold` is only what the training parts suggest.
-        threshold: Answers that score at least this are let through; `None`: none are.
-        tested: Tested answers that count for the risk at the threshold (let through, or right).
-        hits: How many of them count against it (wrong, or held back).
+        holds: The tests allow the guarantee. If not, `threshold` is only what the training parts suggest.
+        threshold: Answers that score at least this are accepted; `None`: none are.
+        tested: Tested answers that count for the risk at the threshold (accepted, or right).
+        hits: How many of them count against it (wrong, or abstained from).
         upper: Exact upper bound of the risk at this one threshold (Clopper and Pearson 1934), at `confidence`.
-        let_through: Share of all tested answers that are let through.
+        coverage: Share of all tested answers that are accepted.
         why: One line for a reader.
     """
 
@@ -61,28 +62,33 @@ class RiskGuarantee(BaseModel):
     risk: Risk
     limit: float = Field(gt=0, lt=1)
     confidence: float = Field(gt=0, lt=1)
-    kept: bool
+    holds: bool
     threshold: float | None
     tested: int = Field(ge=0)
     hits: int = Field(ge=0)
     upper: float = Field(ge=0, le=1)
-    let_through: float = Field(ge=0, le=1)
+    coverage: float = Field(ge=0, le=1)
     why: str
 
     @property
     def sentence(self) -> str:
-        """Say what is promised, or that it is not."""
+        """Say what is guaranteed, or that it is not."""
+        return self.claim if self.holds else f"{self.claim}: not guaranteed, {self.why}"
+
+    @property
+    def claim(self) -> str:
+        """Say what the guarantee is about, whether it holds or not."""
         what = {
-            Risk.WRONG_LET_THROUGH: f"of the answers let through at most {self.limit:.0%} are wrong",
-            Risk.RIGHT_HELD_BACK: f"at most {self.limit:.0%} of the right answers are held back",
+            Risk.SELECTIVE_RISK: f"selective risk at most {self.limit:.0%} (wrong among accepted answers)",
+            Risk.FALSE_ABSTENTION: f"false abstention at most {self.limit:.0%} (of the right answers)",
         }[self.risk]
-        return f"{what}, with {self.confidence:.0%} confidence" + ("" if self.kept else f": not promised, {self.why}")
+        return f"{what}, with {self.confidence:.0%} confidence"
 
 
 def guarantee_risk(
-    risk: Risk, limit: float, choosing: Scored, testing: Scored, confidence: float = 0.95
+    risk: Risk, limit: float, choosing: ScoredAnswers, testing: ScoredAnswers, confidence: float = 0.95
 ) -> RiskGuarantee:
-    """Find the threshold that lets through the most (or holds back the most) and still keeps a limit.
+    """Find the threshold of the highest coverage (or of the most abstentions) whose risk still keeps a limit.
 
     Args:
         risk: What is bounded.
@@ -101,11 +107,11 @@ def guarantee_risk(
     p_values = binom.cdf(counts.hits, counts.tested, limit)
     passed = p_values <= 1 - confidence
     if not passed.all():
-        passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is looked at
+        passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is tested
     if passed.any():
         last = int(passed.sum()) - 1
-        return _promise((risk, limit, confidence), float(thresholds[last]), testing, kept=True)
-    return _promise((risk, limit, confidence), _guess(risk, limit, choosing), testing, kept=False)
+        return _guarantee_at((risk, limit, confidence), float(thresholds[last]), testing, holds=True)
+    return _guarantee_at((risk, limit, confidence), _guess(risk, limit, choosing), testing, holds=False)
 
 
 def upper_bound(hits: int, tested: int, confidence: float) -> float:
@@ -119,7 +125,7 @@ def lower_bound(hits: int, tested: int, confidence: float) -> float:
 
 
 def fewest_for(limit: float, confidence: float) -> int:
-    """Return how many answers must be tested, none of them a hit, before a limit can be promised."""
+    """Return how many answers must be tested, none of them a hit, before a limit can be guaranteed."""
     return math.ceil(math.log(1 - confidence) / math.log(1 - limit))
 
 
@@ -131,14 +137,14 @@ class _Counts:
     hits: Ints
 
 
-def _count(risk: Risk, thresholds: Floats, scored: Scored) -> _Counts:
-    through = np.searchsorted(np.sort(scored.scores), thresholds, side="left")
+def _count(risk: Risk, thresholds: Floats, scored: ScoredAnswers) -> _Counts:
+    n_abstained = np.searchsorted(np.sort(scored.scores), thresholds, side="left")
     right = np.sort(scored.scores[scored.right])
-    right_held_back = np.searchsorted(right, thresholds, side="left")
-    if risk is Risk.RIGHT_HELD_BACK:
-        return _Counts(np.full(len(thresholds), len(right)), right_held_back)
-    let_through = len(scored.scores) - through
-    return _Counts(let_through, let_through - (len(right) - right_held_back))
+    n_right_abstained = np.searchsorted(right, thresholds, side="left")
+    if risk is Risk.FALSE_ABSTENTION:
+        return _Counts(np.full(len(thresholds), len(right)), n_right_abstained)
+    n_accepted = len(scored.scores) - n_abstained
+    return _Counts(n_accepted, n_accepted - (len(right) - n_right_abstained))
 
 
 def _candidates(risk: Risk, scores: Floats) -> Floats:
@@ -146,13 +152,13 @@ def _candidates(risk: Risk, scores: Floats) -> Floats:
     distinct = np.unique(scores)
     places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
     ascending = distinct[places]
-    return np.asarray(ascending if risk is Risk.RIGHT_HELD_BACK else ascending[::-1], dtype=np.float64)
+    return np.asarray(ascending if risk is Risk.FALSE_ABSTENTION else ascending[::-1], dtype=np.float64)
 
 
-def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Floats:
+def _sequence(risk: Risk, limit: float, choosing: ScoredAnswers, n_testing: int) -> Floats:
     """Order the thresholds to test: from the one that is likeliest to pass on towards riskier ones.
 
-    Very strict thresholds let so few answers through that no test could pass; they are not begun with.
+    Very strict thresholds accept so few answers that no test could pass; they are not begun with.
     """
     thresholds = _candidates(risk, choosing.scores)
     counts = _count(risk, thresholds, choosing)
@@ -163,7 +169,7 @@ def _sequence(risk: Risk, limit: float, choosing: Scored, n_testing: int) -> Flo
     return np.asarray(thresholds[first:])
 
 
-def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
+def _guess(risk: Risk, limit: float, choosing: ScoredAnswers) -> float | None:
     """Return the riskiest threshold that keeps the limit on the training parts; `None` where none does."""
     thresholds = _candidates(risk, choosing.scores)
     counts = _count(risk, thresholds, choosing)
@@ -171,8 +177,8 @@ def _guess(risk: Risk, limit: float, choosing: Scored) -> float | None:
     return float(thresholds[within[-1]]) if len(within) else None
 
 
-def _promise(
-    asked: tuple[Risk, float, float], threshold: float | None, testing: Scored, *, kept: bool
+def _guarantee_at(
+    asked: tuple[Risk, float, float], threshold: float | None, testing: ScoredAnswers, *, holds: bool
 ) -> RiskGuarantee:
     risk, limit, confidence = asked
     at = np.array([np.inf if threshold is None else threshold])
@@ -183,22 +189,24 @@ def _promise(
         risk=risk,
         limit=limit,
         confidence=confidence,
-        kept=kept,
+        holds=holds,
         threshold=threshold,
         tested=tested,
         hits=hits,
         upper=upper,
-        let_through=float((testing.scores >= at[0]).mean()) if len(testing.scores) else 0.0,
-        why=_why(asked, testing, (tested, hits), kept=kept),
+        coverage=float((testing.scores >= at[0]).mean()) if len(testing.scores) else 0.0,
+        why=_why(asked, testing, (tested, hits), holds=holds),
     )
 
 
-def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, int], *, kept: bool) -> str:
+def _why(asked: tuple[Risk, float, float], testing: ScoredAnswers, counts: tuple[int, int], *, holds: bool) -> str:
     risk, limit, confidence = asked
     tested, hits = counts
-    wrong = risk is Risk.WRONG_LET_THROUGH
-    if kept:
-        return f"{hits} of {tested} tested answers " + ("let through were wrong" if wrong else "were held back")
+    wrong = risk is Risk.SELECTIVE_RISK
+    if holds:
+        return f"{hits} of {tested} " + (
+            "accepted test answers were wrong" if wrong else "right test answers were abstained from"
+        )
     fewest = fewest_for(limit, confidence)
     available = len(testing.scores) if wrong else int(testing.right.sum())
     kind = "answers" if wrong else "right answers"
@@ -206,7 +214,7 @@ def _why(asked: tuple[Risk, float, float], testing: Scored, counts: tuple[int, i
         return f"the test part is too small: {available} {kind}, at least {fewest} are needed"
     if tested == 0:
         return "no threshold keeps the limit even on the training parts"
-    seen = f"{hits} of {tested} " + ("let through were wrong" if wrong else "right ones were held back")
+    seen = f"{hits} of {tested} " + ("accepted were wrong" if wrong else "right ones were abstained from")
     needed = _needed(hits / tested, limit, confidence)
     if needed is None:
         return f"at the suggested threshold {seen}, which is more than {limit:.0%}"

@@ -1,4 +1,4 @@
-"""A readout: the weights of one or a few cells, with everything that turns a score into a judgement."""
+"""A readout: the weights of one or a few cells, with what turns a score into a calibrated verdict."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class Head:
     """A fitted readout of K cells, frozen.
 
     Attributes:
-        config: What it says of itself.
+        config: Its cells, calibration, guarantees and measured numbers.
         weight: float64 (K, d), for raw states: standardising is folded in.
         bias: float.
-        cloud: The states it was fitted to, as a Gaussian over K · d dimensions.
-        coordinates: float32 (n, r), the fitted answers in the cloud's coordinates.
-        rows: int64 (n,), which training record each of them is.
+        gaussian: The distribution of the states it was fitted to, over K · d dimensions.
+        coordinates: float32 (n, r), the fitted answers in the Gaussian's coordinates.
+        record_index: int64 (n,), which training record each of them is.
         self_test: States and what they must give.
     """
 
     config: HeadConfig
     weight: Floats
     bias: float
-    cloud: GaussianOOD
+    gaussian: GaussianOOD
     coordinates: Floats32
-    rows: Ints
+    record_index: Ints
     self_test: SelfTest
 
     @property
@@ -57,12 +57,12 @@ class Head:
 
     def distance(self, states: AnyArray) -> Floats:
         """Return the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
-        return self.cloud.distance(states.reshape(len(states), -1))
+        return self.gaussian.distance(states.reshape(len(states), -1))
 
     def nearest(self, state: AnyArray, k: int) -> Ints:
         """Return the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
-        here = self.cloud.coordinates(state.reshape(1, -1))[0]
-        return np.asarray(self.rows[nearest(self.coordinates, here, k)])
+        point = self.gaussian.coordinates(state.reshape(1, -1))[0]
+        return np.asarray(self.record_index[nearest(self.coordinates, point, k)])
 
 
 def score_states(states: AnyArray, weight: Floats, bias: float) -> Floats:

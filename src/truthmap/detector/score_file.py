@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from truthmap.detector.detector import Detector
-from truthmap.detector.rows import verdict_row
-from truthmap.detector.verdict import Verdict
+from truthmap.detector.verdict import Verdict, verdict_row
 from truthmap.errors import QuestionsError, UsageError
 from truthmap.files import atomic_write
 from truthmap.records import Question
@@ -21,16 +20,16 @@ _CHUNK = 256
 _KINDS = (".jsonl", ".csv")
 
 
-def judge_file(
+def score_file(
     detector: Detector,
     source: Path,
     target: Path,
     max_new_tokens: int | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, int]:
-    """Ask the questions of a file, or judge its answers, and write a row for each, in the same order.
+    """Ask the questions of a file, or score its answers, and write a row for each, in the same order.
 
-    Columns read: `question`; `answer` (that one is judged, where it is not empty); `id` and any others are copied.
+    Columns read: `question`; `answer` (that one is scored, where it is not empty); `id` and any others are copied.
     The file is read and written in pieces, and the result is whole or absent.
 
     Returns:
@@ -51,7 +50,7 @@ def judge_file(
         writer = _Writer(file, target.suffix.lower())
         rows = _rows(source)
         while chunk := list(islice(rows, _CHUNK)):
-            for row, verdict in zip(chunk, _judged(detector, chunk, max_new_tokens), strict=True):
+            for row, verdict in zip(chunk, _verdicts(detector, chunk, max_new_tokens), strict=True):
                 counts[str(verdict.trust)] += 1
                 writer.write(
                     {**{n: v for n, v in row.items() if n not in ("question", "answer")}, **verdict_row(verdict)}
@@ -61,12 +60,12 @@ def judge_file(
     return dict(counts)
 
 
-def _judged(detector: Detector, rows: Sequence[dict[str, Any]], max_new_tokens: int | None) -> list[Verdict]:
+def _verdicts(detector: Detector, rows: Sequence[dict[str, Any]], max_new_tokens: int | None) -> list[Verdict]:
     questions: list[Question] = [detector.question(row["question"]) for row in rows]
     given = [n for n, row in enumerate(rows) if row.get("answer")]
     asked = [n for n, row in enumerate(rows) if not row.get("answer")]
-    verdicts = dict(zip(given, detector.score_many([(questions[n], rows[n]["answer"]) for n in given]), strict=True))
-    verdicts.update(zip(asked, detector.ask_many([questions[n] for n in asked], max_new_tokens), strict=True))
+    verdicts = dict(zip(given, detector.score_batch([(questions[n], rows[n]["answer"]) for n in given]), strict=True))
+    verdicts.update(zip(asked, detector.ask_batch([questions[n] for n in asked], max_new_tokens), strict=True))
     return [verdicts[n] for n in range(len(rows))]
 
 

@@ -1,4 +1,4 @@
-"""Hearing one answer while it is spoken: a score for every token, a verdict as soon as the exact answer closes."""
+"""Scoring one answer while it is decoded: P(wrong) at every token, a verdict as soon as the exact answer closes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from truthmap.answers.to_answer import PROMPT_TOO_LONG
 from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
-from truthmap.detector.score import EXACT, NO_GRADERS, AnswerStates, judge, locate, token_p_wrong
+from truthmap.detector.score import (
+    EXACT_POSITIONS,
+    NO_GRADERS,
+    AnswerStates,
+    locate_exact_answer,
+    score_answer,
+    token_p_wrong,
+)
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
 from truthmap.grading.asking import Graders
@@ -18,12 +25,12 @@ from truthmap.grading.grade import needs_locator
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Position, Question, Span
 
-_KNOWN_EARLY = EXACT | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
+_KNOWN_WHILE_DECODING = EXACT_POSITIONS | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """A token that was just spoken.
+    """A token that was just decoded.
 
     Attributes:
         index: Which answer token it is, from 0.
@@ -43,27 +50,27 @@ class TokenEvent:
 
 
 class StreamScorer:
-    """Hears one answer.
+    """Scores one answer, fed token by token.
 
     Attributes:
-        ask: The prompt and how it is answered.
+        request: The prompt and how it is answered.
         question: What was asked.
-        judges_alone: No model is needed to find the exact answer, so that verdicts come while tokens do.
+        needs_locator: A model must find the exact answer, so that the verdict comes only when the answer is complete.
         finish_reason: `stop`: the model closed the answer; `length`: it was cut off; `None`: it is not complete.
     """
 
-    def __init__(self, artifact: Artifact, lm: LanguageModel, question: Question, ask: GenerationRequest) -> None:
-        """Hear what `ask` brings.
+    def __init__(self, artifact: Artifact, lm: LanguageModel, question: Question, request: GenerationRequest) -> None:
+        """Start with no token.
 
         Args:
             artifact: The detector.
-            lm: The model that speaks.
-            question: What was asked.
-            ask: The prompt and how it is answered.
+            lm: The model that answers.
+            question: What is asked.
+            request: The prompt and how it is answered.
         """
-        self.ask, self.question = ask, question
+        self.request, self.question = request, question
         self.finish_reason: str | None = None
-        self.judges_alone = not needs_locator(artifact.config.asking.task)
+        self.needs_locator = needs_locator(artifact.config.asking.task)
         self._artifact, self._lm = artifact, lm
         self._ids: list[int] = []
         self._log_probs: list[float] = []
@@ -71,41 +78,42 @@ class StreamScorer:
         self._text = ""
         self._closed_at: Span | None = None
         cells = artifact.heads[Role.ANSWER].config.cells
-        self._judges_early = all(cell.position in _KNOWN_EARLY for cell in cells)
+        self._scores_early = all(cell.position in _KNOWN_WHILE_DECODING for cell in cells)
 
     @property
     def fits(self) -> bool:
-        """Whether prompt and answer fit into the model."""
-        room, needed = self._lm.max_length, len(self.ask.prompt.prompt_ids) + self.ask.settings.max_new_tokens
-        return bool(self.ask.prompt.prompt_ids) and (room is None or needed <= room)
+        """Whether prompt and answer fit into the model's context."""
+        prompt_ids = self.request.prompt.prompt_ids
+        longest, needed = self._lm.max_length, len(prompt_ids) + self.request.settings.max_new_tokens
+        return bool(prompt_ids) and (longest is None or needed <= longest)
 
     @property
     def n_tokens(self) -> int:
-        """How many answer tokens were heard so far."""
+        """How many answer tokens were fed so far."""
         return len(self._ids)
 
-    def hear(self, spoken: DecodedToken) -> TokenEvent | None:
-        """Take in one token; `None` for the end of the prompt."""
-        self._states.append(spoken.states)
-        if spoken.token is None:
+    def feed(self, decoded: DecodedToken) -> TokenEvent | None:
+        """Take in one token and return its event; `None` for the end of the prompt."""
+        self._states.append(decoded.states)
+        if decoded.token is None:
             return None
-        self._ids.append(spoken.token)
-        self._log_probs.append(spoken.log_prob)
-        if spoken.last:
-            self.finish_reason = "stop" if spoken.closed else "length"
-        gained = self._gain(last=spoken.last)
+        self._ids.append(decoded.token)
+        self._log_probs.append(decoded.log_prob)
+        if decoded.last:
+            self.finish_reason = "stop" if decoded.closed else "length"
+        gained = self._gain(last=decoded.last)
         verdict = None
-        if self.judges_alone:
-            verdict = self.verdict() if spoken.last else self._early(gained)
-        read = token_p_wrong(self._artifact, spoken.states[None])
-        return TokenEvent(len(self._ids) - 1, spoken.token, gained, float(read[0]), verdict, spoken.last)
+        if not self.needs_locator:
+            verdict = self.verdict() if decoded.last else self._early(gained)
+        p_wrong = token_p_wrong(self._artifact, decoded.states[None])
+        return TokenEvent(len(self._ids) - 1, decoded.token, gained, float(p_wrong[0]), verdict, decoded.last)
 
-    def verdict(self, n_tokens: int | None = None, helpers: Graders = NO_GRADERS) -> Verdict:
-        """Judge what was heard so far, or the first `n_tokens` of it; safe while another thread goes on hearing."""
+    def verdict(self, n_tokens: int | None = None, graders: Graders = NO_GRADERS) -> Verdict:
+        """Score the answer so far, or its first `n_tokens`; safe while another thread goes on feeding."""
         answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
-        heard = self._states[: len(answer.answer_ids) + 1]
-        states = np.stack(heard) if heard else np.empty((0, 0, 0), dtype=np.float32)
-        return judge(self._artifact, AnswerStates(self.question, answer, states), helpers)
+        fed = self._states[: len(answer.answer_ids) + 1]
+        states = np.stack(fed) if fed else np.empty((0, 0, 0), dtype=np.float32)
+        return score_answer(self._artifact, AnswerStates(self.question, answer, states), graders)
 
     def _gain(self, *, last: bool) -> str:
         """Return the characters that are new; a character whose bytes are not complete waits for the rest."""
@@ -117,11 +125,11 @@ class StreamScorer:
         return gained
 
     def _early(self, gained: str) -> Verdict | None:
-        """Judge as soon as an exact answer is followed by something that no longer belongs to the word."""
-        if not self._judges_early or not gained or gained[0].isalnum():
+        """Score as soon as an exact answer is followed by something that no longer belongs to the word."""
+        if not self._scores_early or not gained or gained[0].isalnum():
             return None
         answer = self._answer(len(self._ids))
-        span = locate(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
+        span = locate_exact_answer(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
         self._closed_at = span
@@ -131,7 +139,7 @@ class StreamScorer:
         ids = tuple(self._ids[:n_tokens])
         return Answer(
             self.question.id,
-            prompt_ids=self.ask.prompt.prompt_ids,
+            prompt_ids=self.request.prompt.prompt_ids,
             answer_ids=ids,
             text=self._lm.decode(ids),
             log_probs=tuple(self._log_probs[:n_tokens]),

@@ -1,4 +1,4 @@
-"""Answering while listening: every token comes with its hidden states at the layers a detector reads."""
+"""Decoding that hands out each token with its hidden states at the layers a detector reads."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from truthmap.answers.sampling import sample_tokens
 from truthmap.arrays import Floats32
 from truthmap.lm.hooks import watched
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import NO_PREFIX
+from truthmap.lm.prefix import NO_PREFIX, forward_inputs
 from truthmap.records import Site
 
 
 @dataclass(frozen=True)
 class StateSpec:
-    """What is kept of each token: the states of a site at a few layers, in this order."""
+    """Which hidden states of each token are kept: those of a site at a few layers, in this order."""
 
     site: Site
     layers: tuple[int, ...]
@@ -33,12 +33,12 @@ class GenerationRequest:
     Attributes:
         prompt: The prompt; its ids name the draws where tokens are drawn.
         settings: Length limit, temperature, top_p and seed.
-        stopped: Asked before every token; the answer ends where it says yes.
+        should_stop: Called before every token; the answer ends where it returns true.
     """
 
     prompt: Prompt
     settings: GenerateSettings
-    stopped: Callable[[], bool] = field(default=lambda: False)
+    should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class DecodedToken:
     """One token of one answer, or the end of its prompt.
 
     Attributes:
-        row: Which ask it belongs to.
+        row: Which request it belongs to.
         token: Its id; `None`: the prompt was read, and the states are those of its last token.
         log_prob: Natural log-probability of the token when it was chosen.
-        states: float32 (layers, d), after the token was read; empty (0, 0) where nothing is listened to.
+        states: float32 (layers, d), after the token was read; empty (0, 0) where the spec has no layers.
         last: The answer ends here.
         closed: The model closed the answer itself.
     """
@@ -63,7 +63,7 @@ class DecodedToken:
 
 
 @torch.inference_mode()
-def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: StateSpec) -> Iterator[DecodedToken]:
+def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec: StateSpec) -> Iterator[DecodedToken]:
     """Answer prompts in one batch, token by token; a row leaves the batch when it is done.
 
     A token's states are known when it has been read, so that each comes one forward pass after it was chosen.
@@ -71,102 +71,103 @@ def speak(lm: LanguageModel, asks: Sequence[GenerationRequest], listening: State
     Raises:
         ModelError: the model has no such site.
     """
-    ear = StateRecorder(len(listening.layers))
-    taps = lm.blocks.at(listening.site) if listening.layers else ()
-    rows = [_Row() for _ in asks]
-    running = Running(lm, NO_PREFIX, (), len(asks), 0)
-    with watched([taps[layer] for layer in listening.layers], ear.feed):
-        prompts = [ask.prompt.prompt_ids for ask in asks]
+    recorder = StateRecorder(len(spec.layers))
+    hook_points = lm.blocks.at(spec.site) if spec.layers else ()
+    answers = [_DecodedAnswer() for _ in requests]
+    running = Running(lm, NO_PREFIX, (), len(requests), 0)
+    with watched([hook_points[layer] for layer in spec.layers], recorder.feed):
+        prompts = [request.prompt.prompt_ids for request in requests]
         unique = {ids: place for place, ids in enumerate(dict.fromkeys(prompts))}
-        ear.rows = len(unique)
+        recorder.rows = len(unique)
         running.start(prompts)
-        heard = ear.states()
+        states = recorder.states()
         for row, ids in enumerate(prompts):
-            yield DecodedToken(row, None, 0.0, heard[unique[ids]], last=False, closed=False)
+            yield DecodedToken(row, None, 0.0, states[unique[ids]], last=False, closed=False)
         while True:
-            running.keep([place for place, n in enumerate(running.active) if _goes_on(asks[n], rows[n])])
+            running.keep([place for place, n in enumerate(running.active) if _goes_on(requests[n], answers[n])])
             if not running.active:
                 return
-            chosen, log_probs = _choose(running, asks, rows)
+            chosen, log_probs = _choose(running, requests, answers)
             for n, token in zip(running.active, chosen.tolist(), strict=True):
-                rows[n].take(lm, token, asks[n].settings.max_new_tokens)
-            speaking = list(running.active)
-            ear.rows = len(speaking)
-            running.feed(chosen, [place for place, n in enumerate(speaking) if not rows[n].last])
-            heard = ear.states()
-            for place, (n, token) in enumerate(zip(speaking, chosen.tolist(), strict=True)):
-                yield DecodedToken(n, token, log_probs[place], heard[place], rows[n].last, rows[n].closed)
+                answers[n].take(lm, token, requests[n].settings.max_new_tokens)
+            active = list(running.active)
+            recorder.rows = len(active)
+            running.feed(chosen, [place for place, n in enumerate(active) if not answers[n].last])
+            states = recorder.states()
+            for place, (n, token) in enumerate(zip(active, chosen.tolist(), strict=True)):
+                yield DecodedToken(n, token, log_probs[place], states[place], answers[n].last, answers[n].closed)
 
 
 @torch.inference_mode()
-def read_answers(
-    lm: LanguageModel, sequences: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], listening: StateSpec
+def record_answer_states(
+    lm: LanguageModel, sequences: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], spec: StateSpec
 ) -> list[Floats32]:
-    """Read given answers in one forward pass.
+    """Record the hidden states of given answers in one forward pass.
 
     Args:
         lm: The model.
         sequences: For each answer its prompt ids and answer ids.
-        listening: What to keep.
+        spec: Which states to keep.
 
     Returns:
         For each answer float32 (1 + its tokens, layers, d): the states of the last prompt token and of every answer
         token.
-    """
-    from truthmap.lm.prefix import forward_inputs
 
+    Raises:
+        ModelError: the model has no such site.
+    """
     longest = max(len(prompt) + len(answer) for prompt, answer in sequences)
     tokens = torch.zeros((len(sequences), longest), dtype=torch.long)
     mask = torch.zeros_like(tokens)
     for n, (prompt, answer) in enumerate(sequences):
         ids = torch.tensor(prompt + answer)
         tokens[n, : len(ids)], mask[n, : len(ids)] = ids, 1
-    kept: dict[int, torch.Tensor] = {}
+    by_layer: dict[int, torch.Tensor] = {}
 
-    def look(place: int, states: torch.Tensor) -> None:
-        kept[place] = states.reshape(len(sequences), longest, -1).float().cpu()
+    def keep(place: int, states: torch.Tensor) -> None:
+        by_layer[place] = states.reshape(len(sequences), longest, -1).float().cpu()
 
-    taps = lm.blocks.at(listening.site)
-    with watched([taps[layer] for layer in listening.layers], look):
+    hook_points = lm.blocks.at(spec.site)
+    with watched([hook_points[layer] for layer in spec.layers], keep):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
-    stacked = torch.stack([kept[place] for place in range(len(listening.layers))], dim=2).numpy()
+    stacked = torch.stack([by_layer[place] for place in range(len(spec.layers))], dim=2).numpy()
     return [
         stacked[n, len(prompt) - 1 : len(prompt) + len(answer)].copy() for n, (prompt, answer) in enumerate(sequences)
     ]
 
 
 @dataclass
-class _Row:
-    """An answer while it grows."""
+class _DecodedAnswer:
+    """An answer while it grows: whether it has begun, its number of tokens, whether it is complete and closed."""
 
     begun: bool = False
     n: int = 0
     last: bool = False
     closed: bool = False
 
-    def take(self, lm: LanguageModel, token: int, most: int) -> None:
+    def take(self, lm: LanguageModel, token: int, max_new_tokens: int) -> None:
         """Take a token in; at a plain prompt the end of a line closes an answer that has begun."""
         self.closed = token in lm.stop_ids or (self.begun and token in lm.line_ids)
         self.begun = self.begun or token not in lm.line_ids
         self.n += 1
-        self.last = self.closed or self.n >= most
+        self.last = self.closed or self.n >= max_new_tokens
 
 
-def _goes_on(ask: GenerationRequest, row: _Row) -> bool:
-    return not row.last and not ask.stopped()
+def _goes_on(request: GenerationRequest, answer: _DecodedAnswer) -> bool:
+    return not answer.last and not request.should_stop()
 
 
 @dataclass
 class StateRecorder:
-    """Keeps the newest token's states at each tapped layer: (rows, layers, d)."""
+    """Keeps the newest token's states at each hooked layer: (rows, layers, d)."""
 
     n_layers: int
     rows: int = 0
     _newest: dict[int, torch.Tensor] = field(default_factory=dict)
 
     def feed(self, layer: int, states: torch.Tensor) -> None:
-        """Keep a layer's states of the newest token."""
-        # Some families hand their projections (rows * tokens, width).
+        """Keep a layer's states of the newest token: (rows, tokens, d), or the same flat (rows * tokens, d)."""
+        # Some families hand their projections flat.
         self._newest[layer] = states.reshape(self.rows, -1, states.shape[-1])[:, -1]
 
     def states(self) -> Floats32:
@@ -179,16 +180,16 @@ class StateRecorder:
 
 
 def _choose(
-    running: Running, asks: Sequence[GenerationRequest], rows: Sequence[_Row]
+    running: Running, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
 ) -> tuple[torch.Tensor, list[float]]:
     """Choose the next token of each active row, rows with the same settings and step together."""
     alike: dict[tuple[GenerateSettings, int], list[int]] = {}
     for place, n in enumerate(running.active):
-        alike.setdefault((asks[n].settings, rows[n].n), []).append(place)
+        alike.setdefault((requests[n].settings, answers[n].n), []).append(place)
     ids = torch.empty(len(running.active), dtype=torch.long, device=running.logits.device)
     log_probs = torch.empty(len(running.active), device=running.logits.device)
     for (settings, step), places in alike.items():
-        prompts = [asks[running.active[place]].prompt for place in places]
+        prompts = [requests[running.active[place]].prompt for place in places]
         chosen = sample_tokens(running.logits[places], prompts, step, settings)
         ids[places], log_probs[places] = chosen.ids, chosen.log_probs
     return ids, log_probs.tolist()

@@ -31,7 +31,11 @@ RUN_FIGURES = (
         "the largest AUC anywhere on the map for each permutation of the labels",
         f"{_HERE}:draw_null",
     ),
-    FigureKind("risk-coverage", "selective risk of the detector (truthmap detector)", f"{_HERE}:draw_detector_risk"),
+    FigureKind(
+        "risk-coverage",
+        "selective risk over coverage (truthmap detector)",
+        f"{_HERE}:draw_detector_risk",
+    ),
     FigureKind(
         "reliability",
         "how well the detector's P(wrong) holds (truthmap detector)",

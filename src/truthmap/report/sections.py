@@ -27,8 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _MOST_ROWS = 60
 _PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
 _DETECTOR_PICTURES = {
-    "risk_coverage": "Selective risk over coverage",
-    "reliability": "Share of wrong answers over the predicted probability of being wrong",
+    "risk_coverage": "Selective risk over coverage on the test answers",
+    "reliability": "Observed share of wrong answers over predicted P(wrong)",
 }
 _COMPARISON = "compare"
 
@@ -64,7 +64,7 @@ def sections_of(data: PageData) -> tuple[Section, ...]:
             (f"analysis-{name}", title_of(name), partial(analysis_section, saved=saved))
             for name, saved in data.analyses.items()
         ),
-        ("detector", "The detector and its promise", detector_section),
+        ("detector", "The detector and its guarantee", detector_section),
         ("repeat", "How to repeat it", repeat_section),
     ]
     built = (build(data, name, title) for name, title, build in parts)
@@ -146,7 +146,7 @@ def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnaly
 
 
 def detector_section(data: PageData, name: str, title: str) -> Section | None:
-    """Show the run's sealed detector: where it reads, what it promises, how well it holds."""
+    """Show the run's sealed detector: where it reads, what it guarantees, how well that holds."""
     folder, section = data.run.path(file_names.DETECTOR), Section(name, title)
     if not (folder / file_names.DETECTOR_CONFIG).is_file():
         return None
@@ -161,7 +161,7 @@ def detector_section(data: PageData, name: str, title: str) -> Section | None:
     )
     return replace(
         section,
-        says=tuple(_promise_sentences(config)),
+        says=tuple(_guarantee_sentences(config)),
         pictures=pictures,
         tables=tuple(_detector_tables(config)),
         downloads=_taken([json_download("detector.json", config)], data.room),
@@ -233,11 +233,10 @@ def _pictures(saved: SavedAnalysis, title: str, room: Room) -> Iterator[Picture]
                 break
 
 
-def _promise_sentences(config: DetectorConfig) -> Iterator[str]:
-    first = config.heads[0].promises[0]
-    said = first.sentence.partition(": not promised")[0]
-    kept = f"it lets {first.let_through:.0%} of the answers through" if first.kept else f"no: {first.why}"
-    yield f"Can it be promised that {said}? {'Yes: ' if first.kept else ''}{kept}."[:500]
+def _guarantee_sentences(config: DetectorConfig) -> Iterator[str]:
+    first = config.heads[0].guarantees[0]
+    result = f"it holds at a coverage of {first.coverage:.0%}" if first.holds else f"it is not given: {first.why}"
+    yield f"Guarantee: {first.claim}; {result}."[:500]
 
 
 def _detector_tables(config: DetectorConfig) -> Iterator[Table]:
@@ -248,22 +247,30 @@ def _detector_tables(config: DetectorConfig) -> Iterator[Table]:
             f"{head.test.auc:.3f} [{head.test.low:.3f}, {head.test.high:.3f}]",
             head.test.n,
             head.calibration.method,
-            head.reliability.expected_error,
-            f"{head.drift.false_alarms:.1%}",
+            head.reliability.expected_calibration_error,
+            f"{head.ood.false_alarms:.1%}",
         )
         for head in config.heads
     ]
-    columns = ("used for", "reads", "AUC on test", "answers", "calibrated by", "P(wrong) off by", "flagged as far")
+    columns = (
+        "used for",
+        "reads",
+        "AUC on test",
+        "answers",
+        "calibrated by",
+        "calibration error",
+        "out of distribution",
+    )
     yield Table("What it reads, and how well it does on the test part", columns, texts(heads))
-    promises = [
+    guarantees = [
         (
-            promise.sentence.partition(": not promised")[0],
-            "yes" if promise.kept else "no",
-            promise.threshold,
-            f"{promise.let_through:.0%}",
-            promise.why,
+            guarantee.claim,
+            "yes" if guarantee.holds else "no",
+            guarantee.threshold,
+            f"{guarantee.coverage:.0%}",
+            guarantee.why,
         )
-        for promise in config.heads[0].promises
+        for guarantee in config.heads[0].guarantees
     ]
-    heading = ("promise", "kept", "threshold", "lets through", "why")
-    yield Table("Promises about answers whose exact answer is found", heading, texts(promises))
+    heading = ("guarantee", "holds", "threshold", "coverage", "why")
+    yield Table("Guarantees for answers whose exact answer is found", heading, texts(guarantees))

@@ -15,18 +15,17 @@ from starlette.concurrency import run_in_threadpool
 
 from truthmap._version import __version__
 from truthmap.detector.detector import Detector
-from truthmap.detector.rows import forecast_row, tokens_row, verdict_row
 from truthmap.detector.stream_scorer import TokenEvent
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict, forecast_row, token_rows, verdict_row
 from truthmap.errors import TruthmapError
-from truthmap.server.batcher import Batcher, Event, Job
+from truthmap.server.batcher import Batcher, JobEvent, ScoringJob
 from truthmap.server.http_errors import HttpError
-from truthmap.server.middleware import Guards
-from truthmap.server.parse_request import Asked, model_id, to_score, understand
-from truthmap.server.replies import DONE, Reply, fault_chunk
-from truthmap.server.requests import Item, read_chat, read_score
+from truthmap.server.middleware import SecurityMiddleware
+from truthmap.server.parse_request import PreparedChat, model_id, parse_request, parse_score_item
+from truthmap.server.replies import DONE, ChatReply, fault_chunk
+from truthmap.server.requests import ScoreItem, read_chat, read_score
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
 _PAGE = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -37,64 +36,66 @@ _PAGE = {
 
 
 class Server:
-    """What the routes share."""
+    """What the routes share: the detector, its settings, its counters and the batcher that owns the model."""
 
     def __init__(self, detector: Detector, settings: ServeSettings) -> None:
-        self.detector, self.settings, self.metrics = detector, settings, Metrics()
-        self.batcher = Batcher(detector, settings, self.metrics)
+        self.detector, self.settings, self.telemetry = detector, settings, Telemetry()
+        self.batcher = Batcher(detector, settings, self.telemetry)
 
     async def chat(self, request: Request) -> Response:
         """Answer a conversation."""
-        wanted = read_chat(await request.body())
-        asked = await run_in_threadpool(understand, wanted, self.detector, self.settings)
-        job, events = Job.here(asked.listener)
-        reply = Reply(asked, model_id(self.detector), wanted.stops)
+        body = read_chat(await request.body())
+        chat = await run_in_threadpool(parse_request, body, self.detector, self.settings)
+        job, events = ScoringJob.in_event_loop(chat.scorer)
+        reply = ChatReply(chat, model_id(self.detector), body.stops)
         self.batcher.submit(job)
-        tokens = self._tokens(job, asked, events)
-        if wanted.stream:
-            usage = wanted.stream_options is not None and wanted.stream_options.include_usage
+        tokens = self._tokens(job, chat, events)
+        if body.stream:
+            usage = body.stream_options is not None and body.stream_options.include_usage
             return StreamingResponse(self._stream(reply, tokens, usage=usage), media_type="text/event-stream")
         async with contextlib.aclosing(tokens):
             async for event in tokens:
-                reply.take(event)
+                reply.add(event)
                 if reply.finish_reason or await request.is_disconnected():
                     break
-        word = reply.whole()
-        self.metrics.judged(reply.end())
-        return JSONResponse(word)
+        content = reply.body()
+        self.telemetry.count_verdict(reply.end())
+        return JSONResponse(content)
 
     async def score(self, request: Request) -> Response:
-        """Judge given answers; an item without an answer is forecast."""
+        """Score given answers; for an item without an answer, forecast."""
         body = await request.body()
-        wanted = read_score(body)
-        works = [await run_in_threadpool(to_score, item, self.detector, self.settings) for item in wanted.items]
-        jobs = [Job.here(work) for work in works]
+        items = read_score(body).items
+        pairs = [await run_in_threadpool(parse_score_item, item, self.detector, self.settings) for item in items]
+        jobs = [ScoringJob.in_event_loop(pair) for pair in pairs]
         try:
             for job, _ in jobs:
                 self.batcher.submit(job)
-            waited = asyncio.gather(*(events.get() for _, events in jobs))
-            results = [_checked(event) for event in await asyncio.wait_for(waited, self.settings.timeout)]
+            pending = asyncio.gather(*(events.get() for _, events in jobs))
+            results = [_checked(event) for event in await asyncio.wait_for(pending, self.settings.timeout)]
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _too_late(self.settings.timeout) from error
         finally:
             for job, _ in jobs:
                 job.cancelled.set()
-        rows = [self._result(item, result) for item, result in zip(wanted.items, results, strict=True)]
+        rows = [self._result(item, result) for item, result in zip(items, results, strict=True)]
         return JSONResponse({"object": "list", "data": rows} if b'"items"' in body else rows[0])
 
-    def _result(self, item: Item, result: Event) -> dict[str, Any]:
-        if isinstance(result, Forecast):
+    def _result(self, item: ScoreItem, result: JobEvent) -> dict[str, Any]:
+        if isinstance(result, PromptForecast):
             return forecast_row(result)
         assert isinstance(result, Verdict), item
-        self.metrics.judged(result)
-        return {**verdict_row(result), "tokens": tokens_row(result)}
+        self.telemetry.count_verdict(result)
+        return {**verdict_row(result), "tokens": token_rows(result)}
 
-    async def _tokens(self, job: Job, asked: Asked, events: asyncio.Queue[Event]) -> AsyncGenerator[TokenEvent, None]:
-        """Return a job's tokens until it is complete; whoever stops listening cancels it."""
-        until = time.monotonic() + self.settings.timeout
+    async def _tokens(
+        self, job: ScoringJob, chat: PreparedChat, events: asyncio.Queue[JobEvent]
+    ) -> AsyncGenerator[TokenEvent, None]:
+        """Yield a job's tokens until it is complete; whoever stops iterating cancels it."""
+        deadline = time.monotonic() + self.settings.timeout
         try:
             while True:
-                event = _checked(await asyncio.wait_for(events.get(), max(0.0, until - time.monotonic())))
+                event = _checked(await asyncio.wait_for(events.get(), max(0.0, deadline - time.monotonic())))
                 if not isinstance(event, TokenEvent):
                     return
                 yield event
@@ -102,16 +103,16 @@ class Server:
             raise _too_late(self.settings.timeout) from error
         finally:
             job.cancelled.set()
-            asked.cancelled.set()
+            chat.cancelled.set()
 
     async def _stream(
-        self, reply: Reply, tokens: AsyncGenerator[TokenEvent, None], *, usage: bool
+        self, reply: ChatReply, tokens: AsyncGenerator[TokenEvent, None], *, usage: bool
     ) -> AsyncIterator[bytes]:
         yield reply.chunk({"role": "assistant", "content": ""})
         try:
             async with contextlib.aclosing(tokens):
                 async for event in tokens:
-                    text = reply.take(event)
+                    text = reply.add(event)
                     extra: dict[str, Any] = {"index": event.index, "text": event.text, "p_wrong": event.p_wrong}
                     if event.verdict is not None and not event.last:
                         extra["verdict"] = verdict_row(event.verdict)
@@ -121,9 +122,9 @@ class Server:
         except HttpError as fault:
             yield fault_chunk(fault.message, fault.code)
             return
-        word = reply.word()
-        self.metrics.judged(reply.end())
-        yield reply.chunk({}, word)
+        fields = reply.verdict_fields()
+        self.telemetry.count_verdict(reply.end())
+        yield reply.chunk({}, fields)
         if usage:
             yield reply.usage_chunk()
         yield DONE
@@ -145,7 +146,7 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
         await run_in_threadpool(server.batcher.stop)
 
     app = FastAPI(title="truthmap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
-    app.add_middleware(Guards, settings=settings, metrics=server.metrics)
+    app.add_middleware(SecurityMiddleware, settings=settings, telemetry=server.telemetry)
 
     @app.exception_handler(HttpError)
     async def fault(_: Request, error: HttpError) -> Response:
@@ -174,7 +175,7 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
 
     @app.get("/metrics", response_model=None)
     async def metrics() -> Response:
-        return Response(server.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(server.telemetry.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     for path, (name, kind) in _PAGE.items():
         content = (resources.files("truthmap.server") / "page" / name).read_bytes()
@@ -183,16 +184,17 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
 
 
 def about_detector(detector: Detector) -> dict[str, Any]:
-    """Say in short what is served: model, questions, where it reads, how good it is, what it promises."""
+    """Say in short what is served: model, questions, where it reads, how good it is, what it guarantees."""
     config = detector.config
     head = config.heads[0]
+    auc = head.test
     return {
         "model": model_id(detector),
         "questions": config.training.questions,
         "cells": [f"layer {cell.layer}, {cell.position}" for cell in head.cells],
-        "test_auc": head.test.model_dump(),
-        "promise": head.promises[0].sentence,
-        "promise_kept": head.promises[0].kept,
+        "test_auc": {"auc": auc.auc, "low": auc.low, "high": auc.high, "n": auc.n},
+        "guarantee": head.guarantees[0].sentence,
+        "guarantee_holds": head.guarantees[0].holds,
     }
 
 
@@ -203,8 +205,12 @@ def _static(content: bytes, kind: str) -> Any:
     return page
 
 
-def _checked(event: Event) -> Event:
-    """Return an event back; one that says what went wrong is raised."""
+def _checked(event: JobEvent) -> JobEvent:
+    """Return an event that is no failure.
+
+    Raises:
+        HttpError: it is one: the request's fault (400), or the model's (500).
+    """
     if isinstance(event, TruthmapError):
         raise HttpError(400, str(event), "invalid_value")
     if isinstance(event, Exception):

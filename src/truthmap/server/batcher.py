@@ -11,51 +11,53 @@ from dataclasses import dataclass, field
 
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
-from truthmap.detector.verdict import Forecast, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import TruthmapError
 from truthmap.records import Question
 from truthmap.server.http_errors import HttpError
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
-Event = TokenEvent | Verdict | Forecast | Exception | None
-"""What a job is told: a token, its result, what went wrong, or (`None`) that it is complete."""
+JobEvent = TokenEvent | Verdict | PromptForecast | Exception | None
+"""What a job is sent: a token, its result, what went wrong, or (`None`) that it is complete."""
 
 
 @dataclass(eq=False)
-class Job:
+class ScoringJob:
     """A request on its way.
 
     Attributes:
-        work: An answer to hear; or a question with an answer to score, or without one to forecast.
-        tell: Takes each event; called in the model's thread.
+        task: An answer to decode and score; or a question with an answer to score, or without one to forecast.
+        send: Takes each event; called in the model's thread.
         cancelled: Set when nobody waits for it any more.
     """
 
-    work: StreamScorer | tuple[Question, str | None]
-    tell: Callable[[Event], object]
+    task: StreamScorer | tuple[Question, str | None]
+    send: Callable[[JobEvent], object]
     cancelled: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
-    def here(cls, work: StreamScorer | tuple[Question, str | None]) -> tuple[Job, asyncio.Queue[Event]]:
-        """Make a job whose events arrive in a queue of the running event loop."""
-        events: asyncio.Queue[Event] = asyncio.Queue()
+    def in_event_loop(
+        cls, task: StreamScorer | tuple[Question, str | None]
+    ) -> tuple[ScoringJob, asyncio.Queue[JobEvent]]:
+        """Return a job and the queue of the running event loop in which its events arrive."""
+        events: asyncio.Queue[JobEvent] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        return cls(work, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)), events
+        return cls(task, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)), events
 
 
 class Batcher:
-    """Owns the model: takes jobs, puts those that wait into one batch, tells each what happens to it."""
+    """Owns the model: takes jobs, puts those that wait into one batch, sends each its events."""
 
-    def __init__(self, detector: Detector, settings: ServeSettings, metrics: Metrics) -> None:
-        self._detector, self._settings, self._metrics = detector, settings, metrics
-        self._waiting: queue.Queue[Job | None] = queue.Queue()
+    def __init__(self, detector: Detector, settings: ServeSettings, telemetry: Telemetry) -> None:
+        self._detector, self._settings, self._telemetry = detector, settings, telemetry
+        self._waiting: queue.Queue[ScoringJob | None] = queue.Queue()
         self._stopping = threading.Event()
-        self._left: Job | None = None
+        self._deferred: ScoringJob | None = None
         self._thread = threading.Thread(target=self._run, name="truthmap-model", daemon=True)
         self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: ScoringJob) -> None:
         """Take a job.
 
         Raises:
@@ -66,7 +68,7 @@ class Batcher:
         if self._waiting.qsize() >= self._settings.max_queue:
             raise HttpError(429, f"{self._settings.max_queue} requests wait already; try again later", "queue_full")
         self._waiting.put(job)
-        self._metrics.waiting.set(self._waiting.qsize())
+        self._telemetry.waiting.set(self._waiting.qsize())
 
     def stop(self) -> None:
         """Finish what is waiting and running, then end the thread."""
@@ -79,25 +81,25 @@ class Batcher:
             batch = self._next_batch()
             if batch is None:
                 return
-            self._metrics.waiting.set(self._waiting.qsize())
-            self._metrics.batch_size.observe(len(batch))
+            self._telemetry.waiting.set(self._waiting.qsize())
+            self._telemetry.batch_size.observe(len(batch))
             try:
-                self._do(batch)
-            except Exception as error:  # noqa: BLE001 - whatever fails, the callers are told and the thread lives on
+                self._run_batch(batch)
+            except Exception as error:  # noqa: BLE001 - whatever fails, the callers get it and the thread lives on
                 for job in batch:
-                    job.tell(error)
+                    job.send(error)
 
-    def _next_batch(self) -> list[Job] | None:
+    def _next_batch(self) -> list[ScoringJob] | None:
         """Wait for a job, and a moment more for others; `None`: everything is done and the server stops."""
-        first = self._left or self._waiting.get()
-        self._left = None
+        first = self._deferred or self._waiting.get()
+        self._deferred = None
         if first is None:
             return None
-        batch, until = [first], time.monotonic() + self._settings.batch_wait
+        batch, deadline = [first], time.monotonic() + self._settings.batch_wait
         longest = _length(first)
         while len(batch) < self._settings.max_batch:
             try:
-                job = self._waiting.get(timeout=max(0.0, until - time.monotonic()))
+                job = self._waiting.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 break
             if job is None:
@@ -105,45 +107,45 @@ class Batcher:
                 break
             longest = max(longest, _length(job))
             if longest * (len(batch) + 1) > self._settings.batch_tokens:
-                self._left = job
+                self._deferred = job
                 break
             batch.append(job)
         return batch
 
-    def _do(self, batch: Sequence[Job]) -> None:
+    def _run_batch(self, batch: Sequence[ScoringJob]) -> None:
         wanted = [job for job in batch if not job.cancelled.is_set()]
-        self._score([job for job in wanted if not isinstance(job.work, StreamScorer)])
-        jobs = {job.work: job for job in wanted if isinstance(job.work, StreamScorer)}
-        for listener, event in self._detector.hear(list(jobs)):
-            self._metrics.tokens.inc()
-            jobs[listener].tell(event)
+        self._score([job for job in wanted if not isinstance(job.task, StreamScorer)])
+        jobs = {job.task: job for job in wanted if isinstance(job.task, StreamScorer)}
+        for scorer, event in self._detector.stream_batch(list(jobs)):
+            self._telemetry.tokens.inc()
+            jobs[scorer].send(event)
         for job in jobs.values():
-            job.tell(None)
+            job.send(None)
 
-    def _score(self, jobs: Sequence[Job]) -> None:
+    def _score(self, jobs: Sequence[ScoringJob]) -> None:
         """Score given answers together; one that fails by itself fails alone."""
         given = [(job, question, answer) for job in jobs for question, answer in [_pair(job)] if answer is not None]
         for job, verdict in zip(
-            [job for job, _, _ in given], self._detector.score_many([(q, a) for _, q, a in given]), strict=True
+            [job for job, _, _ in given], self._detector.score_batch([(q, a) for _, q, a in given]), strict=True
         ):
-            job.tell(verdict)
+            job.send(verdict)
         for job in jobs:
             question, answer = _pair(job)
             if answer is None:
                 try:
-                    job.tell(self._detector.will_know(question))
+                    job.send(self._detector.forecast(question))
                 except TruthmapError as error:
-                    job.tell(error)
+                    job.send(error)
 
 
-def _pair(job: Job) -> tuple[Question, str | None]:
-    assert not isinstance(job.work, StreamScorer)
-    return job.work
+def _pair(job: ScoringJob) -> tuple[Question, str | None]:
+    assert not isinstance(job.task, StreamScorer)
+    return job.task
 
 
-def _length(job: Job) -> int:
+def _length(job: ScoringJob) -> int:
     """Return the tokens that a job takes, roughly for a text (four characters make a token)."""
-    if isinstance(job.work, StreamScorer):
-        return len(job.work.ask.prompt.prompt_ids) + job.work.ask.settings.max_new_tokens
-    question, answer = job.work
+    if isinstance(job.task, StreamScorer):
+        return len(job.task.request.prompt.prompt_ids) + job.task.request.settings.max_new_tokens
+    question, answer = job.task
     return (len(question.text) + len(answer or "")) // 4 + 64

@@ -1,4 +1,4 @@
-"""Faults as OpenAI's clients expect them."""
+"""Errors as OpenAI's clients expect them."""
 
 from __future__ import annotations
 

@@ -12,15 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truthmap.server.http_errors import HttpError
 from truthmap.server.serve_settings import ServeSettings
-from truthmap.server.telemetry import Metrics
+from truthmap.server.telemetry import Telemetry
 
-OPEN = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/healthz"})
+OPEN_PATHS = frozenset({"/", "/page.css", "/page.js", "/icon.svg", "/healthz"})
 """What is shown without a key: the page holds no secret, and asks for the key itself."""
 
-PATHS = OPEN | {"/v1/chat/completions", "/v1/score", "/v1/models", "/v1/detector", "/metrics"}
+PATHS = OPEN_PATHS | {"/v1/chat/completions", "/v1/score", "/v1/models", "/v1/detector", "/metrics"}
 """The paths that are counted by name; whatever else is asked for counts as one."""
 
-HEADERS = {
+SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,45 +33,45 @@ HEADERS = {
 }
 
 
-class Guards:
-    """ASGI middleware around the whole application."""
+class SecurityMiddleware:
+    """ASGI middleware around the whole application: checks and counts requests, and adds the security headers."""
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
-        self._app, self._settings, self._metrics = app, settings, metrics
+    def __init__(self, app: ASGIApp, settings: ServeSettings, telemetry: Telemetry) -> None:
+        self._app, self._settings, self._telemetry = app, settings, telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it with what is wrong with it."""
+        """Pass a request on, or answer it with what is wrong with it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         status: int | None = None
-        began = time.monotonic()
+        started = time.monotonic()
 
-        async def guarded_send(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_encoded(HEADERS)]}
+                message = {**message, "headers": [*message["headers"], *_encoded(SECURITY_HEADERS)]}
             await send(message)
 
         try:
             self._check(scope, headers)
-            await self._app(scope, _limited(receive, self._settings.max_body), guarded_send)
+            await self._app(scope, _limited(receive, self._settings.max_body), send_with_headers)
         except HttpError as fault:
             if status is not None:
                 raise
-            await _refuse(guarded_send, fault)
+            await _refuse(send_with_headers, fault)
         finally:
             path = scope["path"] if scope["path"] in PATHS else "other"
-            self._metrics.requests.labels(path=path, status=str(status or "none")).inc()
-            self._metrics.seconds.labels(path=path).observe(time.monotonic() - began)
+            self._telemetry.requests.labels(path=path, status=str(status or "none")).inc()
+            self._telemetry.seconds.labels(path=path).observe(time.monotonic() - started)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         hosts = self._settings.hosts
         if hosts is not None and _host(headers.get("host", "")) not in hosts:
             raise HttpError(403, "this server is not addressed by that name; see --allow-host", "unknown_host")
-        if self._settings.api_key is not None and scope["path"] not in OPEN:
+        if self._settings.api_key is not None and scope["path"] not in OPEN_PATHS:
             scheme, _, key = headers.get("authorization", "").partition(" ")
             # In constant time: how long the answer takes must not say how much of a guess was right.
             fits = hmac.compare_digest(key.encode("utf-8"), self._settings.api_key.encode("utf-8"))

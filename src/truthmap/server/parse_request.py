@@ -1,4 +1,4 @@
-"""From a chat request to what the detector hears: the question, the prompt, how to answer."""
+"""From a request to what the detector needs: the question, the prompt, how to answer."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from truthmap.detector.stream_scorer import StreamScorer
 from truthmap.errors import ModelError, TruthmapError
 from truthmap.records import Question
 from truthmap.server.http_errors import HttpError
-from truthmap.server.requests import ChatRequest, Item
+from truthmap.server.requests import ChatRequest, ScoreItem
 from truthmap.server.serve_settings import ServeSettings
 
 
 @dataclass(frozen=True)
-class Asked:
+class PreparedChat:
     """A chat request, ready to be answered.
 
     Attributes:
-        listener: What hears the answer.
+        scorer: Scores the answer while it is decoded.
         as_trained: It is asked as the training questions were: one user message, nothing before it, greedily.
         cancelled: Set it to end the answer at the next token.
     """
 
-    listener: StreamScorer
+    scorer: StreamScorer
     as_trained: bool
     cancelled: threading.Event
 
 
-def understand(request: ChatRequest, detector: Detector, settings: ServeSettings) -> Asked:
-    """Make a request ready.
+def parse_request(request: ChatRequest, detector: Detector, settings: ServeSettings) -> PreparedChat:
+    """Check a chat request against the model, the detector and the limits, and return it ready to be answered.
 
     Raises:
         HttpError: another model is asked for (404), there is no question (400), prompt or answer are too long (413).
@@ -56,12 +56,12 @@ def understand(request: ChatRequest, detector: Detector, settings: ServeSettings
         raise HttpError(400, f"these messages cannot be put to the model: {error}", "invalid_value") from error
     _require_room(len(prompt_ids), settings)
     cancelled = threading.Event()
-    listener = detector.listener(question, generate, prompt_ids, cancelled.is_set)
-    if not listener.fits:
+    scorer = detector.stream_scorer(question, generate, prompt_ids, cancelled.is_set)
+    if not scorer.fits:
         raise HttpError(
             413, "prompt and answer together are longer than the model can read", "context_length_exceeded", "messages"
         )
-    return Asked(listener, single and generate.temperature == 0, cancelled)
+    return PreparedChat(scorer, single and generate.temperature == 0, cancelled)
 
 
 def model_id(detector: Detector) -> str:
@@ -97,8 +97,8 @@ def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
     return lm.literal.chat_ids(messages)
 
 
-def to_score(item: Item, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
-    """Make an item of a score request ready.
+def parse_score_item(item: ScoreItem, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:
+    """Return the question of a score request's item, and its answer where it has one.
 
     Raises:
         HttpError: the question is empty or cannot be asked (400), or it is too long (413).

@@ -1,4 +1,4 @@
-"""Replies in the form of OpenAI's chat completions, with the detector's word in the extra field `truthmap`."""
+"""Replies in the form of OpenAI's chat completions, with the detector's verdict in the extra field `truthmap`."""
 
 from __future__ import annotations
 
@@ -8,39 +8,38 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from truthmap.detector.rows import similar_row, tokens_row, verdict_row
 from truthmap.detector.stream_scorer import TokenEvent
-from truthmap.detector.verdict import Verdict
-from truthmap.server.parse_request import Asked
+from truthmap.detector.verdict import Verdict, similar_rows, token_rows, verdict_row
+from truthmap.server.parse_request import PreparedChat
 
 
 @dataclass
-class Reply:
+class ChatReply:
     """A chat completion while it is made.
 
     Attributes:
-        asked: What was asked.
+        chat: The request that it answers.
         model: The model's name.
         stops: Texts at which the answer ends.
         text: The answer so far.
         finish_reason: Why it ended; `None` while it goes on.
         verdict: The verdict that the newest token brought.
-        n_tokens: How many tokens were taken in.
+        n_tokens: How many tokens were added.
     """
 
-    asked: Asked
+    chat: PreparedChat
     model: str
     stops: tuple[str, ...]
     text: str = ""
     n_tokens: int = 0
     finish_reason: str | None = None
     verdict: Verdict | None = None
-    _told: int = 0
+    _n_sent: int = 0
     _id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
     _created: int = field(default_factory=lambda: int(time.time()))
 
-    def take(self, event: TokenEvent) -> str:
-        """Take in a token; give the text that can be passed on now: what could begin a stop text waits."""
+    def add(self, event: TokenEvent) -> str:
+        """Add a token, and return the text that can be sent now: what could begin a stop text is kept back."""
         self.text += event.text
         self.n_tokens += 1
         self.verdict = event.verdict
@@ -49,47 +48,52 @@ class Reply:
             self.text = self.text[:cut]
             self.finish_reason = "stop"
         elif event.last:
-            self.finish_reason = self.asked.listener.finish_reason
+            self.finish_reason = self.chat.scorer.finish_reason
         waiting = 0 if self.finish_reason else max((len(stop) - 1 for stop in self.stops), default=0)
-        told, self._told = self._told, max(self._told, len(self.text) - waiting)
-        return self.text[told : self._told]
+        start, self._n_sent = self._n_sent, max(self._n_sent, len(self.text) - waiting)
+        return self.text[start : self._n_sent]
 
     def end(self) -> Verdict:
         """Return the verdict on the answer as it stands."""
         if self.verdict is None:
-            self.verdict = self.asked.listener.verdict(self.n_tokens)
+            self.verdict = self.chat.scorer.verdict(self.n_tokens)
         self.finish_reason = self.finish_reason or "length"
         return self.verdict
 
-    def whole(self) -> dict[str, Any]:
+    def body(self) -> dict[str, Any]:
         """Return the complete reply."""
         message = {"role": "assistant", "content": self.text, "refusal": None}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason, "logprobs": None}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": self.usage(), "truthmap": self.word()}
+        return {
+            **self._head("chat.completion"),
+            "choices": [choice],
+            "usage": self.usage(),
+            "truthmap": self.verdict_fields(),
+        }
 
     def chunk(self, delta: dict[str, Any], truthmap: dict[str, Any] | None = None) -> bytes:
         """Return one server-sent event of a stream."""
         choice = {"index": 0, "delta": delta, "finish_reason": self.finish_reason if not delta else None}
         extra = {} if truthmap is None else {"truthmap": truthmap}
-        return _sent({**self._head("chat.completion.chunk"), "choices": [choice], **extra})
+        return _event({**self._head("chat.completion.chunk"), "choices": [choice], **extra})
 
     def usage_chunk(self) -> bytes:
         """Return the event that counts tokens."""
-        return _sent({**self._head("chat.completion.chunk"), "choices": [], "usage": self.usage()})
+        return _event({**self._head("chat.completion.chunk"), "choices": [], "usage": self.usage()})
 
     def usage(self) -> dict[str, int]:
         """Count the tokens."""
-        prompt, answer = len(self.asked.listener.ask.prompt.prompt_ids), self.n_tokens
+        prompt, answer = len(self.chat.scorer.request.prompt.prompt_ids), self.n_tokens
         return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
-    def word(self) -> dict[str, Any]:
+    def verdict_fields(self) -> dict[str, Any]:
         """Return the verdict with the scores of all tokens."""
         verdict = self.end()
         return {
             **verdict_row(verdict),
-            "asked_as_trained": self.asked.as_trained,
-            "similar_answers": similar_row(verdict),
-            "tokens": tokens_row(verdict),
+            "asked_as_trained": self.chat.as_trained,
+            "similar_answers": similar_rows(verdict),
+            "tokens": token_rows(verdict),
         }
 
     def _head(self, kind: str) -> dict[str, Any]:
@@ -101,8 +105,8 @@ DONE = b"data: [DONE]\n\n"
 
 def fault_chunk(message: str, code: str) -> bytes:
     """Return the event that ends a stream that failed."""
-    return _sent({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
+    return _event({"error": {"message": message, "type": "server_error", "param": None, "code": code}})
 
 
-def _sent(content: dict[str, Any]) -> bytes:
+def _event(content: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n\n"

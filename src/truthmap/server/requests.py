@@ -37,7 +37,7 @@ class TextPart(BaseModel):
     text: str
 
 
-class Message(BaseModel):
+class ChatMessage(BaseModel):
     """A message of a conversation."""
 
     model_config = _IGNORING
@@ -59,7 +59,7 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class Extra(BaseModel):
+class TruthmapOptions(BaseModel):
     """truthmap's own part of a request."""
 
     model_config = _STRICT
@@ -75,7 +75,7 @@ class ChatRequest(BaseModel):
     model_config = _IGNORING
 
     model: str
-    messages: tuple[Message, ...] = Field(min_length=1)
+    messages: tuple[ChatMessage, ...] = Field(min_length=1)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     temperature: float | None = Field(None, ge=0, le=2)
@@ -84,7 +84,7 @@ class ChatRequest(BaseModel):
     stop: str | tuple[str, ...] | None = Field(None)
     stream: bool | None = False
     stream_options: StreamOptions | None = None
-    truthmap: Extra = Extra()
+    truthmap: TruthmapOptions = TruthmapOptions()
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -93,8 +93,8 @@ class ChatRequest(BaseModel):
         return tuple(text for text in listed if text)
 
 
-class Item(BaseModel):
-    """A question, and the answer to judge; without one, what is to be expected of the model's own."""
+class ScoreItem(BaseModel):
+    """A question, and the answer to score; without one, the model's own is forecast."""
 
     model_config = _STRICT
 
@@ -104,11 +104,11 @@ class Item(BaseModel):
 
 
 class ScoreRequest(BaseModel):
-    """Questions and answers to judge."""
+    """Questions and answers to score."""
 
     model_config = _STRICT
 
-    items: tuple[Item, ...] = Field(min_length=1, max_length=256)
+    items: tuple[ScoreItem, ...] = Field(min_length=1, max_length=256)
 
 
 def read_chat(body: bytes) -> ChatRequest:

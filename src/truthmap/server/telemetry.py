@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from truthmap.detector.verdict import Verdict
 
 
-class Metrics:
+class Telemetry:
     """The counters of one server; each server has a registry of its own."""
 
     def __init__(self) -> None:
@@ -27,13 +27,15 @@ class Metrics:
         )
         self.tokens = Counter("truthmap_answer_tokens", "Answer tokens generated", registry=self._registry)
         self._verdicts = Counter("truthmap_verdicts", "Verdicts given", ["trust"], registry=self._registry)
-        self._far = Counter("truthmap_far", "Answers unlike the training answers", registry=self._registry)
+        self._out_of_distribution = Counter(
+            "truthmap_out_of_distribution", "Verdicts out of the training distribution", registry=self._registry
+        )
 
-    def judged(self, verdict: Verdict) -> None:
+    def count_verdict(self, verdict: Verdict) -> None:
         """Count a verdict."""
         self._verdicts.labels(trust=str(verdict.trust)).inc()
-        if verdict.far or verdict.question_far:
-            self._far.inc()
+        if verdict.out_of_distribution or verdict.question_out_of_distribution:
+            self._out_of_distribution.inc()
 
     def text(self) -> bytes:
         """Return all counters as Prometheus reads them."""

@@ -18,12 +18,12 @@ async function about() {
     at("key-row").hidden = false;
     throw new Error("This server needs an API key.");
   }
-  const said = await reply.json();
-  if (!reply.ok) throw new Error(said.error.message);
-  model = said.model;
+  const detector = await reply.json();
+  if (!reply.ok) throw new Error(detector.error.message);
+  model = detector.model;
   at("about").textContent =
-    `${said.model}, detector made from “${said.questions}”: AUC ${said.test_auc.auc.toFixed(3)} on test. ` +
-    `The rule: ${said.promise}.`;
+    `${detector.model}, detector made from “${detector.questions}”: AUC ${detector.test_auc.auc.toFixed(3)} on test. ` +
+    `Guarantee: ${detector.guarantee}.`;
 }
 
 function level(pWrong) {
@@ -39,23 +39,23 @@ function piece(text, pWrong) {
 }
 
 // Tokens that share a character are cut so that every character is shown once.
-function pieces(word) {
+function pieces(verdict) {
   let done = 0;
-  const made = [];
-  for (const token of word.tokens) {
-    const text = Array.from(word.answer).slice(Math.max(done, token.start), token.end).join("");
-    if (text) made.push({ text, start: Math.max(done, token.start), end: token.end, pWrong: token.p_wrong });
+  const cut = [];
+  for (const token of verdict.tokens) {
+    const text = Array.from(verdict.answer).slice(Math.max(done, token.start), token.end).join("");
+    if (text) cut.push({ text, start: Math.max(done, token.start), end: token.end, pWrong: token.p_wrong });
     done = Math.max(done, token.end);
   }
-  return made;
+  return cut;
 }
 
-function showWhole(word) {
+function showWhole(verdict) {
   const answer = at("answer");
   answer.replaceChildren();
   let exact = null;
-  const [from, to] = [word.exact_answer_start, word.exact_answer_end];
-  for (const { text, start, end, pWrong } of pieces(word)) {
+  const [from, to] = [verdict.exact_answer_start, verdict.exact_answer_end];
+  for (const { text, start, end, pWrong } of pieces(verdict)) {
     const characters = Array.from(text);
     const cuts = [start, end, from, to].filter((c) => c !== null && c >= start && c <= end);
     const places = [...new Set(cuts)].sort((a, b) => a - b);
@@ -65,13 +65,13 @@ function showWhole(word) {
       if (inside && exact === null) {
         exact = document.createElement("mark");
         exact.className = "exact";
-        exact.setAttribute("aria-label", `exact answer: ${word.exact_answer}`);
+        exact.setAttribute("aria-label", `exact answer: ${verdict.exact_answer}`);
         answer.append(exact);
       }
       (inside ? exact : answer).append(part);
     }
   }
-  const rows = word.tokens.map((token) => {
+  const rows = verdict.tokens.map((token) => {
     const row = document.createElement("tr");
     for (const text of [JSON.stringify(token.text), token.p_wrong.toFixed(2)]) {
       const cell = document.createElement("td");
@@ -81,23 +81,24 @@ function showWhole(word) {
     return row;
   });
   document.querySelector("#scores tbody").replaceChildren(...rows);
-  showVerdict(word);
+  showVerdict(verdict);
 }
 
-function showVerdict(word) {
-  const chance = word.p_wrong === null || word.trust === "no exact answer found" ? "" : `, P(wrong) = ${word.p_wrong.toFixed(2)}`;
-  at("verdict").textContent = `${SIGNS[word.trust]} ${word.trust}${chance}`;
-  at("meaning").textContent = word.meaning.charAt(0).toUpperCase() + word.meaning.slice(1) + ".";
-  const far = word.far || word.question_far;
-  at("drift").hidden = !far;
-  at("drift").textContent = far
-    ? "This is unlike anything the detector was trained on: the probability may not hold here."
+function showVerdict(verdict) {
+  const located = verdict.p_wrong !== null && verdict.trust !== "no exact answer found";
+  const probability = located ? `, P(wrong) = ${verdict.p_wrong.toFixed(2)}` : "";
+  at("verdict").textContent = `${SIGNS[verdict.trust]} ${verdict.trust}${probability}`;
+  at("explanation").textContent = verdict.explanation.charAt(0).toUpperCase() + verdict.explanation.slice(1) + ".";
+  const outOfDistribution = verdict.out_of_distribution || verdict.question_out_of_distribution;
+  at("ood").hidden = !outOfDistribution;
+  at("ood").textContent = outOfDistribution
+    ? "Out of distribution: unlike anything the detector was trained on, so that the probability may not hold here."
     : "";
-  at("similar").hidden = !word.similar_answers || word.similar_answers.length === 0;
+  at("similar").hidden = !verdict.similar_answers || verdict.similar_answers.length === 0;
   if (!at("similar").hidden) {
     at("similar-summary").textContent =
-      `Of the ${word.similar} most similar training answers ${word.similar_right} were right`;
-    const items = word.similar_answers.map((record) => {
+      `Of the ${verdict.similar} most similar training answers ${verdict.similar_right} were right`;
+    const items = verdict.similar_answers.map((record) => {
       const item = document.createElement("li");
       item.textContent = `${record.question} – ${record.exact_answer || "(none)"} (${record.right ? "right" : "wrong"})`;
       return item;
@@ -133,17 +134,17 @@ async function ask() {
   at("result").hidden = false;
   at("answer").replaceChildren();
   at("similar").hidden = true;
-  at("drift").hidden = true;
+  at("ood").hidden = true;
   at("verdict").textContent = "…";
-  at("meaning").textContent = "";
+  at("explanation").textContent = "";
   for await (const event of events(reply.body)) {
     if (event.error) throw new Error(event.error.message);
-    const said = event.truthmap;
-    if (!said) continue;
-    if (said.tokens) showWhole(said);
+    const scored = event.truthmap;
+    if (!scored) continue;
+    if (scored.tokens) showWhole(scored);
     else {
-      if (said.text) at("answer").append(piece(said.text, said.p_wrong));
-      if (said.verdict) showVerdict(said.verdict);
+      if (scored.text) at("answer").append(piece(scored.text, scored.p_wrong));
+      if (scored.verdict) showVerdict(scored.verdict);
     }
   }
 }

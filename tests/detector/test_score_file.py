@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from truthmap.detector.detector import Detector
-from truthmap.detector.score_file import judge_file
+from truthmap.detector.score_file import score_file
 from truthmap.errors import QuestionsError, UsageError
 
 
@@ -27,23 +27,23 @@ def test_malformed_files_are_refused_and_leave_nothing(
 ) -> None:
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(QuestionsError, match=message):
-        judge_file(tiny_detector, tmp_path / name, tmp_path / "out.csv")
+        score_file(tiny_detector, tmp_path / name, tmp_path / "out.csv")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_other_kinds_of_files_are_refused(tiny_detector: Detector, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"must end in .jsonl or .csv"):
-        judge_file(tiny_detector, tmp_path / "q.xlsx", tmp_path / "out.csv")
+        score_file(tiny_detector, tmp_path / "q.xlsx", tmp_path / "out.csv")
     with pytest.raises(QuestionsError, match="there is no file"):
-        judge_file(tiny_detector, tmp_path / "q.csv", tmp_path / "out.csv")
+        score_file(tiny_detector, tmp_path / "q.csv", tmp_path / "out.csv")
 
 
 def test_an_empty_file_gives_an_empty_file(tiny_detector: Detector, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text("\n\n")
-    assert judge_file(tiny_detector, tmp_path / "q.jsonl", tmp_path / "out.jsonl") == {}
+    assert score_file(tiny_detector, tmp_path / "q.jsonl", tmp_path / "out.jsonl") == {}
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
-def test_a_table_from_a_spreadsheet_with_a_byte_order_mark_is_read(tiny_detector: Detector, tmp_path: Path) -> None:
+def test_a_csv_with_a_byte_order_mark_is_read(tiny_detector: Detector, tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_bytes("\ufeffquestion\nWhich 1 is 2?\n".encode())
-    assert sum(judge_file(tiny_detector, tmp_path / "q.csv", tmp_path / "out.csv").values()) == 1
+    assert sum(score_file(tiny_detector, tmp_path / "q.csv", tmp_path / "out.csv").values()) == 1

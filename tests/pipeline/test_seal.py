@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from truthmap.cli.app import app
 from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.seal import DetectorSettings, seal_detector
+from truthmap.pipeline.seal import DetectorSettings, chosen_cells, seal_detector
 from truthmap.probes.grid import Cell
+from truthmap.probes.join_labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Position, Site, Split
 from truthmap.runs.data import RunData
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, StackedCells
+from truthmap.study.settings import grid_settings
 
 
 @pytest.fixture
@@ -46,20 +49,32 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_cells_are_those_that_the_run_chose(run: Run, tmp_path: Path) -> None:
-    summary = run.summary
-    chosen = [(summary.layer, summary.position)]
-    if summary.several is not None and summary.several.chosen:
-        chosen = list(summary.several.cells)
     cells = seal_detector(run, tmp_path / "detector").config.heads[0].cells
-    assert [(cell.layer, cell.position) for cell in cells] in (chosen, [(summary.layer, summary.position)])
+    wanted = chosen_cells(run.summary, RunData.load(run).grid())
+    assert [(cell.layer, cell.position) for cell in cells] == [(cell.layer, cell.position) for cell in wanted]
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> None:
+    summary = run.summary
+    best = Cell(summary.site, summary.layer, summary.position)
+    other = Cell(summary.site, 1 - summary.layer, summary.position)
+    stack = StackedCells(
+        cells=((best.layer, best.position), (other.layer, other.position)),
+        validation=summary.validation,
+        gain=0.1,
+        gain_low=0.05,
+        gain_high=0.15,
+        chosen=chosen,
+        test=summary.test,
+    )
+    cells = chosen_cells(summary.model_copy(update={"several": stack}), RunData.load(run).grid())
+    assert cells == ((best, other) if chosen else (best,))
 
 
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
     cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
-    from truthmap.probes.join_labels import label_answers
-    from truthmap.study.settings import grid_settings
-
     labels = label_answers(RunData.load(run).questions, RunData.load(run).grades, RunData.load(run).splits)
     reference = score_on_test(RunData.load(run).states, labels, RunData.load(run).grid(), cell, grid_settings())
     layer = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, list(reference.scores))
@@ -75,29 +90,28 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     answers, grades = (
         {x.question_id: x for x in records} for records in (RunData.load(run).answers, RunData.load(run).grades)
     )
-    chosen = RunData.load(run).questions[:20]
-    states = RunData.load(run).states
-    head = detector.artifact.heads[Role.ANSWER]
-    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
-        grade = grades[question.id]
-        assert verdict.answer.answer_ids == answers[question.id].answer_ids
-        assert verdict.exact_answer == grade.span
-        if grade.outcome is not Outcome.UNSCORED:
-            stored = states.read_layer(Site.RESIDUAL, 1, [question.id]).states[POSITIONS.index(Position.EXACT_LAST)]
-            assert verdict.score == pytest.approx(float(head.score(stored.numpy()[:, None])[0]), abs=1e-2)
+    ids = [question.id for question in RunData.load(run).questions[:20]]
+    verdicts = dict(zip(ids, detector.ask_batch([q.text for q in RunData.load(run).questions[:20]]), strict=True))
+    assert {i: verdict.answer.answer_ids for i, verdict in verdicts.items()} == {i: answers[i].answer_ids for i in ids}
+    assert {i: verdict.exact_answer for i, verdict in verdicts.items()} == {i: grades[i].span for i in ids}
+    scored = [i for i in ids if grades[i].outcome is not Outcome.UNSCORED]
+    assert scored
+    stored = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, scored).states[POSITIONS.index(Position.EXACT_LAST)]
+    wanted = detector.artifact.heads[Role.ANSWER].score(stored.numpy()[:, None])
+    assert [verdicts[i].score for i in scored] == pytest.approx(wanted.tolist(), abs=1e-2)
 
 
-def test_training_records_are_those_outside_the_test_part(run: Run, tmp_path: Path) -> None:
+def test_training_records_are_outside_the_test_part(run: Run, tmp_path: Path) -> None:
     artifact = seal_detector(run, tmp_path / "detector")
     part = {split.question_id: split.part for split in RunData.load(run).splits}
     text = {question.text: question.id for question in RunData.load(run).questions}
     assert artifact.records
     assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
-        assert len(head.rows) == head.config.fitted
-        assert len(set(head.rows.tolist())) == len(head.rows)
-        rights = [artifact.records[row].right for row in head.rows]
-        assert sum(rights) == head.config.fitted_right
+        assert len(head.record_index) == head.config.n_fitted
+        assert len(set(head.record_index.tolist())) == len(head.record_index)
+        rights = [artifact.records[row].right for row in head.record_index]
+        assert sum(rights) == head.config.n_fitted_right
 
 
 def test_a_changed_question_set_is_refused(
@@ -122,9 +136,7 @@ def test_a_cell_that_is_not_on_the_map_is_refused(run: Run, tmp_path: Path, cell
         seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
 
 
-def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from truthmap.cli.app import app
-
+def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def call(*arguments: object) -> str:
         app([str(a) for a in arguments], standalone_mode=False)
         return capsys.readouterr().out
@@ -132,7 +144,7 @@ def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys:
     sealed = tmp_path / "detector"
     shown = call("detector", run.path, "--out", sealed, "--cell", "1:exact_answer_last")
     assert "layer 1" in shown
-    assert "Promises of the answer head" in shown
+    assert "Guarantees of the answer head" in shown
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
     question = RunData.load(run).questions[0].text
     shown = call("ask", sealed, question)
@@ -158,7 +170,7 @@ def test_the_commands_seal_ask_and_judge_files(run: Run, tmp_path: Path, capsys:
         assert [row["trust"] for row in csv.DictReader(file)] == [row["trust"] for row in rows]
 
 
-def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_states(run: Run, tmp_path: Path) -> None:
+def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: Path) -> None:
     cells = (Cell(Site.RESIDUAL, 1, Position.EXACT_LAST), Cell(Site.RESIDUAL, 0, Position.MINUS_1))
     seal_detector(run, tmp_path / "detector", DetectorSettings(cells=cells))
     detector = load_detector(tmp_path / "detector")
@@ -167,7 +179,7 @@ def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_state
     scored = {g.question_id for g in RunData.load(run).grades if g.outcome is not Outcome.UNSCORED}
     chosen = [question for question in RunData.load(run).questions if question.id in scored][:10]
     store = RunData.load(run).states
-    for question, verdict in zip(chosen, detector.ask_many([q.text for q in chosen]), strict=True):
+    for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
             store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[POSITIONS.index(cell.position)].numpy()
             for cell in cells
@@ -178,7 +190,5 @@ def test_a_detector_of_two_cells_scores_alike_while_asking_and_from_stored_state
 
 @pytest.mark.parametrize("text", ["12", "x:-1", "3:nowhere", "-1:-1"])
 def test_what_is_no_cell_is_refused(run: Run, text: str) -> None:
-    from truthmap.cli.app import app
-
     with pytest.raises(UsageError, match="is no cell: expected LAYER:POSITION"):
         app(["detector", str(run.path), "--cell", text], standalone_mode=False)

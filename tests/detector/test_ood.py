@@ -1,4 +1,4 @@
-"""Distances and neighbours: by formulas written out, and what the flag promises."""
+"""Mahalanobis distances and neighbours, against formulas written out."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def states(n: int, width: int, seed: int = 0) -> np.ndarray:
 
 def test_with_all_directions_it_is_the_mahalanobis_distance() -> None:
     x = states(500, 6)
-    cloud = fit_gaussian_ood(x, most_directions=6)
+    gaussian = fit_gaussian_ood(x, most_directions=6)
     exact = x.astype(np.float64)
     centred = exact - exact.mean(axis=0)
     inverse = np.linalg.inv(centred.T @ centred / len(x))
     wanted = np.sqrt(np.einsum("nd,de,ne->n", centred, inverse, centred))
-    np.testing.assert_allclose(cloud.distance(x), wanted, rtol=1e-4)
+    np.testing.assert_allclose(gaussian.distance(x), wanted, rtol=1e-4)
 
 
-def test_with_few_directions_it_is_that_of_probabilistic_principal_components() -> None:
+def test_with_few_directions_it_is_that_of_probabilistic_pca() -> None:
     x = states(400, 12)
-    cloud = fit_gaussian_ood(x, most_directions=4)
-    standard = (x.astype(np.float64) - cloud.mean) / cloud.scale
+    gaussian = fit_gaussian_ood(x, most_directions=4)
+    standard = (x.astype(np.float64) - gaussian.mean) / gaussian.scale
     values, vectors = np.linalg.eigh(standard.T @ standard / len(x))
     noise = values[:-4].mean()
     covariance = vectors[:, -4:] @ np.diag(values[-4:] - noise) @ vectors[:, -4:].T + noise * np.eye(12)
     wanted = np.sqrt(np.einsum("nd,de,ne->n", standard, np.linalg.inv(covariance), standard))
-    np.testing.assert_allclose(cloud.distance(x), wanted, rtol=1e-4)
+    np.testing.assert_allclose(gaussian.distance(x), wanted, rtol=1e-4)
 
 
-def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() -> None:
+def test_fewer_answers_than_dimensions_give_the_same_spectrum() -> None:
     x = states(60, 80)
     narrow = fit_gaussian_ood(x, most_directions=10)
     standard = (x.astype(np.float64) - narrow.mean) / narrow.scale
@@ -47,25 +47,25 @@ def test_fewer_answers_than_dimensions_give_the_same_as_the_other_way_round() ->
 
 def test_a_far_state_is_far_in_whatever_direction_it_lies() -> None:
     x = states(300, 20)
-    cloud = fit_gaussian_ood(x, most_directions=5)
-    usual = np.quantile(cloud.distance(x), 0.99)
+    gaussian = fit_gaussian_ood(x, most_directions=5)
+    usual = np.quantile(gaussian.distance(x), 0.99)
     for step in np.eye(20) * x.std(axis=0) * 30:
-        assert cloud.distance((x[:1] + step).astype(np.float32))[0] > usual
+        assert gaussian.distance((x[:1] + step).astype(np.float32))[0] > usual
 
 
 def test_a_constant_dimension_does_no_harm() -> None:
     x = states(100, 8)
     x[:, 3] = 7
-    cloud = fit_gaussian_ood(x)
-    assert np.isfinite(cloud.distance(x)).all()
+    gaussian = fit_gaussian_ood(x)
+    assert np.isfinite(gaussian.distance(x)).all()
 
 
 def test_the_nearest_is_the_state_itself() -> None:
     x = states(100, 16)
-    cloud = fit_gaussian_ood(x)
-    coordinates = cloud.coordinates(x).astype(np.float32)
+    gaussian = fit_gaussian_ood(x)
+    coordinates = gaussian.coordinates(x).astype(np.float32)
     for n in (0, 17, 99):
-        assert nearest(coordinates, cloud.coordinates(x[n : n + 1])[0], 3)[0] == n
+        assert nearest(coordinates, gaussian.coordinates(x[n : n + 1])[0], 3)[0] == n
 
 
 def test_two_states_are_not_enough() -> None:

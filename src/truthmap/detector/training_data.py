@@ -1,0 +1,74 @@
+"""What a detector is made from: the states of scored answers, and the records that are sealed with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from truthmap.detector.artifact import TrainingRecord
+from truthmap.detector.config import CellAt, Role
+from truthmap.detector.fit_head import HeadData
+from truthmap.probes.grid import Cell, Grid
+from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The scored answers of a run, with their states and their grid.
+
+    Attributes:
+        labels: Which answers are right, and how they are split: n of them.
+        states: Their hidden states.
+        grid: The grid of the detector's site: it says which C each cell is fitted with.
+    """
+
+    labels: LabelledAnswers
+    states: LayerSource
+    grid: Grid
+
+
+def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> HeadData:
+    """Read the states of the answers that have all K cells of a head."""
+    labels, site = data.labels, cells[0].site
+    columns = [POSITIONS.index(cell.position) for cell in cells]
+    layers = {layer: data.states.read_layer(site, layer, labels.ids) for layer in {cell.layer for cell in cells}}
+    present = [layers[cell.layer].present[column] for cell, column in zip(cells, columns, strict=True)]
+    here = np.flatnonzero(np.all(present, axis=0))
+    states = [
+        layers[cell.layer].states[column][here].float().numpy() for cell, column in zip(cells, columns, strict=True)
+    ]
+    record_index = {i: n for n, i in enumerate(labels.of(test=False).ids)}
+    return HeadData(
+        role=role,
+        cells=tuple(
+            CellAt(layer=cell.layer, position=cell.position, C=float(data.grid.c[cell.layer, column]))
+            for cell, column in zip(cells, columns, strict=True)
+        ),
+        states=np.stack(states, axis=1),
+        right=labels.y[here],
+        fold=labels.fold[here],
+        group=tuple(labels.group[n] for n in here),
+        record_index=np.array([record_index.get(labels.ids[n], -1) for n in here], dtype=np.int64),
+    )
+
+
+def training_records(
+    labels: LabelledAnswers, questions: Sequence[Question], grades: Sequence[Grade]
+) -> tuple[TrainingRecord, ...]:
+    """Return the answers outside the test part as they are shown, in the order of `labels`."""
+    text = {question.id: question.text for question in questions}
+    grade = {g.question_id: g for g in grades if g.outcome is not Outcome.UNSCORED}
+    return tuple(
+        TrainingRecord(question=text[i], exact_answer=grade[i].exact_answer, right=grade[i].outcome is Outcome.RIGHT)
+        for i in labels.of(test=False).ids
+    )
+
+
+def closing_token(answers: Sequence[Answer]) -> int | None:
+    """Return the token that closes most generated answers, or `None` where none was generated or closed."""
+    closing = Counter(a.answer_ids[-1] for a in answers if a.finished and a.log_probs)
+    return closing.most_common(1)[0][0] if closing else None

@@ -1,0 +1,79 @@
+"""The cells of a detector's heads: the chosen ones, and others where an answer may lack them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
+from truthmap.detector.config import Role
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.probes.grid import Cell, Grid
+from truthmap.records import POSITIONS, Position, Site
+
+LAST_Q, FIRST, LAST = Position.LAST_Q, Position.FIRST_ANSWER, Position.MINUS_1
+EXACT_FIRST, EXACT_LAST = Position.EXACT_FIRST, Position.EXACT_LAST
+SHAPE = (3, len(POSITIONS))
+EXACT = Cell(Site.RESIDUAL, 1, EXACT_LAST)
+
+
+def make_grid() -> Grid:
+    """Return a grid of 100 answers in which each cell's AUC says where it is."""
+    ones = np.ones(SHAPE)
+    auc = 0.5 + np.arange(ones.size).reshape(SHAPE) / 100
+    return Grid(Site.RESIDUAL, auc, auc, auc, 100 * ones, 50 * ones, ones, ones > 0, 0 * ones)
+
+
+def changed(values: np.ndarray, cell: Cell, value: float) -> np.ndarray:
+    """Return a copy with another value at one cell."""
+    copy = values.copy()
+    copy[cell.layer, POSITIONS.index(cell.position)] = value
+    return copy
+
+
+def test_an_exact_answer_has_a_fallback_and_a_head_before_it() -> None:
+    roles = cells_by_role(make_grid(), (EXACT,))
+    assert roles == {
+        Role.ANSWER: (EXACT,),
+        Role.FALLBACK: (Cell(Site.RESIDUAL, 2, LAST),),
+        Role.BEFORE: (Cell(Site.RESIDUAL, 2, LAST_Q),),
+    }
+
+
+def test_a_cell_without_a_probe_is_no_fallback() -> None:
+    grid = make_grid()
+    best = Cell(Site.RESIDUAL, 2, LAST)
+    roles = cells_by_role(replace(grid, auc=changed(grid.auc, best, np.nan)), (EXACT,))
+    assert roles[Role.FALLBACK] == (Cell(Site.RESIDUAL, 2, FIRST),)
+
+
+def test_a_cell_that_every_answer_has_needs_no_fallback() -> None:
+    chosen = (Cell(Site.RESIDUAL, 0, FIRST), Cell(Site.RESIDUAL, 1, LAST))
+    assert set(cells_by_role(make_grid(), chosen)) == {Role.ANSWER, Role.BEFORE}
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (Cell(Site.MLP, 1, LAST), "a detector reads one site, but residual and mlp were given"),
+        (Cell(Site.RESIDUAL, 3, LAST), "no layer 3: the model has the layers 0 to 2"),
+    ],
+)
+def test_cells_that_cannot_be_read_together_are_refused(cell: Cell, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        cells_by_role(make_grid(), (EXACT, cell))
+
+
+def test_a_cell_without_a_probe_is_refused() -> None:
+    grid = make_grid()
+    with pytest.raises(NotEnoughDataError, match="layer 1, exact_answer_last has too few answers for a probe"):
+        cells_by_role(replace(grid, c=changed(grid.c, EXACT, np.nan)), (EXACT,))
+
+
+@pytest.mark.parametrize(("n", "enough"), [(95, True), (94, False)])
+def test_a_stack_needs_nearly_all_answers_of_the_best_cell(n: int, *, enough: bool) -> None:
+    grid = make_grid()
+    other = Cell(Site.RESIDUAL, 0, EXACT_FIRST)
+    assert nearly_all_have(replace(grid, n=changed(grid.n, other, n)), (EXACT, other), EXACT) is enough
