@@ -23,7 +23,7 @@ def test_the_accepted_answer_plays_no_part() -> None:
     assert ByCanonical().classes(sayings) == [0, 1]
 
 
-def test_refusals_say_the_same_and_texts_without_exact_answer_are_compared_whole() -> None:
+def test_refusals_are_alike_and_bare_texts_are_compared_whole() -> None:
     sayings = [
         saying("I don't know", refusal=True),
         saying("I cannot say", refusal=True),

@@ -46,7 +46,7 @@ def test_a_sample_out_of_proportion_is_weighed_by_the_runs_counts() -> None:
     assert found.agreement == pytest.approx(0.9 * 0.9 + 0.1)
 
 
-def test_the_auc_against_true_labels_is_found_back_through_errors_that_ignore_the_score() -> None:
+def test_the_true_auc_is_found_through_errors_blind_to_the_score() -> None:
     dice = np.random.default_rng(0)
     truth = dice.random(200_000) < 0.4
     scores = dice.normal(size=len(truth)) + 1.2 * truth

@@ -35,7 +35,7 @@ def test_ties_give_the_mean_over_all_orders() -> None:
     np.testing.assert_allclose(risk_curve(scores, y), np.mean(curves, axis=0))
 
 
-def test_a_confidence_that_says_nothing_has_the_error_rate_as_its_area() -> None:
+def test_a_blind_confidence_has_the_error_rate_as_its_area() -> None:
     y = np.array([True, False, False, True, True])
     assert risk_area(np.zeros(5), y) == pytest.approx(0.4)
     assert error_precision(np.zeros(5), y) == pytest.approx(0.4)

@@ -43,7 +43,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
         ((4, 4, 2), (4, 4, 2)),
     ],
 )
-def test_fifty_rows_are_drawn_half_right_half_wrong_and_up_to_ten_unscored(
+def test_fifty_rows_are_half_right_half_wrong_ten_unscored(
     counts: tuple[int, int, int], drawn: tuple[int, int, int]
 ) -> None:
     sample = rows_of(sample_to_check(judged(dict(zip(Outcome, counts, strict=True))), seed=0))
@@ -51,7 +51,7 @@ def test_fifty_rows_are_drawn_half_right_half_wrong_and_up_to_ten_unscored(
     assert tuple(found.count(str(outcome)) for outcome in Outcome) == drawn
 
 
-def test_which_rows_are_drawn_depends_on_the_seed_and_not_on_the_order() -> None:
+def test_the_rows_drawn_depend_on_the_seed_alone() -> None:
     items = judged({Outcome.RIGHT: 100, Outcome.WRONG: 100})
     assert sample_to_check(items, 0) == sample_to_check(items[::-1], 0)
     assert sample_to_check(items, 0) != sample_to_check(items, 1)

@@ -204,9 +204,7 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
     assert sorted(path for path in run.path.iterdir() if path.name != ".lock") == before
 
 
-def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(
-    tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path
-) -> None:
+def test_a_report_made_anew_leaves_the_run_finished(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
     study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
     run = study.run()
     entry = RunFolder(run.path).entry("report")
@@ -244,7 +242,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
 
 
 @pytest.mark.parametrize("kind", MAP_FIGURES)
-def test_every_kind_of_figure_of_the_map_is_drawn_from_the_saved_numbers(run: Run, kind: str) -> None:
+def test_figures_of_the_map_are_drawn_from_saved_numbers(run: Run, kind: str) -> None:
     axes = draw_figure(run, kind, Choice(title="A title"))
     assert axes.get_title() == "A title"
     figure = Figure()

@@ -77,7 +77,7 @@ def transfer() -> Transfer:
     )  # fmt: skip
 
 
-def test_a_transfer_matrix_has_a_number_per_pair_and_brackets_what_may_be_chance(transfer: Transfer) -> None:
+def test_a_transfer_matrix_brackets_what_may_be_chance(transfer: Transfer) -> None:
     axes = draw_transfer(transfer, choice=Choice.COMMON, shown="gain")
     texts = [text.get_text() for text in axes.texts]
     assert len(texts) == 11

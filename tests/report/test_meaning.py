@@ -65,7 +65,7 @@ def test_significant_cells_are_counted(findings: Findings) -> None:
     assert "5 beat shuffled labels" in joined(replace(findings, p_value=p_value))
 
 
-def test_what_is_known_before_answering_is_compared_only_where_intervals_part(findings: Findings) -> None:
+def test_before_and_after_are_told_apart_only_by_intervals(findings: Findings) -> None:
     assert "0.75 [0.73, 0.77] (layer 1, the best of 4): the model knows something" in joined(findings)
     findings.high[1, LAST_Q] = 0.89
     assert "does not show that the answer's tokens tell more" in joined(findings)
@@ -101,7 +101,7 @@ def test_a_paired_difference_outweighs_two_intervals(findings: Findings, low: fl
     assert said in joined(replace(findings, log_prob=overlapping, log_prob_gain=gain))
 
 
-def test_the_words_alone_explain_the_map_unless_the_probe_is_above_them(findings: Findings) -> None:
+def test_the_text_baseline_explains_the_map_unless_it_is_below(findings: Findings) -> None:
     assert "hold more than that" in joined(replace(findings, text_baseline=Estimate(0.8, 0.77, 0.83, 1000)))
     assert "does not show that the states hold more" in joined(
         replace(findings, text_baseline=Estimate(0.8, 0.7, 0.89, 1000))

@@ -15,7 +15,7 @@ from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
-    from truthmap.analyses.labels.run import LabelMaps
+    from truthmap.analyses.labels.measure import LabelMaps
 
 
 def labels(
@@ -64,5 +64,5 @@ def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
 ANALYSIS = Analysis(
     "labels",
     labels,
-    SavedResult("Other labels", "truthmap.analyses.labels.run:LabelMaps", summarize, keyed=True),
+    SavedResult("Other labels", "truthmap.analyses.labels.measure:LabelMaps", summarize, keyed=True),
 )

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.labels.figure import draw_label_maps
+from truthmap.analyses.labels.measure import LabelMaps, LabelScore
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.fit_grid import GridFit, fit_grids
@@ -18,7 +18,7 @@ from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Interval, Run
@@ -28,53 +28,6 @@ from truthmap.terminal.progress import Progress, Silence
 MOST_LABELS = 12
 FEWEST = 10
 """Answers in train + validation that a label needs, and that must lack it."""
-
-
-class LabelScore(BaseModel):
-    """How well one label can be read, against all others.
-
-    Attributes:
-        label: The label.
-        n: Labelled answers that have it, the test part included.
-        layer, position: Its best cell, chosen on train + validation.
-        validation: The cross-validated AUC there.
-        p_value: Corrected for looking at the whole map; `None`: no shuffles were made.
-        test: AUC on the test part; `None` where the test part lacks the label, or has nothing else.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    label: str
-    n: int
-    layer: int
-    position: Position
-    validation: Interval
-    p_value: float | None
-    test: Interval | None
-
-
-class LabelMaps(BaseModel):
-    """The maps of a column of labels.
-
-    Attributes:
-        column: What the labels are.
-        site: What was read.
-        labelled: Scored answers that have a label.
-        unlabelled: Scored answers without one: not used.
-        unknown: Labels for questions that the run does not have, or whose answers were not scored.
-        scores: One for each label; of two labels, the second alone in ascending order.
-        too_few: Labels that have too few answers for a map, with their counts.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    column: str
-    site: Site
-    labelled: int
-    unlabelled: int
-    unknown: int
-    scores: tuple[LabelScore, ...]
-    too_few: dict[str, int]
 
 
 def map_labels(
