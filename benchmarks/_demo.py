@@ -7,6 +7,7 @@ from pathlib import Path
 
 from truthmap import Study, TruthmapError, load_detector, open_run
 from truthmap.detector.detector import Detector
+from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.seal import seal_detector
 
 _DEMO = Path(__file__).parent.parent / "runs" / "demo"
@@ -19,5 +20,5 @@ def demo_detector() -> Detector:
         try:
             seal_detector(open_run(_DEMO), path / "detector")
         except TruthmapError:  # there is none, or another version made it
-            seal_detector(Study(model="smollm2", out=path / "run", limit=300).run(), path / "detector")
+            seal_detector(run_study(Study(model="smollm2", out=path / "run", limit=300)), path / "detector")
         return load_detector(path / "detector")

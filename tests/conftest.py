@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
@@ -102,9 +103,7 @@ def spoken(tiny_model: Path) -> QuestionSet:
 def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """Make `spoken` a set that studies can name, and shards small, so that a run has several."""
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
-    monkeypatch.setattr("truthmap.pipeline.stages.answers.SHARD", 32)
-    monkeypatch.setattr("truthmap.pipeline.stages.states.SHARD", 32)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", load)
     return spoken
 
 
@@ -116,8 +115,8 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
-        Study(model=str(tiny_model), questions="spoken", out=folder).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", load)
+        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder))
     return folder
 
 

@@ -15,4 +15,4 @@ def put_stand_in(patch: pytest.MonkeyPatch) -> None:
     """Let `import vllm` in processes started from here find the stand-in, and let it count as installed."""
     here = [str(STAND_IN), *filter(None, [os.environ.get("PYTHONPATH")])]
     patch.setenv("PYTHONPATH", os.pathsep.join(here))
-    patch.setattr("truthmap.answers.vllm_version", lambda: VERSION)
+    patch.setattr("truthmap.answers.engines.vllm.vllm_version", lambda: VERSION)

@@ -21,6 +21,7 @@ from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
 from truthmap.files import file_digest
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Advance, Silence
@@ -137,16 +138,13 @@ def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dic
     import torch
 
     from truthmap.execution import estimate
-    from truthmap.pipeline.stages import answers as answering
-    from truthmap.pipeline.stages import questions as asking
-    from truthmap.pipeline.stages import states as capturing
     from truthmap.runs import lease
+    from truthmap.study import stage_settings
 
     os.environ["HF_HUB_OFFLINE"] = "1"
     fsspec.config.conf.update(stores)
     torch.set_num_threads(1)
-    asking.load_questions = lambda name, settings: questions
-    answering.SHARD = capturing.SHARD = SHARD
+    stage_settings.load_questions = lambda name, settings: questions
     lease.BEAT, lease.STALE, lease.SETTLE = BEAT, STALE, 0.1
     estimate.require_room = lambda folder, needed: None  # somebody else may fill the disk after that look
     if death is not None:
@@ -154,7 +152,7 @@ def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dic
     news.send("begun")
     seen, fault, code = Seen(), None, 0
     try:
-        study.run(progress=seen)
+        run_study(study, progress=seen)
     except TruthmapError as error:
         fault, code = f"{type(error).__name__}: {error}", 2
     except KeyboardInterrupt as stopped:

@@ -20,11 +20,10 @@ from scipy.special import expit
 from truthmap.files import write_json
 from truthmap.metrics.auc import auc_many
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site, Span, Split, SplitAssignment
-from truthmap.runs.folder import RunFolder
+from truthmap.runs.folder import FORMAT, STAGES, RunFolder
 from truthmap.runs.run import Interval, Run, Summary
 from truthmap.runs.tables import write_records
-from truthmap.study.stage_keys import STAGES
-from truthmap.study.study import Study
+from truthmap.study.study import Study, kept_settings
 
 HOSTILE = (
     "<script>window.hacked = true</script>",
@@ -174,7 +173,8 @@ def _write_ledger(path: Path, made: Made) -> None:
     study = Study(model="made-model", questions="made questions", out=path, sites=made.sites, limit=made.n)
     folder.write_settings(
         {
-            "settings": study.kept_settings(),
+            "format": FORMAT,
+            "settings": kept_settings(study),
             "model_identity": {"architecture": "Made", "dtype": "float32", "prompt_format": "chat"},
             "questions": {"name": "made questions", "digest": "0" * 64},
             "versions": {"python": "3", "truthmap": "0"},

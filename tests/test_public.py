@@ -17,7 +17,7 @@ def test_importing_truthmap_loads_nothing_heavy() -> None:
 
 def test_help_needs_no_torch() -> None:
     told = (
-        "import sys; from truthmap.cli import main; sys.argv = ['truthmap', '--help']\n"
+        "import sys; from truthmap.cli.app import main; sys.argv = ['truthmap', '--help']\n"
         "try: main()\nexcept SystemExit: pass\nprint('torch' in sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)

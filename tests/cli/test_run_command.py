@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from truthmap.cli.app import main
+from truthmap.plain_yaml import read_yaml
+from truthmap.study.study import settings_of_a_study
 
 Command = Callable[..., int]
 
@@ -41,16 +43,31 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_help_names_every_setting_with_its_default(truthmap: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    from truthmap.study.study import Study
-
     assert truthmap("run", "--help") == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for name in set(Study.model_fields) - {"sites", "columns"}:
-        assert f"--{name.replace('_', '-')}" in said
-    for field in Study.model_fields["columns"].default.model_dump():
-        assert f"--{field.replace('_', '-')}-column" in said
-    for default in ("smollm2", "cities", "auto", "8192"):
-        assert f"[default: {default}]" in said
+    for leaf in settings_of_a_study():
+        assert leaf.option in said
+    for default in ("smollm2", "cities", "auto", "8192", "transformers", "residual"):
+        assert f"(default: {default})" in said
+    for group in ("Model", "Questions", "Columns of an own file", "Answers", "Grading", "Map", "Where to compute"):
+        assert f"─ {group} " in said
+
+
+def test_settings_are_written_to_a_file_and_options_override_it(
+    truthmap: Command, tiny_model: Path, spoken_set: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "study.yaml"
+    words = ("--model", tiny_model, "--questions", "spoken")
+    assert truthmap("run", *words, "--permutations", "0", "--limit", "9", "--write", file) == 0
+    assert not (tmp_path / "run").exists()
+    assert truthmap("run", file, "--limit", "150", "--out", tmp_path / "run") == 0
+    kept = read_yaml((tmp_path / "run" / "study.yaml").read_text())["settings"]
+    assert kept["grid"]["permutations"] == 0
+    assert kept["questions"] | {"columns": None} == {
+        "name": "spoken", "file": None, "split": "train", "limit": 150, "skip_bad": False, "columns": None,
+    }  # fmt: skip
+    assert truthmap("run", tmp_path / "run" / "study.yaml", "--out", tmp_path / "run") == 0
+    assert "nothing to do" in capsys.readouterr().err
 
 
 def test_a_run_ends_with_its_table(
@@ -72,10 +89,10 @@ def test_a_run_ends_with_its_table(
     [
         ("--model", "no such model!", "unknown model 'no such model!': expected a built-in model (smollm2)"),
         ("--questions", "rivers", "unknown question set 'rivers'"),
-        ("--limit", "0", "limit"),
-        ("--dtype", "int3", "dtype"),
+        ("--limit", "0", "--limit: "),
+        ("--dtype", "int3", "--dtype: "),
         ("--device", "toaster", "device 'toaster' cannot be used here"),
-        ("--site", "soul", "sites"),
+        ("--site", "soul", "--site"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_leaves_nothing(

@@ -15,14 +15,14 @@ from truthmap.study.study import Study
 
 @pytest.fixture
 def study(tiny_model: Path, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", device="cpu")
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu")
 
 
 @pytest.fixture(scope="session")
 def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Return the numbers of the run that nothing happened to, and the seconds it took."""
     out = tmp_path_factory.mktemp("reference") / "run"
-    whole = Study(model=str(tiny_model), questions="spoken", out=out, device="cpu")
+    whole = Study(model=str(tiny_model), questions="spoken", shard=32, out=out, device="cpu")
     running = start(whole, spoken)
     running.wait_until_begun()
     begun = time.monotonic()
@@ -34,7 +34,9 @@ def reference(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 def made_apart(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run that a process of its own has finished, to be copied."""
     out = tmp_path_factory.mktemp("apart") / "run"
-    assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
+    assert (
+        run_to_end(Study(model=str(tiny_model), questions="spoken", shard=32, out=out, device="cpu"), spoken).code == 0
+    )
     return out
 
 

@@ -9,12 +9,13 @@ import pytest
 
 from truthmap.analyses.audit.run import audit_file, harmless, read_annotations, sample_to_check
 from truthmap.errors import QuestionsError
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule
 from truthmap.records import Answer, Grade, Outcome, Question
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT_SAMPLE
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 
 
 def judged(counts: dict[Outcome, int], text: str = "It is so.") -> list[tuple[Question, Answer, Grade]]:
@@ -89,11 +90,11 @@ def fill_in(path: Path, outcome: str = "right", span: str = "") -> None:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
 def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None:
-    run = study.run()
+    run = run_study(study)
     sample = run.path / AUDIT_SAMPLE
     assert read_annotations(sample) == []
     fill_in(sample, outcome="", span="yes")
@@ -114,16 +115,16 @@ def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None
 
 
 def test_a_filled_in_sample_is_never_written_over(study: Study) -> None:
-    sample = study.run().path / AUDIT_SAMPLE
-    study.model_copy(update={"grading": GradingRule.ALIAS}).run(update=True)
+    sample = run_study(study).path / AUDIT_SAMPLE
+    run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
     fill_in(sample)
     before = sample.read_bytes()
-    run = study.run(update=True)
+    run = run_study(study, update=True)
     assert {grade.rule for grade in RunData.load(run).grades} == {"candidates"}
     assert sample.read_bytes() == before
     # A run is finished all the same: what a person writes is not the run's own.
     stamp = (run.path / "grades.parquet").stat().st_mtime_ns
-    study.run()
+    run_study(study)
     assert (run.path / "grades.parquet").stat().st_mtime_ns == stamp
 
 

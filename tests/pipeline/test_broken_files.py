@@ -9,11 +9,12 @@ import pytest
 from tests.killing import Seen, numbers
 
 from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 
 
 def flip(path: Path, at: int) -> None:
@@ -42,7 +43,7 @@ def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: P
     flip(copy / "states/00001.safetensors", -40)
     (copy / "grid.parquet").unlink()
     with pytest.raises(DamagedFileError, match=r"00001\.safetensors is damaged"):
-        study.model_copy(update={"out": copy}).run()
+        run_study(with_settings(study, {"out": copy}))
     assert not (copy / "grid.parquet").exists()
 
 
@@ -87,7 +88,7 @@ def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: S
     index.write_text(index.read_text().replace('"format": 2', '"format": 1'))
     seen = Seen()
     with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap writes format 2; delete it"):
-        study.model_copy(update={"out": copy}).run(progress=seen)
+        run_study(with_settings(study, {"out": copy}), progress=seen)
     assert seen.begun == {}
     assert not (copy / "answers.parquet").exists()
 
@@ -98,11 +99,11 @@ def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: 
     assert (broken.stage, broken.name) == ("study", "study.yaml")
     with pytest.raises(DamagedFileError, match=r"study\.yaml is damaged: it is not YAML"):
         repair_run(copy)
-    same = study.model_copy(update={"out": copy})
+    same = with_settings(study, {"out": copy})
     before = json.loads((copy / "stages.json").read_text())
     with pytest.raises(DamagedFileError, match="--update writes it anew"):
-        same.run()
-    same.run(update=True)
+        run_study(same)
+    run_study(same, update=True)
     assert verify_run(copy) == ()
     assert json.loads((copy / "stages.json").read_text()) == before
 
@@ -121,7 +122,7 @@ def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
         return second(logits, prompts, step, settings)
 
     monkeypatch.setattr(decoding, "sample_tokens", another)
-    study.model_copy(update={"out": copy}).run()
+    run_study(with_settings(study, {"out": copy}))
     new = numbers(copy)
     assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
     assert verify_run(copy) == ()

@@ -19,11 +19,12 @@ from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import ModelError, PartialError, UsageError
 from truthmap.files import file_digest
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLES
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
-from truthmap.study.study import Study
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
@@ -52,13 +53,17 @@ def expected(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Tem
     from tests.killing import run_to_end
 
     out = tmp_path_factory.mktemp("alone") / "run"
-    assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
+    assert (
+        run_to_end(Study(model=str(tiny_model), questions="spoken", shard=32, out=out, device="cpu"), spoken).code == 0
+    )
     return numbers(out)
 
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, cluster: Any, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", device="cpu", cluster="auto")
+    return Study(
+        model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu", cluster="auto"
+    )
 
 
 class At(Seen):
@@ -88,7 +93,7 @@ class At(Seen):
 
 
 def test_two_nodes_find_what_one_machine_finds(study: Study, expected: dict[str, str]) -> None:
-    study.run()
+    run_study(study)
     assert numbers(study.out) == expected
 
 
@@ -104,7 +109,7 @@ def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: 
         workers_of(cluster)[0].kill()
 
     progress = At("Answering", 32, kill_a_worker)
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert any("a worker was lost" in news for news in progress.news)
     assert numbers(study.out) == expected
 
@@ -112,17 +117,17 @@ def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: 
 def test_a_node_killed_while_capturing_changes_no_finished_work(
     study: Study, cluster: Any, expected: dict[str, str]
 ) -> None:
-    run = study.model_copy(update={"cluster": None}).run()
+    run = run_study(with_settings(study, {"cluster": None}))
     before = numbers(run.path)
     shutil.rmtree(run.path / "states")
     extra = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
     progress = At("Capturing states", 32, lambda: cluster.remove_node(extra, allow_graceful=False))
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     after = numbers(run.path)
     # Captured in a pass of their own, the states differ in rounding from those kept on the way, on one machine too.
-    alone = study.model_copy(update={"cluster": None})
+    alone = with_settings(study, {"cluster": None})
     shutil.rmtree(run.path / "states")
-    alone.run()
+    run_study(alone)
     assert numbers(run.path) == after
     tables = ("questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet")
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
@@ -143,14 +148,14 @@ def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
     with monkeypatch.context() as patch:
         patch.setattr(answering, "answer_shard", failing)
         with pytest.raises(PartialError) as raised:
-            study.run()
+            run_study(study)
     said = str(raised.value)
     assert said.startswith("1 shards failed 3 times each, all others are finished and kept: shard 1, questions ")
     assert f"{spoken.questions[32].id} … {spoken.questions[63].id} (32)" in said
     assert "RuntimeError: the model stumbles over this" in said
     assert len(list((study.out / "parts").rglob("0*.parquet"))) == 4
     progress = Seen()
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert progress.begun["Answering"] == 128
     assert numbers(study.out) == expected
 
@@ -161,17 +166,17 @@ def test_asked_to_stop_the_shards_under_way_are_finished(study: Study, expected:
     # More than one shard holds: a second one is under way, or finished, by then.
     progress = At("Answering", 33, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(Stopped) as raised:
-        study.run(progress=progress)
+        run_study(study, progress=progress)
     assert raised.value.signal == signal.SIGTERM
     assert len(list((study.out / "parts").rglob("0*.parquet"))) >= 2
-    study.run()
+    run_study(study)
     assert numbers(study.out) == expected
 
 
 def test_a_model_that_cannot_be_loaded_is_said_once(study: Study, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="a worker cannot load the model: "):
-        study.model_copy(update={"model": str(tmp_path / "empty")}).run()
+        run_study(with_settings(study, {"model": str(tmp_path / "empty")}))
     assert not study.out.exists()
 
 
@@ -185,25 +190,25 @@ def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkey
     monkeypatch.setattr(on_ray, "Worker", Unfit)
     progress = Seen()
     with pytest.raises(ModelError, match=r"a worker was lost 3 times while it started: .*another version is installed"):
-        study.run(progress=progress)
+        run_study(study, progress=progress)
     assert 2 <= len(progress.news) <= 6
     assert all("\x1b" not in news for news in progress.news)
 
 
 def test_too_much_asked_for_a_worker_is_refused(study: Study) -> None:
     with pytest.raises(UsageError, match="not enough for one worker with 1 CPUs and 3 GPUs"):
-        study.model_copy(update={"gpus_per_worker": 3.0}).run()
+        run_study(with_settings(study, {"gpus_per_worker": 3.0}))
 
 
 def test_workers_come_and_go_with_the_run(study: Study) -> None:
-    study.run()
+    run_study(study)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and ray.available_resources().get("CPU", 0) < 2:
         time.sleep(0.1)
     assert ray.available_resources()["CPU"] >= 2
 
 
-ON_CLUSTER = Where(device="cpu", cluster="auto")
+ON_CLUSTER = ReopenSettings.of({"device": "cpu", "cluster": "auto"})
 
 
 @pytest.fixture
@@ -235,13 +240,13 @@ def test_samples_and_their_states_are_those_of_one_machine(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
     here, there = copies
-    for run, where in ((here, Where(device="cpu")), (there, ON_CLUSTER)):
-        sample_answers(run, SampleSettings(k=3), where=where)
-        select_answers(run, where=where)
+    for run, where in ((here, ReopenSettings.of({"device": "cpu"})), (there, ON_CLUSTER)):
+        sample_answers(run, SampleSettings(k=3), reopening=where)
+        select_answers(run, reopening=where)
     assert len(files_of(here)) > 4
     assert files_of(there) == files_of(here)
     again = Seen()
-    sample_answers(there, SampleSettings(k=3), where=ON_CLUSTER, progress=again)
+    sample_answers(there, SampleSettings(k=3), reopening=ON_CLUSTER, progress=again)
     assert any("nothing to do" in news for news in again.news)
 
 
@@ -249,8 +254,8 @@ def test_a_worker_killed_while_sampling_changes_nothing(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
     here, there = copies
-    sample_answers(here, SampleSettings(k=2), where=Where(device="cpu"))
+    sample_answers(here, SampleSettings(k=2), reopening=ReopenSettings.of({"device": "cpu"}))
     progress = At("Sampling", 64, lambda: workers_of(cluster)[0].kill())
-    sample_answers(there, SampleSettings(k=2), where=ON_CLUSTER, progress=progress)
+    sample_answers(there, SampleSettings(k=2), reopening=ON_CLUSTER, progress=progress)
     assert any("a worker was lost" in news for news in progress.news)
     assert files_of(there) == files_of(here)

@@ -14,6 +14,7 @@ from truthmap.analyses.diff.measure import MapDifference, array_of
 from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
@@ -28,8 +29,10 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     """A run with the maps of two sites."""
     folder = tmp_path_factory.mktemp("sites") / "sites"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
-        return Study(model=str(tiny_model), questions="spoken", out=folder, sites=(Site.RESIDUAL, Site.MLP)).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        return run_study(
+            Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, sites=(Site.RESIDUAL, Site.MLP))
+        )
 
 
 def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:

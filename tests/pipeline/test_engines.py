@@ -12,16 +12,19 @@ from tests.engines import VERSION, put_stand_in
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.answers.engines.vllm import VllmSettings
 from truthmap.answers.generate import GenerateSettings
 from truthmap.errors import ModelError, RunFolderError, UsageError
-from truthmap.execution.active_run import Work
-from truthmap.execution.models import ModelKeeper
+from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.models import ModelHolder
+from truthmap.pipeline.runner import run_study
+from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 from truthmap.study.stage_keys import stage_keys
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
 
 
@@ -52,25 +55,25 @@ class Told(Silence):
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     put_stand_in(monkeypatch)
-    monkeypatch.setattr("truthmap.pipeline.stages.answers._AT_ONCE", 64)
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", engine="vllm", device="cpu")
+    monkeypatch.setattr(VllmSettings, "smallest_shard", 64)
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", engine="vllm", device="cpu")
 
 
 def test_a_run_with_vllm_finds_what_a_local_one_finds(
     study: Study, made_once: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
-    start = ModelKeeper._started
+    start = VllmSettings.start
 
-    def watched(keeper: ModelKeeper) -> Any:
-        weights = weakref.ref(keeper.model().model)
-        engine = start(keeper)
+    def watched(settings: VllmSettings, host: ModelHolder) -> Any:
+        weights = weakref.ref(host.model().model)
+        engine = start(settings, host)
         held.append(weights() is not None)
         return engine
 
-    monkeypatch.setattr(ModelKeeper, "_started", watched)
+    monkeypatch.setattr(VllmSettings, "start", watched)
     progress = Told()
-    run, local = study.run(progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), Run(made_once)
     assert held == [False], "the weights are gone while vLLM has them"
     assert [a.answer_ids for a in RunData.load(run).answers] == [a.answer_ids for a in RunData.load(local).answers]
     assert RunData.load(run).grades == RunData.load(local).grades
@@ -78,20 +81,20 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert progress.stages.index("Starting vLLM") < progress.stages.index("Capturing states")
     assert run.summary.test.auc == pytest.approx(local.summary.test.auc, abs=0.02)
     assert any(f"; the answers come from vllm {VERSION}, in its own time" in news for news in progress.news)
-    assert run.settings["settings"]["engine"] == "vllm"
+    assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
 
 
 def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        study.run(progress=Told("Answering", 65))
+        run_study(study, progress=Told("Answering", 65))
     progress = Told()
-    run = study.run(progress=progress)
+    run = run_study(study, progress=progress)
     assert progress.begun["Answering"] == 64
     drawn = sample_answers(run, SampleSettings(k=2, part="test"))
     assert all(len({a.answer_ids for a in own}) == 2 for own in list(drawn.answers.values())[:5])
-    monkeypatch.setattr("truthmap.answers.vllm_version", lambda: "9.9")
+    monkeypatch.setattr("truthmap.answers.engines.vllm.vllm_version", lambda: "9.9")
     with pytest.raises(
         RunFolderError, match=rf"the answers in .* are from vllm {VERSION.replace('+', '.')}, .* vllm 9.9"
     ):
@@ -99,95 +102,84 @@ def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_s
 
 
 def test_a_vllm_that_dies_leaves_what_was_finished_and_is_started_again(
-    study: Study, monkeypatch: pytest.MonkeyPatch
+    study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STAND_IN_FAULT", "die")
     with pytest.raises(ModelError, match="vLLM has ended"):
-        study.run()
+        run_study(study)
     assert not (study.out / "answers.parquet").exists()
     assert (study.out / "questions.parquet").exists()
-    work = Work(study, RunFolder(study.out), stage_keys(study), Silence())
-    with closing(work.keeper):
-        prompts = [work.prompt(question) for question in work.question_set.questions[:1]]
+    run = ActiveRun(study, RunFolder(study.out), stage_keys(study), spoken)
+    with closing(run):
+        prompts = [run.prompt(question) for question in run.question_set.questions[:1]]
         with pytest.raises(ModelError, match="vLLM has ended"):
-            list(work.engine.answer(prompts, GenerateSettings()))
+            list(run.engine.answer(prompts, GenerateSettings()))
         monkeypatch.delenv("STAND_IN_FAULT")
-        (batch,) = work.engine.answer(prompts, GenerateSettings(max_new_tokens=4))
+        (batch,) = run.engine.answer(prompts, GenerateSettings(max_new_tokens=4))
         assert batch.answers[0].answer_ids
 
 
 def test_an_engine_that_is_not_installed_is_told_before_anything_is_written(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("truthmap.answers.vllm_version", lambda: None)
+    monkeypatch.setattr("truthmap.answers.engines.vllm.vllm_version", lambda: None)
     with pytest.raises(UsageError, match=r"needs vLLM: pip install 'truthmap\[vllm\]'"):
-        study.run()
+        run_study(study)
     assert not study.out.exists()
 
 
 def test_the_engine_is_part_of_the_key_and_how_fast_it_is_is_not(study: Study) -> None:
     keys = stage_keys(study)
-    local = study.model_copy(update={"engine": "transformers"})
+    local = with_settings(study, {"engine": "transformers"})
     assert stage_keys(local)["answers"] != keys["answers"]
     assert stage_keys(local)["questions"] == keys["questions"]
-    assert stage_keys(study.model_copy(update={"tensor_parallel": 4, "gpu_memory": 0.5})) == keys
+    assert stage_keys(with_settings(study, {"tensor_parallel": 4, "gpu_memory": 0.5})) == keys
     at = {"engine": "openai", "endpoint": "http://127.0.0.1:1/v1", "endpoint_model": "m"}
-    there = stage_keys(study.model_copy(update=at))
-    assert stage_keys(study.model_copy(update=at | {"endpoint": "http://127.0.0.1:2/v1"})) == there
-    assert stage_keys(study.model_copy(update=at | {"endpoint_model": "n"}))["answers"] != there["answers"]
+    there = stage_keys(with_settings(study, at))
+    assert stage_keys(with_settings(study, at | {"endpoint": "http://127.0.0.1:2/v1"})) == there
+    assert stage_keys(with_settings(study, at | {"endpoint_model": "n"}))["answers"] != there["answers"]
 
 
-def test_a_run_of_a_version_without_engines_goes_on(finished: Run, tiny_model: Path) -> None:
+def test_a_run_of_a_version_with_fewer_settings_goes_on(finished: Run, tiny_model: Path) -> None:
     settings = finished.path / "study.yaml"
-    kept = [
-        line
-        for line in settings.read_text().splitlines(keepends=True)
-        if "engine" not in line and "endpoint" not in line
-    ]
-    settings.write_text("".join(kept))
-    study = Study(model=str(tiny_model), questions="spoken", out=finished.path)
+    kept = read_yaml(settings.read_text())
+    del kept["settings"]["answers"]["engine"], kept["settings"]["grid"]
+    settings.write_text(write_yaml(kept))
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=finished.path)
     progress = Told()
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert any("nothing to do" in news for news in progress.news)
     with pytest.raises(RunFolderError, match="engine was 'transformers', is 'vllm'"):
-        study.model_copy(update={"engine": "vllm"}).run()
+        run_study(with_settings(study, {"engine": "vllm"}))
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "openai"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
-        ({"endpoint_model": "m"}, "endpoint_model: the model's name at the endpoint goes with engine openai"),
-        ({"endpoint": "http://h/v1"}, "endpoint: an endpoint goes with engine openai"),
+        ({"engine": "openai"}, "--endpoint-model: Field required"),
+        ({"endpoint_model": "m"}, "--endpoint-model goes with --engine openai"),
+        ({"endpoint": "http://h/v1"}, "--endpoint goes with --engine openai"),
         (
             {"engine": "openai", "endpoint": "localhost:8000", "endpoint_model": "m"},
-            "endpoint: 'localhost:8000' names no endpoint: expected",
+            "--endpoint: 'localhost:8000' names no endpoint: expected",
         ),
-        ({"engine": "vllm", "quantization": "4bit"}, "quantization: vLLM cannot read what transformers quantizes"),
-        ({"engine": "vllm", "gpu_memory": 1.5}, r"gpu_memory: .* \(got 1.5\)"),
-        ({"engine": "llama"}, "engine: .*'transformers', 'vllm' or 'openai'"),
+        ({"engine": "vllm", "quantization": "4bit"}, "vllm cannot read what transformers quantizes"),
+        ({"engine": "vllm", "gpu_memory": 1.5}, r"--gpu-memory: .* \(got 1.5\)"),
+        ({"engine": "llama"}, "--engine: .*transformers, vllm, openai"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=message):
-        Study.of({"model": "smollm2", "out": tmp_path, **settings})
+        Study(**{"model": "smollm2", "out": tmp_path, **settings})
 
 
 def test_an_endpoint_is_asked_for_before_anything_is_written(study: Study) -> None:
     with pytest.raises(UsageError, match="engine openai needs --endpoint: where the API of 'm' begins"):
-        study.model_copy(update={"engine": "openai", "endpoint_model": "m"}).run()
+        run_study(with_settings(study, {"engine": "openai", "endpoint_model": "m"}))
     assert not study.out.exists()
 
 
 def test_a_key_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="set TRUTHMAP_ENGINE_KEY instead") as caught:
-        Study.of(
-            {
-                "model": "smollm2",
-                "out": tmp_path,
-                "engine": "openai",
-                "endpoint": "http://me:secret-7@h/v1",
-                "endpoint_model": "m",
-            }
-        )
+        Study(model="smollm2", out=tmp_path, engine="openai", endpoint="http://me:secret-7@h/v1", endpoint_model="m")
     assert "secret-7" not in str(caught.value)

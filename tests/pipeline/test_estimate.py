@@ -15,6 +15,7 @@ from truthmap.errors import StorageError
 from truthmap.execution import estimate
 from truthmap.execution.estimate import Forecast, forecast, in_bytes, in_time, require_room
 from truthmap.lm.sizes import measure_sizes
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Site
 from truthmap.runs.data import RunData
@@ -46,7 +47,9 @@ def test_sizes_are_the_models_own() -> None:
 
 def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
     told: list[str] = []
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_POST))
+    study = Study(
+        model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_POST)
+    )
 
     class StreamScorer(Silence):
         def say(self, text: str) -> None:
@@ -61,7 +64,7 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimate, "forecast", noted)
-        run = study.run(progress=StreamScorer())
+        run = run_study(study, progress=StreamScorer())
     takes = seen["forecast"]
     stored = sum(path.stat().st_size for path in (run.path / "states").glob("*.safetensors"))
     scored = len(RunData.load(run).states.ids)
@@ -134,10 +137,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, row: float) -> list
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_answered(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 100, 10_000_000))
     with pytest.raises(StorageError, match=r"the disk is too small: the run needs about 74 MB in .*, 10 MB are free"):
-        study.run()
+        run_study(study)
     assert not (study.out / "parts").exists()
     monkeypatch.undo()
 
@@ -161,7 +164,7 @@ def test_a_finished_part_is_not_asked_room_for_again(
 ) -> None:
     announced: list[int] = []
     monkeypatch.setattr("truthmap.pipeline.stages.answers.announce", lambda _work, some: announced.append(len(some)))
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
     class Killed(BaseException):
         pass
@@ -179,8 +182,8 @@ def test_a_finished_part_is_not_asked_room_for_again(
     real = answering.write_records
     monkeypatch.setattr(answering, "write_records", dying)
     with pytest.raises(Killed):
-        study.run()
-    study.run()
+        run_study(study)
+    run_study(study)
     assert announced == [160, 160 - 2 * 32]
 
 

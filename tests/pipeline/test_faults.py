@@ -20,9 +20,10 @@ import pytest
 from tests.killing import Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import StorageError
+from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import verify_run
 from truthmap.questions.question_set import QuestionSet
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 
 _FEW = 4
 
@@ -117,7 +118,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up_is_named_and_what_is_finished_is_kept(
     study: Study, spoken: QuestionSet, reference: Reference, small_disk: Path
 ) -> None:
-    on_it = study.model_copy(update={"out": small_disk / "run"})
+    on_it = with_settings(study, {"out": small_disk / "run"})
     ended = run_to_end(on_it, spoken)
     assert ended.code == 2
     assert ended.fault is not None
@@ -134,7 +135,7 @@ def test_a_read_only_folder_is_named_and_can_still_be_verified(
     subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
     shutil.copytree(made_apart, small_disk / "run")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    ended = run_to_end(study.model_copy(update={"out": small_disk / "run"}), spoken)
+    ended = run_to_end(with_settings(study, {"out": small_disk / "run"}), spoken)
     assert ended.code == 2
     assert ended.fault is not None
     assert "cannot be written: Read-only file system; choose a folder you may write to" in ended.fault
@@ -152,11 +153,11 @@ def test_a_clock_that_jumps_changes_nothing(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        study.run()
+        run_study(study)
         for path in study.out.rglob("*"):
             os.utime(path, (4_000_000_000, 4_000_000_000))
         seen = Seen()
-        study.run(progress=seen)
+        run_study(study, progress=seen)
     finally:
         torch.set_num_threads(threads)
     assert seen.begun == {}
@@ -168,7 +169,7 @@ def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> N
         hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
         timeouts = {"HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
         told = {"HF_ENDPOINT": hub, "HF_HUB_OFFLINE": "0", "HF_HOME": str(tmp_path / "hub"), **timeouts}
-        code = "import sys; sys.argv = ['truthmap', *sys.argv[1:]]; from truthmap.cli import main; main()"
+        code = "import sys; sys.argv = ['truthmap', *sys.argv[1:]]; from truthmap.cli.app import main; main()"
         words = ["run", "--model", "nobody/nothing", "--limit", "20", "--out", str(tmp_path / "run")]
         done = subprocess.run(
             [sys.executable, "-c", code, *words],

@@ -13,15 +13,19 @@ import pytest
 
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.execution.models import graders_of
 from truthmap.files import file_digest
+from truthmap.grading.asking import Graders
 from truthmap.grading.text_model import Endpoint
+from truthmap.lm.load import load_model
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
-from truthmap.questions.tasks import GradingRule, Locating
+from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Outcome
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
 
 
@@ -46,22 +50,21 @@ class Counted:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    monkeypatch.setattr("truthmap.pipeline.stages.grades.SHARD", 32)
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
 @contextmanager
 def helped_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.execution.helping._asker", lambda work, name: asker)
+        patch.setattr("truthmap.execution.active_run.graders_of", lambda *_: Graders(locator=asker))
         yield
 
 
 def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> None:
-    study.run()
+    run_study(study)
     answers = file_digest(study.out / "answers.parquet")
     stamp = (study.out / "answers.parquet").stat().st_mtime_ns
-    run = study.model_copy(update={"grading": GradingRule.ALIAS}).run(update=True)
+    run = run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
     assert {grade.rule for grade in RunData.load(run).grades} == {"alias"}
     assert file_digest(study.out / "answers.parquet") == answers
     assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
@@ -70,14 +73,14 @@ def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> Non
 def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_study = study.model_copy(update={"grading": GradingRule.ALIAS, "locator": "same"})
+    open_study = with_settings(study, {"grading": GradingRule.ALIAS, "locator": "same"})
     whole, killed, rest = Counted(), Counted(kill_at=70), Counted()
     with helped_by(whole, monkeypatch):
-        reference = open_study.model_copy(update={"out": study.out.parent / "whole"}).run()
+        reference = run_study(with_settings(open_study, {"out": study.out.parent / "whole"}))
     with helped_by(killed, monkeypatch), pytest.raises(Killed):
-        open_study.run()
+        run_study(open_study)
     with helped_by(rest, monkeypatch):
-        run = open_study.run()
+        run = run_study(open_study)
     assert RunData.load(run).grades == RunData.load(reference).grades
     assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
     # A locator may be asked again in other words; a finished shard is not asked again.
@@ -87,7 +90,7 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
 
 
 def test_the_studied_model_itself_locates(study: Study) -> None:
-    run = study.model_copy(update={"grading": GradingRule.ALIAS, "locating": Locating.MODEL}).run()
+    run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
     texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
     for grade in RunData.load(run).grades:
         if grade.span is not None:
@@ -95,8 +98,6 @@ def test_the_studied_model_itself_locates(study: Study) -> None:
 
 
 def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_long(tiny_model: Path) -> None:
-    from truthmap.lm.load import load_model
-
     asker = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
     prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
     replies = asker.ask(prompts)
@@ -105,20 +106,17 @@ def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_lon
 
 
 def test_helpers_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
-    from truthmap.execution.active_run import Work
-    from truthmap.execution.helping import _asker
-
-    work = Work(study, None, {}, Silence())  # type: ignore[arg-type]
-    found = _asker(work, "http://127.0.0.1:1/v1#m")
-    assert isinstance(found, Endpoint)
-    same = _asker(work, "same")
-    assert isinstance(same, LocalTextModel)
-    assert same.model is work.model
+    chosen = with_settings(study, {"grading": GradingRule.JUDGE, "judge": "http://127.0.0.1:1/v1#m", "locator": "same"})
+    lm = load_model(str(tiny_model))
+    graders = graders_of(chosen, Task(GradingRule.JUDGE, Locating.MODEL), lambda: lm, Silence())
+    assert isinstance(graders.judge, Endpoint)
+    assert isinstance(graders.locator, LocalTextModel)
+    assert graders.locator.model is lm
 
 
 def test_a_judge_must_be_named_before_anything_is_generated(study: Study) -> None:
     with pytest.raises(UsageError, match=r"graded by a judge: name one with --judge"):
-        study.model_copy(update={"grading": GradingRule.JUDGE}).run()
+        run_study(with_settings(study, {"grading": GradingRule.JUDGE}))
     assert not study.out.exists()
 
 
@@ -154,7 +152,7 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
         skip_bad=True,
         out=tmp_path / "run",
     )
-    run = study.run(progress=News())
+    run = run_study(study, progress=News())
     assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
     assert {answer.text for answer in RunData.load(run).answers} == set(words)
     assert all(not answer.log_probs for answer in RunData.load(run).answers)
@@ -168,13 +166,13 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
 
 
 def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
-    audit = RunData.load(study.run()).audit
+    audit = run_study(study).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
-    other = study.model_copy(update={"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
+    other = with_settings(study, {"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
-        other.run()
+        run_study(other)
     assert RunData.load(Run(other.out)).audit.right.n == 0
     assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(Run(other.out)).grades)
 
@@ -182,11 +180,11 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
     study: Study, spoken_set: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from truthmap.pipeline.stages.questions import _task
+    from truthmap.study.stage_settings import _task
 
     own = replace(spoken_set.task, grading=GradingRule.ALIAS, locating=Locating.MODEL)
     assert _task(study, own).locating is Locating.NAME  # nobody was named who could locate
-    assert _task(study.model_copy(update={"locator": "same"}), own).locating is Locating.MODEL
-    number = study.model_copy(update={"grading": GradingRule.NUMBER})
+    assert _task(with_settings(study, {"locator": "same"}), own).locating is Locating.MODEL
+    number = with_settings(study, {"grading": GradingRule.NUMBER})
     assert _task(number, own).locating is Locating.RULE
-    assert _task(study.model_copy(update={"locating": Locating.GOLD}), own).locating is Locating.GOLD
+    assert _task(with_settings(study, {"locating": Locating.GOLD}), own).locating is Locating.GOLD

@@ -11,11 +11,11 @@ import pytest
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import DamagedFileError, ModelError, UsageError
-from truthmap.execution.reopening import model_of, reopened
+from truthmap.execution.reopen import model_of, reopen
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study
 
@@ -75,7 +75,7 @@ def with_code(copy: Path, tiny_model: Path, tmp_path: Path) -> Run:
     edit(copy / "study.yaml", "trust_remote_code: false", "trust_remote_code: true")
     edit(copy / "study.yaml", str(tiny_model), str(model))
     settings = (RunFolder(copy).settings() or {})["settings"]
-    key = stage_keys(Study.of({**settings, "out": copy}))["answers"]
+    key = stage_keys(Study(**settings, out=copy))["answers"]
     ledger = json.loads((copy / "stages.json").read_text())
     ledger["answers"]["key"] = key  # whoever writes a folder can write its keys
     (copy / "stages.json").write_text(json.dumps(ledger))
@@ -88,10 +88,10 @@ def test_a_folder_cannot_turn_on_a_models_own_code(with_code: Run, tmp_path: Pat
     with pytest.raises(ModelError, match="comes with Python code of its own; read it"):
         sample_answers(with_code, SampleSettings(k=1))
     with pytest.raises(ModelError, match="comes with Python code of its own; read it"):
-        model_of(with_code, reopened(with_code))
+        model_of(with_code, reopen(with_code))
     assert not (tmp_path / "ran").exists()
     with pytest.raises(ModelError):  # with the word it runs, and is no model
-        model_of(with_code, reopened(with_code, Where(trust_remote_code=True)))
+        model_of(with_code, reopen(with_code, ReopenSettings(trust_remote_code=True)))
     assert (tmp_path / "ran").exists()
 
 

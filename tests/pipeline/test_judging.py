@@ -13,24 +13,24 @@ from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError
 from truthmap.grading.text_model import Endpoint
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 
 
 def test_by_default_the_exact_answer_decides() -> None:
-    assert isinstance(chosen_equivalence(None, None, Where()), ByCanonical)
+    assert isinstance(chosen_equivalence(None, None, ReopenSettings()), ByCanonical)
     with pytest.raises(UsageError, match="not both"):
-        chosen_equivalence("one", "other", Where())
+        chosen_equivalence("one", "other", ReopenSettings())
 
 
 def test_an_address_is_an_endpoint() -> None:
-    judge = chosen_equivalence(None, "http://127.0.0.1:1/v1#name", Where())
+    judge = chosen_equivalence(None, "http://127.0.0.1:1/v1#name", ReopenSettings())
     assert isinstance(judge, ByJudge)
     assert isinstance(judge.judge, Endpoint)
 
 
 def test_a_judge_can_decide_in_a_comparison(finished: Run, tiny_model: Path) -> None:
     sample_answers(finished, SampleSettings(k=2, part="test"))
-    judge = chosen_equivalence(None, str(tiny_model), Where(device="cpu"))
+    judge = chosen_equivalence(None, str(tiny_model), ReopenSettings.of({"device": "cpu"}))
     assert isinstance(judge, ByJudge)
     result = compare_run(finished, ask_model=False, equivalence=judge)
     assert result.equivalence == "ByJudge"

@@ -62,7 +62,7 @@ def test_a_url_that_names_no_folder_is_refused(url: str) -> None:
 @pytest.mark.parametrize(("out", "said"), [("s3://", "names no folder for a run"), (7, "out: "), (None, "out: ")])
 def test_a_study_says_what_is_wrong_with_its_folder(out: object, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        Study.of({"model": "smollm2", "out": out})
+        Study(model="smollm2", out=out)
 
 
 def test_readers_are_told_urls(tmp_path: Path) -> None:

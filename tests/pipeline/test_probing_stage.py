@@ -16,6 +16,7 @@ from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.data import RunData
@@ -29,8 +30,8 @@ def run(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPath
     """Make one run that all tests here read."""
     folder = tmp_path_factory.mktemp("probing") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: spoken)
-        return Study(model=str(tiny_model), questions="spoken", out=folder, permutations=5).run()
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        return run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, permutations=5))
 
 
 def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
@@ -58,8 +59,8 @@ def test_a_broken_scores_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", permutations=0)
-    run = study.run()
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", permutations=0)
+    run = run_study(study)
     assert run.summary.p_value is None
     assert run.summary.null_95 is None
     assert np.isnan(RunData.load(run).grid().p_value).all()
@@ -76,7 +77,7 @@ def test_the_studys_protocol_is_marked(
         save_figure(figure, path)
 
     monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
-    run = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run", protocol="study").run()
+    run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="study"))
     assert set(drawn) == {"the original study's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
     assert run.summary.protocol == "study"
     assert run.summary.p_value is None

@@ -20,6 +20,7 @@ from typer.main import get_command
 from truthmap.cli.app import app
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import write_json
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
@@ -31,7 +32,7 @@ from truthmap.report.maps import site_map
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
-from truthmap.study.study import Study
+from truthmap.study.study import Study, kept_settings
 
 MAP_FIGURES = [kind.name for kind in RUN_FIGURES[:8]]
 """Those that a made run has the numbers for."""
@@ -205,8 +206,8 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
 
 
 def test_a_report_made_anew_leaves_the_run_finished(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
-    run = study.run()
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    run = run_study(study)
     entry = RunFolder(run.path).entry("report")
     assert entry is not None
     assert list(entry.files) == ["report.html"]
@@ -218,7 +219,7 @@ def test_a_report_made_anew_leaves_the_run_finished(tiny_model: Path, spoken_set
     write_analysis(run, "compare", {"notes": ["something new"]})
     write_report(run)
     after = (run.path / "report.html").stat().st_mtime_ns
-    study.run()
+    run_study(study)
     assert (run.path / "report.html").stat().st_mtime_ns == after
 
 
@@ -229,7 +230,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     study = Study(
         model="m", out=run.path, sites=(Site.RESIDUAL, Site.MLP), trust_remote_code=True, seed=7, columns=columns
     )
-    kept = study.kept_settings()
+    kept = kept_settings(study)
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
     RunFolder(run.path).write_settings({**run.settings, "settings": filled})

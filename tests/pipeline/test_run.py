@@ -13,11 +13,12 @@ import pytest
 
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Question, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance, Silence
 
 
@@ -50,7 +51,7 @@ class Recorder(Silence):
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", out=tmp_path / "run")
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def numbers(run: Run) -> dict[str, str]:
 
 
 def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None:
-    run = study.run()
+    run = run_study(study)
     tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid", "null", "curve")}
     others = {
         ".lock",
@@ -108,7 +109,7 @@ def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) 
     from truthmap.grading.positions import locate_positions
     from truthmap.lm.load import load_model
 
-    run = study.run()
+    run = run_study(study)
     lm = load_model(str(tiny_model))
     store, grades = RunData.load(run).states, {grade.question_id: grade for grade in RunData.load(run).grades}
     answers = {answer.question_id: answer for answer in RunData.load(run).answers}
@@ -126,7 +127,7 @@ def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) 
 
 
 def test_unscored_answers_are_counted_and_have_no_states(study: Study) -> None:
-    run = study.run()
+    run = run_study(study)
     unscored = {grade.question_id for grade in RunData.load(run).grades if grade.outcome is Outcome.UNSCORED}
     assert run.summary.unscored == len(unscored)
     assert not unscored & set(RunData.load(run).states.ids)
@@ -134,10 +135,10 @@ def test_unscored_answers_are_counted_and_have_no_states(study: Study) -> None:
 
 
 def test_a_finished_run_does_nothing_and_says_so(study: Study) -> None:
-    study.run()
+    run_study(study)
     before = {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"}
     progress = Recorder()
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert progress.stages == []
     assert progress.news == [f"nothing to do: {study.out} is finished"]
     assert {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"} == before
@@ -159,10 +160,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
     study: Study, reference: dict[str, str], tmp_path: Path, stage: str, at: int
 ) -> None:
     if not reference:
-        reference.update(numbers(study.model_copy(update={"out": tmp_path / "whole"}).run()))
+        reference.update(numbers(run_study(with_settings(study, {"out": tmp_path / "whole"}))))
     with pytest.raises(Killed):
-        study.run(progress=Recorder(stage, at))
-    assert numbers(study.run()) == reference
+        run_study(study, progress=Recorder(stage, at))
+    assert numbers(run_study(study)) == reference
 
 
 @pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures", "report"])
@@ -170,7 +171,7 @@ def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
     study: Study, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: str
 ) -> None:
     if not reference:
-        reference.update(numbers(study.model_copy(update={"out": tmp_path / "whole"}).run()))
+        reference.update(numbers(run_study(with_settings(study, {"out": tmp_path / "whole"}))))
     from truthmap.runs.folder import RunFolder
 
     written = RunFolder.finish
@@ -182,18 +183,18 @@ def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(RunFolder, "finish", finish_and_die)
-        study.run()
-    assert numbers(study.run()) == reference
+        run_study(study)
+    assert numbers(run_study(study)) == reference
 
 
 def test_a_broken_states_file_is_named_and_alone_redone(study: Study) -> None:
-    run = study.run()
+    run = run_study(study)
     store = run.path / "states"
     before = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     content = (store / "00002.safetensors").read_bytes()
     (store / "00002.safetensors").write_bytes(content[:-10])
     progress = Recorder()
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert len(progress.news) == 1
     assert "00002.safetensors is damaged" in progress.news[0]
     after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
@@ -203,10 +204,10 @@ def test_a_broken_states_file_is_named_and_alone_redone(study: Study) -> None:
 
 
 def test_states_captured_again_equal_those_kept_on_the_way(study: Study) -> None:
-    run = study.run()
+    run = run_study(study)
     first = [RunData.load(run).states.read_layer(Site.RESIDUAL, layer) for layer in range(2)]
     shutil.rmtree(run.path / "states")
-    study.run()
+    run_study(study)
     for layer, before in enumerate(first):
         after = RunData.load(run).states.read_layer(Site.RESIDUAL, layer)
         assert after.ids == before.ids
@@ -216,22 +217,22 @@ def test_states_captured_again_equal_those_kept_on_the_way(study: Study) -> None
 
 
 def test_other_settings_are_refused_by_name_and_redone_on_demand(study: Study) -> None:
-    study.run()
-    other = study.model_copy(update={"max_new_tokens": 6})
+    run_study(study)
+    other = with_settings(study, {"max_new_tokens": 6})
     with pytest.raises(RunFolderError, match=r"max_new_tokens was None, is 6.*--update"):
-        other.run()
+        run_study(other)
     before = file_digest(study.out / "questions.parquet")
-    run = other.run(update=True)
+    run = run_study(other, update=True)
     assert max(len(answer.answer_ids) for answer in RunData.load(run).answers) == 6
     assert file_digest(study.out / "questions.parquet") == before
     with pytest.raises(RunFolderError, match="max_new_tokens was 6, is None"):
-        study.run()
+        run_study(study)
 
 
 def test_where_a_run_is_made_is_no_setting_of_it(study: Study) -> None:
-    study.run()
+    run_study(study)
     progress = Recorder()
-    study.model_copy(update={"batch_tokens": 512, "device": "cpu"}).run(progress=progress)
+    run_study(with_settings(study, {"batch_tokens": 512, "device": "cpu"}), progress=progress)
     assert progress.news == [f"nothing to do: {study.out} is finished"]
 
 
@@ -241,22 +242,22 @@ def test_another_model_under_the_same_name_is_noticed(study: Study, tiny_model: 
 
     copy = tmp_path / "model"
     shutil.copytree(tiny_model, copy)
-    moved = study.model_copy(update={"model": str(copy)})
-    moved.run()
+    moved = with_settings(study, {"model": str(copy)})
+    run_study(moved)
     model = LlamaForCausalLM.from_pretrained(copy)
     with torch.no_grad():
         model.model.layers[0].mlp.up_proj.weight.mul_(1.5)
     model.save_pretrained(copy)
     shutil.rmtree(moved.out / "states")
     with pytest.raises(RunFolderError, match=r"the model is not the one.*weights was"):
-        moved.run()
+        run_study(moved)
 
 
 def test_a_folder_that_is_no_run_is_refused(study: Study, tmp_path: Path) -> None:
     study.out.mkdir()
     (study.out / "thesis.tex").write_text("precious")
     with pytest.raises(RunFolderError, match=r"is no run folder: it is not empty"):
-        study.run()
+        run_study(study)
     assert [path.name for path in study.out.iterdir()] == ["thesis.tex"]
     with pytest.raises(RunFolderError, match=r"has no study.yaml"):
         open_run(study.out)
@@ -266,7 +267,7 @@ def test_two_runs_do_not_share_a_folder(study: Study) -> None:
     from truthmap.runs.folder import RunFolder
 
     with RunFolder(study.out).held(), pytest.raises(RunFolderError, match="another run is working"):
-        study.run()
+        run_study(study)
 
 
 @pytest.mark.parametrize(
@@ -278,9 +279,9 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     accepted = tuple(names[0] for names in spoken.questions[0].candidates or ()) if right else ("Nowhere",)
     questions = [Question(q.id, q.text, accepted, q.candidates) for q in spoken.questions]
     same = question_set("spoken", questions, spoken.task)
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: same)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
-        study.run()
+        run_study(study)
     assert len(RunData.load(Run(study.out)).answers) == 160
 
 
@@ -288,14 +289,14 @@ def test_too_few_answers_are_refused_with_their_counts(
     study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = question_set("spoken", spoken.questions[:14], spoken.task)
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", lambda name, settings: few)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: few)
     with pytest.raises(
         NotEnoughDataError, match=r"too few answers for the splits \(\d+ right, \d+ wrong, \d+ unscored\)"
     ):
-        study.run()
+        run_study(study)
 
 
 def test_the_grid_table_reads_back_as_the_grid(study: Study) -> None:
-    run = study.run()
+    run = run_study(study)
     grid = RunData.load(run).grid()
     pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -13,6 +13,7 @@ import pytest
 from tests.killing import Death, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import RunFolderError
+from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
@@ -20,7 +21,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.remote import local_folder
 from truthmap.runs.run import open_run
 from truthmap.storage import RemoteStorage
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 
 
 class Machine:
@@ -32,7 +33,7 @@ class Machine:
     def study(self, model: Path, url: str) -> Study:
         """Return a study at a URL as this machine makes it."""
         self.enter()
-        return Study(model=str(model), questions="spoken", out=url, device="cpu")
+        return Study(model=str(model), questions="spoken", shard=32, out=url, device="cpu")
 
     def enter(self) -> None:
         """Be this machine from now on."""
@@ -66,7 +67,9 @@ def url(bucket: Path) -> str:
 def expected(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the numbers of the run in a folder."""
     out = tmp_path_factory.mktemp("folder") / "run"
-    assert run_to_end(Study(model=str(tiny_model), questions="spoken", out=out, device="cpu"), spoken).code == 0
+    assert (
+        run_to_end(Study(model=str(tiny_model), questions="spoken", shard=32, out=out, device="cpu"), spoken).code == 0
+    )
     return numbers(out)
 
 
@@ -75,7 +78,7 @@ def test_a_run_in_memory_is_the_run_in_a_folder(
 ) -> None:
     url, folder = f"memory://{tmp_path.name}/run", tmp_path / "run"
     study = here.study(tiny_model, url)
-    run, made = study.run(), study.model_copy(update={"out": folder}).run()
+    run, made = run_study(study), run_study(with_settings(study, {"out": folder}))
     place = RemoteStorage(url)
     assert (run.address, run.name) == (url, "run")
     assert run.summary == made.summary
@@ -96,7 +99,7 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     url = f"memory://{tmp_path.name}/run"
-    here.study(tiny_model, url).run()
+    run_study(here.study(tiny_model, url))
     there.enter()
     store = RunData.load(open_run(url)).states
     read, count = RemoteStorage.read, [0]
@@ -197,7 +200,7 @@ def test_asked_to_stop_a_run_lets_the_folder_go(
 def test_what_is_broken_at_the_url_is_named_and_made_again(
     here: Machine, tiny_model: Path, spoken_set: QuestionSet, bucket: Path, url: str
 ) -> None:
-    run = here.study(tiny_model, url).run()
+    run = run_study(here.study(tiny_model, url))
     before = numbers(bucket)
     (run.path / "grid.parquet").write_bytes(b"")  # the working copy is not what is asked about
     assert verify_run(url) == ()
@@ -218,7 +221,7 @@ def test_a_run_that_never_began_leaves_nothing(here: Machine, bucket: Path, url:
 
     study = here.study(Path("no-such-model"), url)
     with pytest.raises(ModelError):
-        study.run()
+        run_study(study)
     assert not study.out.exists()
     assert RemoteStorage(url).versions() == {}
 

@@ -23,7 +23,7 @@ from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import POSITIONS, Outcome, Position, Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, StackedCells
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_changed_question_set_is_refused(
 ) -> None:
     changed = question_set("spoken", spoken_set.questions[1:], spoken_set.task)
     load: Callable[..., QuestionSet] = lambda name, settings: changed  # noqa: E731
-    monkeypatch.setattr("truthmap.pipeline.stages.questions.load_questions", load)
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", load)
     with pytest.raises(RunFolderError, match="the question set spoken has changed"):
         seal_detector(run, tmp_path / "detector")
 

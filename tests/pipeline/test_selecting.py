@@ -13,7 +13,7 @@ from truthmap.analyses.samples.states import sample_states
 from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.execution.reopening import reopened
+from truthmap.execution.reopen import reopen
 from truthmap.grading.positions import locate_positions
 from truthmap.probes.grid import Cell
 from truthmap.records import POSITIONS, Outcome, Position, Site, Split
@@ -33,7 +33,7 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
     run, samples = sampled
     monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 7)
     cell = Cell(Site.RESIDUAL, 0, Position.MINUS_2)
-    ids, work = samples.question_ids[:6], reopened(run)
+    ids, work = samples.question_ids[:6], reopen(run)
     states = sample_states(run, work, samples, ids, cell)
     assert len(states) == sum(len(a.answer_ids) >= 2 for i in ids for a in samples.answers[i])
     for (i, number), state in states.items():
@@ -47,14 +47,14 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
 def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPatch) -> None:
     run, samples = sampled
     cell = Cell(Site.RESIDUAL, 1, Position.MINUS_1)
-    first = sample_states(run, reopened(run), samples, samples.question_ids, cell)
+    first = sample_states(run, reopen(run), samples, samples.question_ids, cell)
     monkeypatch.setattr("truthmap.analyses.samples.states.require_same_model", lambda run, work: 1 / 0)
-    again = sample_states(run, reopened(run), samples, samples.question_ids, cell)
+    again = sample_states(run, reopen(run), samples, samples.question_ids, cell)
     assert again.keys() == first.keys()
     assert all((again[i] == first[i]).all() for i in first)
     next((run.path / "sample_states").glob("*.safetensors")).write_bytes(b"nothing")
     with pytest.raises(DamagedFileError, match="delete it to have it made again"):
-        sample_states(run, reopened(run), samples, samples.question_ids, cell)
+        sample_states(run, reopen(run), samples, samples.question_ids, cell)
 
 
 def test_accuracies_are_those_of_the_test_questions(sampled) -> None:

@@ -16,6 +16,7 @@ from truthmap.analyses.results import read_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
 from truthmap.analyses.transfer.run import transfer_runs, transfer_table
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline.runner import run_study
 from truthmap.probes.grid import best_cell
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Site
@@ -34,11 +35,9 @@ def three(
         moved = [replace(q, id=f"{name}-{q.id}", group=f"{name}-{q.id}") for q in spoken.questions]
         other = question_set(name, moved, spoken.task)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(
-                "truthmap.pipeline.stages.questions.load_questions", lambda name, settings, other=other: other
-            )
+            patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings, other=other: other)
             folder = tmp_path_factory.mktemp(name) / name
-            runs.append(Study(model=str(tiny_model), questions=name, out=folder).run())
+            runs.append(run_study(Study(model=str(tiny_model), questions=name, out=folder)))
     return tuple(runs)
 
 

@@ -18,11 +18,12 @@ from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError, UsageError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
+from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
-from truthmap.study.study import Study
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
 
 
@@ -55,7 +56,7 @@ class Told(Silence):
 
 def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_once: Path) -> None:
     progress = Told()
-    run, local = study.run(progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), Run(made_once)
     lm = load_model(study.model, LoadSettings(device="cpu"))
     settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in RunData.load(local).answers))
     for here, there in zip(RunData.load(local).answers, RunData.load(run).answers, strict=True):
@@ -69,7 +70,7 @@ def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_o
     assert "http" not in (run.path / "study.yaml").read_text(), "a folder does not tell where to send prompts and key"
     with pytest.raises(UsageError, match="engine openai needs --endpoint"):
         sample_answers(run, SampleSettings(k=2, part="test"))
-    drawn = sample_answers(run, SampleSettings(k=2, part="test"), where=Where(endpoint=study.endpoint))
+    drawn = sample_answers(run, SampleSettings(k=2, part="test"), reopening=ReopenSettings(endpoint=study.endpoint))
     assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
 
 
@@ -83,16 +84,16 @@ def test_an_endpoint_that_dies_costs_no_finished_shard(study: Study, monkeypatch
         gone = replace(endpoint, url="http://127.0.0.1:9/v1", sleep=lambda _: None)
         return send(gone if len(calls) > 2 else endpoint, *rest)
 
-    moved = study.model_copy(update={"endpoint": str(study.endpoint).replace("127.0.0.1", "localhost")})
+    moved = with_settings(study, {"endpoint": str(study.endpoint).replace("127.0.0.1", "localhost")})
     with monkeypatch.context() as patch:
         patch.setattr(endpoint_engine, "send_all", dying)
         with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer .*start the same command again"):
-            moved.run()
+            run_study(moved)
     progress = Told()
-    study.run(progress=progress)
+    run_study(study, progress=progress)
     assert progress.begun["Answering"] == 2 * 32
 
 
 def test_a_missing_model_is_named_with_those_served(study: Study, tiny_model: Path) -> None:
     with pytest.raises(ModelError, match=rf"status 404: there is no model 'other' .*it has .*{tiny_model.name}"):
-        study.model_copy(update={"endpoint_model": "other"}).run()
+        run_study(with_settings(study, {"endpoint_model": "other"}))

@@ -12,6 +12,7 @@ import pytest
 from tests.killing import Death, numbers, run_to_end
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
+from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Position, Site
@@ -19,7 +20,7 @@ from truthmap.runs import lease
 from truthmap.runs.remote import local_folder
 from truthmap.storage import RemoteStorage
 from truthmap.store.states import StateStore
-from truthmap.study.study import Study
+from truthmap.study.study import Study, with_settings
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 server = pytest.importorskip("moto.server", reason="moto's server is not installed")
@@ -81,9 +82,9 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     bucket: str, tiny_model: Path, spoken_set: object, tmp_path: Path
 ) -> None:
     at = f"{bucket}/study/states"
-    here = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "here", device="cpu")
-    there = here.model_copy(update={"out": tmp_path / "there", "states_at": at})
-    expected, made = numbers(here.run().path), there.run()
+    here = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "here", device="cpu")
+    there = with_settings(here, {"out": tmp_path / "there", "states_at": at})
+    expected, made = numbers(run_study(here).path), there.run()
     assert not (made.path / "states").exists()
     assert numbers(made.path) == {name: digest for name, digest in expected.items() if "states" not in name}
     assert verify_run(made.path) == ()
@@ -101,12 +102,12 @@ def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
     import fsspec
 
     url, copy = f"{bucket}/whole run", tmp_path / "copy"
-    study = Study(model=str(tiny_model), questions="spoken", out=tmp_path / "folder", device="cpu")
+    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "folder", device="cpu")
     assert run_to_end(study, spoken).code == 0
     for at, machine in ((9, "first"), (31, "second"), (None, "third")):
         monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / machine))
         death = None if at is None else Death(at, "after")
-        ended = run_to_end(study.model_copy(update={"out": local_folder(url)}), spoken, death)
+        ended = run_to_end(with_settings(study, {"out": local_folder(url)}), spoken, death)
         assert ended.code == (0 if at is None else -signal.SIGKILL), ended.fault
     assert ended.seen is not None
     assert ended.seen.begun.get("Answering", 160) >= 32

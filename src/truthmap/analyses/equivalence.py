@@ -14,7 +14,7 @@ from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.nli import load_entailment
 from truthmap.records import Answer, Grade
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.text import folded
 
 
@@ -86,13 +86,13 @@ class ByJudge:
         return _clustered([saying.answer.text.strip() for saying in sayings], same)
 
 
-def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equivalence:
+def chosen_equivalence(nli: str | None, judge: str | None, reopening: ReopenSettings) -> Equivalence:
     """Return what decides which answers say the same: the exact answer, unless a model is named.
 
     Args:
         nli: Folder or hub id of an NLI classifier.
         judge: A language model: anything that `load_model` takes, or the address of an OpenAI-style endpoint.
-        where: Where a model on this machine computes.
+        reopening: Where a model on this machine computes.
 
     Raises:
         UsageError: both models are named.
@@ -101,8 +101,8 @@ def chosen_equivalence(nli: str | None, judge: str | None, where: Where) -> Equi
     if nli is not None and judge is not None:
         raise UsageError("name an NLI model or a judge, not both")
     if nli is not None:
-        return ByEntailment(load_entailment(nli, LoadSettings(device=where.device)))
-    return ByCanonical() if judge is None else ByJudge(_asker(judge, where))
+        return ByEntailment(load_entailment(nli, LoadSettings(device=reopening.resources.device)))
+    return ByCanonical() if judge is None else ByJudge(_asker(judge, reopening))
 
 
 class _Says(Protocol):
@@ -153,7 +153,8 @@ def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
     return [found[text] for text in texts]
 
 
-def _asker(judge: str, where: Where) -> TextModel:
+def _asker(judge: str, reopening: ReopenSettings) -> TextModel:
     if "://" in judge:
         return Endpoint.of(judge)
-    return LocalTextModel(load_model(judge, LoadSettings(device=where.device)), where.batch_tokens)
+    resources = reopening.resources
+    return LocalTextModel(load_model(judge, LoadSettings(device=resources.device)), resources.batch_tokens)

@@ -14,7 +14,8 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import POSITIONS, Position
 from truthmap.runs.data import RunData
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
+from truthmap.study.study import Study
 
 
 def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
@@ -25,7 +26,7 @@ def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
 
 def probe_settings(data: RunData) -> GridSettings:
     """Return how a run's probes were fitted, without the shuffles of the labels."""
-    seed = int(data.settings["settings"].get("seed", 0))
+    seed = Study(**data.settings["settings"]).seed
     return replace(grid_settings(), protocol=data.summary.protocol, seed=seed)
 
 

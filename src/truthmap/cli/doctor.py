@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from truthmap.study.study import Study
+from truthmap.sections import Leaf
+from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.study_options import study_options
 
 if TYPE_CHECKING:
     from truthmap.execution.doctor import Checkup
 
-_UNUSED = Path("runs/doctor")
+_ASKED = {"max_new_tokens", "blocks", "device", "device_map", "batch_tokens"}
+"""Settings of a study that the doctor takes, besides those of its model and its questions."""
 
 
-def _setting(name: str) -> Any:
-    return typer.Option(help=str(Study.model_fields[name].description))
+def _is_asked(leaf: Leaf) -> bool:
+    return leaf.path[0] in ("model", "questions") or leaf.name in _ASKED
 
 
-def _default(name: str) -> Any:
-    return Study.model_fields[name].default
-
-
-def doctor(
-    model: Annotated[str, _setting("model")] = "smollm2",
-    questions: Annotated[str, _setting("questions")] = _default("questions"),
-    limit: Annotated[int | None, typer.Option(help="Questions of the study whose size and time are forecast")] = None,
-    max_new_tokens: Annotated[int | None, _setting("max_new_tokens")] = None,
-    revision: Annotated[str | None, _setting("revision")] = None,
-    device: Annotated[str, _setting("device")] = _default("device"),
-    device_map: Annotated[str | None, _setting("device_map")] = None,
-    dtype: Annotated[str, _setting("dtype")] = _default("dtype"),
-    quantization: Annotated[str | None, _setting("quantization")] = None,
-    prompt_format: Annotated[str, _setting("prompt_format")] = _default("prompt_format"),
-    blocks: Annotated[str | None, _setting("blocks")] = None,
-    trust_remote_code: Annotated[bool, _setting("trust_remote_code")] = False,
-    batch_tokens: Annotated[int, _setting("batch_tokens")] = _default("batch_tokens"),
-) -> None:
+@study_options([leaf for leaf in settings_of_a_study() if _is_asked(leaf)])
+def doctor(*, given: dict[str, Any]) -> None:
     """Try the laws on a model before a study is built on its states: batched = single, generated = forward, and so on.
 
     Exit code 0: all hold; 1: one is broken; 2: the model cannot be loaded.
     """
-    settings = {name: value for name, value in locals().items() if name in Study.model_fields}
-    checkup = _checkup(Study.of({**settings, "out": _UNUSED}))
+    checkup = _checkup(Study(**given))
     _print(checkup)
     if checkup.broken:
         raise typer.Exit(1)
@@ -53,13 +37,12 @@ def doctor(
 def _checkup(study: Study) -> Checkup:
     from truthmap.execution.doctor import examine
     from truthmap.lm.load import load_model
-    from truthmap.questions.loading import load_questions
-    from truthmap.study.settings import generate_settings, load_settings, question_settings
+    from truthmap.study.stage_settings import generate_settings, load_question_set, load_settings
 
-    questions = load_questions(study.questions, question_settings(study))
     progress = Bars()
+    questions = load_question_set(study, progress.say)
     with progress.stage("Loading the model", None):
-        lm = load_model(study.model, load_settings(study))
+        lm = load_model(study.model.name, load_settings(study))
     with progress.stage("Examining it", None):
         return examine(lm, questions, generate_settings(study, questions.task))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,35 +15,25 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import Locating
 from truthmap.questions.validation import Report
 from truthmap.records import Question
-from truthmap.study.study import Study
-from truthmap.terminal.columns import column_option, columns_of
+from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.output import plain, printable
+from truthmap.terminal.study_options import study_options
 
 _SHOWN_FAULTS = 100
 _LONGEST = 300
-_STUDY = Study.model_fields
+_OTHERWISE = {"questions", "limit", "skip_bad"}
+"""Settings of a study's questions that this command has in another form."""
 
 
+@study_options([leaf for leaf in settings_of_a_study() if leaf.path[0] == "questions" and leaf.name not in _OTHERWISE])
 def questions(
     name: Annotated[
         str | None, typer.Argument(help="A set, a file or a data set of the hub; none: list the sets")
     ] = None,
     sample: Annotated[int, typer.Option(min=0, help="Show so many questions, chosen at random")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed shows others")] = 0,
-    questions_file: Annotated[
-        Path | None, typer.Option(help=str(_STUDY["questions_file"].description), show_default=False)
-    ] = None,
-    questions_split: Annotated[str, typer.Option(help=str(_STUDY["questions_split"].description))] = "train",
-    id_column: Annotated[str | None, column_option("id")] = None,
-    question_column: Annotated[str | None, column_option("question")] = None,
-    accepted_column: Annotated[str | None, column_option("accepted")] = None,
-    aliases_column: Annotated[str | None, column_option("aliases")] = None,
-    candidates_column: Annotated[str | None, column_option("candidates")] = None,
-    context_column: Annotated[str | None, column_option("context")] = None,
-    group_column: Annotated[str | None, column_option("group")] = None,
-    response_column: Annotated[str | None, column_option("response")] = None,
-    outcome_column: Annotated[str | None, column_option("outcome")] = None,
-    exact_answer_column: Annotated[str | None, column_option("exact_answer")] = None,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """List the question sets; check one and show some of its questions.
 
@@ -52,12 +41,12 @@ def questions(
     are bad.
     """
     console = Console()
-    columns = columns_of(locals())
     if name is None:
         _list_sets(console)
         return
+    asked = Study(questions=name, **given).questions
     settings = QuestionSettings(
-        limit=max(sample, 1), seed=seed, path=questions_file, split=questions_split, columns=columns, skip_bad=True
+        limit=max(sample, 1), seed=seed, path=asked.file, split=asked.split, columns=asked.columns, skip_bad=True
     )
     found = load_questions(name, settings)
     _show_set(console, found, sample)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.runs.remote import spoken
 from truthmap.terminal.options import RunArgument
 from truthmap.terminal.progress import Bars
@@ -27,6 +26,8 @@ def verify(
 
     Exit code 0: all is whole. 1: something is broken, and named.
     """
+    from truthmap.pipeline.verify import repair_run, verify_run
+
     broken = verify_run(run, Bars())
     if broken and repair:
         repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)

@@ -1,75 +1,51 @@
-"""Carrying a study out: the stages in order, each skipped where its result already stands."""
+"""What is open while a run is worked on: its model, engine, graders, store, and whoever does the shards."""
 
 from __future__ import annotations
 
-import platform
-import shutil
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.answers.engines.base import Engine
+from truthmap.answers.generate import Prompt
+from truthmap.errors import RunFolderError
+from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
-from truthmap.execution.models import engine_note
-from truthmap.execution.peak_memory import forget_peak, peak_bytes
-from truthmap.records import Question
+from truthmap.execution.models import ModelHolder, graders_of
+from truthmap.execution.ray import RayCluster
+from truthmap.grading.asking import Graders
+from truthmap.grading.gold import at_gold
+from truthmap.grading.grade import grade_many, needs_judge, needs_locator
+from truthmap.lm.model import LanguageModel
+from truthmap.questions.question_set import QuestionSet
+from truthmap.records import Answer, Grade, Question
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.remote import remove_folder
-from truthmap.runs.run import Run
-from truthmap.study.stage_keys import STAGES, stage_keys
-from truthmap.study.study import OF_THE_ENGINE, Study
+from truthmap.store.states import StateStore
+from truthmap.study.stage_settings import generate_settings
+from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
-
-if TYPE_CHECKING:
-    from truthmap.answers.engines.base import Engine
-    from truthmap.answers.generate import Prompt
-    from truthmap.execution.executor import Executor
-    from truthmap.execution.models import ModelKeeper
-    from truthmap.grading.asking import Graders
-    from truthmap.lm.model import LanguageModel
-    from truthmap.questions.question_set import QuestionSet
-    from truthmap.store.states import StateStore
-
-_SCRATCH = ("parts", "grade-parts")
-_NEEDS_MODEL = ("answers", "states")
-_VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
-
-
-@dataclass(frozen=True)
-class Made:
-    """What a stage leaves in the run folder: its files, small results that are plain data, and folders to remove."""
-
-    files: Sequence[str]
-    note: Mapping[str, Any] = field(default_factory=dict)
-    scratch: Sequence[str] = ()
 
 
 @dataclass
-class Work:
-    """What the stages of one run share."""
+class ActiveRun:
+    """A run while it is worked on.
+
+    Attributes:
+        study: Its settings.
+        folder: Its folder; a worker on another machine need not see it.
+        keys: Its stages' keys.
+        question_set: Its questions, and how they are asked and graded.
+        progress: Who shows the stages.
+        stop: A wish to stop.
+    """
 
     study: Study
     folder: RunFolder
     keys: Mapping[str, str]
-    progress: Progress
+    question_set: QuestionSet
+    progress: Progress = field(default_factory=Silence)
     stop: Stop = field(default_factory=Stop)
-
-    def path(self, name: str) -> Path:
-        """Return the path of a file of the run."""
-        return self.folder.path / name
-
-    @cached_property
-    def question_set(self) -> QuestionSet:
-        """The questions and how they are asked and graded."""
-        from truthmap.pipeline.stages.questions import load_question_set
-
-        return load_question_set(self)
 
     @cached_property
     def questions_by_id(self) -> Mapping[str, Question]:
@@ -77,11 +53,53 @@ class Work:
         return {question.id: question for question in self.question_set.questions}
 
     @cached_property
-    def helpers(self) -> Graders:
-        """The models that judge and locate, where the task needs any."""
-        from truthmap.execution.helping import graders
+    def models(self) -> ModelHolder:
+        """Who holds the model, or the engine that has it."""
+        return ModelHolder(self.study, self.progress, self._longest_sequence)
 
-        return graders(self)
+    @property
+    def model(self) -> LanguageModel:
+        """The model, loaded when a stage first needs it."""
+        return self.models.model()
+
+    @property
+    def tokens(self) -> LanguageModel:
+        """The model as far as prompts and tokens go; its weights may be elsewhere."""
+        return self.models.tokens()
+
+    @property
+    def engine(self) -> Engine:
+        """What answers the questions."""
+        return self.models.engine()
+
+    @cached_property
+    def graders(self) -> Graders:
+        """The models that judge and locate, where the task needs any."""
+        return graders_of(self.study, self.question_set.task, self.models.model, self.progress)
+
+    @property
+    def states_at(self) -> Path | str:
+        """Where the run's hidden states are."""
+        return self.study.resources.states_at or self.folder.own_states
+
+    @cached_property
+    def store(self) -> StateStore:
+        """The run's hidden states."""
+        return StateStore(self.states_at)
+
+    @cached_property
+    def executor(self) -> Executor[ActiveRun]:
+        """Who does the shards: this machine, or the workers of a cluster."""
+        if self.study.resources.cluster is None:
+            return ThisMachine(self, self.stop)
+        worker = RunOfWorker(
+            self.study.model_copy(update={"out": self.folder.path.absolute()}), dict(self.keys), self.question_set
+        )
+        return RayCluster(worker, self.study.resources, self.progress, self.stop)
+
+    def identity(self) -> dict[str, str]:
+        """Load the model and say which it is."""
+        return self.model.identity()
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question."""
@@ -90,187 +108,60 @@ class Work:
 
     def prompt(self, question: Question, sample: int = 0) -> Prompt:
         """Return the prompt that asks a question for its answer with this number."""
-        from truthmap.answers.generate import Prompt
-
         task = self.question_set.task
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
         return Prompt(question.id, self.prompt_ids(question), sample, text)
 
-    @property
-    def states_at(self) -> Path | str:
-        """Where the run's hidden states are."""
-        # A worker on another machine knows the study, but need not see the run folder.
-        return self.study.states_at or self.folder.own_states
-
-    @cached_property
-    def store(self) -> StateStore:
-        """The run's hidden states."""
-        from truthmap.store.states import StateStore
-
-        return StateStore(self.states_at)
-
-    @cached_property
-    def executor(self) -> Executor:
-        """Who does the shards."""
-        from truthmap.execution.ray import RayCluster
-        from truthmap.execution.this_machine import ThisMachine
-
-        return ThisMachine(self) if self.study.cluster is None else RayCluster(self)
-
-    @cached_property
-    def keeper(self) -> ModelKeeper:
-        """Who holds the model, or the engine that has it."""
-        from truthmap.execution.models import ModelKeeper
-
-        return ModelKeeper(self)
+    def grade(self, answers: Iterable[Answer]) -> dict[str, Grade]:
+        """Grade answers, each to another question; the result goes by question id."""
+        task = self.question_set.task
+        pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
+        grades = grade_many(pairs, task, self.graders)
+        if self.study.protocol == "study":
+            grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
+        return {grade.question_id: grade for grade in grades}
 
     @property
-    def model(self) -> LanguageModel:
-        """The model, loaded when a stage first needs it."""
-        return self.keeper.model()
+    def grading_asks_a_model(self) -> bool:
+        """Whether a model judges or locates: then grading takes its time, and is done once."""
+        task = self.question_set.task
+        return needs_judge(task) or needs_locator(task)
 
-    @property
-    def tokens(self) -> LanguageModel:
-        """The model as far as prompts and tokens go; its weights may be elsewhere."""
-        return self.keeper.tokens()
+    def close(self) -> None:
+        """Let workers and engine go."""
+        for name in ("executor", "models"):
+            if name in self.__dict__:
+                getattr(self, name).close()
 
-    @property
-    def engine(self) -> Engine:
-        """What answers the questions."""
-        return self.keeper.engine()
-
-
-def carry_out(study: Study, *, update: bool, progress: Progress | None) -> Run:
-    """Make the run of a study: see `Study.run`."""
-    folder = RunFolder(study.out)
-    existed = study.out.exists()
-    with folder.held((progress or Silence()).say):
-        try:
-            _refuse_other_settings(folder, study, update=update)
-            work = Work(study, folder, stage_keys(study), progress or Silence())
-            unfinished = [stage for stage in STAGES if not stands(work, stage)]
-            if unfinished:
-                with work.stop.listening(work.progress.say), closing(work.keeper), closing(work.executor):
-                    _make(work, unfinished)
-            else:
-                work.progress.say(f"nothing to do: {study.out} is finished")
-        except BaseException:
-            # A run that never began leaves no folder behind, so that the corrected command finds none in its way.
-            if not existed and not (study.out / "study.yaml").exists():
-                shutil.rmtree(study.out, ignore_errors=True)
-            raise
-    return Run(study.out)
+    def _longest_sequence(self) -> int:
+        new = generate_settings(self.study, self.question_set.task).max_new_tokens
+        lengths = [len(self.prompt_ids(q)) + new for q in self.question_set.questions if q.answer is None]
+        room = self.tokens.max_length
+        return max((n for n in lengths if room is None or n <= room), default=new + 1)
 
 
-def _make(work: Work, unfinished: Sequence[str]) -> None:
-    # Faults in questions and model, and a store that cannot be read or reached, are found before anything is written.
-    question_set, _store = work.question_set, work.store
-    if "answers" in unfinished:
-        engine_note(work.study)
-    identity = _identity(work) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
-    known = work.folder.settings() or {}
-    work.folder.write_settings(
-        {
-            "settings": work.study.kept_settings(),
-            "model_identity": identity or known.get("model_identity"),
-            "questions": {"name": question_set.name, "digest": question_set.digest},
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
-            "states_at": work.study.states_at,
-            "command": " ".join(["truthmap", *sys.argv[1:]]) if Path(sys.argv[0]).name == "truthmap" else None,
-        }
-    )
-    for name in STAGES:
-        # Asked anew for each: a stage that comes out differently takes those behind it out of the ledger.
-        if stands(work, name):
-            continue
-        work.stop.check()
-        started = time.perf_counter()
-        forget_peak()
-        made = _stage(name)(work)
-        note = {**made.note, "peak_bytes": peak_bytes()}
-        work.folder.finish(name, work.keys[name], made.files, time.perf_counter() - started, note)
-        for folder in made.scratch:
-            remove_folder(work.path(folder))
-    for folder in _SCRATCH:
-        # A kill right after a stage was written down has left it.
-        remove_folder(work.path(folder))
+@dataclass(frozen=True)
+class RunOfWorker:
+    """Makes, in a worker, the run that its jobs are done with; it travels there as data."""
+
+    study: Study
+    keys: Mapping[str, str]
+    question_set: QuestionSet
+
+    def __call__(self) -> ActiveRun:
+        """Return the run; its model is loaded when a job needs it."""
+        return ActiveRun(self.study, RunFolder(Path(self.study.out)), self.keys, self.question_set)
 
 
-def stands(work: Work, stage: str) -> bool:
-    """Tell whether a stage is finished, from what its key stands for, and its files are still what it wrote.
-
-    The states are many times larger than all other files together: here their sizes are looked at; their bytes are
-    checked when they are read, and by `verify_run`.
-    """
-    if not work.folder.is_finished(stage, work.keys[stage]):
-        return False
-    if stage != "states":
-        return True
-    entry = work.folder.entry(stage)
-    return entry is not None and entry.note.get("index") == work.store.digest and not work.store.misplaced()
-
-
-def _stage(name: str) -> Callable[[Work], Made]:
-    from truthmap.pipeline.stages import answers as answering
-    from truthmap.pipeline.stages import figures as drawing
-    from truthmap.pipeline.stages import grades
-    from truthmap.pipeline.stages import grid as mapping
-    from truthmap.pipeline.stages import questions as asking
-    from truthmap.pipeline.stages import states as capturing
-    from truthmap.report import build as reporting
-
-    stages: dict[str, Callable[[Work], Made]] = {
-        "questions": asking.write_questions,
-        "answers": answering.answer_questions,
-        "grades": grades.grade_answers,
-        "states": capturing.capture_missing_states,
-        "grid": mapping.fit_map,
-        "figures": drawing.draw_figures,
-        "report": reporting.write_report_stage,
-    }
-    return stages[name]
-
-
-def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> None:
-    """Refuse a folder made with other settings, unless `update`."""
-    try:
-        known = folder.settings()
-    except DamagedFileError:
-        if not update:
-            raise
-        folder.write_settings({"settings": study.kept_settings()})
-        return
-    if known is None or update:
-        return
-    # A setting that the run's version did not have yet was as it is by default.
-    default, now = Study(model=study.model, out=study.out).kept_settings(), study.kept_settings()
-    before = {**default, **known["settings"]}
-    different = [
-        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
-        for name in sorted({*before, *now} - OF_THE_ENGINE)
-        if before.get(name) != now.get(name)
-    ]
-    if different:
-        raise RunFolderError(
-            f"{folder.path} was made with other settings ({'; '.join(different)}): "
-            "choose another --out, or add --update to redo what depends on them"
-        )
-
-
-def _identity(work: Work) -> dict[str, str]:
-    """Return the model's identity, after seeing that it is the one that the folder's answers came from.
+def require_identity(address: Path | str, known: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """See that a model is the one that a run was made with.
 
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
-    known = (work.folder.settings() or {}).get("model_identity")
-    identity = work.executor.identity()
-    answers = work.folder.entry("answers")
-    if known and answers and answers.key == work.keys["answers"]:
-        different = [f"{n} was {known.get(n)}, is {value}" for n, value in identity.items() if known.get(n) != value]
-        if different:
-            raise RunFolderError(
-                f"the model is not the one that {work.folder.path} was made with ({'; '.join(different)}): "
-                "choose another --out"
-            )
-    return identity
+    different = [f"{n} was {known[n]}, is {value}" for n, value in found.items() if n in known and known[n] != value]
+    if different:
+        raise RunFolderError(
+            f"the model is not the one that {address} was made with ({'; '.join(different)}): name the model that the "
+            "run was made with, or choose another run folder"
+        )

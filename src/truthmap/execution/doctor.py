@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +18,8 @@ from truthmap.execution.estimate import Forecast, forecast
 from truthmap.lm.hooks import watched
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
+from truthmap.questions.question_set import QuestionSet
 from truthmap.records import POSITIONS, Answer, Site, StrEnum
-
-if TYPE_CHECKING:
-    from truthmap.questions.question_set import QuestionSet
 
 _ROWS = 5
 """Prompts that the laws are tried on."""

@@ -7,19 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import torch
+
+from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
 from truthmap.errors import StorageError
-from truthmap.records import POSITIONS, Site
-from truthmap.study.settings import SHARD
-
-if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
-    from truthmap.execution.active_run import Work
-    from truthmap.lm.model import LanguageModel
-    from truthmap.lm.sizes import Sizes
-    from truthmap.records import Question
-    from truthmap.study.study import Study
+from truthmap.execution.active_run import ActiveRun
+from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import shared_prefix
+from truthmap.lm.sizes import Sizes, measure_sizes
+from truthmap.records import POSITIONS, Question, Site
+from truthmap.study.sections import SHARD
+from truthmap.study.stage_settings import generate_settings
 
 _SPARE = 1.1
 """Free disk asked for, over what the states take: tables, figures, and the file being written."""
@@ -81,9 +81,6 @@ def forecast(
         budget: Seconds that the few answers may take; 0 forecasts no time.
         ready: Answers that are there already and whose states alone are to be kept.
     """
-    from truthmap.lm.prefix import shared_prefix
-    from truthmap.lm.sizes import measure_sizes
-
     sizes = measure_sizes(lm, sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
@@ -102,34 +99,22 @@ def forecast(
     return Forecast(answers, disk, memory, too_long, seconds, tokens)
 
 
-def announce(work: Work, questions: Sequence[Question], budget: float = 5.0) -> None:
+def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0) -> None:
     """Say what answering these questions will take, and refuse it where the disk cannot hold it.
 
     Raises:
         StorageError: too little disk is free.
     """
-    from truthmap.answers.generate import Prompt
-    from truthmap.study.settings import generate_settings
-
-    prompts = [Prompt(q.id, work.prompt_ids(q)) for q in questions if q.answer is None]
-    settings = generate_settings(work.study, work.question_set.task)
-    another = _another_engine(work.study)
-    with work.progress.stage("Estimating", None):
+    prompts = [Prompt(q.id, run.prompt_ids(q)) for q in questions if q.answer is None]
+    settings = generate_settings(run.study, run.question_set.task)
+    another = run.study.answers.engine.elsewhere()
+    with run.progress.stage("Estimating", None):
         # How long another engine takes cannot be told from steps of this one.
         budget = 0 if another else budget
-        takes = forecast(work.model, prompts, settings, work.study.sites, budget, len(questions) - len(prompts))
-    if isinstance(work.states_at, Path):
-        require_room(work.folder.path, takes.disk)
-    work.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
-
-
-def _another_engine(study: Study) -> str | None:
-    """Name what answers, where it is not the loaded model."""
-    from truthmap.execution.models import engine_note
-
-    if study.engine == "openai":
-        return f"{study.endpoint_model} at the endpoint"
-    return engine_note(study).get("engine")
+        takes = forecast(run.model, prompts, settings, run.study.states.sites, budget, len(questions) - len(prompts))
+    if isinstance(run.states_at, Path):
+        require_room(run.folder.path, takes.disk)
+    run.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
 
 
 def require_room(folder: Path, needed: int) -> None:
@@ -184,8 +169,6 @@ def _timed_step(lm: LanguageModel, rows: int) -> _Step:
 
 def _seconds(lm: LanguageModel, rows: int) -> float:
     """Return the seconds of one token in each of so many rows, the better of two tries."""
-    import torch
-
     tokens = torch.zeros((rows, 1), dtype=torch.long, device=lm.device)
     tries = []
     with torch.inference_mode():
@@ -209,8 +192,6 @@ def _expected_tokens(
 
 def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
     """Answer prompts and give how many tokens that took."""
-    from truthmap.answers.generate import generate_answers
-
     return sum(len(answer.answer_ids) for batch in generate_answers(lm, prompts, settings) for answer in batch.answers)
 
 
@@ -224,8 +205,6 @@ class _Batch:
 
 def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> list[_Batch]:
     """Return the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
-    from truthmap.lm.batches import cut_into_batches
-
     lengths = sorted(len(p.prompt_ids) + settings.max_new_tokens for p in prompts)[-SHARD:]
     return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, settings.batch_tokens)]
 

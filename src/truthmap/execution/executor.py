@@ -1,16 +1,27 @@
-"""What every executor takes and gives: jobs, one per shard."""
+"""Who does the jobs of a stage, one per shard: this machine, or (in `ray`) the workers of a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
+from truthmap.execution.interrupts import Stop
 from truthmap.terminal.progress import Advance
 
-if TYPE_CHECKING:
-    from truthmap.execution.active_run import Work
 
+class HasModel(Protocol):
+    """What every context of jobs can say: which model it has."""
+
+    def identity(self) -> dict[str, str]:
+        """Load the model and say which it is."""
+        ...
+
+
+Context = TypeVar("Context", bound=HasModel)
+"""What jobs are done with: the open run, or whatever else holds what they need."""
+Context_co = TypeVar("Context_co", bound=HasModel, covariant=True)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -60,12 +71,12 @@ class Tally:
         self.advance(self.done + sum(self._under_way.values()))
 
 
-Do = Callable[["Work", Item, Advance], Result]
+Do = Callable[[Context, Item, Advance], Result]
 """A function of a module (so that another process finds it by name) that does one job's work on an item; it may say
 how many units it has done so far."""
 
 
-class Executor(Protocol):
+class Executor(Protocol[Context_co]):
     """Whoever does the jobs of a stage."""
 
     def identity(self) -> dict[str, str]:
@@ -76,7 +87,7 @@ class Executor(Protocol):
         """
         ...
 
-    def map(self, do: Do[Item, Result], jobs: Iterable[Job[Item]], tally: Tally) -> Iterator[Done[Result]]:
+    def map(self, do: Do[Context_co, Item, Result], jobs: Iterable[Job[Item]], tally: Tally) -> Iterator[Done[Result]]:
         """Do jobs, in any order, and give each result as it comes; between jobs a wish to stop is granted.
 
         Raises:
@@ -87,3 +98,25 @@ class Executor(Protocol):
     def close(self) -> None:
         """Let the workers go."""
         ...
+
+
+class ThisMachine(Generic[Context]):
+    """Does the jobs itself, one after another in this process, with one model."""
+
+    def __init__(self, context: Context, stop: Stop) -> None:
+        self._context, self._stop = context, stop
+
+    def identity(self) -> dict[str, str]:
+        """Load the model and say which it is."""
+        return self._context.identity()
+
+    def map(self, do: Do[Context, Item, Result], jobs: Iterable[Job[Item]], tally: Tally) -> Iterator[Done[Result]]:
+        """Do the jobs in their order."""
+        for job in jobs:
+            self._stop.check()
+            yield Done(job.number, do(self._context, job.item, partial(tally.part, job.number)))
+            # The caller has kept the result by now.
+            tally.whole(job.number, job.size)
+
+    def close(self) -> None:
+        """Do nothing: the model goes with the context."""

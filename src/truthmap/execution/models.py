@@ -1,71 +1,89 @@
-"""Who answers in a run, and where the model's weights are meanwhile: never in two places of one machine at once."""
+"""The model of an open run, its engine and its graders: each loaded when it is first needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
-from truthmap.errors import UsageError
-from truthmap.study.settings import generate_settings, load_settings
-from truthmap.study.study import KEY_VARIABLE
+from truthmap.answers.engines.base import Engine
+from truthmap.answers.prompted import LocalTextModel
+from truthmap.grading.asking import Graders, TextModel
+from truthmap.grading.grade import needs_judge, needs_locator
+from truthmap.grading.text_model import Endpoint
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.meta_model import meta_model, release_memory
+from truthmap.lm.model import LanguageModel
+from truthmap.questions.tasks import Task
+from truthmap.study.stage_settings import load_settings
+from truthmap.study.study import Study
+from truthmap.terminal.progress import Advance, Progress
 
-if TYPE_CHECKING:
-    from truthmap.answers.engines.base import Engine
-    from truthmap.answers.engines.vllm import VllmSettings
-    from truthmap.execution.active_run import Work
-    from truthmap.lm.model import LanguageModel
-    from truthmap.study.study import Study
+SAME = "same"
+"""Names the studied model as judge or locator."""
 
 
-def engine_note(study: Study) -> Mapping[str, str]:
-    """Return what is written down of the engine besides its settings: the version of vLLM, nothing for the others.
+class ModelHolder:
+    """Holds the model or the engine that has it: the weights are never in two places of one machine at once.
 
-    Raises:
-        UsageError: the engine is not installed, or nobody said where it is; the message says what to do.
+    It is also what an engine is started with (`answers.engines.base.EngineHost`).
+
+    Args:
+        study: Which model, and which engine.
+        progress: Shows what is being loaded.
+        longest_sequence: Called for the tokens of the longest prompt with room for its answer.
     """
-    if study.engine == "openai" and study.endpoint is None:
-        raise UsageError(
-            f"engine openai needs --endpoint: where the API of {study.endpoint_model!r} begins, http(s)://host/v1"
-        )
-    if study.engine != "vllm":
-        return {}
-    from truthmap.answers.engines.vllm import vllm_version
 
-    found = vllm_version()
-    if found is None:
-        raise UsageError("--engine vllm needs vLLM: pip install 'truthmap[vllm]', or leave --engine out")
-    return {"engine": f"vllm {found}"}
-
-
-class ModelKeeper:
-    """Holds the model or the engine that has it, each loaded when it is first needed, and lets the other go before."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, study: Study, progress: Progress, longest_sequence: Callable[[], int]) -> None:
+        self._study, self._progress = study, progress
+        self.longest_sequence = longest_sequence
         self._model: LanguageModel | None = None
-        self._hollow: LanguageModel | None = None
+        self._without_weights: LanguageModel | None = None
         self._engine: Engine | None = None
 
-    def model(self) -> LanguageModel:
-        """Return the model with its weights; vLLM, if it is running, is ended first."""
-        if self._model is None:
-            from truthmap.lm.load import load_model
+    @property
+    def source(self) -> str:
+        """The model, as the user named it."""
+        return self._study.model.name
 
+    @property
+    def load(self) -> LoadSettings:
+        """How the model is loaded."""
+        return load_settings(self._study)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in one batch, padding included."""
+        return self._study.resources.batch_tokens
+
+    def model(self) -> LanguageModel:
+        """Return the model with its weights; an engine that has them, if it is running, is ended first."""
+        if self._model is None:
             self.close()
-            with self._work.progress.stage("Loading the model", None):
-                self._model = load_model(self._work.study.model, load_settings(self._work.study))
+            with self._progress.stage("Loading the model", None):
+                self._model = load_model(self.source, self.load)
         return self._model
 
     def tokens(self) -> LanguageModel:
         """Return the model for what needs no weights: prompts, tokens, limits."""
-        return self._model or self._hollow or self.model()
+        return self._model or self._without_weights or self.model()
+
+    def without_weights(self) -> LanguageModel:
+        """Free the memory that the model takes, and return what knows its tokens."""
+        if self._model is not None or self._without_weights is None:
+            model = self.model()
+            device, self._without_weights, self._model = model.device, meta_model(model), None
+            del model
+            release_memory(device)
+        return self._without_weights
 
     def engine(self) -> Engine:
         """Return what answers, started if need be: a new one where the one before has failed."""
         if self._engine is not None and self._engine.ended:
             self.close()
         if self._engine is None:
-            self._engine = self._started()
+            self._engine = self._study.answers.engine.start(self)
         return self._engine
 
     def close(self) -> None:
@@ -74,53 +92,38 @@ class ModelKeeper:
             self._engine.close()
             self._engine = None
 
-    def _started(self) -> Engine:
-        from truthmap.answers.engines.base import LocalEngine
-        from truthmap.answers.engines.openai import EndpointEngine
-        from truthmap.answers.engines.vllm import VllmEngine
-        from truthmap.endpoint import Endpoint
+    def stage(self, name: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
+        """Show something that takes its time."""
+        return self._progress.stage(name, total, done)
 
-        study = self._work.study
-        if study.engine == "transformers":
-            return LocalEngine(self.model())
-        if study.engine == "openai":
-            assert study.endpoint is not None
-            assert study.endpoint_model is not None
-            where = Endpoint(study.endpoint, KEY_VARIABLE, parallel=study.endpoint_requests)
-            return EndpointEngine(
-                self.model(), where, study.endpoint_model, study.batch_tokens, self._work.progress.say
-            )
-        settings = self._vllm_settings()
-        self._put_weights_away()
-        assert self._hollow is not None
-        with self._work.progress.stage("Starting vLLM", None):
-            return VllmEngine(self._hollow, settings)
+    def say(self, text: str) -> None:
+        """Show one line of news."""
+        self._progress.say(text)
 
-    def _put_weights_away(self) -> None:
-        """Free the memory that the model takes, and keep what knows its tokens."""
-        from truthmap.lm.meta_model import meta_model, release_memory
 
-        if self._model is None and self._hollow is not None:
-            return
-        model = self.model()
-        device, self._hollow, self._model = model.device, meta_model(model), None
-        del model
-        release_memory(device)
+def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel], progress: Progress) -> Graders:
+    """Return the models that judge and locate, where the task needs any.
 
-    def _vllm_settings(self) -> VllmSettings:
-        from truthmap.answers.engines.vllm import VllmSettings
-        from truthmap.lm.load import model_source, pick_device, pick_dtype
+    Args:
+        study: Names them.
+        task: Needs them or not.
+        own_model: Called for the studied model, where it is its own judge or locator.
+        progress: Shows what is being loaded.
+    """
 
-        study, work = self._work.study, self._work
-        new = generate_settings(study, work.question_set.task).max_new_tokens
-        lengths = [len(work.prompt_ids(q)) + new for q in work.question_set.questions if q.answer is None]
-        room = self.tokens().max_length
-        return VllmSettings(
-            source=model_source(study.model),
-            revision=study.revision,
-            dtype=str(pick_dtype(study.dtype, pick_device(study.device))).removeprefix("torch."),
-            trust_remote_code=study.trust_remote_code,
-            longest=max((n for n in lengths if room is None or n <= room), default=new + 1),
-            tensor_parallel=study.tensor_parallel,
-            gpu_memory=study.gpu_memory,
-        )
+    def text_model(name: str) -> TextModel:
+        if "://" in name:
+            return Endpoint.of(name)
+        if name in (SAME, study.model.name):
+            model = own_model()
+        else:
+            settings = replace(load_settings(study), revision=None, blocks=None)
+            with progress.stage(f"Loading {name}", None):
+                model = load_model(name, settings)
+        return LocalTextModel(model, study.resources.batch_tokens)
+
+    judge, locator = study.grading.judge, study.grading.locator
+    return Graders(
+        judge=text_model(judge) if needs_judge(task) and judge else None,
+        locator=text_model(locator or SAME) if needs_locator(task) else None,
+    )

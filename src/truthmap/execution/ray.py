@@ -11,16 +11,13 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic
 
 from truthmap.errors import ModelError, PartialError, TruthmapError, UsageError
-from truthmap.execution.executor import Do, Done, Item, Job, Result, Tally
-from truthmap.terminal.progress import Advance, Silence
-
-if TYPE_CHECKING:
-    from truthmap.execution.active_run import Work
-    from truthmap.questions.question_set import QuestionSet
-    from truthmap.study.study import Study
+from truthmap.execution.executor import Context, Do, Done, Item, Job, Result, Tally
+from truthmap.execution.interrupts import Stop
+from truthmap.study.sections import ResourcesSection
+from truthmap.terminal.progress import Progress
 
 TRIES = 3
 """How often a shard is tried before it is given up."""
@@ -30,23 +27,19 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LOOK = 1.0  # seconds between looks at a wish to stop
 
 
-class Worker:
-    """What lives in a worker: the work, and the model once a job needs it."""
+class Worker(Generic[Context]):
+    """What lives in a worker: what its jobs are done with, made there from a factory that travelled."""
 
-    def __init__(self, study: Study, keys: dict[str, str], question_set: QuestionSet) -> None:
-        from truthmap.execution.active_run import Work
-        from truthmap.runs.folder import RunFolder
-
-        self._work = Work(study, RunFolder(study.out), keys, Silence())
-        self._work.question_set = question_set
+    def __init__(self, make_context: Callable[[], Context]) -> None:
+        self._context = make_context()
 
     def identity(self) -> dict[str, str]:
         """Load the model and say which it is."""
-        return self._work.model.identity()
+        return self._context.identity()
 
-    def do(self, do: Callable[[Work, Any, Advance], Any], item: Any) -> Any:
+    def do(self, do: Do[Context, Any, Any], item: Any) -> Any:
         """Do one job."""
-        return do(self._work, item, lambda _done: None)
+        return do(self._context, item, lambda _done: None)
 
 
 @dataclass(frozen=True)
@@ -69,11 +62,20 @@ class _Newcomer:
     tries: int
 
 
-class RayCluster:
-    """Hands jobs to the workers of a Ray cluster."""
+class RayCluster(Generic[Context]):
+    """Hands jobs to the workers of a Ray cluster.
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    Args:
+        make_context: Called in each worker to make what its jobs are done with; can be pickled.
+        resources: Which cluster, how many workers, and what each of them gets.
+        progress: Told of workers that are lost.
+        stop: A wish to stop.
+    """
+
+    def __init__(
+        self, make_context: Callable[[], Context], resources: ResourcesSection, progress: Progress, stop: Stop
+    ) -> None:
+        self._make_context, self._resources, self._progress, self._stop = make_context, resources, progress, stop
         self._ray = _ray()
         self._connected_here = False
         self._identity: dict[str, str] | None = None
@@ -84,11 +86,11 @@ class RayCluster:
         """Start the workers, wait for the first model to be loaded, and say which it is."""
         self._start()
         while self._identity is None:
-            self._work.stop.check()
+            self._stop.check()
             self._welcome(self._ray.wait([*self._starting], timeout=_LOOK)[0])
         return self._identity
 
-    def map(self, do: Do[Item, Result], jobs: Iterable[Job[Item]], tally: Tally) -> Iterator[Done[Result]]:
+    def map(self, do: Do[Context, Item, Result], jobs: Iterable[Job[Item]], tally: Tally) -> Iterator[Done[Result]]:
         """Do the jobs: a worker gets its next one when its last is finished, so nothing piles up.
 
         Raises:
@@ -100,13 +102,13 @@ class RayCluster:
         tries: Counter[int] = Counter()
         given_up: list[_Failed] = []
         while True:
-            while self._idle and self._work.stop.signal is None:
+            while self._idle and self._stop.signal is None:
                 job = again.popleft() if again else next(waiting, None)
                 if job is None:
                     break
                 worker = self._idle.popleft()
                 running[worker.do.remote(do, job.item)] = (worker, job)
-            if not running and (self._idle or self._work.stop.signal is not None):
+            if not running and (self._idle or self._stop.signal is not None):
                 break
             ready, _ = self._ray.wait([*running, *self._starting], timeout=_LOOK)
             for reference in set(ready) & set(running):
@@ -125,7 +127,7 @@ class RayCluster:
                     yield Done(job.number, result)
                     tally.whole(job.number, job.size)
             self._welcome([reference for reference in ready if reference in self._starting])
-        self._work.stop.check()
+        self._stop.check()
         if given_up:
             told = "; ".join(str(failed) for failed in sorted(given_up, key=lambda failed: failed.job.number))
             raise PartialError(
@@ -148,12 +150,11 @@ class RayCluster:
             return
         if not self._ray.is_initialized():
             self._connect()
-        study = self._work.study
-        for _ in range(study.workers or self._room()):
+        for _ in range(self._resources.workers or self._room()):
             self._start_one()
 
     def _connect(self) -> None:
-        address = self._work.study.cluster
+        address = self._resources.cluster
         try:
             self._ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
@@ -165,22 +166,21 @@ class RayCluster:
 
     def _room(self) -> int:
         """Return how many workers the cluster has room for."""
-        study, found = self._work.study, self._ray.cluster_resources()
-        rooms = [int(found.get("CPU", 0) // study.cpus_per_worker)]
-        if study.gpus_per_worker:
-            rooms.append(int(found.get("GPU", 0) // study.gpus_per_worker))
+        wanted, found = self._resources, self._ray.cluster_resources()
+        rooms = [int(found.get("CPU", 0) // wanted.cpus_per_worker)]
+        if wanted.gpus_per_worker:
+            rooms.append(int(found.get("GPU", 0) // wanted.gpus_per_worker))
         if min(rooms) < 1:
             raise UsageError(
                 f"the cluster has {found.get('CPU', 0):g} CPUs and {found.get('GPU', 0):g} GPUs, not enough for one "
-                f"worker with {study.cpus_per_worker} CPUs and {study.gpus_per_worker:g} GPUs"
+                f"worker with {wanted.cpus_per_worker} CPUs and {wanted.gpus_per_worker:g} GPUs"
             )
         return min(rooms)
 
     def _start_one(self, tries: int = 1) -> None:
-        study = self._work.study
-        actor = self._ray.remote(num_cpus=study.cpus_per_worker, num_gpus=study.gpus_per_worker)(Worker)
-        here = study.model_copy(update={"out": study.out.absolute()})
-        worker = actor.remote(here, dict(self._work.keys), self._work.question_set)
+        wanted = self._resources
+        actor = self._ray.remote(num_cpus=wanted.cpus_per_worker, num_gpus=wanted.gpus_per_worker)(Worker)
+        worker = actor.remote(self._make_context)
         self._starting[worker.identity.remote()] = _Newcomer(worker, tries)
 
     def _welcome(self, ready: Iterable[Any]) -> None:
@@ -198,7 +198,7 @@ class RayCluster:
                         f"a worker was lost {TRIES} times while it started: {_reason(error)}; see that every machine "
                         "has the same versions, and memory for the model"
                     ) from error
-                self._work.progress.say(f"a worker was lost while it started ({_reason(error)}); starting another")
+                self._progress.say(f"a worker was lost while it started ({_reason(error)}); starting another")
                 self._start_one(newcomer.tries + 1)
                 continue
             self._identity = self._identity or identity
@@ -215,7 +215,7 @@ class RayCluster:
         if isinstance(error, self._ray.exceptions.RayTaskError):
             self._idle.append(worker)
             return
-        self._work.progress.say(f"a worker was lost ({_reason(error)}); its shard is done again by another")
+        self._progress.say(f"a worker was lost ({_reason(error)}); its shard is done again by another")
         self._ray.kill(worker)
         self._start_one()
 

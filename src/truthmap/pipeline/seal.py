@@ -23,19 +23,16 @@ from truthmap.detector.fit_head import SealSettings, fit_head
 from truthmap.detector.heads import Head
 from truthmap.detector.training_data import TrainingData, closing_token, read_head_data, training_records
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.execution.active_run import Work
 from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.files import file_digest
 from truthmap.grading.grade import needs_locator
-from truthmap.pipeline.stages.questions import load_question_set
 from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
-from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import syncing
 from truthmap.runs.run import Run, Summary
-from truthmap.study.stage_keys import stage_keys
+from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -96,18 +93,18 @@ class _RunInputs:
 
 
 def _read_run(run: Run) -> _RunInputs:
-    study = Study.of({**run.settings["settings"], "out": run.path})
-    question_set = load_question_set(Work(study, RunFolder(run.path), stage_keys(study), Silence()))
+    study = Study(**run.settings["settings"], out=run.path)
+    question_set = load_question_set(study)
     if question_set.digest != run.settings["questions"]["digest"]:
         raise RunFolderError(
-            f"the question set {study.questions} has changed since {run.path} was made: "
+            f"the question set {study.questions.name} has changed since {run.path} was made: "
             "start the same `truthmap run --update` again, then make the detector"
         )
     return _RunInputs(run, study, question_set, RunData.load(run))
 
 
 def _grid(inputs: _RunInputs, site: Site) -> Grid:
-    sites = inputs.study.sites
+    sites = inputs.study.states.sites
     if site not in sites:
         raise UsageError(f"the run read the sites {', '.join(sites)}, not {site}")
     return inputs.data.grid(site)
@@ -133,8 +130,8 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
         label=LABEL,
         model=ModelConfig(
             identity=run.settings["model_identity"],
-            blocks=study.blocks,
-            quantization=study.quantization,
+            blocks=study.states.blocks,
+            quantization=study.model.quantization,
             n_layers=n_layers,
             width=width,
         ),
@@ -143,7 +140,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
             task=task,
             locator=_locator(inputs),
             candidates=shared_candidates.pop() if len(shared_candidates) == 1 else None,
-            max_new_tokens=study.max_new_tokens or task.max_new_tokens,
+            max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
             closing_id=closing_token(inputs.data.answers),
         ),
         training=TrainingConfig(
@@ -165,8 +162,8 @@ def _locator(inputs: _RunInputs) -> str | None:
     """Name the model that finds exact answers, where the task asks for one."""
     if not needs_locator(inputs.question_set.task):
         return None
-    named = inputs.study.locator or SAME
-    return SAME if named == inputs.study.model else named
+    named = inputs.study.grading.locator or SAME
+    return SAME if named == inputs.study.model.name else named
 
 
 def _draw(artifact: Artifact, out: Path) -> None:

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
-from truthmap.runs.folder import RunFolder
+from truthmap.pipeline.runner import run_study
+from truthmap.runs.folder import STAGES, RunFolder
 from truthmap.runs.remote import local_folder
 from truthmap.runs.run import Run
 from truthmap.storage import storage_at
-from truthmap.study.stage_keys import STAGES, stage_keys
-from truthmap.study.study import Study
+from truthmap.store.index import rebuild_index
+from truthmap.store.states import StateStore
+from truthmap.study.stage_keys import stage_keys
+from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Progress, Silence
-
-if TYPE_CHECKING:
-    from truthmap.store.states import StateStore
 
 _INDEX = "states/index.json"
 
@@ -79,21 +78,21 @@ def repair_run(
     progress = progress or Silence()
     folder = _run_folder(path)
     study = _study(folder)
-    if study.trust_remote_code and not trust_remote_code:
+    if study.model.trust_remote_code and not trust_remote_code:
         raise UsageError(
-            f"{path} was made by running code that came with the model {study.model}: if you trust that code, "
+            f"{path} was made by running code that came with the model {study.model.name}: if you trust that code, "
             "add --trust-remote-code"
         )
-    if study.states_at != states_at and study.states_at is not None:
+    if study.resources.states_at not in (states_at, None):
         raise UsageError(
-            f"{path} says that its states are at {study.states_at}: if that place is this run's own, to be written to, "
-            f"add --states-at {study.states_at}"
+            f"{path} says that its states are at {study.resources.states_at}: if that place is this run's own, "
+            f"to be written to, add --states-at {study.resources.states_at}"
         )
     with folder.held(progress.say):
         for broken in list(_broken(folder, progress)):
             progress.say(str(broken))
             _clear_away(folder, broken)
-    return study.run(update=True, progress=progress)
+    return run_study(study, update=True, progress=progress)
 
 
 def _run_folder(path: Path | str) -> RunFolder:
@@ -118,7 +117,7 @@ def _study(folder: RunFolder) -> Study:
     """Return the study that made a run, from its study.yaml."""
     known = folder.settings() or {}
     try:
-        return Study.of({**known["settings"], "states_at": known.get("states_at"), "out": folder.path})
+        return with_settings(Study(**known["settings"]), {"states_at": known.get("states_at"), "out": folder.path})
     except (UsageError, TypeError) as error:
         raise DamagedFileError(
             f"{folder.path / 'study.yaml'} is damaged: {error}; "
@@ -151,7 +150,6 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
 
 
 def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> Iterator[Broken]:
-    from truthmap.store.states import StateStore
 
     try:
         store = StateStore(folder.states)
@@ -173,9 +171,6 @@ def _with_bar(store: StateStore, progress: Progress) -> dict[int, str]:
 
 def _clear_away(folder: RunFolder, broken: Broken) -> None:
     """Delete what is broken, so that the next run finds it missing."""
-    from truthmap.store.index import rebuild_index
-    from truthmap.store.states import StateStore
-
     if broken.name == _INDEX:
         entry = folder.entry("states")
         index = None if entry is None else entry.note.get("index")

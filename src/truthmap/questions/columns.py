@@ -4,27 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from truthmap.errors import QuestionsError
+from truthmap.sections import Option, Section
 
 
-class Columns(BaseModel):
+class Columns(Section):
     """Names of columns; a field left `None` is looked for under its conventional names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: ClassVar[str] = "Columns of an own file (by default those with the usual names)"
 
-    id: str | None = Field(None, description="Column with an id that no two questions share")
-    question: str | None = Field(None, description="Column with the question")
-    accepted: str | None = Field(None, description="Column with the accepted answer, or a list of them")
-    aliases: str | None = Field(None, description="Column with further accepted answers")
-    candidates: str | None = Field(None, description="Column with everything that an answer could name")
-    context: str | None = Field(None, description="Column with a text given along with the question")
-    group: str | None = Field(None, description="Column with what keeps questions in one part of the split")
-    response: str | None = Field(None, description="Column with a ready answer: nothing is generated")
-    outcome: str | None = Field(None, description="Column with a ready outcome (right, wrong): nothing is graded")
-    exact_answer: str | None = Field(None, description="Column with the exact answer, a piece of the ready answer")
+    id: Annotated[str | None, Option("id_column")] = Field(
+        None, description="Column with an id that no two questions share"
+    )
+    question: Annotated[str | None, Option("question_column")] = Field(None, description="Column with the question")
+    accepted: Annotated[str | None, Option("accepted_column")] = Field(
+        None, description="Column with the accepted answer, or a list of them"
+    )
+    aliases: Annotated[str | None, Option("aliases_column")] = Field(
+        None, description="Column with further accepted answers"
+    )
+    candidates: Annotated[str | None, Option("candidates_column")] = Field(
+        None, description="Column with everything that an answer could name"
+    )
+    context: Annotated[str | None, Option("context_column")] = Field(
+        None, description="Column with a text given along with the question"
+    )
+    group: Annotated[str | None, Option("group_column")] = Field(
+        None, description="Column with what keeps questions in one part of the split"
+    )
+    response: Annotated[str | None, Option("response_column")] = Field(
+        None, description="Column with a ready answer: nothing is generated"
+    )
+    outcome: Annotated[str | None, Option("outcome_column")] = Field(
+        None, description="Column with a ready outcome (right, wrong): nothing is graded"
+    )
+    exact_answer: Annotated[str | None, Option("exact_answer_column")] = Field(
+        None, description="Column with the exact answer, a piece of the ready answer"
+    )
 
 
 CONVENTIONAL: Mapping[str, tuple[str, ...]] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from truthmap.execution.active_run import Made, Work
 from truthmap.report.embedding import Room, plotly_source, script_json
 from truthmap.report.maps import pack_maps, shown_answers, site_maps
 from truthmap.report.page import Page, write_page
@@ -17,13 +16,6 @@ from truthmap.runs.run import Run
 
 _STAGE = "report"
 _LARGEST_PAGE = 7_500_000  # bytes; the texts around maps and files take a little more
-
-
-def write_report_stage(work: Work) -> Made:
-    """Write the page at the end of a run."""
-    with work.progress.stage("Writing the report", None):
-        write_page(page_of(Run(work.folder.path)), work.path(REPORT))
-    return Made([REPORT])
 
 
 def write_report(run: Run, out: Path | None = None) -> Path:

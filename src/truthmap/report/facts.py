@@ -20,10 +20,10 @@ from truthmap.report.narrative import Estimate, Findings, estimate_from_counts
 from truthmap.report.page import Table, texts
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT
+from truthmap.runs.folder import STAGES
 from truthmap.runs.run import Interval, StackedCells
 from truthmap.storage import is_remote
-from truthmap.study.stage_keys import STAGES
-from truthmap.study.study import Study
+from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
 _LOG_PROB = "log-prob, mean"
@@ -172,22 +172,15 @@ def _log_prob_gain(saved: SavedAnalysis) -> Estimate | None:
 
 def command(data: RunData) -> str:
     """Return the command that makes this run again: every setting that is not the default."""
-    settings = data.settings.get("settings") or {}
-    fields = Study.model_fields
+    study = Study(**data.settings["settings"])
     words = ["truthmap", "run"]
-    for column, given in (settings.get("columns") or {}).items():
-        if given is not None:
-            words += [f"--{column.replace('_', '-')}-column", str(given)]
-    for name, value in settings.items():
-        default = fields[name].get_default() if name in fields else None
-        if name == "columns" or value is None or (name != "model" and _plain(value) == _plain(default)):
-            continue
-        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+    for leaf in changed_settings(study):
+        value = value_of(study, leaf)
         if value is True:
-            words.append(option)
+            words.append(leaf.option)
         else:
-            for one in value if isinstance(value, list) else [value]:
-                words += [option, str(one)]
+            for one in value if isinstance(value, tuple) else [value]:
+                words += [leaf.option, str(getattr(one, "kind", one))]
     run = data.run
     return shlex.join([*words, "--out", run.address if is_remote(run.address) else f"runs/{run.path.resolve().name}"])
 
@@ -219,23 +212,17 @@ def _stages(data: RunData) -> list[tuple[Any, ...]]:
 
 
 def _settings(known: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    settings = known.get("settings") or {}
-    shown = {name: _one_line(value) for name, value in settings.items() if value is not None}
-    return [(name, value) for name, value in shown.items() if value != ""]
+    study = Study(**known["settings"])
+    shown = {leaf.name: _one_line(value_of(study, leaf)) for leaf in kept_leaves(study)}
+    return [(name, value) for name, value in shown.items() if value not in (None, "")]
 
 
 def _one_line(value: Any) -> Any:
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {one}" for name, one in value.items() if one is not None)
-    return ", ".join(map(str, value)) if isinstance(value, list) else value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else getattr(value, "kind", value)
 
 
 def _gigabytes(count: Any) -> float | None:
     return count / 1e9 if isinstance(count, int) else None
-
-
-def _plain(value: Any) -> Any:
-    return [str(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _in_brackets(*parts: str | None) -> str:

@@ -28,9 +28,6 @@ from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import Record, read_records
 from truthmap.store.states import StateStore
 
-_BEFORE = {"words_auc": "text_baseline_auc"}
-"""Columns of grid.parquet by the names that earlier versions gave them."""
-
 
 @dataclass(frozen=True)
 class RunData:
@@ -181,8 +178,7 @@ class RunData:
 
     @cached_property
     def _cells(self) -> pd.DataFrame:
-        cells: pd.DataFrame = self._table(file_names.GRID).rename(columns=_BEFORE)
-        return cells
+        return self._table(file_names.GRID)
 
     @cached_property
     def _learning_curve(self) -> pd.DataFrame:

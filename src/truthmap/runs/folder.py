@@ -13,8 +13,13 @@ from filelock import FileLock, Timeout
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
+from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.runs.remote import RemoteCopy, remote_copy_of
-from truthmap.study.stage_keys import STAGES
+
+FORMAT = 2
+"""Of the files of a run; raise it when those of older versions must not be used any more."""
+STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
+"""The stages of a run, in their order, by their names in the ledger."""
 
 _LEDGER = "stages.json"
 _STUDY = "study.yaml"
@@ -139,7 +144,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), _Plain)  # noqa: S506 (it is a SafeLoader)
+            content = read_yaml(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
@@ -147,11 +152,22 @@ class RunFolder:
             raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
         return content
 
+    def require_format(self) -> None:
+        """See that the files are those that this version writes.
+
+        Raises:
+            RunFolderError: they are another version's.
+        """
+        found = (self.settings() or {}).get("format")
+        if found != FORMAT:
+            raise RunFolderError(
+                f"{self.path} was made by another version of truthmap (its format is {found or 1}, expected {FORMAT}): "
+                "run the same study again into another folder, or into this one with --update"
+            )
+
     def write_settings(self, content: Mapping[str, Any]) -> None:
         """Write study.yaml."""
-        write_text(
-            self.path / _STUDY, yaml.dump(dict(content), Dumper=_PlainDumper, sort_keys=False, allow_unicode=True)
-        )
+        write_text(self.path / _STUDY, write_yaml(dict(content)))
 
     def entry(self, stage: str) -> StageEntry | None:
         """Return what is known of a finished stage, or `None`."""
@@ -215,23 +231,6 @@ class RunFolder:
         if not isinstance(ledger, dict):
             raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
         return ledger
-
-
-class _Plain(yaml.SafeLoader):
-    """Reads plain data without references to itself: a few lines of those can stand for gigabytes."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("it refers to itself")
-        node: yaml.Node | None = super().compose_node(parent, index)
-        return node
-
-
-class _PlainDumper(yaml.SafeDumper):
-    """Writes what `_Plain` reads."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (the signature is YAML's)
-        return True
 
 
 def _is_inside(name: Any) -> bool:

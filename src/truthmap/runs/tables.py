@@ -102,10 +102,6 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
 }
 
 
-_BEFORE: Mapping[type, Mapping[str, str]] = {Grade: {"canonical": "meaning"}}
-"""Columns by the names that earlier versions gave them."""
-
-
 def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
     """Write records of one kind to a Parquet file, whole or not at all.
 
@@ -156,18 +152,12 @@ def read_in_pieces(path: Path, kind: type[Record], size: int) -> Iterator[tuple[
         DamagedFileError: as `read_records`.
     """
     with _damage_told(path, f"{kind.__name__} records"), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(size, columns=_stored(kind, file.schema_arrow.names)):
+        for batch in file.iter_batches(size, columns=list(_COLUMNS[kind])):
             yield _records(pa.Table.from_batches([batch]), kind)
 
 
-def _stored(kind: type[Record], stored: Sequence[str]) -> list[str]:
-    """Return a table's columns for the fields of `kind`, in their order; by earlier names where it has those."""
-    before = {name: old for name, old in _BEFORE.get(kind, {}).items() if name not in stored}
-    return [before.get(name, name) for name in _COLUMNS[kind]]
-
-
 def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
-    columns = {name: table.column(name).to_pylist() for name in _stored(kind, table.column_names)}
+    columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
     reads = [column.read for column in _COLUMNS[kind].values()]
     rows = zip(*columns.values(), strict=True)
     return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)

@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from truthmap.files import digest_of, file_digest
+from truthmap.runs.folder import FORMAT, STAGES
+from truthmap.sections import keyed
 from truthmap.study.study import Study
 
-STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
-
-_FORMAT = 1
-"""Raise when stored results of older versions must not be used any more."""
-
-_OWN_SETTINGS = {
-    "questions": ("questions", "questions_split", "columns", "skip_bad", "limit", "seed"),
-    "answers": (
-        "model", "revision", "dtype", "quantization", "prompt_format", "trust_remote_code", "max_new_tokens",
-    ),
-    "grades": ("grading", "locating", "judge", "locator", "protocol"),
-    "states": ("sites", "blocks"),
-    "grid": ("permutations",),
+STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "questions": ("seed", "questions"),
+    "answers": ("model", "answers"),
+    "grades": ("protocol", "grading"),
+    "states": ("states",),
+    "grid": ("grid",),
     "figures": (),
     "report": (),
-}  # fmt: skip
-
-_OF_OTHER_ENGINES = ("engine", "endpoint_model")
-"""What answers depend on besides, where transformers does not generate them."""
+}
+"""The parts of a study that each stage depends on, besides the stage before it."""
 
 
 def stage_keys(study: Study) -> dict[str, str]:
     """Return each stage's key: the digest of its settings and of the stage before it."""
-    settings = study.kept_settings()
-    before: dict[str, Any] = {"format": _FORMAT, "file": _content_of(study)}
+    before: dict[str, Any] = {"format": FORMAT, "file": _content_of(study)}
     keys = {}
     for stage in STAGES:
-        names = _OWN_SETTINGS[stage]
-        if stage == "answers" and study.engine != "transformers":
-            names += _OF_OTHER_ENGINES
-        keys[stage] = digest_of({"before": before, "own": {name: settings[name] for name in names}})
+        own = {name: _plain(getattr(study, name)) for name in STAGE_SETTINGS[stage]}
+        keys[stage] = digest_of({"before": before, "own": own})
         before = {"key": keys[stage]}
     return keys
 
 
+def _plain(value: Any) -> Any:
+    return keyed(value) if isinstance(value, BaseModel) else value
+
+
 def _content_of(study: Study) -> str | None:
-    path = study.questions_file or Path(study.questions)
-    if study.questions_file is not None and path.is_dir():
+    named = study.questions.file
+    path = named or Path(study.questions.name)
+    if named is not None and path.is_dir():
         return digest_of({file.name: file_digest(file) for file in sorted(path.glob("*.csv"))})
     return file_digest(path) if path.is_file() else None

@@ -1,204 +1,264 @@
-"""A study: the settings of a run, as data, and the one call that makes the run."""
+"""A study: what is asked of which model, and how, as data. `truthmap.run_study` makes the run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from truthmap.endpoint import checked_url
+from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
-from truthmap.questions.columns import Columns
-from truthmap.questions.tasks import GradingRule, Locating
-from truthmap.records import Site
-from truthmap.runs.remote import local_folder
-
-if TYPE_CHECKING:
-    from truthmap.runs.run import Run
-    from truthmap.terminal.progress import Progress
-
-WHERE_ONLY = frozenset(
-    {
-        "out",
-        "device",
-        "device_map",
-        "batch_tokens",
-        "states_at",
-        "cluster",
-        "workers",
-        "gpus_per_worker",
-        "cpus_per_worker",
-        "endpoint",
-        "endpoint_requests",
-    }
+from truthmap.sections import Leaf, Resource, Section, kept, leaves_of, marker
+from truthmap.storage import is_remote
+from truthmap.study.sections import (
+    AnswersSection,
+    GradingSection,
+    GridSection,
+    ModelSection,
+    QuestionsSection,
+    ResourcesSection,
+    StatesSection,
 )
-"""Settings that say where and how fast, not what: they may differ when a run is taken up again."""
 
-KEY_VARIABLE = "TRUTHMAP_ENGINE_KEY"
-"""Environment variable with the key of the endpoint that answers; a judge, who may be elsewhere, has one of his own."""
-
-OF_THE_ENGINE = frozenset({"tensor_parallel", "gpu_memory"})
-"""Settings of the same kind that are written down all the same: later commands start the same engine.
-
-The address of an endpoint is not: a folder from somebody else must not tell where prompts and the key are sent."""
+_RUNS = "runs"
+_ENGINE = ("answers", "engine")
 
 
-def _folder(value: Any) -> Any:
-    """Return the folder at a path or a URL; what is neither is left for the check of its type."""
-    return local_folder(value) if isinstance(value, (str, Path)) else value
+def _address(value: Any) -> Any:
+    """Return a URL as it is, a path as one; what is neither is left for the check of its type."""
+    return Path(value) if isinstance(value, str) and not is_remote(value) else value
 
 
-class Study(BaseModel):
-    """Model + questions + settings. `run()` makes the run folder `out`, or goes on where it stopped.
+class Study(Section):
+    """Model + questions + settings.
+
+    Every setting can be given in its section or by its flat name, which is unique: `Study(questions={"name": "cities",
+    "limit": 40})` and `Study(questions="cities", limit=40)` are the same study.
 
     Raises:
-        UsageError: a setting is outside what is allowed (from `Study.of`; `Study(…)` itself raises pydantic's
-            `ValidationError`).
+        UsageError: a setting is unknown or outside what is allowed; one line names each by its option.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
-
-    model: str = Field(min_length=1, description="Built-in model (smollm2), folder, .gguf file or hub id")
-    questions: str = Field("cities", min_length=1, description="Built-in question set, one of the study's, or a file")
-    questions_file: Path | None = Field(
-        None, description="The file of a study's set (movies, math, …), or the folder that holds it"
-    )
-    questions_split: Literal["train", "test"] = Field("train", description="Which part of a study's set")
-    columns: Columns = Field(Columns(), description="Columns of an own question file, where not named as usual")
-    skip_bad: bool = Field(False, description="Go on without the rows of the file that make no question")
-    grading: GradingRule | None = Field(None, description="Rule that decides right or wrong; default: the set's own")
-    locating: Locating | None = Field(None, description="How the exact answer is found; default: the set's own")
-    judge: str | None = Field(
-        None, description="Model that grades by judge: same (the studied one), a model, or http://host/v1#model"
-    )
-    locator: str | None = Field(
-        None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
-    )
-    out: Annotated[Path, BeforeValidator(_folder)] = Field(
-        description="The run folder: a path, or a URL that fsspec opens (s3://bucket/run)"
-    )
-    limit: PositiveInt | None = Field(
-        None, description="Take at most this many questions: a random subset, always the same"
-    )
+    model: ModelSection = ModelSection()
+    questions: QuestionsSection = QuestionsSection()
+    answers: AnswersSection = AnswersSection()
+    grading: GradingSection = GradingSection()
+    states: StatesSection = StatesSection()
+    grid: GridSection = GridSection()
+    resources: ResourcesSection = ResourcesSection()
     seed: int = Field(0, ge=0, description="Where every random choice starts: subset, split, permutations")
-    max_new_tokens: PositiveInt | None = Field(
-        None, description="Longest answer in tokens; default: the question set's own"
-    )
-    sites: tuple[Site, ...] = Field((Site.RESIDUAL,), min_length=1, description="What is read at a layer")
-    engine: Literal["transformers", "vllm", "openai"] = Field(
-        "transformers",
-        description="What generates the answers: transformers (the loaded model), vllm, "
-        "or openai (an OpenAI-compatible endpoint that has the same model)",
-    )
-    endpoint: str | None = Field(
-        None,
-        description=f"For engine openai: where its API begins, http(s)://host/v1; its key comes from ${KEY_VARIABLE}",
-    )
-    endpoint_model: str | None = Field(
-        None, validate_default=True, description="For engine openai: the model's name there"
-    )
-    endpoint_requests: PositiveInt = Field(8, description="Requests under way at once at the endpoint")
-    tensor_parallel: PositiveInt = Field(1, description="GPUs that vLLM spreads the model over")
-    gpu_memory: float | None = Field(
-        None, gt=0, le=1, description="Share of the GPU's memory that vLLM takes; default: its own"
-    )
-    revision: str | None = Field(None, description="Revision of a hub model")
-    device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: bfloat16 on a GPU, else float32"
-    )
-    device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
-    quantization: Literal["8bit", "4bit"] | None = Field(
-        None, description="Load the weights in 8 or 4 bits (bitsandbytes)"
-    )
-    prompt_format: Literal["auto", "chat", "plain"] = Field(
-        "auto", description="auto: chat if the model has a chat template"
-    )
-    blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
-    trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
     protocol: Literal["truthmap", "study"] = Field(
         "truthmap", description="study: probes and exact answers as the original study made them, to compare maps"
     )
-    permutations: int = Field(
-        100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
+    out: Annotated[Path | str, BeforeValidator(_address)] = Field(
+        Path(),
+        validate_default=False,
+        description="The run folder: a path, or a URL that fsspec opens (s3://bucket/run); "
+        "default: runs/MODEL-QUESTIONS",
     )
-    batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
-    states_at: str | None = Field(
-        None, min_length=1, description="Where the hidden states go: a URL that fsspec opens; default: the run folder"
-    )
-    cluster: str | None = Field(
-        None, min_length=1, description="Do the work on a Ray cluster: auto (the running one) or its address"
-    )
-    workers: PositiveInt | None = Field(None, description="Workers on the cluster; default: as many as it has room for")
-    gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
-    cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")
 
-    @field_validator("endpoint")
-    @classmethod
-    def _an_address_goes_with_openai(cls, value: str | None, others: ValidationInfo) -> str | None:
-        if value is None:
-            return value
-        if others.data.get("engine") != "openai":
-            raise ValueError("an endpoint goes with engine openai, and with no other")
-        return checked_url(value, KEY_VARIABLE)
-
-    @field_validator("endpoint_model")
-    @classmethod
-    def _openai_names_its_model(cls, value: str | None, others: ValidationInfo) -> str | None:
-        if (value is not None) != (others.data.get("engine") == "openai"):
-            raise ValueError("the model's name at the endpoint goes with engine openai, which needs it")
-        return value
-
-    @field_validator("quantization")
-    @classmethod
-    def _only_transformers_quantizes(cls, value: str | None, others: ValidationInfo) -> str | None:
-        if value is not None and others.data.get("engine") == "vllm":
-            raise ValueError("vLLM cannot read what transformers quantizes while loading; leave it or --engine out")
-        return value
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Study:
-        """Make a study from plain settings.
-
-        Raises:
-            UsageError: one line that names each setting that is outside what is allowed.
-        """
+    def __init__(self, **settings: Any) -> None:
         try:
-            return cls(**settings)
+            super().__init__(**settings)
         except ValidationError as error:
-            # Our own checks say themselves what came, as far as it may be shown.
-            faults = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
-                + ("" if e["type"] == "value_error" else f" (got {e['input']!r})")
-                for e in error.errors()
+            raise UsageError(f"these settings cannot be used: {'; '.join(_faults(error))}") from error
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sort_into_sections(cls, given: Any) -> Any:
+        """Put what is given by flat names into sections, and name the folder where nobody did."""
+        if not isinstance(given, Mapping):
+            return given
+        settings: dict[str, Any] = {}
+        for name, value in given.items():
+            path = _path_of(name, value)
+            if path is None:
+                raise ValueError(f"there is no setting {name!r}{_near(name)}")
+            _put(settings, path, value)
+        _name_the_engine(settings)
+        return settings
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Study:
+        engine = self.answers.engine
+        if self.model.quantization is not None and not engine.reads_quantized:
+            raise ValueError(
+                f"{engine.kind} cannot read what transformers quantizes while loading; leave --quantization or "
+                "--engine out"
             )
-            raise UsageError(f"these settings cannot be used: {faults}") from error
+        if self.out == Path():
+            # The one way that pydantic leaves to set a default that depends on other fields of a frozen model.
+            object.__setattr__(self, "out", _default_out(self))
+        return self
 
-    def kept_settings(self) -> dict[str, Any]:
-        """Return the settings that make the numbers, as plain data for study.yaml."""
-        return {name: value for name, value in self.model_dump(mode="json").items() if name not in WHERE_ONLY}
 
-    def run(self, *, update: bool = False, progress: Progress | None = None) -> Run:
-        """Make the run, or go on where it stopped; a finished run is left as it is.
+def kept_settings(study: Study) -> dict[str, Any]:
+    """Return, as plain data for study.yaml, the settings that make the numbers."""
+    plain = kept(study)
+    del plain["resources"], plain["out"]
+    return plain
 
-        Args:
-            update: The run folder may have been made with other settings: redo what depends on the changed ones.
-            progress: Who shows the stages; nobody by default. `truthmap.Bars()` draws bars.
 
-        Raises:
-            TruthmapError: any of its kinds, with what to do; finished work is kept.
-        """
-        from truthmap.execution.active_run import carry_out
+def with_settings(study: Study, given: Mapping[str, Any]) -> Study:
+    """Return a study with some settings changed, given by their flat names.
 
-        return carry_out(self, update=update, progress=progress)
+    Raises:
+        UsageError: a setting is unknown or outside what is allowed.
+    """
+    settings: dict[str, Any] = {name: getattr(study, name) for name in Study.model_fields}
+    if study.out == _default_out(study):
+        del settings["out"]
+    if "engine" in given and given["engine"] != study.answers.engine.kind:
+        settings["answers"] = {"max_new_tokens": study.answers.max_new_tokens}
+    for name, value in given.items():
+        path = _path_of(name, value)
+        if path is None:
+            raise UsageError(f"there is no setting {name!r}{_near(name)}")
+        _put(settings, path, value)
+    return Study(**settings)
+
+
+def settings_of_a_study() -> tuple[Leaf, ...]:
+    """Return every setting that a study has, those of every engine included."""
+    return tuple(_leaves())
+
+
+def value_of(study: Study, leaf: Leaf) -> Any:
+    """Return the value of a setting; `None` for one of an engine that the study does not have."""
+    value: Any = study
+    for name in leaf.path:
+        value = getattr(value, name, None)
+    return value
+
+
+def kept_leaves(study: Study) -> Iterator[Leaf]:
+    """Yield the settings that make a study's numbers, and those of its engine that are written down."""
+    for leaf in _LEAVES.values():
+        resource = marker(leaf.field, Resource)
+        elsewhere = leaf.path[0] in ("resources", "out") or (resource is not None and not resource.written_down)
+        of_an_engine = len(leaf.path) == 3 and leaf.path[:2] == _ENGINE
+        if not elsewhere and (not of_an_engine or hasattr(study.answers.engine, leaf.path[2])):
+            yield leaf
+
+
+def changed_settings(study: Study) -> Iterator[Leaf]:
+    """Yield the settings that make a study's numbers and are not as they are by default; the model is named always."""
+    for leaf in kept_leaves(study):
+        value = value_of(study, leaf)
+        default = leaf.field.get_default(call_default_factory=True)
+        as_by_default = value is None or value == default or _same_kind(value, default)
+        if leaf.path == ("model", "name") or not as_by_default:
+            yield leaf
+
+
+def _same_kind(value: Any, default: Any) -> bool:
+    """Tell whether two engines are of one kind; their own settings are told one by one."""
+    return isinstance(value, Section) and type(value) is type(default)
+
+
+def settings_named(*names: str) -> tuple[Leaf, ...]:
+    """Return the settings with these flat names, in this order."""
+    return tuple(_LEAVES[name] for name in names)
+
+
+def _leaves() -> Iterator[Leaf]:
+    for leaf in leaves_of(Study):
+        if leaf.path == _ENGINE:
+            yield leaf
+            for kind in ENGINES.values():
+                yield from (own for own in leaves_of(kind, _ENGINE) if own.path[-1] != "kind")
+        else:
+            yield leaf
+
+
+_LEAVES = {leaf.name: leaf for leaf in _leaves()}
+_INNER = {path[-1]: path for leaf in _LEAVES.values() if len(path := leaf.path[:2]) == 2}
+"""Where each field of a section is: it may be a section of its own."""
+
+
+def _path_of(name: str, value: Any) -> tuple[str, ...] | None:
+    """Return where a setting goes that is given under a name; a section that is given as one goes as it is."""
+    if name in Study.model_fields and (isinstance(value, (Mapping, Section)) or name not in _LEAVES):
+        return (name,)
+    if name in _INNER and isinstance(value, (Mapping, Section)):
+        return _INNER[name]
+    leaf = _LEAVES.get(name)
+    if leaf is None:
+        return None
+    return (*leaf.path, "kind") if leaf.path == _ENGINE else leaf.path
+
+
+def _put(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Put a value at its path; a section that was given as an object or a mapping is opened for it."""
+    *sections, last = path
+    here = settings
+    for name in sections:
+        here[name] = here = _opened(here.get(name))
+    if isinstance(value, Section) and isinstance(here.get(last), dict):
+        value = _opened(value)
+    if isinstance(value, Mapping) and isinstance(here.get(last), dict):
+        here[last] = {**value, **here[last]}
+    else:
+        here[last] = value
+
+
+def _opened(section: Any) -> dict[str, Any]:
+    if isinstance(section, Section):
+        return {name: getattr(section, name) for name in type(section).model_fields}
+    return dict(section) if isinstance(section, Mapping) else {}
+
+
+def _name_the_engine(settings: dict[str, Any]) -> None:
+    """Say which engine is meant where its settings were given by flat names, and refuse those of another."""
+    answers = settings.get("answers")
+    engine = answers.get("engine") if isinstance(answers, dict) else None
+    if not isinstance(engine, dict):
+        return
+    kind = engine.setdefault("kind", "transformers")
+    if kind not in ENGINES:
+        raise ValueError(f"--engine: there is no engine {kind!r}; expected one of {', '.join(ENGINES)}")
+    for name in list(engine):
+        if name in ENGINES[kind].model_fields:
+            continue
+        of = [each for each in ENGINES if name in ENGINES[each].model_fields]
+        if of and engine[name] in (None, ENGINES[of[0]].model_fields[name].default):
+            del engine[name]
+        elif of:
+            raise ValueError(f"{_option(('answers', 'engine', name))} goes with --engine {of[0]}, not with {kind}")
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    """Yield a line for each fault; our own checks say themselves what came, as far as it may be shown."""
+    for each in error.errors():
+        what = each["msg"].removeprefix("Value error, ")
+        if each["type"] != "value_error":
+            what += f" (got {each['input']!r})"
+        option = _option(each["loc"])
+        yield f"{option}: {what}" if option else what
+
+
+def _option(loc: tuple[Any, ...]) -> str:
+    """Return the option of the setting at a place in pydantic's form, in which a union names the kind too."""
+    names = [name for name in loc if isinstance(name, str) and name not in ENGINES]
+    for leaf in _LEAVES.values():
+        if [*leaf.path] == names[: len(leaf.path)] and leaf.path != _ENGINE:
+            return leaf.option
+    return ".".join(names)
+
+
+def _near(name: str) -> str:
+    close = get_close_matches(name, [*_LEAVES, *Study.model_fields], n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _default_out(study: Study) -> Path:
+    return Path(_RUNS) / f"{_short(study.model.name)}-{_short(study.questions.name)}"
+
+
+def _short(name: str) -> str:
+    """Return the last part of a path or hub id, fit for a folder's name."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).stem)
+    return kept.strip(".-") or "run"

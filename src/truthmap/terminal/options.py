@@ -11,7 +11,6 @@ import typer
 from truthmap.errors import UsageError
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder
-from truthmap.study.study import Study
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
@@ -23,14 +22,6 @@ TrustRemoteCode = Annotated[
     bool, typer.Option("--trust-remote-code", help="Run the Python code that came with the run's model")
 ]
 BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padding included")]
-
-_STUDY = Study.model_fields
-Cluster = Annotated[
-    str | None, typer.Option(help=str(_STUDY["cluster"].description), show_default="this machine alone")
-]
-Workers = Annotated[int | None, typer.Option(min=1, help=str(_STUDY["workers"].description), show_default=False)]
-GpusPerWorker = Annotated[float, typer.Option(min=0, help=str(_STUDY["gpus_per_worker"].description))]
-CpusPerWorker = Annotated[int, typer.Option(min=1, help=str(_STUDY["cpus_per_worker"].description))]
 
 
 def local(path: Path | None) -> Path | None:

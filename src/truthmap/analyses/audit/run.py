@@ -9,7 +9,7 @@ from pathlib import Path
 
 from truthmap.analyses.audit.measure import Agreement, Annotation, measure_agreement
 from truthmap.errors import QuestionsError
-from truthmap.execution.active_run import Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.files import write_json, write_text
 from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.questions.csv_reader import read_csv
@@ -31,17 +31,17 @@ _HAND_OUTCOMES: Mapping[str, Outcome] = {
 }
 
 
-def write_audit(work: Work, answers: Iterable[Answer], grades: Iterable[Grade]) -> Audit:
+def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[Grade]) -> Audit:
     """Write audit.json, and audit.csv unless somebody has begun to fill it in."""
     by_id = {answer.question_id: answer for answer in answers}
-    judged = [(work.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
+    judged = [(active.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
     audit = audit_grades(judged)
-    write_json(work.path(AUDIT), audit.model_dump(mode="json"))
-    sample = work.path(AUDIT_SAMPLE)
+    write_json(active.folder.path / AUDIT, audit.model_dump(mode="json"))
+    sample = active.folder.path / AUDIT_SAMPLE
     if sample.exists() and _is_filled_in(sample):
-        work.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
+        active.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
-        write_text(sample, sample_to_check(judged, work.study.seed))
+        write_text(sample, sample_to_check(judged, active.study.seed))
     return audit
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import BatchTokens, Device, RunArgument, TrustRemoteCode, beside
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import settings_named
+from truthmap.terminal.options import RunArgument, beside
 from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.study_options import REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.compare.measure import Comparison, Method
 
 
+@study_options(settings_named(*REOPENING))
 def compare(
     run: RunArgument,
     ask: Annotated[
@@ -32,9 +36,8 @@ def compare(
             help="Samples say the same if this language model or endpoint (http://…#name) says so", show_default=False
         ),
     ] = None,
-    device: Device = "auto",
-    batch_tokens: BatchTokens = 8192,
-    trust_remote_code: TrustRemoteCode = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Compare the probe with log-probabilities, token entropy, p(True), words and samples, on the same test answers.
 
@@ -43,11 +46,10 @@ def compare(
     opened = open_run(run)
     from truthmap.analyses.compare.run import compare_run
     from truthmap.analyses.equivalence import chosen_equivalence
-    from truthmap.study.resources import Where
 
-    where = Where(device, batch_tokens, trust_remote_code=trust_remote_code)
-    equivalence = chosen_equivalence(nli, judge, where)
-    result = compare_run(opened, ask_model=ask, equivalence=equivalence, where=where, progress=Bars())
+    reopening = ReopenSettings.of(given)
+    equivalence = chosen_equivalence(nli, judge, reopening)
+    result = compare_run(opened, ask_model=ask, equivalence=equivalence, reopening=reopening, progress=Bars())
     print_tables(summarize(result))
     print_lines([*result.notes, f"Table, scores and figure: {beside(run, ANALYSES)}/compare.*"])
 

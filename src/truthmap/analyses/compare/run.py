@@ -31,8 +31,8 @@ from truthmap.analyses.probing import (
 from truthmap.analyses.results import write_analysis, write_table
 from truthmap.analyses.samples.run import Samples, has_samples, read_samples
 from truthmap.errors import NotEnoughDataError, RunFolderError
-from truthmap.execution.active_run import Work
-from truthmap.execution.reopening import reopened
+from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.reopen import reopen
 from truthmap.grading.positions import span_tokens
 from truthmap.metrics.token_scores import digest, mean_log_prob
 from truthmap.probes.grid import Cell, best_cell
@@ -41,7 +41,7 @@ from truthmap.records import Answer, Position, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
 
 NAME = "compare"
@@ -63,7 +63,7 @@ def compare_run(
     *,
     ask_model: bool = True,
     equivalence: Equivalence | None = None,
-    where: Where | None = None,
+    reopening: ReopenSettings | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the probe with confidences that need no training; writes `analyses/compare.*` into the run folder.
@@ -73,14 +73,14 @@ def compare_run(
         ask_model: Also measure what takes the model: token entropy, p(True), a confidence in words. What the model said
             is kept in the run folder.
         equivalence: Which samples say the same; by default those with the same exact answer.
-        where: Where and how fast to compute.
+        reopening: ReopenSettings and how fast to compute.
         progress: Who shows the stages.
 
     Raises:
         NotEnoughDataError: the test answers are all right, or all wrong.
         RunFolderError: the model or the questions are not the run's any more.
     """
-    work = reopened(run, where, progress)
+    active = reopen(run, reopening, progress)
     data = RunData.load(run)
     probes = _probes(data)
     tested = [data.answers_by_id[i] for i in probes.labels.ids]
@@ -89,8 +89,8 @@ def compare_run(
     if all(answer.log_probs for answer in tested):
         confidences += _log_probs(tested, exact)
         if ask_model:
-            with work.folder.held(work.progress.say):
-                reports = self_reports(run, work, tested)
+            with active.folder.held(active.progress.say):
+                reports = self_reports(run, active, tested)
             confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
@@ -100,7 +100,7 @@ def compare_run(
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
-        confidences += sample_confidences(work, data, drawn, probes.labels.ids, chosen)
+        confidences += sample_confidences(active, data, drawn, probes.labels.ids, chosen)
     else:
         notes.append(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
@@ -232,7 +232,7 @@ def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confiden
 
 
 def sample_confidences(
-    work: Work, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+    active: ActiveRun, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
 ) -> list[Confidence]:
     """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
 
@@ -247,9 +247,9 @@ def sample_confidences(
             f"{len(unsampled)} test questions of {data.run.path} have no samples, e.g. {unsampled[0]}; "
             f"draw them with `truthmap sample {data.run.path} --k {samples.settings.k}`"
         )
-    asked, task = work.questions_by_id, work.question_set.task
+    asked, task = active.questions_by_id, active.question_set.task
     agree, spread, weighted = {}, {}, {}
-    with work.progress.stage("Comparing samples", len(ids)) as advance:
+    with active.progress.stage("Comparing samples", len(ids)) as advance:
         for done, i in enumerate(ids, start=1):
             text = task.chat(asked[i])
             drawn = [

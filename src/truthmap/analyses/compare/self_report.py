@@ -15,14 +15,14 @@ from truthmap.analyses.results import read_table, write_table
 from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
 from truthmap.errors import ModelError
-from truthmap.execution.active_run import Work
-from truthmap.execution.reopening import model_of
+from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.reopen import model_of
 from truthmap.files import digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
 from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
-from truthmap.study.settings import SHARD
+from truthmap.study.sections import SHARD
 from truthmap.terminal.progress import Advance
 
 _REPLY_TOKENS = 16
@@ -51,30 +51,30 @@ class SelfReport:
     reply_tokens: int
 
 
-def self_reports(run: Run, work: Work, answers: Sequence[Answer]) -> dict[str, SelfReport]:
+def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[str, SelfReport]:
     """Ask the model about answers, shard after shard; what was asked before is read from the run folder.
 
     Raises:
         RunFolderError: the model is not the run's any more.
     """
-    known = _known(work)
+    known = _known(active)
     wanted = [answer for answer in answers if answer.question_id not in known]
     if wanted:
-        lm = model_of(run, work)
-        with work.progress.stage("Asking the model", 4 * len(answers), 4 * (len(answers) - len(wanted))) as advance:
+        lm = model_of(run, active)
+        with active.progress.stage("Asking the model", 4 * len(answers), 4 * (len(answers) - len(wanted))) as advance:
             for start in range(0, len(wanted), SHARD):
                 shard = wanted[start : start + SHARD]
                 done = 4 * (len(answers) - len(wanted) + start)
-                known.update(_asked(work, lm, shard, partial(_after, advance, done)))
-                _write(work, known)
+                known.update(_asked(active, lm, shard, partial(_after, advance, done)))
+                _write(active, known)
                 advance(done + 4 * len(shard))
     return {answer.question_id: known[answer.question_id] for answer in answers}
 
 
-def _asked(work: Work, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, SelfReport]:
+def _asked(active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, SelfReport]:
     """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
-    n, budget = len(answers), work.study.batch_tokens
-    task, questions = work.question_set.task, work.questions_by_id
+    n, budget = len(answers), active.study.resources.batch_tokens
+    task, questions = active.question_set.task, active.questions_by_id
     asked = {a.question_id: task.chat(questions[a.question_id]) for a in answers}
     entropies = [s.entropies for s in score_tokens(lm, [(a.prompt_ids, a.answer_ids) for a in answers], budget)]
     advance(n)
@@ -122,20 +122,20 @@ def _after(advance: Advance, start: int, done: int) -> None:
     advance(start + done)
 
 
-def _key(work: Work) -> str:
-    return digest_of({"version": _VERSION, "answers": work.keys["answers"]})
+def _key(active: ActiveRun) -> str:
+    return digest_of({"version": _VERSION, "answers": active.keys["answers"]})
 
 
-def _path(work: Work) -> Path:
-    return work.path(SELF_REPORTS)
+def _path(active: ActiveRun) -> Path:
+    return active.folder.path / SELF_REPORTS
 
 
-def _known(work: Work) -> dict[str, SelfReport]:
-    path = _path(work)
+def _known(active: ActiveRun) -> dict[str, SelfReport]:
+    path = _path(active)
     if not path.exists():
         return {}
     table = read_table(path)
-    if not len(table) or set(table["key"]) != {_key(work)}:
+    if not len(table) or set(table["key"]) != {_key(active)}:
         return {}
     return {row["question_id"]: _report_of(row) for row in table.to_dict("records")}
 
@@ -153,6 +153,6 @@ def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
     )
 
 
-def _write(work: Work, reports: Mapping[str, SelfReport]) -> None:
-    rows = [{"key": _key(work), **asdict(report)} for report in reports.values()]
-    write_table(_path(work), pd.DataFrame(rows))
+def _write(active: ActiveRun, reports: Mapping[str, SelfReport]) -> None:
+    rows = [{"key": _key(active), **asdict(report)} for report in reports.values()]
+    write_table(_path(active), pd.DataFrame(rows))

@@ -23,6 +23,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Interval, Run
 from truthmap.store.states import StateStore
+from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
@@ -63,7 +64,7 @@ def map_labels(
     targets, too_few = _targets(values, labelled)
     read = site or data.summary.site
     store = data.states
-    settings = GridSettings(n_permutations=permutations, seed=int(data.settings["settings"]["seed"]), fewest=FEWEST)
+    settings = GridSettings(n_permutations=permutations, seed=Study(**data.settings["settings"]).seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,19 +11,12 @@ from truthmap.analyses.base import Analysis, SummaryTable
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.records import Outcome
 from truthmap.runs.run import open_run
-from truthmap.study.study import Study
-from truthmap.terminal.options import (
-    BatchTokens,
-    Cluster,
-    CpusPerWorker,
-    Device,
-    GpusPerWorker,
-    RunArgument,
-    TrustRemoteCode,
-    Workers,
-)
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import settings_named
+from truthmap.terminal.options import RunArgument
 from truthmap.terminal.output import print_tables
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.samples.run import Samples
@@ -35,6 +28,7 @@ def _help(name: str) -> str:
     return str(_FIELDS[name].description)
 
 
+@study_options(settings_named(*REOPENING, "endpoint", *CLUSTER))
 def sample(
     run: RunArgument,
     k: Annotated[int, typer.Option("--k", help=_help("k"))] = _FIELDS["k"].default,
@@ -42,16 +36,8 @@ def sample(
     top_p: Annotated[float, typer.Option(help=_help("top_p"))] = _FIELDS["top_p"].default,
     seed: Annotated[int, typer.Option(help=_help("seed"))] = _FIELDS["seed"].default,
     part: Annotated[str, typer.Option(help=_help("part"))] = _FIELDS["part"].default,
-    device: Device = "auto",
-    batch_tokens: BatchTokens = 8192,
-    endpoint: Annotated[
-        str | None, typer.Option(help=str(Study.model_fields["endpoint"].description), show_default=False)
-    ] = None,
-    cluster: Cluster = None,
-    workers: Workers = None,
-    gpus_per_worker: GpusPerWorker = 0,
-    cpus_per_worker: CpusPerWorker = 1,
-    trust_remote_code: TrustRemoteCode = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Draw K answers to each question, grade them, and keep them in the run folder.
 
@@ -60,10 +46,9 @@ def sample(
     settings = SampleSettings.of({"k": k, "temperature": temperature, "top_p": top_p, "seed": seed, "part": part})
     opened = open_run(run)
     from truthmap.analyses.samples.run import sample_answers
-    from truthmap.study.resources import Where
 
-    where = Where(device, batch_tokens, endpoint, cluster, workers, gpus_per_worker, cpus_per_worker, trust_remote_code)
-    print_tables(summarize(sample_answers(opened, settings, where=where, progress=Bars())))
+    drawn = sample_answers(opened, settings, reopening=ReopenSettings.of(given), progress=Bars())
+    print_tables(summarize(drawn))
 
 
 def summarize(drawn: Samples) -> tuple[SummaryTable, ...]:

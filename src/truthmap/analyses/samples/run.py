@@ -13,12 +13,10 @@ from typing import TypeVar
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.generate import GenerateSettings
 from truthmap.errors import RunFolderError
-from truthmap.execution.active_run import Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
-from truthmap.execution.models import engine_note
-from truthmap.execution.reopening import reopened, require_same_model
+from truthmap.execution.reopen import reopen, require_same_model
 from truthmap.files import digest_of
-from truthmap.pipeline.stages.grades import grade_all
 from truthmap.records import Answer, Grade, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLE_PARTS, SAMPLES
@@ -26,8 +24,8 @@ from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import remove_folder
 from truthmap.runs.run import Run
 from truthmap.runs.tables import read_records, write_records
-from truthmap.study.resources import Where
-from truthmap.study.settings import generate_settings
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.stage_settings import generate_settings
 from truthmap.terminal.progress import Advance, Progress
 
 Kind = TypeVar("Kind", Answer, Grade)
@@ -59,7 +57,11 @@ class Samples:
 
 
 def sample_answers(
-    run: Run, settings: SampleSettings | None = None, *, where: Where | None = None, progress: Progress | None = None
+    run: Run,
+    settings: SampleSettings | None = None,
+    *,
+    reopening: ReopenSettings | None = None,
+    progress: Progress | None = None,
 ) -> Samples:
     """Draw K answers to each question of a run, or only what is missing of them.
 
@@ -71,28 +73,28 @@ def sample_answers(
         RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
     """
     settings = settings or SampleSettings()
-    work, data = reopened(run, where, progress), RunData.load(run)
+    active, data = reopen(run, reopening, progress), RunData.load(run)
     with (
-        work.folder.held(work.progress.say),
-        work.stop.listening(work.progress.say),
-        closing(work.keeper),
-        closing(work.executor),
+        active.folder.held(active.progress.say),
+        active.stop.listening(active.progress.say),
+        closing(active.models),
+        closing(active.executor),
     ):
         started = time.perf_counter()
-        key = _key(work.keys["answers"], settings)
-        kept = _kept(work, key)
-        fresh = _draw(data, work, settings, kept, key)
+        key = _key(active.keys["answers"], settings)
+        kept = _kept(active, key)
+        fresh = _draw(data, active, settings, kept, key)
         by_sample: dict[int, list[Answer]] = {}
         for answer in [*kept, *fresh]:
             by_sample.setdefault(answer.sample, []).append(answer)
-        grades = [grade for its_own in by_sample.values() for grade in grade_all(work, its_own).values()]
+        grades = [grade for its_own in by_sample.values() for grade in active.grade(its_own).values()]
         order = {question.id: n for n, question in enumerate(data.questions)}
         answers = sorted([*kept, *fresh], key=partial(_place, order))
         grades.sort(key=partial(_place, order))
-        write_records(work.path(SAMPLES), Answer, answers)
-        write_records(work.path(SAMPLE_GRADES), Grade, grades)
-        work.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, settings.model_dump())
-        remove_folder(work.path(SAMPLE_PARTS))
+        write_records(active.folder.path / SAMPLES, Answer, answers)
+        write_records(active.folder.path / SAMPLE_GRADES, Grade, grades)
+        active.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, settings.model_dump())
+        remove_folder(active.folder.path / SAMPLE_PARTS)
     return _samples(settings, answers, grades)
 
 
@@ -131,19 +133,19 @@ def _key(answers_key: str, settings: SampleSettings) -> str:
     return digest_of({"answers": answers_key, "own": settings.model_dump(exclude={"k", "part"})})
 
 
-def _kept(work: Work, key: str) -> Sequence[Answer]:
-    return read_records(work.path(SAMPLES), Answer) if work.folder.is_finished(STAGE, key) else ()
+def _kept(active: ActiveRun, key: str) -> Sequence[Answer]:
+    return read_records(active.folder.path / SAMPLES, Answer) if active.folder.is_finished(STAGE, key) else ()
 
 
-def _draw(data: RunData, work: Work, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
+def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
     """Draw what is missing, shard after shard; each finished shard is kept."""
     wanted = list(_missing(data, settings, {(answer.question_id, answer.sample) for answer in kept}))
     shards = [wanted[start : start + SHARD] for start in range(0, len(wanted), SHARD)]
-    files = [_parts(work, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
+    files = [_parts(active, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
     if not wanted:
-        work.progress.say(f"nothing to do: {data.run.path} has these samples")
+        active.progress.say(f"nothing to do: {data.run.path} has these samples")
         return []
-    asked = generate_settings(work.study, work.question_set.task)
+    asked = generate_settings(active.study, active.question_set.task)
     sampled = GenerateSettings(
         asked.max_new_tokens, asked.batch_tokens, settings.temperature, settings.top_p, settings.seed
     )
@@ -153,28 +155,28 @@ def _draw(data: RunData, work: Work, settings: SampleSettings, kept: Sequence[An
         if not file.exists()
     ]
     if jobs:
-        _require_same_engine(data.run, work)
-        require_same_model(data.run, work)
+        _require_same_engine(data.run, active)
+        require_same_model(data.run, active)
     done = len(wanted) - sum(job.size for job in jobs)
-    with work.progress.stage("Sampling", len(wanted), done) as advance:
-        for drawn in work.executor.map(draw_shard, jobs, Tally(advance, done)):
+    with active.progress.stage("Sampling", len(wanted), done) as advance:
+        for drawn in active.executor.map(draw_shard, jobs, Tally(advance, done)):
             write_records(files[drawn.number], Answer, drawn.result)
     return [answer for file in files for answer in read_records(file, Answer)]
 
 
 def draw_shard(
-    work: Work, shard: tuple[Sequence[tuple[str, int]], GenerateSettings], advance: Advance
+    active: ActiveRun, shard: tuple[Sequence[tuple[str, int]], GenerateSettings], advance: Advance
 ) -> tuple[Answer, ...]:
     """Draw the samples of one shard: (question id, sample number), and how."""
     wanted, settings = shard
-    prompts = [work.prompt(work.questions_by_id[i], sample) for i, sample in wanted]
-    batches = work.engine.answer(prompts, settings, on_progress=advance)
+    prompts = [active.prompt(active.questions_by_id[i], sample) for i, sample in wanted]
+    batches = active.engine.answer(prompts, settings, on_progress=advance)
     return tuple(answer for batch in batches for answer in batch.answers)
 
 
-def _require_same_engine(run: Run, work: Work) -> None:
+def _require_same_engine(run: Run, active: ActiveRun) -> None:
     """Refuse to draw samples with another version of the engine than the one that gave the answers."""
-    entry, now = work.folder.entry("answers"), engine_note(work.study).get("engine")
+    entry, now = active.folder.entry("answers"), active.study.answers.engine.note().get("engine")
     before = None if entry is None else entry.note.get("engine")
     if before != now:
         raise RunFolderError(
@@ -197,8 +199,8 @@ def _missing(data: RunData, settings: SampleSettings, known: set[tuple[str, int]
                     yield i, sample
 
 
-def _parts(work: Work, key: str) -> Path:
-    return work.path(SAMPLE_PARTS) / key[:16]
+def _parts(active: ActiveRun, key: str) -> Path:
+    return active.folder.path / SAMPLE_PARTS / key[:16]
 
 
 def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:

@@ -16,16 +16,17 @@ from truthmap.analyses.samples.run import Samples
 from truthmap.arrays import Floats, Ints32
 from truthmap.capture.second_pass import capture_states
 from truthmap.errors import DamagedFileError
-from truthmap.execution.active_run import Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
-from truthmap.execution.reopening import require_same_model
+from truthmap.execution.reopen import require_same_model
 from truthmap.files import atomic_write, digest_of, storage_errors
 from truthmap.grading.positions import MISSING, locate_positions
 from truthmap.probes.grid import Cell
 from truthmap.records import POSITIONS, Answer
 from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
-from truthmap.study.settings import SHARD, capture_settings
+from truthmap.study.sections import SHARD
+from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
 
 SampleId = tuple[str, int]
@@ -40,7 +41,9 @@ class SamplePlace:
     index: int
 
 
-def sample_states(run: Run, work: Work, samples: Samples, ids: Sequence[str], cell: Cell) -> dict[SampleId, Floats]:
+def sample_states(
+    run: Run, active: ActiveRun, samples: Samples, ids: Sequence[str], cell: Cell
+) -> dict[SampleId, Floats]:
     """Return the state of each sample of the questions `ids` at one cell: float64 (d,); samples without it are absent.
 
     Samples that say the same, token by token, are read once. States are kept in the run folder, shard by shard.
@@ -56,30 +59,32 @@ def sample_states(run: Run, work: Work, samples: Samples, ids: Sequence[str], ce
         first.setdefault(_tokens(place.answer), i)
     unique = list(first.values())
     shards = [unique[start : start + SHARD] for start in range(0, len(unique), SHARD)]
-    files = [work.path(SAMPLE_STATES) / f"{_key(work, cell, places, shard)[:16]}.safetensors" for shard in shards]
+    files = [
+        active.folder.path / SAMPLE_STATES / f"{_key(active, cell, places, shard)[:16]}.safetensors" for shard in shards
+    ]
     jobs = [
         Job(number, tuple(i for i, _ in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))
         if not file.exists()
     ]
     if jobs:
-        require_same_model(run, work)
+        require_same_model(run, active)
         done = len(unique) - sum(job.size for job in jobs)
-        with work.progress.stage("Reading samples", len(unique), done) as advance:
-            for read in work.executor.map(read_shard, jobs, Tally(advance, done)):
+        with active.progress.stage("Reading samples", len(unique), done) as advance:
+            for read in active.executor.map(read_shard, jobs, Tally(advance, done)):
                 _write(files[read.number], shards[read.number], read.result)
     found = {i: state for file in files for i, state in _read(file)}
     return {i: found[first[_tokens(place.answer)]] for i, place in places.items()}
 
 
 def read_shard(
-    work: Work, shard: tuple[Cell, Sequence[tuple[SampleId, SamplePlace]]], advance: Advance
+    active: ActiveRun, shard: tuple[Cell, Sequence[tuple[SampleId, SamplePlace]]], advance: Advance
 ) -> torch.Tensor:
     """Read the states of one shard of samples at one cell: (n, d), in the model's dtype, in the shard's order."""
     cell, samples = shard
     answers = [replace(place.answer, question_id=json.dumps(i)) for i, place in samples]
     where = {a.question_id: _only(cell, place.index) for a, (_, place) in zip(answers, samples, strict=True)}
-    read = capture_states(work.model, answers, where, (cell.site,), capture_settings(work.study), advance)
+    read = capture_states(active.model, answers, where, (cell.site,), capture_settings(active.study), advance)
     return read.states[cell.site][cell.layer, POSITIONS.index(cell.position)].clone()
 
 
@@ -103,9 +108,9 @@ def _only(cell: Cell, index: int) -> Ints32:
     return positions
 
 
-def _key(work: Work, cell: Cell, places: Mapping[SampleId, SamplePlace], shard: Sequence[SampleId]) -> str:
+def _key(active: ActiveRun, cell: Cell, places: Mapping[SampleId, SamplePlace], shard: Sequence[SampleId]) -> str:
     rows = [[*i, places[i].index, list(places[i].answer.answer_ids)] for i in shard]
-    own = {"answers": work.keys["answers"], "blocks": work.study.blocks}
+    own = {"answers": active.keys["answers"], "blocks": active.study.states.blocks}
     return digest_of({"own": own, "cell": [str(cell.site), cell.layer, str(cell.position)], "rows": rows})
 
 

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import (
-    BatchTokens,
-    Cluster,
-    CpusPerWorker,
-    Device,
-    GpusPerWorker,
-    RunArgument,
-    TrustRemoteCode,
-    Workers,
-    beside,
-)
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import settings_named
+from truthmap.terminal.options import RunArgument, beside
 from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.select.measure import Selection
 
 
+@study_options(settings_named(*REOPENING, *CLUSTER))
 def select(
     run: RunArgument,
-    device: Device = "auto",
-    batch_tokens: BatchTokens = 8192,
-    cluster: Cluster = None,
-    workers: Workers = None,
-    gpus_per_worker: GpusPerWorker = 0,
-    cpus_per_worker: CpusPerWorker = 1,
-    trust_remote_code: TrustRemoteCode = False,
+    *,
+    given: dict[str, Any],
 ) -> None:
     """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
 
@@ -41,18 +30,8 @@ def select(
     """
     opened = open_run(run)
     from truthmap.analyses.select.run import select_answers
-    from truthmap.study.resources import Where
 
-    where = Where(
-        device,
-        batch_tokens,
-        cluster=cluster,
-        workers=workers,
-        gpus_per_worker=gpus_per_worker,
-        cpus_per_worker=cpus_per_worker,
-        trust_remote_code=trust_remote_code,
-    )
-    result = select_answers(opened, where=where, progress=Bars())
+    result = select_answers(opened, reopening=ReopenSettings.of(given), progress=Bars())
     print_tables(summarize(result))
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"

@@ -25,7 +25,7 @@ from truthmap.analyses.select.measure import (
     score_strategies,
 )
 from truthmap.errors import NotEnoughDataError
-from truthmap.execution.reopening import reopened
+from truthmap.execution.reopen import reopen
 from truthmap.metrics.token_scores import digest
 from truthmap.probes.grid import best_cell
 from truthmap.probes.labels import LabelledAnswers
@@ -34,13 +34,13 @@ from truthmap.records import Outcome
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
-from truthmap.study.resources import Where
+from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
 
 NAME = "select"
 
 
-def select_answers(run: Run, *, where: Where | None = None, progress: Progress | None = None) -> Selection:
+def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progress: Progress | None = None) -> Selection:
     """Choose among the samples of each test question in every way; writes `analyses/select.*` into the run folder.
 
     The detector is the probe of the best cell, fitted on the greedy answers of train + validation; it reads each sample
@@ -51,15 +51,15 @@ def select_answers(run: Run, *, where: Where | None = None, progress: Progress |
         PartialError: shards failed three times on a cluster; all others are kept.
         NotEnoughDataError: no test question can be chosen for.
     """
-    work, data, samples = reopened(run, where, progress), RunData.load(run), read_samples(run)
+    active, data, samples = reopen(run, reopening, progress), RunData.load(run), read_samples(run)
     grid = data.grid()
     fitted = score_on_test(data.states, data.labels, grid, best_cell(grid), probe_settings(data))
     tested = data.labels.of(test=True)
     ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
     if not ids:
         raise NotEnoughDataError(f"no test question of {run.path} has samples that could be graded; draw more of them")
-    with work.folder.held(work.progress.say), work.stop.listening(work.progress.say), closing(work.executor):
-        states = sample_states(run, work, samples, ids, fitted.cell)
+    with active.folder.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
+        states = sample_states(run, active, samples, ids, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
     pools = _pools(samples, tested, set(ids), scores)
     kinds = [kind for kind in ErrorType if any(pool.kind is kind for pool in pools)]

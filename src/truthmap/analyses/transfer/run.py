@@ -25,7 +25,7 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import POSITIONS, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Progress, Silence
 
 NAME = "transfer"

@@ -1,14 +1,18 @@
-"""What answers prompts: the loaded model itself, or another program that has the same model."""
+"""What an engine is: settings, and what they start, which answers prompts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
-from truthmap.lm.model import LanguageModel
+from truthmap.lm.load_settings import LoadSettings
 from truthmap.records import Site
+from truthmap.sections import Section
+
+if TYPE_CHECKING:
+    from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
+    from truthmap.lm.model import LanguageModel
 
 
 class Engine(Protocol):
@@ -45,22 +49,77 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class LocalEngine:
-    """The loaded model answers by itself."""
+class EngineHost(Protocol):
+    """What an engine may ask of the run that starts it."""
 
-    model: LanguageModel
-    ended = False
+    @property
+    def source(self) -> str:
+        """The model, as the user named it."""
+        ...
 
-    def answer(
-        self,
-        prompts: Sequence[Prompt],
-        settings: GenerateSettings,
-        sites: tuple[Site, ...] = (),
-        on_progress: Callable[[int], None] | None = None,
-    ) -> Iterator[GeneratedBatch]:
-        """Answer prompts and keep their states: see `generate_answers`."""
-        return generate_answers(self.model, prompts, settings, sites, on_progress)
+    @property
+    def load(self) -> LoadSettings:
+        """How the model is loaded."""
+        ...
 
-    def close(self) -> None:
-        """Do nothing: the model is not the engine's own."""
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in one batch, padding included."""
+        ...
+
+    def model(self) -> LanguageModel:
+        """Return the model with its weights, loaded here."""
+        ...
+
+    def without_weights(self) -> LanguageModel:
+        """Return the model as far as tokens go, after letting its weights go from this process."""
+        ...
+
+    def longest_sequence(self) -> int:
+        """Return the tokens of the longest prompt with room for its answer."""
+        ...
+
+    def stage(self, name: str, total: int | None, done: int = 0) -> AbstractContextManager[Callable[[int], None]]:
+        """Show something that takes its time."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show one line of news."""
+        ...
+
+
+class EngineSettings(Section):
+    """Settings of an engine; each kind has its own in its own file, and a line in `registry`.
+
+    Attributes:
+        kind: The engine's name.
+    """
+
+    title: ClassVar[str] = "Answers"
+    kind: str
+    keeps_states: ClassVar[bool] = False
+    """Whether the engine can keep hidden states while it answers."""
+    reads_quantized: ClassVar[bool] = True
+    """Whether it takes a model that transformers quantizes while loading."""
+    smallest_shard: ClassVar[int] = 1
+    """Answers that a shard should hold at least, where the engine batches by itself."""
+
+    def note(self) -> Mapping[str, str]:
+        """Return what is written down of the engine besides its settings, such as a version.
+
+        Raises:
+            UsageError: the engine cannot be started as it is set; the message says what to do.
+        """
+        return {}
+
+    def elsewhere(self) -> str | None:
+        """Name what answers, where it is not the loaded model; then nobody can tell how long it takes."""
+        return None
+
+    def start(self, host: EngineHost) -> Engine:
+        """Start the engine.
+
+        Raises:
+            ModelError: it cannot be started; the message says what to do.
+        """
+        raise NotImplementedError

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from truthmap.execution.active_run import Made, Work
 from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.figures.heatmap import draw_heatmap
+from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Site
 from truthmap.runs.data import RunData
+from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 
 LEVEL = 0.05
@@ -24,9 +25,9 @@ def map_title(protocol: str, site: Site) -> str | None:
     return "\n".join(lines) or None
 
 
-def draw_figures(work: Work) -> Made:
+def draw_figures(folder: RunFolder) -> StageResult:
     """Draw the map, as PNG and as SVG."""
-    run = Run(work.folder.path)
+    run = Run(folder.path)
     grid, summary = RunData.load(run).grid(), run.summary
     axes = draw_heatmap(
         grid.auc,
@@ -34,5 +35,5 @@ def draw_figures(work: Work) -> Made:
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
     for kind in ("png", "svg"):
-        save_figure(figure_of(axes), work.path(f"heatmap.{kind}"))
-    return Made(["heatmap.png", "heatmap.svg"])
+        save_figure(figure_of(axes), folder.path / f"heatmap.{kind}")
+    return StageResult(["heatmap.png", "heatmap.svg"])

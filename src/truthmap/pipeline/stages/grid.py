@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from truthmap.execution.active_run import Made, Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.files import atomic_write, write_json
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.combining import combine_cells
 from truthmap.pipeline.stages.layers import fit_layers
-from truthmap.pipeline.stages.states import state_store
 from truthmap.probes.fit_grid import with_p_values
 from truthmap.probes.grid import Grid, OutOfFold, best_cell
 from truthmap.probes.join_labels import label_answers, require_enough, text_features_of
@@ -27,21 +27,21 @@ from truthmap.runs.file_names import SCORES
 from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Interval, Summary
 from truthmap.runs.tables import read_records
-from truthmap.study.settings import grid_settings
+from truthmap.study.stage_settings import grid_settings
 
 
-def fit_map(work: Work) -> Made:
+def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
-    questions = read_records(work.path("questions.parquet"), Question)
-    grades = read_records(work.path("grades.parquet"), Grade)
-    answers = {answer.question_id: answer for answer in read_records(work.path("answers.parquet"), Answer)}
-    labels = label_answers(questions, grades, read_records(work.path("splits.parquet"), SplitAssignment))
+    questions = read_records(run.folder.path / "questions.parquet", Question)
+    grades = read_records(run.folder.path / "grades.parquet", Grade)
+    answers = {answer.question_id: answer for answer in read_records(run.folder.path / "answers.parquet", Answer)}
+    labels = label_answers(questions, grades, read_records(run.folder.path / "splits.parquet", SplitAssignment))
     require_enough(labels, grades)
-    store, settings = state_store(work), grid_settings(work.study)
-    with work.progress.stage("Fitting words alone", None):
+    store, settings = run.store, grid_settings(run.study)
+    with run.progress.stage("Fitting words alone", None):
         seen = labels.of(test=False)
         words = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
-    fits = [fit_layers(work, labels, settings, site) for site in work.study.sites]
+    fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
         (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
@@ -50,27 +50,27 @@ def fit_map(work: Work) -> Made:
     best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
-    _write_tables(work, found, null)
+    _write_tables(run, found, null)
     files = ["grid.parquet", SCORES, "null.parquet", "summary.json"]
     if settings.protocol == "truthmap":
-        with work.progress.stage("Fitting fewer answers", None):
+        with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
-        _write_table(work, "curve.parquet", curve)
+        _write_table(run, "curve.parquet", curve)
         files.append("curve.parquet")
-    summary = _summary(work, grades, best, test, _log_prob_auc(answers, labels, test))
+    summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
     extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
-    write_json(work.path("summary.json"), summary.model_copy(update=extra).model_dump(mode="json"))
-    return Made(files)
+    write_json(run.folder.path / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
+    return StageResult(files)
 
 
-def _write_tables(work: Work, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
-    _write_table(work, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
-    _write_table(work, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(work.path(SCORES), [out_of_fold for _, out_of_fold in found])
+def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
+    _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
+    _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
+    write_out_of_fold(run.folder.path / SCORES, [out_of_fold for _, out_of_fold in found])
 
 
-def _write_table(work: Work, name: str, table: pd.DataFrame) -> None:
-    with atomic_write(work.path(name)) as beside:
+def _write_table(run: ActiveRun, name: str, table: pd.DataFrame) -> None:
+    with atomic_write(run.folder.path / name) as beside:
         table.to_parquet(beside)
 
 
@@ -99,12 +99,14 @@ def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: 
     return Interval(auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=len(scores))
 
 
-def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None) -> Summary:
+def _summary(
+    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None
+) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
     at = test.cell.at
     return Summary(
-        model=work.study.model,
-        questions=work.study.questions,
+        model=run.study.model.name,
+        questions=run.study.questions.name,
         right=len(of[Outcome.RIGHT]),
         wrong=len(of[Outcome.WRONG]),
         unscored=len(of[Outcome.UNSCORED]),
@@ -119,7 +121,7 @@ def _summary(work: Work, grades: Sequence[Grade], best: _Best, test: TestScore, 
         test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
         log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
-        protocol=work.study.protocol,
+        protocol=run.study.protocol,
         p_value=_known(best.grid.p_value[at]),
         words=_known(best.grid.text_baseline_auc[at]),
         within_auc=_known(best.grid.within_auc[at]),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from truthmap.execution.active_run import Work
+from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
-from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids
+from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
 from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
@@ -49,19 +49,19 @@ class OneLayer:
         return self.store.read_cell(site, self.layer + layer, position, ids)
 
 
-def fit_layers(work: Work, labels: LabelledAnswers, settings: GridSettings, site: Site) -> GridFit:
-    """Fit the grid of a site, layer by layer, by whoever does the work."""
-    n_layers, _ = work.store.layout()[site]
+def fit_layers(run: ActiveRun, labels: LabelledAnswers, settings: GridSettings, site: Site) -> GridFit:
+    """Fit the grid of a site, layer by layer, by whoever does the run."""
+    n_layers, _ = run.store.layout()[site]
     jobs = [Job(layer, (), LayerJob(site, layer, labels, settings), 1) for layer in range(n_layers)]
-    with work.progress.stage(f"Fitting probes: {site}", n_layers) as advance:
-        fits = {done.number: done.result for done in work.executor.map(fit_layer, jobs, Tally(advance))}
+    with run.progress.stage(f"Fitting probes: {site}", n_layers) as advance:
+        fits = {done.number: done.result for done in run.executor.map(fit_layer, jobs, Tally(advance))}
     return join_layers([fits[layer] for layer in range(n_layers)])
 
 
-def fit_layer(work: Work, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
+def fit_layer(run: ActiveRun, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
     """Fit one layer."""
     # A worker that captured before has seen an index without the others' shards: read it anew.
-    source = OneLayer(StateStore(work.states_at), job.layer)
+    source = OneLayer(StateStore(run.states_at), job.layer)
     return fit_grids(source, job.labels, {RIGHT: job.labels.y}, job.site, job.settings)[RIGHT]
 
 
@@ -70,8 +70,6 @@ def join_layers(fits: Sequence[GridFit]) -> GridFit:
 
     They are as if the whole had been fitted at once: no layer's probes depend on another's.
     """
-    from truthmap.probes.fit_grid import with_p_values
-
     arrays = {name: np.concatenate([getattr(fit.grid, name) for fit in fits]) for name in ARRAYS}
     first = fits[0].out_of_fold
     scores = np.concatenate([fit.out_of_fold.scores for fit in fits])

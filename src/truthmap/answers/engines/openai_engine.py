@@ -1,0 +1,195 @@
+"""An OpenAI-compatible endpoint as engine: texts go out, texts come back, and the local model reads them as its own.
+
+The text that comes back is tokenised by the local model, and what it thinks of those tokens (log-probabilities, later
+the states) is computed here: always of the model whose states are read, whatever the endpoint makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
+from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, closes, fits, unanswered
+from truthmap.endpoint import Endpoint, Refusal, send_all
+from truthmap.errors import ModelError
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Answer, Site
+from truthmap.seeding import seed_from
+
+_TOO_LONG = frozenset(("context_length_exceeded", "string_above_max_length"))
+_FILTERED = frozenset(("content_filter", "content_policy_violation"))
+REFUSED = "refused_by_endpoint"
+"""Fault of an answer that the endpoint's own rules did not let through."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What an endpoint says to a prompt.
+
+    Attributes:
+        text: The answer.
+        finished: The model closed it itself.
+        prompt_tokens: How many tokens the endpoint read, if it tells.
+    """
+
+    text: str
+    finished: bool
+    prompt_tokens: int | None
+
+
+class EndpointEngine:
+    """The studied model behind an endpoint.
+
+    Args:
+        lm: The same model, loaded here.
+        endpoint: Where the API is.
+        model: The model's name there.
+        batch_tokens: Tokens in one batch, padding included, where the answers are read.
+        say: Shows a line of news.
+    """
+
+    ended = False
+
+    def __init__(
+        self, lm: LanguageModel, endpoint: Endpoint, model: str, batch_tokens: int, say: Callable[[str], None]
+    ) -> None:
+        self._lm, self._endpoint, self._model = lm, endpoint, model
+        self._batch_tokens, self._say = batch_tokens, say
+        self._compared = False
+
+    def answer(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerateSettings,
+        sites: tuple[Site, ...] = (),  # noqa: ARG002 (states are captured from the tokenised answers)
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[GeneratedBatch]:
+        """Answer prompts, all in one batch, without states.
+
+        A chat model is sent the user's message, a base model the whole prompt. Draws are seeded by (seed, question,
+        sample); whether the endpoint heeds that is its own affair.
+
+        Raises:
+            ModelError: the endpoint fails or refuses what it is sent; the message says what to do.
+        """
+        lm = self._lm
+        short = [p for p in prompts if fits(lm, p, settings)]
+        path = "/chat/completions" if lm.asks_in_chat else "/completions"
+        contents = [self._content(p, settings) for p in short]
+        replies = send_all(self._endpoint, path, contents, read_reply, on_progress)
+        self._compare_templates(short, replies)
+        faults = [unanswered(p) for p in prompts if not fits(lm, p, settings)]
+        said: list[_Retold] = []
+        for prompt, reply in zip(short, replies, strict=True):
+            if isinstance(reply, Refusal):
+                faults.append(unanswered(prompt, self._fault(reply)))
+            else:
+                said.append(retold(lm, prompt, reply, settings))
+        yield GeneratedBatch((*faults, *self._scored(said)), None)
+
+    def close(self) -> None:
+        """Do nothing: connections end with each call."""
+
+    def _content(self, prompt: Prompt, settings: GenerateSettings) -> dict[str, Any]:
+        asked = (
+            {"messages": [{"role": "user", "content": prompt.text}]}
+            if self._lm.asks_in_chat
+            else {"prompt": prompt.text}
+        )
+        drawn: dict[str, Any] = {}
+        if settings.temperature:
+            seed = seed_from("endpoint", settings.seed, prompt.question_id, prompt.sample)
+            drawn = {"top_p": settings.top_p, "seed": seed >> 32}  # some endpoints take 31 bits and no more
+        return {
+            "model": self._model,
+            **asked,
+            "max_tokens": settings.max_new_tokens,
+            "temperature": settings.temperature,
+            **drawn,
+        }
+
+    def _scored(self, said: Sequence[_Retold]) -> Iterator[Answer]:
+        """Return the answers with what the local model thinks of their tokens."""
+        read = [each for each in said if each.ids]
+        scores = score_tokens(self._lm, [(each.prompt.prompt_ids, each.ids) for each in read], self._batch_tokens)
+        log_probs = {id(each): score.log_probs for each, score in zip(read, scores, strict=True)}
+        for each in said:
+            yield answer_of(self._lm, each.prompt, each.ids, log_probs.get(id(each), ()), finished=each.finished)
+
+    def _fault(self, refusal: Refusal) -> str:
+        if refusal.status == 413 or refusal.code in _TOO_LONG:
+            return PROMPT_TOO_LONG
+        if refusal.code in _FILTERED:
+            return REFUSED
+        raise ModelError(
+            f"the endpoint {self._endpoint.url} refuses what it is sent (status {refusal.status}"
+            f"{': ' if refusal.message else ''}{refusal.message}); see that it takes an OpenAI-style request for "
+            f"model {self._model!r}"
+        )
+
+    def _compare_templates(self, prompts: Sequence[Prompt], replies: Sequence[Reply | Refusal]) -> None:
+        """Say so once, if the endpoint reads another number of tokens than the local template writes."""
+        for prompt, reply in zip(prompts, replies, strict=True):
+            if self._compared or isinstance(reply, Refusal) or reply.prompt_tokens is None:
+                continue
+            self._compared = True
+            if reply.prompt_tokens != len(prompt.prompt_ids):
+                self._say(
+                    f"the endpoint read {reply.prompt_tokens} tokens for question {prompt.question_id}, the prompt "
+                    f"here has {len(prompt.prompt_ids)}: it asks in another way, and the states will be those of the "
+                    "prompt here"
+                )
+
+
+@dataclass(frozen=True)
+class _Retold:
+    """A reply in the local model's tokens."""
+
+    prompt: Prompt
+    ids: tuple[int, ...]
+    finished: bool
+
+
+def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSettings) -> _Retold:
+    """Put a reply into the local model's tokens, as it would have written them itself.
+
+    An answer that the endpoint's model closed gets the closing token; the answer of a base model ends with its line;
+    one that is longer than was asked for is cut.
+    """
+    ids: list[int] = []
+    for token in lm.encode(reply.text)[: settings.max_new_tokens]:
+        ids.append(token)
+        if closes(lm, ids[:-1], token):
+            return _Retold(prompt, tuple(ids), finished=True)
+    if reply.finished and lm.closing_id is not None and len(ids) < settings.max_new_tokens:
+        return _Retold(prompt, (*ids, lm.closing_id), finished=True)
+    return _Retold(prompt, tuple(ids), finished=False)
+
+
+def read_reply(body: bytes) -> Reply:
+    """Read a completion, of a chat or of a prompt.
+
+    Raises:
+        ValueError: it is none; the message goes on from the body.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON: the address may lack its /v1") from error
+    try:
+        choice = content["choices"][0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        usage = content.get("usage") or {}
+        tokens = usage.get("prompt_tokens")
+        finished = choice.get("finish_reason") == "stop"
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError("is no completion") from error
+    if not isinstance(text, str | None):
+        raise ValueError("has a text that is none")
+    # JSON can name halves of characters that no text may hold alone.
+    whole = (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return Reply(whole, finished, tokens if type(tokens) is int else None)

@@ -1,0 +1,130 @@
+"""The sections of a study's settings, one for each stage that has any, and one for where and how fast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from truthmap.answers.engines.registry import AnyEngine
+from truthmap.answers.engines.transformers import TransformersSettings
+from truthmap.lm.load_settings import PromptFormat, Quantization
+from truthmap.questions.columns import Columns
+from truthmap.questions.tasks import GradingRule, Locating
+from truthmap.records import Site
+from truthmap.sections import Option, Section
+
+SHARD = 128
+"""Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
+
+
+class ModelSection(Section):
+    """The model that is studied, as far as its answers and states depend on it."""
+
+    title: ClassVar[str] = "Model"
+
+    name: Annotated[str, Option("model")] = Field(
+        "smollm2", min_length=1, description="Built-in model (smollm2), folder, .gguf file or hub id"
+    )
+    revision: str | None = Field(None, description="Revision of a hub model")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU, else float32"
+    )
+    quantization: Quantization | None = Field(None, description="Load the weights in 8 or 4 bits (bitsandbytes)")
+    prompt_format: PromptFormat = Field("auto", description="auto: chat if the model has a chat template")
+    trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
+
+
+class QuestionsSection(Section):
+    """What is asked."""
+
+    title: ClassVar[str] = "Questions"
+
+    name: Annotated[str, Option("questions")] = Field(
+        "cities", min_length=1, description="Built-in question set, one of the paper's, or a file"
+    )
+    file: Annotated[Path | None, Option("questions_file")] = Field(
+        None, description="The file of one of the paper's sets (movies, math, …), or the folder that holds it"
+    )
+    split: Annotated[Literal["train", "test"], Option("questions_split")] = Field(
+        "train", description="Which split of one of the paper's sets"
+    )
+    limit: PositiveInt | None = Field(
+        None, description="Take at most this many questions: a random subset, always the same; default: all"
+    )
+    skip_bad: bool = Field(False, description="Go on without the rows of the file that make no question")
+    columns: Columns = Field(Columns(), description="Columns of an own question file, where not named as usual")
+
+
+class AnswersSection(Section):
+    """How the questions are answered."""
+
+    title: ClassVar[str] = "Answers"
+
+    max_new_tokens: PositiveInt | None = Field(
+        None, description="Longest answer in tokens; default: the question set's own"
+    )
+    engine: AnyEngine = Field(
+        TransformersSettings(),
+        description="What generates the answers: transformers (the loaded model), vllm, "
+        "or openai (an OpenAI-compatible endpoint that has the same model)",
+    )
+
+
+class GradingSection(Section):
+    """How outcome and exact answer are found."""
+
+    title: ClassVar[str] = "Grading"
+
+    rule: Annotated[GradingRule | None, Option("grading")] = Field(
+        None, description="Rule that decides right or wrong; default: the set's own"
+    )
+    locating: Locating | None = Field(None, description="How the exact answer is found; default: the set's own")
+    judge: str | None = Field(
+        None, description="Model that grades by judge: same (the studied one), a model, or http://host/v1#model"
+    )
+    locator: str | None = Field(
+        None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
+    )
+
+
+class StatesSection(Section):
+    """Which hidden states are kept."""
+
+    title: ClassVar[str] = "Map"
+
+    sites: Annotated[tuple[Site, ...], Option("sites", flag="site")] = Field(
+        (Site.RESIDUAL,), min_length=1, description="What is read at a layer; may be given several times"
+    )
+    blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
+    shard: PositiveInt = Field(SHARD, description="Answers in a file of states: what a killed run repeats at most")
+
+
+class GridSection(Section):
+    """How the probes are fitted."""
+
+    title: ClassVar[str] = "Map"
+
+    permutations: int = Field(
+        100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
+    )
+
+
+class ResourcesSection(Section):
+    """Where and how fast to compute; no number depends on it but by rounding."""
+
+    title: ClassVar[str] = "Where to compute"
+
+    device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
+    device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
+    batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+    states_at: str | None = Field(
+        None, min_length=1, description="Where the hidden states go: a URL that fsspec opens; default: the run folder"
+    )
+    cluster: str | None = Field(
+        None, min_length=1, description="Do the work on a Ray cluster: auto (the running one) or its address"
+    )
+    workers: PositiveInt | None = Field(None, description="Workers on the cluster; default: as many as it has room for")
+    gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
+    cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")

@@ -1,0 +1,125 @@
+"""A study's settings, handed to each room in the form it takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+
+from truthmap.answers.generate import GenerateSettings
+from truthmap.capture.second_pass import CaptureSettings
+from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.splits import SplitSettings
+from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
+from truthmap.study.study import Study
+
+
+def load_settings(study: Study) -> LoadSettings:
+    """Return how to load the model."""
+    return LoadSettings(
+        revision=study.model.revision,
+        device=study.resources.device,
+        dtype=study.model.dtype,
+        device_map=study.resources.device_map,
+        quantization=study.model.quantization,
+        trust_remote_code=study.model.trust_remote_code,
+        prompt_format=study.model.prompt_format,
+        blocks=study.states.blocks,
+    )
+
+
+def question_settings(study: Study) -> QuestionSettings:
+    """Return which questions to take."""
+    own = study.questions
+    return QuestionSettings(
+        limit=own.limit,
+        seed=study.seed,
+        path=own.file,
+        split=own.split,
+        columns=own.columns,
+        skip_bad=own.skip_bad,
+    )
+
+
+def split_settings(study: Study) -> SplitSettings:
+    """Return how to split them."""
+    return SplitSettings(seed=study.seed)
+
+
+def generate_settings(study: Study, task: Task) -> GenerateSettings:
+    """Return how to answer."""
+    return GenerateSettings(
+        max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens, batch_tokens=study.resources.batch_tokens
+    )
+
+
+def capture_settings(study: Study) -> CaptureSettings:
+    """Return how to capture states in a second pass."""
+    return CaptureSettings(batch_tokens=study.resources.batch_tokens)
+
+
+def grid_settings(study: Study | None = None) -> GridSettings:
+    """Return how to fit the probes; without a study the defaults, and no shuffles of the labels."""
+    if study is None:
+        return GridSettings(n_permutations=0)
+    return GridSettings(
+        protocol=study.protocol,
+        n_permutations=study.grid.permutations if study.protocol == "truthmap" else 0,
+        seed=study.seed,
+        device=solver_device(study.resources.device),
+    )
+
+
+def solver_device(device: str) -> str:
+    """Return where the probes are fitted: on the study's CUDA device; else on the CPU (MPS has no float64)."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device if device.startswith("cuda") else "cpu"
+
+
+def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: None) -> QuestionSet:
+    """Load the study's questions, to be graded and located as the study says.
+
+    Args:
+        study: The settings.
+        say: Told how many rows of a file were skipped.
+
+    Raises:
+        QuestionsError: there is no such set, or rows of it make no question.
+        NotEnoughDataError: the set is empty.
+        UsageError: the set cannot be graded as the study says.
+    """
+    question_set = load_questions(study.questions.name, question_settings(study))
+    if not question_set.questions:
+        raise NotEnoughDataError(f"the question set {study.questions.name} is empty")
+    report = question_set.report
+    if report.bad:
+        say(f"skipped {report.bad:,} of {report.rows:,} rows: {report.counted()}")
+    return replace(question_set, task=_task(study, question_set.task))
+
+
+def _task(study: Study, own: Task) -> Task:
+    """Change a set's own way of grading and locating where the study names another."""
+    chosen = study.grading
+    grading = chosen.rule or own.grading
+    locating = chosen.locating
+    if locating is None:
+        # The exact answer is found as the set says, unless another grading rule finds none of its own.
+        locating = own.locating if chosen.rule in (None, own.grading) else default_locating(grading)
+        if locating is Locating.RULE and chosen.locator is not None:
+            locating = Locating.MODEL
+        if study.protocol == "study" and chosen.locator is not None:
+            locating = Locating.GOLD
+        if locating is Locating.MODEL and chosen.locator is None:
+            locating = Locating.NAME
+    if grading is GradingRule.JUDGE and chosen.judge is None:
+        raise UsageError(
+            f"{study.questions.name} is graded by a judge: name one with --judge (same, a model, or "
+            "http://host/v1#model), or choose another rule, such as --grading alias"
+        )
+    return replace(own, grading=grading, locating=locating)
