@@ -18,7 +18,6 @@ from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, Transfe
 from truthmap.metrics.estimate import Estimate
 from truthmap.probes.grid import Grid
 from truthmap.records import POSITIONS, Position, Site
-from truthmap.study.study import with_settings
 
 SOME = Estimate(value=0.7, low=0.6, high=0.8)
 GAIN, NO_GAIN = Estimate(value=0.2, low=0.1, high=0.3), Estimate(value=-0.1, low=-0.3, high=0.1)
@@ -132,7 +131,7 @@ def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
     maps = {kind: grid(np.full((4, len(POSITIONS)), 0.6)) for kind in list(ErrorType)[:2]}
     titles = [axes.get_title() for axes in error_types_figure(result, maps).axes]
     assert {"consistently right", "consistently wrong"} <= set(titles)
-    some = draw_error_types(with_settings(result, {"without_type": 7}))
+    some = draw_error_types(result.model_copy(update={"without_type": 7}))
     assert [text.get_text() for text in some.texts] == ["0", "1", "2", "3", "4", "7"]
     assert some.get_yticklabels()[-1].get_text() == "no type"
 
@@ -144,7 +143,7 @@ def test_a_difference_dots_what_is_significant() -> None:
     p[2, 0] = np.nan
     side = MapSide(name="one", model="m", questions="q", site=Site.RESIDUAL, answers=9, right=0.5)
     result = MapDifference(
-        first=side, second=with_settings(side, {"name": "two"}), both=9, cells=44, higher=1, lower=0, mean=SOME,
+        first=side, second=side.model_copy(update={"name": "two"}), both=9, cells=44, higher=1, lower=0, mean=SOME,
         layer=1, position=Position.LAST_Q, largest=SOME, largest_p=0.01, auc_first=rows_of(0.5 + 0 * difference),
         auc_second=rows_of(0.5 + difference), difference=rows_of(difference), p_corrected=rows_of(p),
     )  # fmt: skip

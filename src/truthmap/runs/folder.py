@@ -152,13 +152,13 @@ class RunFolder:
             raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
         return content
 
-    def require_format(self) -> None:
-        """See that the files are those that this version writes.
+    def require_format(self, known: Mapping[str, Any]) -> None:
+        """See that the files are those that this version writes, by what study.yaml says.
 
         Raises:
             RunFolderError: they are another version's.
         """
-        found = (self.settings() or {}).get("format")
+        found = known.get("format")
         if found != FORMAT:
             raise RunFolderError(
                 f"{self.path} was made by another version of truthmap (its format is {found or 1}, expected {FORMAT}): "

@@ -156,7 +156,8 @@ def open_run(path: Path | str) -> Run:
         )
     if not (folder / STUDY).is_file():
         raise RunFolderError(f"{folder} is no run folder: it has no study.yaml; name the folder of a run")
-    RunFolder(folder).require_format()
+    run = Run(folder)
+    RunFolder(folder).require_format(run.settings)
     if not (folder / SUMMARY).is_file():
         raise RunFolderError(f"the run in {folder} is not finished; start the same `truthmap run` again to go on")
-    return Run(folder)
+    return run
