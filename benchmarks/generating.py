@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
-from truthmap.capture.gather import PositionsOf
 from truthmap.capture.second_pass import CaptureSettings, capture_states
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.positions import PAPER, LocatedPositions
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Answer, Site
 
@@ -233,8 +233,8 @@ def _texts(answers: Sequence[Answer]) -> dict[str, tuple[int, ...]]:
     return {answer.question_id: answer.answer_ids for answer in answers}
 
 
-def _places(answers: Sequence[Answer]) -> PositionsOf:
-    return {answer.question_id: locate_positions(answer, None) for answer in answers}
+def _places(answers: Sequence[Answer]) -> LocatedPositions:
+    return LocatedPositions(PAPER, {answer.question_id: locate_positions(answer, None) for answer in answers})
 
 
 @torch.inference_mode()
@@ -260,7 +260,7 @@ def _trace(lm: LanguageModel, answers: Sequence[Answer], size: int) -> dict[str,
         batch = answers[start : start + size]
         tokens, mask = _padded([a.prompt_ids + a.answer_ids for a in batch], left=False)
         hidden = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
-        where = torch.from_numpy(np.stack([np.maximum(places[a.question_id], 0) for a in batch])).long()
+        where = torch.from_numpy(np.stack([np.maximum(places.index[a.question_id], 0) for a in batch])).long()
         rows = torch.arange(len(batch))[:, None]
         kept.append(torch.stack([states[rows, where] for states in hidden[1:]]))
     return {answer.question_id: () for answer in answers}

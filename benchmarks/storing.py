@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from truthmap.positions import PAPER, Position
 from truthmap.probes.fit_grid import fit_grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.store.shards import StateShard
 from truthmap.store.states import StateStore
 
@@ -41,9 +42,9 @@ Found = dict[tuple[int, str], dict[str, float]]
 
 
 def _memory_table(found: Found) -> str:
-    size = {n: n * LAYERS * len(POSITIONS) * WIDTH * 4 / 1e6 for n in (FEW, MANY)}
+    size = {n: n * LAYERS * len(PAPER) * WIDTH * 4 / 1e6 for n in (FEW, MANY)}
     lines = [
-        f"{LAYERS} layers × {len(POSITIONS)} positions × {WIDTH} float32 of random numbers, {SHARD} answers a shard:",
+        f"{LAYERS} layers × {len(PAPER)} positions × {WIDTH} float32 of random numbers, {SHARD} answers a shard:",
         f"{FEW:,} answers are {size[FEW]:.0f} MB, {MANY:,} are {size[MANY]:.0f} MB. Peak memory is that over a process",
         "that has only imported everything.",
         "",
@@ -65,9 +66,9 @@ def _memory_table(found: Found) -> str:
 
 
 def _plan(found: Found) -> str:
-    measured = MANY * LAYERS * len(POSITIONS) * WIDTH * 4
+    measured = MANY * LAYERS * len(PAPER) * WIDTH * 4
     cell = MANY * WIDTH * 4
-    total = BIG["answers"] * BIG["layers"] * len(POSITIONS) * BIG["width"] * BIG["bytes"]
+    total = BIG["answers"] * BIG["layers"] * len(PAPER) * BIG["width"] * BIG["bytes"]
     big_cell = BIG["answers"] * BIG["width"] * BIG["bytes"]
     hours = {work: total / (measured / found[MANY, work]["seconds"]) / 3600 for work in ("write", "verify")}
     reading = big_cell / (cell / found[MANY, "read_cell"]["seconds"])
@@ -83,7 +84,7 @@ def _plan(found: Found) -> str:
         "times the threads",
     }
     head = (
-        f"The plan for {BIG['answers']:,} answers × {BIG['layers']} layers × {len(POSITIONS)} positions × "
+        f"The plan for {BIG['answers']:,} answers × {BIG['layers']} layers × {len(PAPER)} positions × "
         f"{BIG['width']:,} bfloat16, worked out from these rates (one process):"
     )
     return "\n".join([head, "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())])
@@ -100,8 +101,8 @@ def _shards(n: int) -> Iterator[StateShard]:
     for start in range(0, n, SHARD):
         ids = tuple(f"q{i}" for i in range(start, min(start + SHARD, n)))
         generator = torch.Generator().manual_seed(start)
-        states = torch.randn((LAYERS, len(POSITIONS), len(ids), WIDTH), generator=generator)
-        yield StateShard(ids, np.ones((len(POSITIONS), len(ids)), dtype=bool), {Site.RESIDUAL: states})
+        states = torch.randn((LAYERS, len(PAPER), len(ids), WIDTH), generator=generator)
+        yield StateShard(ids, PAPER, np.ones((len(PAPER), len(ids)), dtype=bool), {Site.RESIDUAL: states})
 
 
 def _write(n: int, folder: Path) -> None:
@@ -124,7 +125,7 @@ def _read(work: str, folder: Path) -> None:
     elif work == "read_layer":
         store.read_layer(Site.RESIDUAL, 1)
     else:
-        store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
+        store.read_cell(Site.RESIDUAL, 1, Position.of("-1"))
 
 
 def _do(work: str, n: int, folder: Path) -> None:

@@ -151,10 +151,11 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from truthmap.detector.fit_head import HeadData, SealSettings, fit_head
     from truthmap.detector.streaming import StateSpec, record_answer_states
     from truthmap.grading.grade import grade
-    from truthmap.grading.positions import locate_positions
+    from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
+    from truthmap.positions import PAPER, Position
     from truthmap.questions.tasks import GradingRule, Task
-    from truthmap.records import POSITIONS, Position, Question, Site
+    from truthmap.records import Question, Site
 
     lm = load_model(str(tiny_model))
     task = Task(GradingRule.CANDIDATES, max_new_tokens=10)
@@ -171,12 +172,12 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     places = [locate_positions(answers[i], found[i].span) - len(answers[i].prompt_ids) + 1 for i in ids]
     # Exact answers at the very start are left to the other two heads.
     cells = {
-        Role.ANSWER: CellAt(layer=1, position=Position.EXACT_LAST, C=1.0),
-        Role.FALLBACK: CellAt(layer=1, position=Position.MINUS_1, C=1.0),
-        Role.BEFORE: CellAt(layer=0, position=Position.LAST_Q, C=1.0),
+        Role.ANSWER: CellAt(layer=1, position=Position.of("exact_answer_last"), C=1.0),
+        Role.FALLBACK: CellAt(layer=1, position=Position.of("-1"), C=1.0),
+        Role.BEFORE: CellAt(layer=0, position=Position.of("last_q"), C=1.0),
     }
     reads = {
-        role: np.stack([s[p[POSITIONS.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
+        role: np.stack([s[p[PAPER.index(cell.position)], cell.layer] for s, p in zip(states, places, strict=True)])
         for role, cell in cells.items()
     }
     direction = np.random.default_rng(0).normal(size=24)

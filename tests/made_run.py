@@ -6,7 +6,6 @@ missing in short answers, and the texts can be hostile.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import save_file
 from scipy.special import expit
 
 from truthmap.files import write_json
 from truthmap.metrics.auc import auc_many
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question, Site, Span, Split, SplitAssignment
+from truthmap.positions import PAPER, Group, Position
+from truthmap.probes.grid import OutOfFold
+from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
+from truthmap.runs.file_names import SCORES
 from truthmap.runs.folder import FORMAT, STAGES, RunFolder
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Interval, Run, Summary
 from truthmap.runs.tables import write_records
 from truthmap.study.study import Study, kept_settings
@@ -37,7 +39,7 @@ HOSTILE = (
     "=HYPERLINK(\"http://example.com\")",
     "<!-- <b>bold</b> &lt; \u2028 -->",
 )  # fmt: skip
-_BEST = Position.EXACT_LAST
+_BEST = Position.of("exact_answer_last")
 _UNSCORED_EVERY, _TEST_EVERY = 23, 5
 
 
@@ -66,9 +68,9 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     seen = np.flatnonzero(scored & ~test)
     scores = {site: _scores(made, right[seen], draw) for site in made.sites}
     if made.with_scores:
-        # Written to one file for all sites, its ids in the metadata.
-        tensors = {str(site): values.astype(np.float32) for site, values in scores.items()}
-        save_file(tensors, path / "scores.safetensors", metadata={"ids": json.dumps([ids[n] for n in seen])})
+        kept = tuple(ids[n] for n in seen)
+        found = [OutOfFold(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
+        write_out_of_fold(path / SCORES, found)
     cells = pd.concat([_cells(made, site, scores[site], right[seen]) for site in made.sites], ignore_index=True)
     cells.to_parquet(path / "grid.parquet")
     _write_summary(path, cells, right, scored)
@@ -79,14 +81,14 @@ def make_run(path: Path, made: Made = Made()) -> Run:
 def _scores(made: Made, right: np.ndarray[Any, Any], draw: np.random.Generator) -> np.ndarray[Any, Any]:
     """Draw log-odds (L, P, n); NaN where a short answer has no such token."""
     depth = np.linspace(0, 1, made.layers)[:, None]
-    near = np.array([1.0 if p.value.startswith("exact") else 0.4 for p in POSITIONS])
-    near[POSITIONS.index(_BEST)] = 1.3
+    near = np.array([1.0 if p.group is Group.EXACT else 0.4 for p in PAPER])
+    near[PAPER.index(_BEST)] = 1.3
     near[0] = 0.0
     strength = made.signal * near * np.exp(-((depth - 0.6) ** 2) * 6)
-    noise = draw.normal(size=(made.layers, len(POSITIONS), len(right)))
+    noise = draw.normal(size=(made.layers, len(PAPER), len(right)))
     scores = noise + strength[:, :, None] * (right - 0.5)
     short = draw.random(len(right)) < 0.4
-    scores[:, POSITIONS.index(Position.MINUS_8), short] = np.nan
+    scores[:, PAPER.index(Position.of("-8")), short] = np.nan
     return scores
 
 
@@ -98,7 +100,7 @@ def _cells(made: Made, site: Site, scores: np.ndarray[Any, Any], right: np.ndarr
         found = auc_many(own[None], y)
         auc = float(found.auc[0])
         row: dict[str, Any] = {
-            "site": str(site), "layer": layer, "position": str(POSITIONS[column]), "auc": auc,
+            "site": str(site), "layer": layer, "position": str(PAPER[column]), "auc": auc,
             "low": float(found.low[0]), "high": float(found.high[0]), "n": len(y), "n_right": int(y.sum()),
             "C": 0.01, "converged": True, "gap": 1e-9,
         }  # fmt: skip
@@ -110,7 +112,7 @@ def _cells(made: Made, site: Site, scores: np.ndarray[Any, Any], right: np.ndarr
             }  # fmt: skip
         rows.append(row)
     frame: pd.DataFrame = pd.DataFrame(rows)
-    first = (frame["layer"] == 0) & (frame["position"] == str(Position.MINUS_8))
+    first = (frame["layer"] == 0) & (frame["position"] == str(Position.of("-8")))
     unfitted = [name for name in frame.columns if frame[name].dtype.kind == "f"]
     frame.loc[first, unfitted] = np.nan
     frame.loc[first, "converged"] = False
@@ -162,7 +164,7 @@ def _write_summary(path: Path, cells: pd.DataFrame, right: np.ndarray[Any, Any],
     summary = Summary(
         model="made-model", questions="made questions", right=int((right & scored).sum()),
         wrong=int((~right & scored).sum()), unscored=int((~scored).sum()), refusals=0, found_right=1.0, found_wrong=1.0,
-        site=Site(best["site"]), layer=int(best["layer"]), position=Position(best["position"]), C=float(best["C"]),
+        site=Site(best["site"]), layer=int(best["layer"]), position=Position.of(best["position"]), C=float(best["C"]),
         validation=found, test=found, log_prob=Interval(auc=0.6, low=0.5, high=0.69, n=40), converged=1.0,
     )  # fmt: skip
     write_json(path / "summary.json", summary.model_dump(mode="json"))

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from truthmap.lm.load_settings import LoadSettings
     from truthmap.lm.model import LanguageModel
     from truthmap.pipeline.seal import seal_detector
+    from truthmap.positions import Position
     from truthmap.questions.loading import load_questions
-    from truthmap.records import Outcome, Position, Site, Split, SplitAssignment
+    from truthmap.records import Outcome, Site, Split, SplitAssignment
     from truthmap.runs.run import Run, open_run
     from truthmap.study.study import Study
     from truthmap.terminal.progress import Bars
@@ -47,7 +48,7 @@ _HOME = {
     "LanguageModel": "truthmap.lm.model",
     "LoadSettings": "truthmap.lm.load_settings",
     "Outcome": "truthmap.records",
-    "Position": "truthmap.records",
+    "Position": "truthmap.positions",
     "Run": "truthmap.runs.run",
     "Site": "truthmap.records",
     "Split": "truthmap.records",

@@ -37,35 +37,13 @@ class Site(StrEnum):
 
     RESIDUAL = "residual"
     MLP = "mlp"
-    MLP_POST = "mlp_in"
+    MLP_POST = "mlp_post"
     ATTENTION = "attention"
 
-
-class Position(StrEnum):
-    """The 15 named token places, in the order of the figure's columns.
-
-    `LAST_Q` is the last token of the prompt. `-1` is the last token of the whole sequence, which is the closing token
-    where the model closed its answer; `-8` is missing when the answer has fewer than eight tokens.
-    """
-
-    LAST_Q = "last_q"
-    FIRST_ANSWER = "first_answer"
-    SECOND_ANSWER = "second_answer"
-    EXACT_BEFORE_FIRST = "exact_answer_before_first"
-    EXACT_FIRST = "exact_answer_first"
-    EXACT_LAST = "exact_answer_last"
-    EXACT_AFTER_LAST = "exact_answer_after_last"
-    MINUS_8 = "-8"
-    MINUS_7 = "-7"
-    MINUS_6 = "-6"
-    MINUS_5 = "-5"
-    MINUS_4 = "-4"
-    MINUS_3 = "-3"
-    MINUS_2 = "-2"
-    MINUS_1 = "-1"
-
-
-POSITIONS: tuple[Position, ...] = tuple(Position)
+    @classmethod
+    def _missing_(cls, value: object) -> Site | None:
+        # The name of `mlp_post` in files and commands that are older than that name; kept for one version.
+        return cls.MLP_POST if value == "mlp_in" else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from truthmap.capture.gather import PositionsOf, gather
+from truthmap.capture.gather import gather
 from truthmap.errors import ModelError
-from truthmap.records import POSITIONS, Site
+from truthmap.positions import PAPER, LocatedPositions, Position
+from truthmap.records import Site
 from truthmap.store.tokens import TokenStates
 
 LAYERS, WIDTH = 2, 4
@@ -23,37 +24,45 @@ def token_states() -> TokenStates:
     return TokenStates(("a", "b", "c"), PROMPTS, ANSWERS, {Site.RESIDUAL: states[..., None].repeat(1, 1, 1, WIDTH)})
 
 
-def positions() -> PositionsOf:
+def located() -> LocatedPositions:
     """The last prompt token, the last answer token, and the rest missing."""
     found = {}
     for i, prompt, answer in zip(("a", "b", "c"), PROMPTS, ANSWERS, strict=True):
-        found[i] = np.full(len(POSITIONS), -1, dtype=np.int32)
+        found[i] = np.full(len(PAPER), -1, dtype=np.int32)
         found[i][[0, -1]] = prompt - 1, prompt + answer - 1
-    return found
+    return LocatedPositions(PAPER, found)
 
 
 def test_each_position_is_read_from_its_own_column() -> None:
-    shard = gather(token_states(), positions())
+    shard = gather(token_states(), located())
     assert shard.ids == ("a", "b", "c")
     states = shard.states[Site.RESIDUAL]
-    assert states.shape == (LAYERS, len(POSITIONS), 3, WIDTH)
+    assert states.shape == (LAYERS, len(PAPER), 3, WIDTH)
     assert states[1, 0, :, 0].tolist() == [100.0, 110.0, 120.0]
     assert states[1, -1, :, 0].tolist() == [103.0, 116.0, 121.0]
     assert states[0, -1, :, 0].tolist() == [3.0, 16.0, 21.0]
 
 
+def test_any_positions_may_be_picked() -> None:
+    few = (Position.of("-1"), Position.of("last_q"))
+    index = {i: np.array([found[-1], found[0]]) for i, found in located().index.items()}
+    shard = gather(token_states(), LocatedPositions(few, index))
+    assert shard.positions == few
+    assert shard.states[Site.RESIDUAL][1, :, :, 0].tolist() == [[103.0, 116.0, 121.0], [100.0, 110.0, 120.0]]
+
+
 def test_a_missing_position_is_marked_and_zero() -> None:
-    shard = gather(token_states(), positions())
+    shard = gather(token_states(), located())
     assert shard.present.sum() == 6
     assert not shard.states[Site.RESIDUAL][:, 1:-1].any()
 
 
 def test_answers_without_positions_are_left_out() -> None:
-    where = {i: p for i, p in positions().items() if i != "b"}
-    shard = gather(token_states(), where)
+    index = {i: p for i, p in located().index.items() if i != "b"}
+    shard = gather(token_states(), LocatedPositions(PAPER, index))
     assert shard.ids == ("a", "c")
     assert shard.states[Site.RESIDUAL][1, -1, :, 0].tolist() == [103.0, 121.0]
-    assert gather(token_states(), {}).ids == ()
+    assert gather(token_states(), LocatedPositions(PAPER, {})).ids == ()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -68,11 +77,11 @@ def test_states_that_are_not_finite_are_named_by_layer_position_and_question(val
         r"written; a wider dtype usually helps"
     )
     with pytest.raises(ModelError, match=said):
-        gather(broken, positions())
+        gather(broken, located())
 
 
 def test_what_is_not_finite_outside_the_positions_does_not_matter() -> None:
     tokens = token_states()
     tokens.states[Site.RESIDUAL][:, 0, 1:3] = float("nan")
     tokens.states[Site.RESIDUAL][:, 2, 2:] = float("inf")
-    assert torch.isfinite(gather(tokens, positions()).states[Site.RESIDUAL]).all()
+    assert torch.isfinite(gather(tokens, located()).states[Site.RESIDUAL]).all()

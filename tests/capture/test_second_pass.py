@@ -10,11 +10,11 @@ import torch
 
 from model_families import ALL, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.capture import second_pass as reading
-from truthmap.capture.gather import PositionsOf
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
-from truthmap.records import POSITIONS, Answer, Site
+from truthmap.positions import PAPER, LocatedPositions
+from truthmap.records import Answer, Site
 
 SETTINGS = CaptureSettings()
 MISSING = 4  # this position is missing in every other answer
@@ -29,16 +29,16 @@ def answers(shared: int = 12) -> list[Answer]:
     ]
 
 
-def places(of: list[Answer]) -> PositionsOf:
+def places(of: list[Answer]) -> LocatedPositions:
     """Positions all over prompt end and answer, out of order, some missing."""
     found = {}
     for n, answer in enumerate(of):
         room = len(answer.answer_ids) + 1
-        where = [len(answer.prompt_ids) - 1 + (7 * p + n) % room for p in range(len(POSITIONS))]
+        where = [len(answer.prompt_ids) - 1 + (7 * p + n) % room for p in range(len(PAPER))]
         if n % 2:
             where[MISSING] = -1
         found[answer.question_id] = np.array(where, dtype=np.int32)
-    return found
+    return LocatedPositions(PAPER, found)
 
 
 def require_own_states(lm: LanguageModel, of: list[Answer], settings: CaptureSettings, site: Site) -> None:
@@ -47,7 +47,7 @@ def require_own_states(lm: LanguageModel, of: list[Answer], settings: CaptureSet
     assert shard.ids == tuple(answer.question_id for answer in of)
     for n, answer in enumerate(of):
         own = traced_alone(lm, answer.prompt_ids + answer.answer_ids, site)
-        for p, place in enumerate(where[answer.question_id].tolist()):
+        for p, place in enumerate(where.index[answer.question_id].tolist()):
             assert shard.present[p, n] == (place >= 0)
             expected = own[:, place] if place >= 0 else torch.zeros_like(own[:, 0])
             torch.testing.assert_close(shard.states[site][:, p, n], expected, **ROUNDING)
@@ -104,11 +104,11 @@ def test_no_logits_are_computed() -> None:
 def test_nothing_behind_the_last_position_is_read() -> None:
     lm, of = replace(language_model("llama")), answers()  # a fresh one has no prefix yet
     assert lm.n_layers, "finding the blocks reads two tokens"
-    where = {answer.question_id: np.full(len(POSITIONS), len(answer.prompt_ids), dtype=np.int32) for answer in of}
+    index = {answer.question_id: np.full(len(PAPER), len(answer.prompt_ids), dtype=np.int32) for answer in of}
     read = []
     handle = lm.model.get_input_embeddings().register_forward_hook(lambda _m, given, _o: read.append(given[0].shape))
     try:
-        capture_states(lm, of, where, (Site.RESIDUAL,), SETTINGS)
+        capture_states(lm, of, LocatedPositions(PAPER, index), (Site.RESIDUAL,), SETTINGS)
     finally:
         handle.remove()
     longest = max(len(answer.prompt_ids) for answer in of) + 1

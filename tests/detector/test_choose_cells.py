@@ -10,12 +10,13 @@ import pytest
 from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
 from truthmap.detector.config import Role
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell, Grid
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 
-LAST_Q, FIRST, LAST = Position.LAST_Q, Position.FIRST_ANSWER, Position.MINUS_1
-EXACT_FIRST, EXACT_LAST = Position.EXACT_FIRST, Position.EXACT_LAST
-SHAPE = (3, len(POSITIONS))
+LAST_Q, FIRST, LAST = Position.of("last_q"), Position.of("first_answer"), Position.of("-1")
+EXACT_FIRST, EXACT_LAST = Position.of("exact_answer_first"), Position.of("exact_answer_last")
+SHAPE = (3, len(PAPER))
 EXACT = Cell(Site.RESIDUAL, 1, EXACT_LAST)
 
 
@@ -23,13 +24,13 @@ def make_grid() -> Grid:
     """Return a grid of 100 answers in which each cell's AUC says where it is."""
     ones = np.ones(SHAPE)
     auc = 0.5 + np.arange(ones.size).reshape(SHAPE) / 100
-    return Grid(Site.RESIDUAL, auc, auc, auc, 100 * ones, 50 * ones, ones, ones > 0, 0 * ones)
+    return Grid(Site.RESIDUAL, PAPER, auc, auc, auc, 100 * ones, 50 * ones, ones, ones > 0, 0 * ones)
 
 
 def changed(values: np.ndarray, cell: Cell, value: float) -> np.ndarray:
     """Return a copy with another value at one cell."""
     copy = values.copy()
-    copy[cell.layer, POSITIONS.index(cell.position)] = value
+    copy[cell.layer, PAPER.index(cell.position)] = value
     return copy
 
 

@@ -12,7 +12,7 @@ from truthmap.detector.score import AnswerStates, score_answer, state_spec
 from truthmap.detector.streaming import DecodedToken, record_answer_states
 from truthmap.detector.verdict import Trust, Verdict
 from truthmap.errors import UsageError
-from truthmap.grading.positions import span_tokens
+from truthmap.grading.token_spans import span_tokens
 
 QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
 

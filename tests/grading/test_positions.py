@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading.positions import locate_positions
-from truthmap.records import POSITIONS, Answer, Position, Span
+from truthmap.grading.token_spans import locate_positions
+from truthmap.positions import PAPER, POSITIONS, Group, Position
+from truthmap.records import Answer, Span
 
 PROMPT = (1, 2, 3)
 
@@ -25,8 +26,8 @@ def answer(*pieces: str, closing: bool = True) -> Answer:
 def located(given: Answer, span: Span | None) -> dict[str, int]:
     places = locate_positions(given, span)
     assert places.dtype == np.int32
-    assert places.shape == (15,)
-    return {str(position): int(place) for position, place in zip(POSITIONS, places, strict=True)}
+    assert places.shape == (len(PAPER),)
+    return {str(position): int(place) for position, place in zip(PAPER, places, strict=True)}
 
 
 def span_of(given: Answer, piece: str) -> Span:
@@ -66,7 +67,7 @@ def test_places_counted_from_the_end_stay_within_the_answer() -> None:
 
 def test_without_a_span_the_exact_answer_is_missing() -> None:
     found = located(answer("A", "B"), None)
-    assert [found[str(name)] for name in POSITIONS if name.value.startswith("exact")] == [-1] * 4
+    assert [found[str(name)] for name in PAPER if name.group is Group.EXACT] == [-1] * 4
 
 
 def test_a_faulty_or_empty_answer_has_no_places() -> None:
@@ -117,6 +118,6 @@ def test_the_tokens_of_a_span_are_the_ids_that_wrote_it(pieces: list[str], data:
     assert said.offsets[last - 3][0] < start_of_words + len(words) <= high
 
 
-@pytest.mark.parametrize("position", list(Position))
+@pytest.mark.parametrize("position", POSITIONS)
 def test_every_position_is_in_the_table(position: Position) -> None:
     assert str(position) in located(answer("A"), None)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from truthmap.grading.grade import grade
-from truthmap.grading.positions import locate_positions, span_tokens
+from truthmap.grading.token_spans import locate_positions, span_tokens
 from truthmap.lm.offsets import decode, token_offsets
+from truthmap.positions import PAPER, Position
 from truthmap.questions.tasks import GradingRule, Locating, Task
-from truthmap.records import Answer, Grade, Position, Question
+from truthmap.records import Answer, Grade, Question
 
 TEXTS = [
     # (answer, exact answer)
@@ -103,11 +104,11 @@ def test_positions_point_at_those_ids(tokenizer: Any, text: str, exact: str) -> 
     assert span is not None
     tokens = span_tokens(answer, span)
     assert tokens is not None
-    places = dict(zip(Position, locate_positions(answer, span).tolist(), strict=True))
-    assert places[Position.EXACT_BEFORE_FIRST] == 2 + tokens.start - 1
-    assert places[Position.EXACT_FIRST] == 2 + tokens.start
-    assert places[Position.EXACT_LAST] == 2 + tokens.end - 1
-    assert places[Position.EXACT_AFTER_LAST] == 2 + tokens.end
+    places = dict(zip(PAPER, locate_positions(answer, span).tolist(), strict=True))
+    assert places[Position.of("exact_answer_before_first")] == 2 + tokens.start - 1
+    assert places[Position.of("exact_answer_first")] == 2 + tokens.start
+    assert places[Position.of("exact_answer_last")] == 2 + tokens.end - 1
+    assert places[Position.of("exact_answer_after_last")] == 2 + tokens.end
 
 
 def test_a_span_over_the_cut_off_ends_where_the_answer_was_cut(tokenizer: Any) -> None:
@@ -121,6 +122,6 @@ def test_a_span_over_the_cut_off_ends_where_the_answer_was_cut(tokenizer: Any) -
     if left:
         span = graded(answer, left).span
         assert span is not None
-        places = dict(zip(Position, locate_positions(answer, span).tolist(), strict=True))
-        assert places[Position.EXACT_LAST] == places[Position.MINUS_1] == 2 + len(cut) - 1
-        assert places[Position.EXACT_AFTER_LAST] == -1
+        places = dict(zip(PAPER, locate_positions(answer, span).tolist(), strict=True))
+        assert places[Position.of("exact_answer_last")] == places[Position.of("-1")] == 2 + len(cut) - 1
+        assert places[Position.of("exact_answer_after_last")] == -1

@@ -71,7 +71,7 @@ def test_attention_and_mlp_add_up_to_what_a_block_adds(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if family not in EXPERTS])
-def test_mlp_in_is_what_the_last_projection_turns_into_mlp(family: str) -> None:
+def test_mlp_post_is_what_the_last_projection_turns_into_mlp(family: str) -> None:
     lm = language_model(family)
     before, after = traced_alone(lm, IDS, Site.MLP_POST), traced_alone(lm, IDS, Site.MLP)
     assert before.shape[-1] in (48, 4 * WIDTH)
@@ -81,10 +81,10 @@ def test_mlp_in_is_what_the_last_projection_turns_into_mlp(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", [*EXPERTS, "qwen3_moe, some layers dense"])
-def test_a_mixture_of_experts_says_why_it_has_no_mlp_in(family: str) -> None:
+def test_a_mixture_of_experts_says_why_it_has_no_mlp_post(family: str) -> None:
     blocks = language_model(family).blocks
     with pytest.raises(
-        ModelError, match=r"no site mlp_in: its MLP is a mixture of experts.*; it has residual, mlp, att"
+        ModelError, match=r"no site mlp_post: its MLP is a mixture of experts.*; it has residual, mlp, att"
     ):
         blocks.at(Site.MLP_POST)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline.runner import run_study
+from truthmap.probes.grid import OutOfFold
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
@@ -65,9 +67,20 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
         diff_runs(run, run, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
 
 
-def test_maps_of_other_shapes_are_refused(made_once: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: replace(found, scores=found.scores[:1]), r"different shapes: .* has 2 layers and .* 1"),
+        (
+            lambda found: replace(found, positions=found.positions[:2], scores=found.scores[:, :2]),
+            "different positions: .* last_q, first_answer; compare runs",
+        ),
+    ],
+)
+def test_maps_of_other_shapes_are_refused(
+    made_once: Path, tmp_path: Path, change: Callable[[OutOfFold], OutOfFold], said: str
+) -> None:
     copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
-    scores = RunData.load(copy).out_of_fold()
-    write_out_of_fold(copy.path / SCORES, [replace(scores, scores=scores.scores[:1])])
-    with pytest.raises(RunFolderError, match=r"different shapes: .* has 2 layers and .* 1"):
+    write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])
+    with pytest.raises(RunFolderError, match=said):
         diff_runs(Run(made_once), copy, tmp_path / "out")

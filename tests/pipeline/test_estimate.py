@@ -16,8 +16,9 @@ from truthmap.execution import estimate
 from truthmap.execution.estimate import Forecast, forecast, in_bytes, in_time, require_room
 from truthmap.lm.sizes import measure_sizes
 from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Site
+from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
@@ -78,7 +79,7 @@ def test_states_of_ready_answers_take_disk_too() -> None:
     lm = language_model("llama")
     some, all_ready = forecast(lm, prompts(10), SETTINGS, SITES, 0, 90), forecast(lm, [], SETTINGS, SITES, 5, 100)
     assert some.answers == all_ready.answers == 100
-    assert some.disk == all_ready.disk == 3 * len(POSITIONS) * 100 * WIDTH * 4 + estimate._OTHER_FILES
+    assert some.disk == all_ready.disk == 3 * len(PAPER) * 100 * WIDTH * 4 + estimate._OTHER_FILES
     assert all_ready.seconds is None
 
 

@@ -17,8 +17,9 @@ from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question, Site, Span
+from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run
@@ -45,7 +46,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     null = RunData.load(run).permutation_null
     assert len(null) == 5
     summary = run.summary
-    best = (summary.layer, POSITIONS.index(summary.position))
+    best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
     assert summary.words == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(RunData.load(run).learning_curve.columns)
@@ -118,7 +119,7 @@ def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
     folder = run.path / "analyses"
     assert read_analysis(folder, "labels-kind", LabelMaps) == three
     table = pd.read_parquet(folder / "labels-kind.parquet")
-    assert len(table) == 3 * 2 * len(POSITIONS)
+    assert len(table) == 3 * 2 * len(PAPER)
     assert {path.suffix for path in folder.glob("labels-kind.*")} == {".json", ".parquet", ".png", ".svg"}
 
 

@@ -21,9 +21,10 @@ from truthmap.cli.app import app
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import write_json
 from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER, Position
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 from truthmap.report.build import page_of, write_report
 from truthmap.report.facts import command
 from truthmap.report.figure_kinds import FIGURES, RUN_FIGURES
@@ -252,8 +253,8 @@ def test_figures_of_the_map_are_drawn_from_saved_numbers(run: Run, kind: str) ->
 
 
 def test_a_figure_of_a_cell_shows_that_cell(run: Run) -> None:
-    axes = draw_figure(run, "roc", Choice(layer=1, position=Position.MINUS_1))
-    auc = site_map(RunData.load(run), Site.RESIDUAL).columns["auc"][1, POSITIONS.index(Position.MINUS_1)]
+    axes = draw_figure(run, "roc", Choice(layer=1, position=Position.of("-1")))
+    auc = site_map(RunData.load(run), Site.RESIDUAL).columns["auc"][1, PAPER.index(Position.of("-1"))]
     assert f"AUC {auc:.3f}" in axes.get_legend_handles_labels()[1][0]
     x, y = axes.lines[1].get_data()
     assert np.trapezoid(np.asarray(y), np.asarray(x)) == pytest.approx(auc, abs=1e-6)

@@ -14,8 +14,9 @@ import pytest
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
 from truthmap.pipeline.runner import run_study
+from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet, question_set
-from truthmap.records import POSITIONS, Outcome, Question, Site
+from truthmap.records import Outcome, Question, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, with_settings
@@ -95,8 +96,8 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
     grid = RunData.load(run).grid()
-    assert grid.auc.shape == (2, len(POSITIONS))
-    assert len(RunData.load(run).cells) == 2 * len(POSITIONS)
+    assert grid.auc.shape == (2, len(PAPER))
+    assert len(RunData.load(run).cells) == 2 * len(PAPER)
     summary = run.summary
     assert summary.right + summary.wrong + summary.unscored == 160
     assert summary.validation.n + summary.test.n <= summary.right + summary.wrong
@@ -106,7 +107,7 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
 def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) -> None:
     import torch
 
-    from truthmap.grading.positions import locate_positions
+    from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
 
     run = run_study(study)

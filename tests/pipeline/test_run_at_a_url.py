@@ -15,8 +15,9 @@ from tests.killing import Death, finished_work, moments, numbers, run_to_end, st
 from truthmap.errors import RunFolderError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.positions import PAPER, Position
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.remote import local_folder
 from truthmap.runs.run import open_run
@@ -109,13 +110,13 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
         count[0] += len(content)
         return content
 
-    store.read_cell(Site.RESIDUAL, 0, Position.LAST_Q)  # headers and masks
+    store.read_cell(Site.RESIDUAL, 0, Position.of("last_q"))  # headers and masks
     monkeypatch.setattr(RemoteStorage, "read", counted)
-    cell = store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
+    cell = store.read_cell(Site.RESIDUAL, 1, Position.of("-1"))
     assert count[0] == cell.states.numel() * 4
     layers = store.layout()[Site.RESIDUAL][0]
     assert (
-        layers * len(POSITIONS) * count[0]
+        layers * len(PAPER) * count[0]
         > 0.8
         * sum(size for name, size in RemoteStorage(f"{url}/states").sizes().items() if name.endswith(".safetensors"))
         - 5 * 20_000

@@ -16,11 +16,12 @@ from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline.seal import DetectorSettings, chosen_cells, seal_detector
+from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
 from truthmap.probes.join_labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
-from truthmap.records import POSITIONS, Outcome, Position, Site, Split
+from truthmap.records import Outcome, Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, StackedCells
 from truthmap.study.stage_settings import grid_settings
@@ -73,19 +74,21 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
 
 
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
-    cell = Cell(Site.RESIDUAL, 1, Position.EXACT_LAST)
+    cell = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last"))
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
     labels = label_answers(RunData.load(run).questions, RunData.load(run).grades, RunData.load(run).splits)
     reference = score_on_test(RunData.load(run).states, labels, RunData.load(run).grid(), cell, grid_settings())
     layer = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, list(reference.scores))
-    states = layer.states[POSITIONS.index(cell.position)].numpy()[:, None]
+    states = layer.states[PAPER.index(cell.position)].numpy()[:, None]
     np.testing.assert_allclose(
         artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
     )
 
 
 def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
-    seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(Cell(Site.RESIDUAL, 1, Position.EXACT_LAST),)))
+    seal_detector(
+        run, tmp_path / "detector", DetectorSettings(cells=(Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last")),))
+    )
     detector = load_detector(tmp_path / "detector")
     answers, grades = (
         {x.question_id: x for x in records} for records in (RunData.load(run).answers, RunData.load(run).grades)
@@ -96,7 +99,11 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     assert {i: verdict.exact_answer for i, verdict in verdicts.items()} == {i: grades[i].span for i in ids}
     scored = [i for i in ids if grades[i].outcome is not Outcome.UNSCORED]
     assert scored
-    stored = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, scored).states[POSITIONS.index(Position.EXACT_LAST)]
+    stored = (
+        RunData.load(run)
+        .states.read_layer(Site.RESIDUAL, 1, scored)
+        .states[PAPER.index(Position.of("exact_answer_last"))]
+    )
     wanted = detector.artifact.heads[Role.ANSWER].score(stored.numpy()[:, None])
     assert [verdicts[i].score for i in scored] == pytest.approx(wanted.tolist(), abs=1e-2)
 
@@ -127,8 +134,8 @@ def test_a_changed_question_set_is_refused(
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        (Cell(Site.RESIDUAL, 7, Position.MINUS_1), "no layer 7: the model has the layers 0 to 1"),
-        (Cell(Site.MLP, 0, Position.MINUS_1), "the run read the sites residual, not mlp"),
+        (Cell(Site.RESIDUAL, 7, Position.of("-1")), "no layer 7: the model has the layers 0 to 1"),
+        (Cell(Site.MLP, 0, Position.of("-1")), "the run read the sites residual, not mlp"),
     ],
 )
 def test_a_cell_that_is_not_on_the_map_is_refused(run: Run, tmp_path: Path, cell: Cell, message: str) -> None:
@@ -171,7 +178,7 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
 
 
 def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: Path) -> None:
-    cells = (Cell(Site.RESIDUAL, 1, Position.EXACT_LAST), Cell(Site.RESIDUAL, 0, Position.MINUS_1))
+    cells = (Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last")), Cell(Site.RESIDUAL, 0, Position.of("-1")))
     seal_detector(run, tmp_path / "detector", DetectorSettings(cells=cells))
     detector = load_detector(tmp_path / "detector")
     head = detector.artifact.heads[Role.ANSWER]
@@ -181,7 +188,7 @@ def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: 
     store = RunData.load(run).states
     for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
-            store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[POSITIONS.index(cell.position)].numpy()
+            store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[PAPER.index(cell.position)].numpy()
             for cell in cells
         ]
         assert verdict.role is Role.ANSWER

@@ -14,9 +14,10 @@ from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.execution.reopen import reopen
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
+from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
-from truthmap.records import POSITIONS, Outcome, Position, Site, Split
+from truthmap.records import Outcome, Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -32,7 +33,7 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
 
     run, samples = sampled
     monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 7)
-    cell = Cell(Site.RESIDUAL, 0, Position.MINUS_2)
+    cell = Cell(Site.RESIDUAL, 0, Position.of("-2"))
     ids, work = samples.question_ids[:6], reopen(run)
     states = sample_states(run, work, samples, ids, cell)
     assert len(states) == sum(len(a.answer_ids) >= 2 for i in ids for a in samples.answers[i])
@@ -40,13 +41,13 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
         answer, grade = samples.answers[i][number - 1], samples.grades[i][number - 1]
         with torch.inference_mode():
             output = work.model.model(torch.tensor([answer.prompt_ids + answer.answer_ids]), output_hidden_states=True)
-        place = locate_positions(answer, grade.span)[POSITIONS.index(Position.MINUS_2)]
+        place = locate_positions(answer, grade.span)[PAPER.index(Position.of("-2"))]
         np.testing.assert_allclose(state, output.hidden_states[1][0, place].numpy(), rtol=1e-3, atol=1e-4)
 
 
 def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPatch) -> None:
     run, samples = sampled
-    cell = Cell(Site.RESIDUAL, 1, Position.MINUS_1)
+    cell = Cell(Site.RESIDUAL, 1, Position.of("-1"))
     first = sample_states(run, reopen(run), samples, samples.question_ids, cell)
     monkeypatch.setattr("truthmap.analyses.samples.states.require_same_model", lambda run, work: 1 / 0)
     again = sample_states(run, reopen(run), samples, samples.question_ids, cell)

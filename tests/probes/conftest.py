@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
 
 
@@ -52,11 +53,12 @@ def make_labels(
 
 @dataclass(frozen=True)
 class MemoryStates:
-    """States kept in memory: float (L, P, n, d), present bool (P, n)."""
+    """States kept in memory: float (L, 15, n, d), present bool (15, n); `positions` are those that are shown."""
 
     ids: tuple[str, ...]
     states: torch.Tensor
     present: np.ndarray
+    positions: tuple[Position, ...] = LEGACY_POSITIONS
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         return {Site.RESIDUAL: (self.states.shape[0], self.states.shape[3])}
@@ -64,11 +66,11 @@ class MemoryStates:
     def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
         chosen = self.ids if ids is None else tuple(ids)
         rows = [self.ids.index(i) for i in chosen]
-        return LayerStates(chosen, self.states[layer][:, rows].clone(), self.present[:, rows])
+        return LayerStates(chosen, LEGACY_POSITIONS, self.states[layer][:, rows].clone(), self.present[:, rows])
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
-        whole, p = self.read_layer(site, layer, ids), POSITIONS.index(position)
-        return LayerStates(whole.ids, whole.states[p : p + 1], whole.present[p : p + 1])
+        whole, p = self.read_layer(site, layer, ids), LEGACY_POSITIONS.index(position)
+        return LayerStates(whole.ids, (position,), whole.states[p : p + 1], whole.present[p : p + 1])
 
 
 def planted(
@@ -77,9 +79,9 @@ def planted(
     """Return noise everywhere but in one cell, whose first dimension tells right from wrong, and its labels."""
     random = np.random.default_rng(7)
     labels = make_labels(random.random(n) < 0.5)
-    states = random.standard_normal((n_layers, len(POSITIONS), n, d)).astype(np.float32)
+    states = random.standard_normal((n_layers, len(LEGACY_POSITIONS), n, d)).astype(np.float32)
     states[layer, position, :, 0] += 2.5 * labels.y
-    present = np.ones((len(POSITIONS), n), bool)
+    present = np.ones((len(LEGACY_POSITIONS), n), bool)
     present[7, : n // 3] = False
     present[8, 5:] = False
     states[:, ~present] = 0

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, fit_grids
 from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
@@ -22,12 +23,13 @@ from truthmap.probes.paper_protocol import fit_paper_protocol, held_out, ignore_
 from truthmap.probes.stacking import choose_cells, fit_stack
 from truthmap.probes.test_part import score_on_test
 from truthmap.probes.text_baseline import TextFeatures, fit_text_baseline, with_text_baseline
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 
 from .conftest import MemoryStates, make_labels, make_sample, planted
 
 SETTINGS = GridSettings(n_permutations=0)
-PLANTED = Cell(Site.RESIDUAL, 1, Position.EXACT_FIRST)
+PLANTED = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_first"))
+AT = (1, 4)
 
 
 def words_for(labels: LabelledAnswers, answer: list[str], question: list[str] | None = None) -> TextFeatures:
@@ -87,7 +89,7 @@ def test_the_curve_rises_and_ends_where_the_map_stands() -> None:
     assert sizes[:2] == [50, 100]
     assert sizes[-1] == min(int((seen.fold != f).sum()) for f in range(4))
     assert mean[0] < mean[-1]
-    assert mean[-1] == pytest.approx(grid.auc[PLANTED.at], abs=0.01)
+    assert mean[-1] == pytest.approx(grid.auc[AT], abs=0.01)
 
 
 def two_cells(second: float) -> tuple[MemoryStates, LabelledAnswers]:
@@ -109,7 +111,7 @@ def test_two_cells_that_tell_different_things_beat_one_and_noise_does_not() -> N
         assert choice.beats_single == better
         assert choice.cells[0] == PLANTED
         if better:
-            assert Cell(Site.RESIDUAL, 1, POSITIONS[6]) in choice.cells
+            assert Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[6]) in choice.cells
             assert choice.low > 0
 
 
@@ -121,7 +123,9 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     unseen = labels.of(test=True)
     read = source.read_layer(Site.RESIDUAL, 1, unseen.ids)
     zero = source.read_layer(Site.RESIDUAL, 0, unseen.ids)
-    states = {c: (read if c.layer else zero).states[c.at[1]].double().numpy() for c in choice.cells}
+    states = {
+        c: (read if c.layer else zero).states[LEGACY_POSITIONS.index(c.position)].double().numpy() for c in choice.cells
+    }
     single = fit_probe(
         source.read_layer(Site.RESIDUAL, 1, labels.of(test=False).ids).states[4], labels.of(test=False).y, 0.1
     )
@@ -154,10 +158,10 @@ def test_their_way_scores_a_fifth_and_learns_from_the_rest() -> None:
     seen = labels.of(test=False)
     fifth = held_out(seen, 0)
     assert 0.1 < fifth.mean() < 0.3
-    assert (np.isfinite(fit.out_of_fold.scores[PLANTED.at]) == fifth).all()
-    assert fit.grid.c[PLANTED.at] == 1.0
-    assert fit.grid.auc[PLANTED.at] > 0.85
-    assert fit.grid.n[PLANTED.at] == len(seen.ids)
+    assert (np.isfinite(fit.out_of_fold.of(PLANTED)) == fifth).all()
+    assert fit.grid.c[AT] == 1.0
+    assert fit.grid.auc[AT] > 0.85
+    assert fit.grid.n[AT] == len(seen.ids)
     test = score_on_test(source, labels, fit.grid, PLANTED, settings)
     assert (test.probe.scale == 1).all()
 

@@ -11,16 +11,18 @@ import torch
 
 from truthmap.errors import UsageError
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grid, fit_grids
 from truthmap.probes.grid import Cell, Grid, best_cell, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 
 from .conftest import MemoryStates, make_labels, planted
 
 SETTINGS = GridSettings(n_permutations=30)
-PLANTED = Cell(Site.RESIDUAL, 1, Position.EXACT_FIRST)
+PLANTED = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_first"))
+AT = (1, 4)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +34,9 @@ def fit() -> GridFit:
 def test_the_planted_cell_is_the_best_and_the_only_significant_one(fit: GridFit) -> None:
     assert best_cell(fit.grid) == PLANTED
     significant = fit.grid.significant()
-    assert significant[PLANTED.at]
+    assert significant[AT]
     assert significant.sum() == 1
-    assert fit.grid.p_value[PLANTED.at] == pytest.approx(1 / 31)
+    assert fit.grid.p_value[AT] == pytest.approx(1 / 31)
 
 
 def test_every_probe_says_that_it_converged(fit: GridFit) -> None:
@@ -52,19 +54,19 @@ def test_missing_is_missing(fit: GridFit) -> None:
     assert (fit.grid.n_right == (present & train.y).sum(axis=1)).all()
     assert np.isnan(fit.grid.auc[:, 8]).all()  # five answers are too few
     known = np.isfinite(fit.out_of_fold.scores)
-    assert (known[0] == (present & (np.arange(15) != 8)[:, None])).all()
+    assert (known[0] == (present & (np.arange(len(LEGACY_POSITIONS)) != 8)[:, None])).all()
 
 
 def test_auc_is_that_of_the_out_of_fold_scores(fit: GridFit) -> None:
     _, labels = planted()
     right = dict(zip(labels.ids, labels.y, strict=True))
     for position in (0, 4, 7):
-        cell = Cell(Site.RESIDUAL, 1, POSITIONS[position])
+        cell = Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[position])
         scores = fit.out_of_fold.at(cell)
         y = np.array([right[i] for i in scores])
         found = auc_many(round_scores(np.array([list(scores.values())])), y)
-        assert found.auc[0] == pytest.approx(fit.grid.auc[cell.at], abs=1e-3)
-        assert found.low[0] == pytest.approx(fit.grid.low[cell.at], abs=1e-3)
+        assert found.auc[0] == pytest.approx(fit.grid.auc[fit.grid.index(cell)], abs=1e-3)
+        assert found.low[0] == pytest.approx(fit.grid.low[fit.grid.index(cell)], abs=1e-3)
 
 
 def test_shuffled_labels_give_one_half() -> None:
@@ -148,9 +150,28 @@ def test_the_table_reads_back_and_old_tables_too(fit: GridFit) -> None:
     assert (older.within_pairs == 0).all()
 
 
+def test_a_grid_of_other_positions_is_addressed_by_name() -> None:
+    source, labels = planted()
+    settings = GridSettings(cs=(1e-2,), n_permutations=0)
+    whole = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
+    columns = tuple(Position.of(name) for name in ("-1", "exact_answer_first", "last_q"))
+    fit = fit_grids(replace(source, positions=columns), labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
+    assert fit.grid.positions == fit.out_of_fold.positions == columns
+    assert best_cell(fit.grid) == PLANTED
+    for position in columns:
+        cell = Cell(Site.RESIDUAL, 1, position)
+        assert fit.grid.auc[fit.grid.index(cell)] == whole.grid.auc[whole.grid.index(cell)]
+        np.testing.assert_array_equal(fit.out_of_fold.of(cell), whole.out_of_fold.of(cell))
+    read = Grid.from_frame(fit.grid.to_frame())
+    assert read.positions == columns[::-1], "the table's order, whatever the file's"
+    assert read.auc[read.index(PLANTED)] == fit.grid.auc[fit.grid.index(PLANTED)]
+    with pytest.raises(UsageError, match="there is no position -2 here; there are -1, exact_answer_first, last_q"):
+        fit.grid.index(Cell(Site.RESIDUAL, 1, Position.of("-2")))
+
+
 def test_the_best_of_each_position_come_in_order(fit: GridFit) -> None:
     best = best_per_position(fit.grid)
-    aucs = [fit.grid.auc[cell.at] for cell in best]
+    aucs = [fit.grid.auc[fit.grid.index(cell)] for cell in best]
     assert aucs == sorted(aucs, reverse=True)
     assert best[0] == PLANTED
     assert len({cell.position for cell in best}) == len(best)

@@ -16,8 +16,9 @@ from truthmap.analyses.select.measure import Selection, Strategy, StrategyScore,
 from truthmap.analyses.transfer.figure import draw_transfer, transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.metrics.estimate import Estimate
+from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Grid
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 
 SOME = Estimate(value=0.7, low=0.6, high=0.8)
 GAIN, NO_GAIN = Estimate(value=0.2, low=0.1, high=0.3), Estimate(value=-0.1, low=-0.3, high=0.1)
@@ -58,12 +59,13 @@ def test_a_comparison_names_every_method_and_marks_the_probe(comparison: Compari
 @pytest.fixture
 def transfer() -> Transfer:
     sets = [
-        TransferSet(name=n, trained=9, tested=9, right=0.5, layer=1, position=Position.LAST_Q, log_prob=SOME)
+        TransferSet(name=n, trained=9, tested=9, right=0.5, layer=1, position=Position.of("last_q"), log_prob=SOME)
         for n in "abc"
     ]  # fmt: skip
     scores = [
         TransferScore(
-            choice=choice, source=source, target=target, layer=1, position=Position.LAST_Q, n=9, excluded=0, auc=SOME,
+            choice=choice, source=source, target=target, layer=1, position=Position.of("last_q"), n=9, excluded=0,
+            auc=SOME,
             minus_log_prob=GAIN if source == target else NO_GAIN, error=SOME, blind_error=0.5,
         )
         for choice in Choice
@@ -72,7 +74,7 @@ def transfer() -> Transfer:
         if (source, target) != ("a", "c")
     ]  # fmt: skip
     return Transfer(
-        model="m", site=Site.RESIDUAL, layer=1, position=Position.LAST_Q, sets=tuple(sets), scores=tuple(scores),
+        model="m", site=Site.RESIDUAL, layer=1, position=Position.of("last_q"), sets=tuple(sets), scores=tuple(scores),
         notes=(),
     )  # fmt: skip
 
@@ -108,7 +110,7 @@ def score(strategy: Strategy) -> StrategyScore:
 
 def test_a_selection_has_a_curve_per_strategy() -> None:
     selection = Selection(
-        model="m", questions="q", k=4, site=Site.RESIDUAL, layer=1, position=Position.LAST_Q, n=9, left_out=0,
+        model="m", questions="q", k=4, site=Site.RESIDUAL, layer=1, position=Position.of("last_q"), n=9, left_out=0,
         ungraded=0.1, unread=0, ks=(1, 2, 4), types=(TypeSize(type=ErrorType.REFUSES, n=9),),
         strategies=tuple(score(strategy) for strategy in Strategy),
     )  # fmt: skip
@@ -120,7 +122,7 @@ def test_a_selection_has_a_curve_per_strategy() -> None:
 
 def grid(auc: np.ndarray) -> Grid:
     ones = np.ones(auc.shape)
-    return Grid(Site.RESIDUAL, auc, auc, auc, ones.astype(int), ones.astype(int), ones, ones > 0, ones)
+    return Grid(Site.RESIDUAL, PAPER, auc, auc, auc, ones.astype(int), ones.astype(int), ones, ones > 0, ones)
 
 
 def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
@@ -128,7 +130,7 @@ def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
     result = ErrorTypes(model="m", questions="q", protocol="truthmap", k=3, sampled=10, without_type=0, types=types)
     axes = draw_error_types(result)
     assert [text.get_text() for text in axes.texts] == ["0", "1", "2", "3", "4"]
-    maps = {kind: grid(np.full((4, len(POSITIONS)), 0.6)) for kind in list(ErrorType)[:2]}
+    maps = {kind: grid(np.full((4, len(PAPER)), 0.6)) for kind in list(ErrorType)[:2]}
     titles = [axes.get_title() for axes in error_types_figure(result, maps).axes]
     assert {"consistently right", "consistently wrong"} <= set(titles)
     some = draw_error_types(result.model_copy(update={"without_type": 7}))
@@ -137,15 +139,16 @@ def test_kinds_of_error_are_counted_and_each_map_is_drawn() -> None:
 
 
 def test_a_difference_dots_what_is_significant() -> None:
-    difference = np.zeros((3, len(POSITIONS)))
+    difference = np.zeros((3, len(PAPER)))
     difference[1, 2], difference[2, 0] = 0.3, np.nan
     p = np.where(difference > 0.1, 0.01, 1.0)
     p[2, 0] = np.nan
     side = MapSide(name="one", model="m", questions="q", site=Site.RESIDUAL, answers=9, right=0.5)
     result = MapDifference(
         first=side, second=side.model_copy(update={"name": "two"}), both=9, cells=44, higher=1, lower=0, mean=SOME,
-        layer=1, position=Position.LAST_Q, largest=SOME, largest_p=0.01, auc_first=rows_of(0.5 + 0 * difference),
-        auc_second=rows_of(0.5 + difference), difference=rows_of(difference), p_corrected=rows_of(p),
+        positions=PAPER, layer=1, position=Position.of("last_q"), largest=SOME, largest_p=0.01,
+        auc_first=rows_of(0.5 + 0 * difference), auc_second=rows_of(0.5 + difference),
+        difference=rows_of(difference), p_corrected=rows_of(p),
     )  # fmt: skip
     axes = draw_difference(result)
     (dots,) = (line for line in axes.lines if line.get_marker() == "o")

@@ -19,12 +19,12 @@ from truthmap.figures.canvas import FigureStyle, draw_and_save, figure_of
 from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
 from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
 from truthmap.metrics.curves import CellDetails
-from truthmap.records import POSITIONS
+from truthmap.positions import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHAPE = (6, len(POSITIONS))
+SHAPE = (6, len(PAPER))
 Draw = Callable[["Axes | None"], "Axes"]
 
 

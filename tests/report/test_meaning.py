@@ -8,24 +8,26 @@ import numpy as np
 import pytest
 
 from truthmap.metrics.auc import auc_many
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import PAPER, Position
+from truthmap.records import Site
 from truthmap.report.narrative import Estimate, Findings, estimate_from_counts, place_in_words, sentences
 
-LAST_Q, BEST = POSITIONS.index(Position.LAST_Q), POSITIONS.index(Position.EXACT_LAST)
+LAST_Q, BEST = PAPER.index(Position.of("last_q")), PAPER.index(Position.of("exact_answer_last"))
 
 
 @pytest.fixture
 def findings() -> Findings:
-    shape = (4, len(POSITIONS))
+    shape = (4, len(PAPER))
     auc = np.full(shape, 0.7)
     auc[2, BEST] = 0.9
     auc[1, LAST_Q] = 0.75
     return Findings(
         site=Site.RESIDUAL,
         layer=2,
-        position=Position.EXACT_LAST,
+        position=Position.of("exact_answer_last"),
         validation=Estimate(0.9, 0.88, 0.92, 1000),
         test=Estimate(0.89, 0.84, 0.93, 250),
+        positions=PAPER,
         auc=auc,
         low=auc - 0.02,
         high=auc + 0.02,
@@ -142,4 +144,4 @@ def test_there_are_three_to_six_sentences(findings: Findings) -> None:
 
 
 def test_every_position_has_a_name_in_words() -> None:
-    assert len({place_in_words(position) for position in POSITIONS}) == len(POSITIONS)
+    assert len({place_in_words(position) for position in PAPER}) == len(PAPER)

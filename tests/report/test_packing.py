@@ -7,19 +7,20 @@ import json
 import numpy as np
 import pytest
 
-from truthmap.records import POSITIONS, Outcome, Position, Site, Span
+from truthmap.positions import PAPER, Position
+from truthmap.records import Outcome, Site, Span
 from truthmap.report.maps import ShownAnswer, SiteMap, SiteScores, pack_maps
 
-BEST = (Site.RESIDUAL, 0, Position.EXACT_LAST)
+BEST = (Site.RESIDUAL, 0, Position.of("exact_answer_last"))
 
 
 def made_map(layers: int, n: int = 40) -> SiteMap:
     draw = np.random.default_rng(0)
-    shape = (layers, len(POSITIONS))
+    shape = (layers, len(PAPER))
     auc = draw.uniform(0.4, 1, shape)
     y = np.arange(n) % 2 == 0
     scores = SiteScores(tuple(f"q{i}" for i in range(n)), draw.normal(size=(*shape, n)).astype(np.float32), y)
-    return SiteMap(Site.RESIDUAL, {"auc": auc, "n": np.full(shape, n), "converged": auc > 0.5}, scores)
+    return SiteMap(Site.RESIDUAL, PAPER, {"auc": auc, "n": np.full(shape, n), "converged": auc > 0.5}, scores)
 
 
 def answers(n: int = 40, text: str = "It is Paris.") -> dict[str, ShownAnswer]:
@@ -31,10 +32,10 @@ def test_columns_are_packed_by_rows_and_missing_is_null() -> None:
     site_map.columns["auc"][1, 3] = np.nan
     packed = pack_maps([site_map], answers(), BEST)
     auc = packed["sites"][0]["columns"]["auc"]
-    assert auc[15 + 3] is None
+    assert auc[len(PAPER) + 3] is None
     assert auc[4] == pytest.approx(site_map.columns["auc"][0, 4], rel=1e-5)
     assert packed["sites"][0]["columns"]["converged"][0] == bool(site_map.columns["converged"][0, 0])
-    assert packed["best"] == {"site": "residual", "layer": 0, "column": POSITIONS.index(Position.EXACT_LAST)}
+    assert packed["best"] == {"site": "residual", "layer": 0, "column": PAPER.index(Position.of("exact_answer_last"))}
     json.dumps(packed, allow_nan=False)
 
 
@@ -43,7 +44,7 @@ def test_a_cell_refers_to_answers_that_are_kept_once() -> None:
     packed = pack_maps([site_map], answers(), BEST)
     assert site_map.scores is not None
     cell = site_map.scores.cell(1, 2)
-    place, thousandths = packed["sites"][0]["cells"][15 + 2]["examples"][2][0]
+    place, thousandths = packed["sites"][0]["cells"][len(PAPER) + 2]["examples"][2][0]
     asked = packed["answers"][place]["q"]
     worst = cell.examples().wrong_high[0]
     assert asked == f"Which {worst[1:]}?"
@@ -63,7 +64,7 @@ def test_a_cell_with_one_outcome_only_has_no_curves() -> None:
 
 def test_without_scores_there_are_columns_alone() -> None:
     site_map = made_map(1)
-    packed = pack_maps([SiteMap(site_map.site, site_map.columns)], answers(), BEST)
+    packed = pack_maps([SiteMap(site_map.site, PAPER, site_map.columns)], answers(), BEST)
     assert packed["sites"][0]["cells"] is None
     assert packed["answers"] == []
 

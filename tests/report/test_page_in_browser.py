@@ -11,7 +11,8 @@ import pytest
 from tests.made_run import HOSTILE
 from tests.report.conftest import requests_of
 
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import PAPER, Position
+from truthmap.records import Site
 from truthmap.report.maps import SiteMap, site_map
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-EXACT_LAST = POSITIONS.index(Position.EXACT_LAST)
+EXACT_LAST = PAPER.index(Position.of("exact_answer_last"))
 
 
 @pytest.fixture
@@ -176,15 +177,15 @@ def test_the_map_is_walked_with_the_keyboard(page: Chrome, page_file: Path) -> N
     best = Run(page_file.parent).summary
     assert text(page, "cell-title").startswith(f"Layer {best.layer}, {best.position}")
     keys(page, Keys.ARROW_UP, Keys.ARROW_LEFT)
-    column = POSITIONS.index(best.position) - 1
-    assert text(page, "cell-title") == f"Layer {best.layer - 1}, {POSITIONS[column]}"
-    assert f"layer {best.layer - 1}, {POSITIONS[column]}, AUC" in text(page, "live")
+    column = PAPER.index(best.position) - 1
+    assert text(page, "cell-title") == f"Layer {best.layer - 1}, {PAPER[column]}"
+    assert f"layer {best.layer - 1}, {PAPER[column]}, AUC" in text(page, "live")
     keys(page, *[Keys.PAGE_UP] * 3, *[Keys.ARROW_LEFT] * 9)
     assert text(page, "cell-title") == "Layer 0, last_q"
 
 
 def test_a_cell_without_a_probe_says_so(page: Chrome) -> None:
-    move_to_cell(page, 0, POSITIONS.index(Position.MINUS_8), click=True)
+    move_to_cell(page, 0, PAPER.index(Position.of("-8")), click=True)
     waited(page, lambda: text(page, "cell-title") == "Layer 0, -8")
     assert "no probe" in text(page, "cell-numbers")
     assert "no probe" in text(page, "marks")

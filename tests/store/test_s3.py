@@ -14,8 +14,9 @@ from tests.killing import Death, numbers, run_to_end
 from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.positions import PAPER, Position
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.records import Site
 from truthmap.runs import lease
 from truthmap.runs.remote import local_folder
 from truthmap.storage import RemoteStorage
@@ -55,7 +56,7 @@ def test_states_on_s3_are_those_in_a_folder(bucket: str, tmp_path: Path) -> None
     again = StateStore(f"{bucket}/run/states")
     assert again.digest == here.digest
     assert again.damaged() == {}
-    for position in (POSITIONS[0], Position.MINUS_1):
+    for position in (PAPER[0], Position.of("-1")):
         assert again.read_cell(Site.RESIDUAL, 2, position).states.equal(
             here.read_cell(Site.RESIDUAL, 2, position).states
         )

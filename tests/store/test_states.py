@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from truthmap.errors import DamagedFileError, StorageError, UsageError
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import LEGACY_POSITIONS, Position
+from truthmap.records import Site
 from truthmap.storage import LocalStorage, RemoteStorage, storage_at
 from truthmap.store.index import rebuild_index
 from truthmap.store.shards import StateShard
@@ -23,10 +28,10 @@ LAYERS, WIDTH, EACH = 3, 8, 5
 
 def shard(number: int, n: int = EACH, dtype: torch.dtype = torch.float32) -> StateShard:
     generator = torch.Generator().manual_seed(number)
-    states = torch.randn((LAYERS, len(POSITIONS), n, WIDTH), generator=generator).to(dtype)
-    present = np.random.default_rng(number).random((len(POSITIONS), n)) < 0.8
+    states = torch.randn((LAYERS, len(LEGACY_POSITIONS), n, WIDTH), generator=generator).to(dtype)
+    present = np.random.default_rng(number).random((len(LEGACY_POSITIONS), n)) < 0.8
     states = states * torch.from_numpy(present)[None, :, :, None]
-    return StateShard(tuple(f"q{number}-{i}" for i in range(n)), present, {Site.RESIDUAL: states})
+    return StateShard(tuple(f"q{number}-{i}" for i in range(n)), LEGACY_POSITIONS, present, {Site.RESIDUAL: states})
 
 
 @pytest.fixture(params=["folder", "remote"])
@@ -78,10 +83,94 @@ def test_answers_come_in_the_order_asked_for(store: StateStore) -> None:
 
 
 def test_a_cell_is_its_place_in_the_layer(store: StateStore) -> None:
-    for p, position in enumerate(POSITIONS):
+    for p, position in enumerate(LEGACY_POSITIONS):
         cell, layer = store.read_cell(Site.RESIDUAL, 1, position), store.read_layer(Site.RESIDUAL, 1)
         torch.testing.assert_close(cell.states, layer.states[p : p + 1], rtol=0, atol=0)
         np.testing.assert_array_equal(cell.present, layer.present[p : p + 1])
+
+
+def test_a_store_of_other_positions_is_read_by_name(tmp_path: Path) -> None:
+    few = (Position.of("-1"), Position.of("last_q"), Position.of("exact_answer_last"))
+    states = torch.arange(LAYERS * 3.0).reshape(LAYERS, 3, 1, 1).repeat(1, 1, 2, WIDTH)
+    StateStore(tmp_path).write(0, "key", StateShard(("a", "b"), few, np.ones((3, 2), bool), {Site.RESIDUAL: states}))
+    store = StateStore(tmp_path)
+    assert store.positions == store.read_layer(Site.RESIDUAL, 0).positions == few
+    for p, position in enumerate(few):
+        cell = store.read_cell(Site.RESIDUAL, 2, position)
+        assert cell.positions == (position,)
+        assert torch.equal(cell.states, states[2, p : p + 1])
+    with pytest.raises(DamagedFileError, match=r"00000\.safetensors holds the positions -1, last_q, exact.*, not -2"):
+        store.read_cell(Site.RESIDUAL, 2, Position.of("-2"))
+
+
+def test_shards_of_different_positions_are_not_mixed(store: StateStore) -> None:
+    few = shard(3)
+    two = StateShard(few.ids, LEGACY_POSITIONS[:2], few.present[:2], {Site.RESIDUAL: few.states[Site.RESIDUAL][:, :2]})
+    store.write(3, "key", two)
+    with pytest.raises(DamagedFileError, match="hold different positions"):
+        store.read_layer(Site.RESIDUAL, 0)
+    read = store.read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[1])
+    assert torch.equal(read.states[0, -EACH:], few.states[Site.RESIDUAL][0, 1])
+
+
+def test_a_position_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None:
+    strange = replace(LEGACY_POSITIONS[0], name="elsewhere")
+    one = shard(0)
+    StateStore(tmp_path).write(0, "key", replace(one, positions=(strange, *LEGACY_POSITIONS[1:])))
+    store = StateStore(tmp_path)
+    for read in (lambda: store.positions, lambda: store.read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[1])):
+        with pytest.raises(DamagedFileError, match=r"00000.*does not know \(there is no position 'elsewhere'"):
+            read()
+
+
+def as_format_2(folder: Path) -> None:
+    """Turn a store into what was written before shards said which positions they hold."""
+    index = json.loads((folder / "index.json").read_text())
+    for name, entry in index["shards"].items():
+        with safe_open(folder / name, framework="pt") as file:
+            said = json.loads(file.metadata()["truthmap"])
+        del said["positions"], entry["positions"]
+        save_file(load_file(folder / name), folder / name, metadata={"truthmap": json.dumps(said)})
+        content = (folder / name).read_bytes()
+        header = content[: 8 + int.from_bytes(content[:8], "little")]
+        entry.update(digest=sha256(content).hexdigest(), header=sha256(header).hexdigest(), size=len(content))
+    (folder / "index.json").write_text(json.dumps({"format": 2, "shards": index["shards"]}))
+
+
+def test_a_store_that_does_not_say_its_positions_holds_the_fifteen(tmp_path: Path) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    as_format_2(tmp_path)
+    digest = sha256((tmp_path / "index.json").read_bytes()).hexdigest()
+    old = StateStore(tmp_path)
+    assert old.positions == LEGACY_POSITIONS
+    assert old.digest == digest, "the run's ledger knows the index by this digest"
+    assert old.damaged() == {}
+    for p, position in enumerate(LEGACY_POSITIONS):
+        read = old.read_cell(Site.RESIDUAL, 1, position)
+        assert torch.equal(read.states, shard(0).states[Site.RESIDUAL][1, p : p + 1])
+    (tmp_path / "index.json").unlink()
+    assert rebuild_index(tmp_path, digest)
+    StateStore(tmp_path).write(1, "key", shard(1))
+    assert json.loads((tmp_path / "index.json").read_text())["format"] == 3
+    assert StateStore(tmp_path).read_layer(Site.RESIDUAL, 0).ids == shard(0).ids + shard(1).ids
+
+
+def test_an_old_store_of_another_width_than_fifteen_is_refused(tmp_path: Path) -> None:
+    one = shard(0)
+    two = StateShard(one.ids, LEGACY_POSITIONS[:2], one.present[:2], {Site.RESIDUAL: one.states[Site.RESIDUAL][:, :2]})
+    StateStore(tmp_path).write(0, "key", two)
+    as_format_2(tmp_path)
+    with pytest.raises(DamagedFileError, match=r"00000.*holds 2 positions, expected 15"):
+        StateStore(tmp_path).read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[0])
+
+
+def test_states_of_a_sites_former_name_are_read(tmp_path: Path) -> None:
+    one = shard(0)
+    former = replace(one, states={"mlp_in": one.states[Site.RESIDUAL]})  # type: ignore[dict-item]
+    StateStore(tmp_path).write(0, "key", former)
+    read = StateStore(tmp_path)
+    assert read.layout() == {Site.MLP_POST: (LAYERS, WIDTH)}
+    assert torch.equal(read.read_layer(Site.MLP_POST, 1).states, one.states[Site.RESIDUAL][1])
 
 
 def test_reading_a_cell_reads_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,12 +184,12 @@ def test_reading_a_cell_reads_no_other(tmp_path: Path, monkeypatch: pytest.Monke
         return content
 
     monkeypatch.setattr(LocalStorage, "read", counting)
-    store.read_cell(Site.RESIDUAL, 1, Position.MINUS_1)
+    store.read_cell(Site.RESIDUAL, 1, Position.of("-1"))
     cell = n * WIDTH * 4
     assert cell <= sum(taken) < 3 * cell  # the cell, the header and the mask
     assert sum(taken) < (tmp_path / "00000.safetensors").stat().st_size / 10
     taken.clear()
-    store.read_cell(Site.RESIDUAL, 2, Position.MINUS_1)
+    store.read_cell(Site.RESIDUAL, 2, Position.of("-1"))
     assert taken == [cell]
 
 
@@ -174,7 +263,7 @@ def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: P
         (b"{", "index.json is damaged"),
         (b"[" * 100_000, "index.json is damaged"),
         (b"[]", "index.json is damaged"),
-        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap writes format 2"),
+        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap reads 2 and 3"),
         (b'{"format": 2, "shards": {"x": {}}}', "index.json is damaged"),
         (b"\xff\xfe", "index.json is damaged"),
     ],

@@ -14,7 +14,6 @@ from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
-from truthmap.records import POSITIONS
 from truthmap.runs.data import RunData
 
 
@@ -52,12 +51,11 @@ class Fitted:
 
 def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> Read:
     """Read the states of a run's answers at a cell, in the labels' order."""
-    column = POSITIONS.index(cell.position)
-    layer = data.states.read_layer(cell.site, cell.layer, labels.ids)
-    rows = np.flatnonzero(layer.present[column])
+    read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    rows = np.flatnonzero(read.present[0])
     return Read(
         tuple(labels.ids[n] for n in rows),
-        layer.states[column][torch.from_numpy(rows)],
+        read.states[0][torch.from_numpy(rows)],
         labels.y[rows],
         labels.fold[rows],
         tuple(labels.group[n] for n in rows),

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from truthmap.errors import NotEnoughDataError
+from truthmap.positions import Position, column_of
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import POSITIONS, Position
 from truthmap.runs.data import RunData
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
@@ -32,7 +32,7 @@ def probe_settings(data: RunData) -> GridSettings:
 
 def has_probe(grid: Grid, position: Position) -> bool:
     """Tell whether any layer has a probe at a position."""
-    return bool(np.isfinite(grid.auc[:, POSITIONS.index(position)]).any())
+    return position in grid.positions and bool(np.isfinite(grid.auc[:, column_of(grid.positions, position)]).any())
 
 
 def best_cell_at(grid: Grid, position: Position) -> Cell:
@@ -41,15 +41,15 @@ def best_cell_at(grid: Grid, position: Position) -> Cell:
     Raises:
         NotEnoughDataError: no layer has a probe there.
     """
-    auc = grid.auc[:, POSITIONS.index(position)]
     if not has_probe(grid, position):
         raise NotEnoughDataError(f"no probe could be fitted at {position}: too few answers have it")
+    auc = grid.auc[:, column_of(grid.positions, position)]
     return Cell(grid.site, int(np.nanargmax(auc)), position)
 
 
 def best_cells(grid: Grid, how_many: int) -> tuple[Cell, ...]:
     """Choose the best layer of each of the best positions that at least half of the answers have."""
-    wide = [p for n, p in enumerate(POSITIONS) if grid.n[:, n].max() * 2 >= grid.n.max() and has_probe(grid, p)]
+    wide = [p for n, p in enumerate(grid.positions) if grid.n[:, n].max() * 2 >= grid.n.max() and has_probe(grid, p)]
     cells = [best_cell_at(grid, position) for position in wide]
     cells.sort(key=lambda cell: -auc_of(grid, cell))
     return tuple(cells[:how_many])
@@ -57,7 +57,7 @@ def best_cells(grid: Grid, how_many: int) -> tuple[Cell, ...]:
 
 def auc_of(grid: Grid, cell: Cell) -> float:
     """Return a cell's cross-validated AUC."""
-    return float(grid.auc[cell.layer, POSITIONS.index(cell.position)])
+    return float(grid.auc[grid.index(cell)])
 
 
 def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[str, float]:

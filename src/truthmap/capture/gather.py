@@ -1,33 +1,29 @@
-"""Picking the 15 positions out of the states of all answer tokens."""
+"""Picking positions out of the states of all answer tokens."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import torch
 
-from truthmap.arrays import Ints32
 from truthmap.errors import ModelError
-from truthmap.records import POSITIONS, Site
+from truthmap.positions import MISSING, LocatedPositions
+from truthmap.records import Site
 from truthmap.store.shards import StateShard
 from truthmap.store.tokens import TokenStates
 
-PositionsOf = Mapping[str, Ints32]
-"""For each question id int32 (P,): indices into prompt + answer ids, -1 where the answer has no such position."""
 
-
-def gather(tokens: TokenStates, positions: PositionsOf) -> StateShard:
-    """Pick each answer's positions; answers without positions are left out.
+def gather(tokens: TokenStates, located: LocatedPositions) -> StateShard:
+    """Pick each answer's positions; answers that were not located are left out.
 
     Raises:
         ModelError: a state that was picked is not finite; the message names layer, position and question.
     """
-    rows = [n for n, i in enumerate(tokens.ids) if i in positions]
+    rows = [n for n, i in enumerate(tokens.ids) if i in located.index]
     ids = tuple(tokens.ids[n] for n in rows)
-    index = np.stack([positions[i] for i in ids]) if ids else np.full((0, len(POSITIONS)), -1, dtype=np.int32)
+    none = np.empty((0, len(located.positions)), dtype=np.int32)
+    index = np.stack([located.index[i] for i in ids]) if ids else none
     last_q = np.array([tokens.prompt_lengths[n] - 1 for n in rows], dtype=np.int32)[:, None]
-    present = index >= 0
+    present = index != MISSING
     columns = np.where(present, index - last_q, 0)
     assert (columns >= 0).all(), "a position lies before the last prompt token"
     lengths = np.array([tokens.answer_lengths[n] for n in rows], dtype=np.int32)[:, None]
@@ -39,7 +35,7 @@ def gather(tokens: TokenStates, positions: PositionsOf) -> StateShard:
         chosen = states[:, which[None, :], at].cpu()  # (L, P, n, d)
         chosen.mul_(torch.from_numpy(present.T)[None, :, :, None])
         picked[site] = chosen
-    shard = StateShard(ids, present.T, picked)
+    shard = StateShard(ids, located.positions, present.T, picked)
     require_finite(shard)
     return shard
 
@@ -59,7 +55,7 @@ def require_finite(shard: StateShard) -> None:
 
 
 def _complaint(site: Site, faulty: torch.Tensor, shard: StateShard) -> str:
-    places = [f"layer {layer}, {POSITIONS[p]}, question {shard.ids[n]}" for layer, p, n in faulty[:3].tolist()]
+    places = [f"layer {layer}, {shard.positions[p]}, question {shard.ids[n]}" for layer, p, n in faulty[:3].tolist()]
     return (
         f"{len(faulty)} states of site {site} are NaN or infinite ({'; '.join(places)}"
         f"{'; …' if len(faulty) > len(places) else ''}): nothing of this shard was written; "

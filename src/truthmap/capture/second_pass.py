@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from truthmap.capture.gather import PositionsOf, require_finite
+from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.hooks import watched
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import HalvedBatches
 from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix
-from truthmap.records import POSITIONS, Answer, Site
+from truthmap.positions import MISSING, LocatedPositions
+from truthmap.records import Answer, Site
 from truthmap.store.shards import StateShard
 
 
@@ -36,7 +37,7 @@ class CaptureSettings:
 def capture_states(
     lm: LanguageModel,
     answers: Sequence[Answer],
-    positions: PositionsOf,
+    located: LocatedPositions,
     sites: tuple[Site, ...],
     settings: CaptureSettings,
     on_progress: Callable[[int], None] | None = None,
@@ -46,7 +47,7 @@ def capture_states(
     Args:
         lm: The model that gave the answers.
         answers: Answers with ids; their order is the result's.
-        positions: For each answer's question id int32 (P,).
+        located: Where each answer has its positions.
         sites: What to read.
         settings: Batch size.
         on_progress: Called with how many answers are done so far.
@@ -55,7 +56,7 @@ def capture_states(
         ModelError: a site does not exist, or a state is not finite.
     """
     prefix = _prefix_for(lm, answers, settings)
-    index = np.stack([positions[a.question_id] for a in answers])
+    index = np.stack([located.index[a.question_id] for a in answers])
     kept: dict[Site, torch.Tensor] = {}
     done = 0
     batches = HalvedBatches(lm.device, "answer being read")
@@ -64,7 +65,8 @@ def capture_states(
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
-    shard = StateShard(tuple(a.question_id for a in answers), (index >= 0).T, kept)
+    ids = tuple(a.question_id for a in answers)
+    shard = StateShard(ids, located.positions, (index != MISSING).T, kept)
     require_finite(shard)
     return shard
 
@@ -103,13 +105,14 @@ def _read(
     for n, ids in enumerate(own):
         tokens[n, : len(ids)] = torch.tensor(ids)
         mask[n, : prefix.length + len(ids)] = 1
-    present = torch.from_numpy(index[rows] >= 0)
-    columns = torch.from_numpy(np.where(index[rows] >= 0, index[rows] - prefix.length, 0).astype(np.int64))
+    present = torch.from_numpy(index[rows] != MISSING)
+    columns = torch.from_numpy(np.where(index[rows] != MISSING, index[rows] - prefix.length, 0).astype(np.int64))
     batch = torch.arange(len(rows))[:, None]
 
     def look(site: Site, layer: int, states: torch.Tensor) -> None:
         if site not in kept:
-            kept[site] = torch.zeros((lm.n_layers, len(POSITIONS), len(answers), states.shape[-1]), dtype=states.dtype)
+            shape = (lm.n_layers, index.shape[1], len(answers), states.shape[-1])
+            kept[site] = torch.zeros(shape, dtype=states.dtype)
         shaped = states.reshape(len(rows), longest, states.shape[-1])
         picked = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
         kept[site][layer][:, rows] = picked.mul_(present[:, :, None]).transpose(0, 1)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import POSITIONS, Position
+from truthmap.records import Site
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, beside, local
 from truthmap.terminal.progress import Bars
@@ -62,4 +63,4 @@ def _cell(text: str) -> tuple[int, Position]:
         raise UsageError(
             f"--cell {text!r} is no cell: expected LAYER:POSITION, with a position of {', '.join(map(str, POSITIONS))}"
         )
-    return int(layer), Position(position)
+    return int(layer), Position.of(position)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.records import Position, Site, StrEnum
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.report.figure_kinds import FIGURES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local
 
-_Word = TypeVar("_Word", bound=StrEnum)
 _KINDS = f"One of {', '.join(FIGURES)}"
 
 
@@ -36,16 +36,14 @@ def figure(
     from truthmap.report.figures import Choice, draw_figure
 
     opened = open_run(run)
-    choice = Choice(_member(Site, "site", site), layer, _member(Position, "position", position), title)
+    choice = Choice(_site(site), layer, None if position is None else Position.of(position), title)
     style = FigureStyle(width, height, font, font_size, dpi)
     draw_and_save(lambda: draw_figure(opened, kind, choice), out, style)
     typer.echo(str(out))
 
 
-def _member(kind: type[_Word], name: str, value: str | None) -> _Word | None:
-    if value is None:
-        return None
+def _site(name: str | None) -> Site | None:
     try:
-        return kind(value)
+        return None if name is None else Site(name)
     except ValueError as error:
-        raise UsageError(f"there is no {name} {value!r}; there are {', '.join(map(str, kind))}") from error
+        raise UsageError(f"there is no site {name!r}; there are {', '.join(Site)}") from error

@@ -8,12 +8,10 @@ import numpy as np
 
 from truthmap.detector.config import Role
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.positions import Group, Position, column_of
 from truthmap.probes.grid import Cell, Grid
-from truthmap.records import POSITIONS, Position
 
 _NEARLY_ALL = 0.95
-_EVERYWHERE = (Position.FIRST_ANSWER, Position.MINUS_1)
-"""Positions of the answer that every answer has."""
 
 
 def cells_by_role(grid: Grid, chosen: tuple[Cell, ...]) -> dict[Role, tuple[Cell, ...]]:
@@ -29,24 +27,26 @@ def cells_by_role(grid: Grid, chosen: tuple[Cell, ...]) -> dict[Role, tuple[Cell
             raise UsageError(f"a detector reads one site, but {chosen[0].site} and {cell.site} were given")
         if not 0 <= cell.layer < n_layers:
             raise UsageError(f"there is no layer {cell.layer}: the model has the layers 0 to {n_layers - 1}")
-        if not np.isfinite(grid.c[cell.layer, POSITIONS.index(cell.position)]):
+        if not np.isfinite(grid.c[grid.index(cell)]):
             raise NotEnoughDataError(f"the cell layer {cell.layer}, {cell.position} has too few answers for a probe")
     roles = {Role.ANSWER: chosen}
-    if not all(cell.position in _EVERYWHERE for cell in chosen):
-        roles[Role.FALLBACK] = (_best_among(grid, _EVERYWHERE),)
-    roles[Role.BEFORE] = (_best_among(grid, (Position.LAST_Q,)),)
+    before = [position for position in grid.positions if position.group is Group.PROMPT]
+    everywhere = [position for position in grid.positions if position.in_every_answer and position not in before]
+    if not all(cell.position in everywhere for cell in chosen):
+        roles[Role.FALLBACK] = (_best_among(grid, everywhere),)
+    roles[Role.BEFORE] = (_best_among(grid, before),)
     return roles
 
 
 def nearly_all_have(grid: Grid, cells: Sequence[Cell], best: Cell) -> bool:
     """Tell whether nearly all answers that have the cell `best` have all of `cells` too."""
-    n = [int(grid.n[cell.layer, POSITIONS.index(cell.position)]) for cell in (*cells, best)]
+    n = [int(grid.n[grid.index(cell)]) for cell in (*cells, best)]
     return min(n[:-1]) >= _NEARLY_ALL * n[-1]
 
 
 def _best_among(grid: Grid, positions: Sequence[Position]) -> Cell:
     """Return the cell with the highest cross-validated AUC among these positions."""
-    columns = [POSITIONS.index(position) for position in positions]
+    columns = [column_of(grid.positions, position) for position in positions]
     auc = np.where(np.isfinite(grid.auc[:, columns]), grid.auc[:, columns], -np.inf)
     layer, place = np.unravel_index(int(np.argmax(auc)), auc.shape)
     return Cell(grid.site, int(layer), positions[int(place)])

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
+from truthmap.positions import Position
 from truthmap.questions.tasks import Task
-from truthmap.records import Position, Site, StrEnum
+from truthmap.records import Site, StrEnum
 
 FORMAT = "truthmap detector 2"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""

@@ -16,12 +16,10 @@ from truthmap.detector.verdict import Neighbours, PromptForecast, TokenScore, Tr
 from truthmap.errors import UsageError
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade as grade_answer
-from truthmap.grading.positions import MISSING, locate_positions
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Position, Question
+from truthmap.grading.token_spans import locate_positions
+from truthmap.positions import MISSING, Group, Position
+from truthmap.records import Answer, Grade, Outcome, Question
 
-EXACT_POSITIONS = frozenset(
-    {Position.EXACT_BEFORE_FIRST, Position.EXACT_FIRST, Position.EXACT_LAST, Position.EXACT_AFTER_LAST}
-)
 NO_GRADERS = Graders()
 _NEIGHBOURS = 10
 _SHOWN = 3
@@ -68,9 +66,10 @@ def score_answer(artifact: Artifact, inputs: AnswerStates, graders: Graders = NO
         graders: Holds the model that finds the exact answer, where the task asks for one.
     """
     grade = locate_exact_answer(inputs.question, inputs.answer, artifact.config.asking, graders)
-    places = locate_positions(inputs.answer, grade.span)
+    positions = tuple(dict.fromkeys(cell.position for head in artifact.heads.values() for cell in head.config.cells))
+    places = locate_positions(inputs.answer, grade.span, positions)
     last_q = len(inputs.answer.prompt_ids) - 1
-    column = {p: int(place) - last_q for p, place in zip(POSITIONS, places, strict=True) if place != MISSING}
+    column = {p: int(place) - last_q for p, place in zip(positions, places, strict=True) if place != MISSING}
     head = _head_for(artifact.heads, column)
     if head is None:
         return _unanswered(inputs)
@@ -171,7 +170,7 @@ def _lacks_exact_answer(artifact: Artifact, grade: Grade) -> bool:
     """Tell whether an answer lacks an exact answer where the training answers had one."""
     if grade.span is not None:
         return False
-    reads_it = any(cell.position in EXACT_POSITIONS for cell in artifact.heads[Role.ANSWER].config.cells)
+    reads_it = any(cell.position.group is Group.EXACT for cell in artifact.heads[Role.ANSWER].config.cells)
     return reads_it or grade.refusal or artifact.config.training.found_right == 1
 
 

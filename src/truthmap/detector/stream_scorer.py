@@ -11,7 +11,6 @@ from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
 from truthmap.detector.score import (
-    EXACT_POSITIONS,
     NO_GRADERS,
     AnswerStates,
     locate_exact_answer,
@@ -23,9 +22,7 @@ from truthmap.detector.verdict import Verdict
 from truthmap.grading.asking import Graders
 from truthmap.grading.grade import needs_locator
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer, Position, Question, Span
-
-_KNOWN_WHILE_DECODING = EXACT_POSITIONS | {Position.LAST_Q, Position.FIRST_ANSWER, Position.SECOND_ANSWER}
+from truthmap.records import Answer, Question, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ class StreamScorer:
         self._text = ""
         self._closed_at: Span | None = None
         cells = artifact.heads[Role.ANSWER].config.cells
-        self._scores_early = all(cell.position in _KNOWN_WHILE_DECODING for cell in cells)
+        self._scores_early = all(cell.position.known_early for cell in cells)
 
     @property
     def fits(self) -> bool:

@@ -13,7 +13,7 @@ from truthmap.detector.config import CellAt, Role
 from truthmap.detector.fit_head import HeadData
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.records import POSITIONS, Answer, Grade, Outcome, Question
+from truthmap.records import Answer, Grade, Outcome, Question
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,15 @@ class TrainingData:
 
 def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> HeadData:
     """Read the states of the answers that have all K cells of a head."""
-    labels, site = data.labels, cells[0].site
-    columns = [POSITIONS.index(cell.position) for cell in cells]
-    layers = {layer: data.states.read_layer(site, layer, labels.ids) for layer in {cell.layer for cell in cells}}
-    present = [layers[cell.layer].present[column] for cell, column in zip(cells, columns, strict=True)]
-    here = np.flatnonzero(np.all(present, axis=0))
-    states = [
-        layers[cell.layer].states[column][here].float().numpy() for cell, column in zip(cells, columns, strict=True)
-    ]
+    labels, c = data.labels, data.grid.c
+    read = [data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids) for cell in cells]
+    here = np.flatnonzero(np.all([each.present[0] for each in read], axis=0))
+    states = [each.states[0][here].float().numpy() for each in read]
     record_index = {i: n for n, i in enumerate(labels.of(test=False).ids)}
     return HeadData(
         role=role,
         cells=tuple(
-            CellAt(layer=cell.layer, position=cell.position, C=float(data.grid.c[cell.layer, column]))
-            for cell, column in zip(cells, columns, strict=True)
+            CellAt(layer=cell.layer, position=cell.position, C=float(c[data.grid.index(cell)])) for cell in cells
         ),
         states=np.stack(states, axis=1),
         right=labels.y[here],

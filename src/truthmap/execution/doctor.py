@@ -18,8 +18,9 @@ from truthmap.execution.estimate import Forecast, forecast
 from truthmap.lm.hooks import watched
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
+from truthmap.positions import PAPER, LocatedPositions
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import POSITIONS, Answer, Site, StrEnum
+from truthmap.records import Answer, Site, StrEnum
 
 _ROWS = 5
 """Prompts that the laws are tried on."""
@@ -254,15 +255,15 @@ def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
 
 
 def _captured(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
-    """Answer, read the answers again in one batch at 15 places each; and read each answer alone."""
+    """Answer, read the answers again in one batch at as many tokens as a run does; and read each answer alone."""
     answers = [answer for batch in generate_answers(lm, prompts, _BRIEFLY) for answer in batch.answers]
     places = {
         a.question_id: np.array(
-            [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(POSITIONS))], dtype=np.int32
+            [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(PAPER))], dtype=np.int32
         )
         for a in answers
     }
-    shard = capture_states(lm, answers, places, (Site.RESIDUAL,), CaptureSettings())
+    shard = capture_states(lm, answers, LocatedPositions(PAPER, places), (Site.RESIDUAL,), CaptureSettings())
     found = [shard.states[Site.RESIDUAL][:, :, n] for n in range(len(answers))]
     return Pairs(found, [_alone(lm, a)[:, places[a.question_id]] for a in answers])
 

@@ -16,9 +16,8 @@ from matplotlib.patches import Rectangle
 
 from truthmap.arrays import Bools, Floats
 from truthmap.figures.canvas import figure_of, new_axes
-from truthmap.records import POSITIONS, Position
+from truthmap.positions import PAPER, Group, Position, columns_in
 
-_BOXED = (Position.EXACT_BEFORE_FIRST, Position.EXACT_AFTER_LAST)
 _CHANCE, _PERFECT = 0.5, 1.0
 _P_TICKS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
 
@@ -38,7 +37,7 @@ def draw_heatmap(
     *,
     title: str | None = None,
     not_significant: Bools | None = None,
-    positions: Sequence[Position] = POSITIONS,
+    positions: Sequence[Position] = PAPER,
 ) -> Axes:
     """Draw the map of a grid.
 
@@ -47,7 +46,7 @@ def draw_heatmap(
         axes: Where to draw; by default a new figure is made.
         title: A line above the map.
         not_significant: bool (L, P); these cells are hatched.
-        positions: The names of the columns, P of them.
+        positions: What the columns are, P of them.
 
     Returns:
         The axes drawn on; its `figure` also holds the colour bar.
@@ -61,33 +60,46 @@ def draw_heatmap(
     return axes
 
 
-def draw_significance(p_value: Floats, axes: Axes | None = None, *, title: str | None = None) -> Axes:
+def draw_significance(
+    p_value: Floats, axes: Axes | None = None, *, title: str | None = None, positions: Sequence[Position] = PAPER
+) -> Axes:
     """Draw corrected p-values (L, P) on a logarithmic scale: the darker, the stronger the evidence."""
     known = p_value[np.isfinite(p_value)]
     least = min(float(known.min()), 0.01) if known.size else 0.01
     least = max(least, _P_TICKS[-1])
     strength = -np.log10(np.clip(p_value, least, 1.0))
     scale = Scale("p-value, corrected for looking at every cell", 0.0, float(-np.log10(least)))
-    axes = draw_cells(strength, scale, axes, title=title)
+    axes = draw_cells(strength, scale, axes, title=title, positions=positions)
     bar = figure_of(axes).axes[-1]
     ticks = [p for p in _P_TICKS if p >= least]
     bar.set_yticks([-np.log10(p) for p in ticks], [f"{p:g}" for p in ticks])
     return axes
 
 
-def draw_gain(auc: Floats, text_baseline_auc: Floats, axes: Axes | None = None, *, title: str | None = None) -> Axes:
+def draw_gain(
+    auc: Floats,
+    text_baseline_auc: Floats,
+    axes: Axes | None = None,
+    *,
+    title: str | None = None,
+    positions: Sequence[Position] = PAPER,
+) -> Axes:
     """Draw how far each cell's AUC (L, P) lies above the text baseline's (L, P); cells below are marked with −."""
     gain = auc - text_baseline_auc
     highest = max(0.05, float(np.nanmax(gain))) if np.isfinite(gain).any() else 0.05
-    axes = draw_cells(gain, Scale("AUC gained over the text baseline", 0, highest), axes, title=title)
+    scale = Scale("AUC gained over the text baseline", 0, highest)
+    axes = draw_cells(gain, scale, axes, title=title, positions=positions)
     for layer, column in np.argwhere(gain <= 0):
         axes.plot(column, layer, marker="_", color="0.25", markersize=4)
     return axes
 
 
-def draw_within(within_auc: Floats, axes: Axes | None = None, *, title: str | None = None) -> Axes:
+def draw_within(
+    within_auc: Floats, axes: Axes | None = None, *, title: str | None = None, positions: Sequence[Position] = PAPER
+) -> Axes:
     """Draw the AUC within one exact answer (L, P)."""
-    return draw_cells(within_auc, Scale("AUC within one exact answer", 0.5, 1.0), axes, title=title)
+    scale = Scale("AUC within one exact answer", _CHANCE, _PERFECT)
+    return draw_cells(within_auc, scale, axes, title=title, positions=positions)
 
 
 def draw_cells(
@@ -96,7 +108,7 @@ def draw_cells(
     axes: Axes | None = None,
     *,
     title: str | None = None,
-    positions: Sequence[Position] = POSITIONS,
+    positions: Sequence[Position] = PAPER,
 ) -> Axes:
     """Draw a value in every cell, as a map: values float (L, P); NaN is drawn grey.
 
@@ -116,7 +128,7 @@ def draw_cells(
     axes.set_ylabel("Layer")
     if title:
         axes.set_title(title)
-    _box_exact_answer(axes, n_layers, list(positions))
+    _box_exact_answer(axes, n_layers, positions)
     return axes
 
 
@@ -125,11 +137,11 @@ def new_map_axes(n_layers: int, n_positions: int) -> Axes:
     return new_axes(2.2 + 0.45 * n_positions, 2.0 + max(2.0, 0.22 * n_layers))
 
 
-def _box_exact_answer(axes: Axes, n_layers: int, positions: list[Position]) -> None:
-    if not all(position in positions for position in _BOXED):
+def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) -> None:
+    boxed = columns_in(positions, Group.EXACT)
+    if not boxed:
         return
-    left, right = (positions.index(position) for position in _BOXED)
-    corner, width = (left - 0.5, -0.5), right - left + 1
+    corner, width = (boxed[0] - 0.5, -0.5), boxed[-1] - boxed[0] + 1
     axes.add_patch(
         Rectangle(corner, width, n_layers, fill=False, edgecolor="black", linewidth=2, clip_on=False, zorder=4)
     )

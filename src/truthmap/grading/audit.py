@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from truthmap.arrays import Floats
 from truthmap.grading.grade import agrees_with_accepted
-from truthmap.grading.positions import span_tokens
+from truthmap.grading.token_spans import span_tokens
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10

@@ -12,6 +12,7 @@ import torch
 
 from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.positions import Position
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, usable
 from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
@@ -20,7 +21,7 @@ from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.paper_protocol import fit_cell_paper_protocol, ignore_convergence_warnings
 from truthmap.probes.permutation import corrected_p_values, max_null, null_aucs, shuffled_labels
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import POSITIONS, Position, Site, Split
+from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
 
 RIGHT = "right"
@@ -91,11 +92,11 @@ def fit_grids(
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
             work = partial(_fit_position, read, chosen, (y, shuffled), settings)
-            layers.append(every(work, range(len(POSITIONS))))
+            layers.append(every(work, source.positions))
             if on_progress is not None:
                 on_progress(layer + 1, n_layers)
     return {
-        name: _grid_of([[cell[number] for cell in row] for row in layers], site, chosen.ids)
+        name: _grid_of([[cell[number] for cell in row] for row in layers], site, source.positions, chosen.ids)
         for number, name in enumerate(targets)
     }
 
@@ -105,14 +106,14 @@ def _fit_position(
     labels: LabelledAnswers,
     targets: tuple[Bools, Bools],
     settings: GridSettings,
-    position: int,
+    position: Position,
 ) -> list[CellScores]:
     """Read and fit one cell; targets are (labels (K, n), shuffled (K, R, n)).
 
     Its states are in memory while it is being fitted, and no longer. The scores are those of all n answers, NaN where
     an answer has no state here.
     """
-    cell = read(POSITIONS[position])
+    cell = read(position)
     states, here = cell.states[0], usable(cell.states[0], cell.present[0])
     y, shuffled = targets[0][:, here], targets[1][:, :, here]
     if settings.protocol == "study":
@@ -175,7 +176,9 @@ def _cell_fit(path: Sequence[OutOfFoldScores], y: Bools, labels: LabelledAnswers
     return replace(scored, numbers={**scored.numbers, **fit})
 
 
-def _grid_of(rows: Sequence[Sequence[CellScores]], site: Site, ids: tuple[str, ...]) -> GridFit:
+def _grid_of(
+    rows: Sequence[Sequence[CellScores]], site: Site, positions: tuple[Position, ...], ids: tuple[str, ...]
+) -> GridFit:
     """Put the cells (L, P) of one label together."""
     empty = {"n": 0, "n_right": 0, "within_pairs": 0, "converged": False}
     arrays = {
@@ -184,8 +187,8 @@ def _grid_of(rows: Sequence[Sequence[CellScores]], site: Site, ids: tuple[str, .
     }
     scores = np.stack([np.stack([cell.scores for cell in row]) for row in rows])
     null = max_null([cell.null for row in rows for cell in row])
-    grid = Grid(site, **arrays)
-    return GridFit(with_p_values(grid, null), OutOfFold(site, ids, scores), null)
+    grid = Grid(site, positions, **arrays)
+    return GridFit(with_p_values(grid, null), OutOfFold(site, positions, ids, scores), null)
 
 
 def with_p_values(grid: Grid, null: Floats) -> Grid:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import Position, column_of, in_table_order
+from truthmap.records import Site
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
 
@@ -27,11 +28,6 @@ class Cell:
     layer: int
     position: Position
 
-    @property
-    def at(self) -> tuple[int, int]:
-        """The cell's index in arrays (L, P)."""
-        return self.layer, POSITIONS.index(self.position)
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -41,6 +37,7 @@ class Grid:
 
     Attributes:
         site: What was read.
+        positions: What axis P holds.
         auc, low, high: Out-of-fold AUC on train + validation at the best C, with its interval.
         n, n_right: int64: answers that have the position, and the right ones among them.
         c: The C that was chosen, by out-of-fold AUC.
@@ -48,13 +45,14 @@ class Grid:
         gap: The worst certificate among them.
         average_precision, brier, ece: Of the same out-of-fold scores.
         p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
-        words_auc: The best of the three words-only baselines on the same answers and folds.
+        text_baseline_auc: The best of the three words-only baselines on the same answers and folds.
         words_answer_auc, words_question_auc, words_length_auc: The exact answer's text, the question's text, lengths.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.
     """
 
     site: Site
+    positions: tuple[Position, ...]
     auc: Floats
     low: Floats
     high: Floats
@@ -75,11 +73,24 @@ class Grid:
     within_pairs: Ints = field(default_factory=_not_computed)
 
     def __post_init__(self) -> None:
+        assert self.auc.shape[1:] == (len(self.positions),), self.auc.shape
         for name in ARRAYS:
             values = getattr(self, name)
             if values.size == 0:
                 values = np.full(self.auc.shape, 0 if name == "within_pairs" else np.nan)
             object.__setattr__(self, name, values.astype(_KINDS.get(name, np.float64), copy=False))
+
+    def index(self, cell: Cell) -> tuple[int, int]:
+        """Return a cell's index in the arrays.
+
+        Raises:
+            UsageError: the grid has no such position.
+        """
+        return cell.layer, column_of(self.positions, cell.position)
+
+    def cell(self, layer: int, column: int) -> Cell:
+        """Return the cell at an index of the arrays."""
+        return Cell(self.site, layer, self.positions[column])
 
     def significant(self, level: float = 0.05) -> Bools:
         """Say which cells are significant at `level`, corrected for looking at all of them; bool (L, P)."""
@@ -91,7 +102,7 @@ class Grid:
         columns: dict[str, Any] = {
             "site": str(self.site),
             "layer": layers.ravel(),
-            "position": [str(POSITIONS[p]) for p in positions.ravel()],
+            "position": [str(self.positions[p]) for p in positions.ravel()],
             **{_column(name): getattr(self, name).ravel() for name in ARRAYS},
         }
         frame: pd.DataFrame = pd.DataFrame(columns)
@@ -100,14 +111,15 @@ class Grid:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Grid:
         """Read back one site's rows of `to_frame`."""
-        shape = (int(frame["layer"].max()) + 1, len(POSITIONS))
-        order = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(POSITIONS)}))
+        positions = in_table_order(frame["position"])
+        shape = (int(frame["layer"].max()) + 1, len(positions))
+        order = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
         order = order.sort_values(["layer", "column"])
         known = {name: order[_column(name)].to_numpy().reshape(shape) for name in ARRAYS if _column(name) in order}
-        return cls(Site(frame["site"].iloc[0]), **known)
+        return cls(Site(frame["site"].iloc[0]), positions, **known)
 
 
-ARRAYS: tuple[str, ...] = tuple(each.name for each in fields(Grid) if each.name != "site")
+ARRAYS: tuple[str, ...] = tuple(each.name for each in fields(Grid) if each.name not in ("site", "positions"))
 
 
 def _column(name: str) -> str:
@@ -120,18 +132,29 @@ class OutOfFold:
 
     Attributes:
         site: What was read.
+        positions: What axis P holds.
         ids: The answers of train + validation, in the order of axis n.
         scores: float32 (L, P, n), log-odds of being right by the probe of the cell's chosen C that did not see the
             answer; NaN where an answer has no such position or a cell has no probe.
     """
 
     site: Site
+    positions: tuple[Position, ...]
     ids: tuple[str, ...]
     scores: Floats32
 
+    def of(self, cell: Cell) -> Floats32:
+        """Return one cell's scores: float32 (n,).
+
+        Raises:
+            UsageError: there is no such position.
+        """
+        scores: Floats32 = self.scores[cell.layer, column_of(self.positions, cell.position)]
+        return scores
+
     def at(self, cell: Cell) -> dict[str, float]:
         """Return one cell's scores by question id, missing ones left out."""
-        found = self.scores[cell.at].tolist()
+        found = self.of(cell).tolist()
         return {i: score for i, score in zip(self.ids, found, strict=True) if score == score}
 
 
@@ -142,8 +165,8 @@ def best_cell(grid: Grid) -> Cell:
     few answers make a high AUC by chance.
     """
     auc = np.where(wide_cells(grid), grid.auc, -np.inf)
-    layer, position = np.unravel_index(int(np.argmax(auc)), auc.shape)
-    return Cell(grid.site, int(layer), POSITIONS[int(position)])
+    layer, column = np.unravel_index(int(np.argmax(auc)), auc.shape)
+    return grid.cell(int(layer), int(column))
 
 
 def wide_cells(grid: Grid) -> Bools:
@@ -154,5 +177,5 @@ def wide_cells(grid: Grid) -> Bools:
 def best_per_position(grid: Grid) -> Sequence[Cell]:
     """Return the best layer of each position among the cells that at least half of the answers have, the best first."""
     auc = np.where(wide_cells(grid), grid.auc, -np.inf)
-    best = [(auc[:, p].max(), Cell(grid.site, int(auc[:, p].argmax()), POSITIONS[p])) for p in range(auc.shape[1])]
+    best = [(auc[:, p].max(), grid.cell(int(auc[:, p].argmax()), p)) for p in range(auc.shape[1])]
     return [cell for value, cell in sorted(best, key=lambda pair: -pair[0]) if np.isfinite(value)]

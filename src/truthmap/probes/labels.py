@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from truthmap.arrays import Bools, Ints
-from truthmap.records import Position, Site, Split
+from truthmap.positions import Position
+from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
 
 
@@ -52,6 +53,11 @@ class LabelledAnswers:
 
 class LayerSource(Protocol):
     """Where states are read from, a layer or a cell at a time."""
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """What axis P of a layer holds."""
+        ...
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         """Return (L, d) of each site."""

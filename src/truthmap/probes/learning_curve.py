@@ -42,9 +42,9 @@ def fit_curve(
     Answers are drawn at random, larger draws holding the smaller ones; every size is scored on all answers left out.
     """
     chosen = labels.of(test=False)
-    read = source.read_layer(cell.site, cell.layer, chosen.ids)
-    here = usable(read.states[cell.at[1]], read.present[cell.at[1]])
-    states, rows = read.states[cell.at[1]][here].to(settings.device), chosen.take(here)
+    read = source.read_cell(cell.site, cell.layer, cell.position, chosen.ids)
+    here = usable(read.states[0], read.present[0])
+    states, rows = read.states[0][here].to(settings.device), chosen.take(here)
     tasks = [(size, repeat) for size in _sizes(rows) for repeat in range(REPEATS)]
     with one_thread_per_cell() as every:
         return tuple(every(lambda task: _point(states, rows, task, settings), tasks))

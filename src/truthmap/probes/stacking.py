@@ -80,10 +80,10 @@ def choose_cells(
     Candidates are the best layer of each position: neighbours in one column say nearly the same.
     """
     by_id = dict(zip(labels.ids, range(len(labels.ids)), strict=True))
-    scored = np.isfinite(out_of_fold.scores[best.at])
+    scored = np.isfinite(out_of_fold.of(best))
     rows = labels.take(np.isin(np.arange(len(labels.ids)), [by_id[i] for i in np.array(out_of_fold.ids)[scored]]))
     assert rows.ids == tuple(np.array(out_of_fold.ids)[scored].tolist()), "scores and labels stand in different orders"
-    single = out_of_fold.scores[best.at][scored].astype(np.float64)
+    single = out_of_fold.of(best)[scored].astype(np.float64)
     candidates = [cell for cell in best_per_position(grid) if cell != best]
     cells: tuple[Cell, ...] = (best,)
     stack = _Stack(single, float("nan"))
@@ -125,10 +125,10 @@ def fit_stack(
     seen = labels.of(test=False)
     probes = []
     for cell in choice.cells:
-        read = source.read_layer(cell.site, cell.layer, seen.ids)
-        here = usable(read.states[cell.at[1]], read.present[cell.at[1]])
-        probes.append(fit_probe(read.states[cell.at[1]][here], seen.y[here], float(grid.c[cell.at])))
-    scored = np.isfinite(out_of_fold.scores[choice.cells[0].at])
+        read = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
+        here = usable(read.states[0], read.present[0])
+        probes.append(fit_probe(read.states[0][here], seen.y[here], float(grid.c[grid.index(cell)])))
+    scored = np.isfinite(out_of_fold.of(choice.cells[0]))
     features = _features(out_of_fold, choice.cells, scored)
     return StackedProbe(choice.cells, tuple(probes), fit_probe(torch.from_numpy(features), seen.y[scored], choice.c))
 
@@ -156,7 +156,7 @@ def _stack(
 
 def _features(out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools) -> Floats:
     """Return the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
-    scores = np.stack([out_of_fold.scores[cell.at][scored] for cell in cells], axis=1).astype(np.float64)
+    scores = np.stack([out_of_fold.of(cell)[scored] for cell in cells], axis=1).astype(np.float64)
     return _filled(scores, np.nanmean(scores, axis=0))
 
 

@@ -52,7 +52,8 @@ def score_on_test(
         here &= ~held_out(seen, settings.seed)
     states, right = training.states[0][here], seen.y[here]
     with ignore_convergence_warnings() if their_way else nullcontext():
-        probe = fit_paper_protocol(states, right) if their_way else fit_probe(states, right, float(grid.c[cell.at]))
+        c = float(grid.c[grid.index(cell)])
+        probe = fit_paper_protocol(states, right) if their_way else fit_probe(states, right, c)
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]

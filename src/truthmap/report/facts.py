@@ -14,7 +14,8 @@ from truthmap.analyses.results import SavedAnalysis
 from truthmap.errors import TruthmapError
 from truthmap.metrics.curves import wilson
 from truthmap.metrics.within_interval import within_interval
-from truthmap.records import POSITIONS, Outcome, Split
+from truthmap.positions import column_of
+from truthmap.records import Outcome, Split
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import Estimate, Findings, estimate_from_counts
 from truthmap.report.page import Table, texts
@@ -119,13 +120,14 @@ def findings_of(data: RunData, best: SiteMap, comparison: SavedAnalysis | None =
         comparison: The saved result of `truthmap compare`, if there is one.
     """
     summary, columns = data.summary, best.columns
-    at = (summary.layer, POSITIONS.index(summary.position))
+    at = (summary.layer, column_of(best.positions, summary.position))
     return Findings(
         site=summary.site,
         layer=summary.layer,
         position=summary.position,
         validation=_estimate(summary.validation),
         test=_estimate(summary.test),
+        positions=best.positions,
         auc=columns["auc"],
         low=columns["low"],
         high=columns["high"],

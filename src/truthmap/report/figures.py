@@ -22,7 +22,8 @@ from truthmap.figures.curves import (
 )
 from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
 from truthmap.metrics.curves import CellDetails
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import Position, column_of
+from truthmap.records import Site
 from truthmap.report.figure_kinds import ANALYSIS_FIGURES, FIGURES
 from truthmap.report.maps import SiteMap, site_map
 from truthmap.runs.data import RunData
@@ -80,30 +81,34 @@ def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | Non
 
 def draw_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell."""
-    return draw_heatmap(_site(data, choice).columns["auc"], axes)
+    found = _site(data, choice)
+    return draw_heatmap(found.columns["auc"], axes, positions=found.positions)
 
 
 def draw_hatched_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell, hatched where it is not significant."""
     found = _site(data, choice)
-    p_value = _column(data, found, "p_value")
-    return draw_heatmap(found.columns["auc"], axes, not_significant=p_value >= _SIGNIFICANT)
+    hatched = _column(data, found, "p_value") >= _SIGNIFICANT
+    return draw_heatmap(found.columns["auc"], axes, not_significant=hatched, positions=found.positions)
 
 
 def draw_p_values(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
     """Draw the corrected p-value in every cell."""
-    return draw_significance(_column(data, _site(data, choice), "p_value"), axes)
+    found = _site(data, choice)
+    return draw_significance(_column(data, found, "p_value"), axes, positions=found.positions)
 
 
 def draw_gain_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
     """Draw the gain over the text baseline in every cell."""
     found = _site(data, choice)
-    return draw_gain(found.columns["auc"], _column(data, found, "text_baseline_auc"), axes)
+    baseline = _column(data, found, "text_baseline_auc")
+    return draw_gain(found.columns["auc"], baseline, axes, positions=found.positions)
 
 
 def draw_within_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
     """Draw the AUC within one exact answer in every cell."""
-    return draw_within(_column(data, _site(data, choice), "within_auc"), axes)
+    found = _site(data, choice)
+    return draw_within(_column(data, found, "within_auc"), axes, positions=found.positions)
 
 
 def draw_cell_roc(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
@@ -179,7 +184,7 @@ def _cell(data: RunData, choice: Choice) -> _Cell:
         raise UsageError(f"there is no layer {layer}; the map has layers 0 to {n_layers - 1}")
     if found.scores is None:
         raise RunFolderError(f"{data.run.path} keeps no scores of its cells; run the study again to have them computed")
-    column = POSITIONS.index(position)
+    column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
     return _Cell(f"layer {layer}, {position}", auc, found.scores.cell(layer, column))
 

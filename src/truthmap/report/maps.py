@@ -10,7 +10,8 @@ import numpy as np
 
 from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
-from truthmap.records import POSITIONS, Outcome, Position, Site, Span
+from truthmap.positions import Group, Position, column_of, columns_in, in_table_order
+from truthmap.records import Outcome, Site, Span
 from truthmap.report.sanitize import cut, marked
 from truthmap.runs.data import RunData
 
@@ -47,11 +48,13 @@ class SiteMap:
 
     Attributes:
         site: What was read.
+        positions: What axis P holds.
         columns: Name → (L, P) array: `auc`, `low`, `high`, `n`, `C`, `converged` and whatever else is known.
         scores: Out-of-fold scores, or `None` where the run kept none.
     """
 
     site: Site
+    positions: tuple[Position, ...]
     columns: Mapping[str, AnyArray]
     scores: SiteScores | None = None
 
@@ -94,14 +97,15 @@ def site_map(data: RunData, site: Site) -> SiteMap:
     """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
     cells = data.cells
     frame = cells[cells["site"] == str(site)]
-    frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(POSITIONS)}))
+    positions = in_table_order(frame["position"])
+    frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
     frame = frame.sort_values(["layer", "column"])
-    shape = (int(frame["layer"].max()) + 1, len(POSITIONS))
+    shape = (int(frame["layer"].max()) + 1, len(positions))
     numeric = [name for name in frame.columns if name not in _NO_COLUMNS and frame[name].dtype.kind in "biuf"]
     # A control that was not computed is NaN everywhere.
     known = [name for name in numeric if name != "column" and frame[name].notna().any()]
     columns = {name: frame[name].to_numpy().reshape(shape) for name in known}
-    return SiteMap(site, columns, site_scores(data, site))
+    return SiteMap(site, positions, columns, site_scores(data, site))
 
 
 def site_scores(data: RunData, site: Site) -> SiteScores | None:
@@ -135,7 +139,7 @@ def pack_maps(
     """Pack the maps of a run.
 
     Args:
-        maps: One map for each site.
+        maps: One map for each site, all of the same positions.
         answers: The answers by question id.
         best: Site, layer and position of the chosen cell.
 
@@ -157,11 +161,13 @@ def pack_maps(
         for site_map in maps
     ]
     site, layer, position = best
+    (positions,) = {site_map.positions for site_map in maps}
+    boxed = columns_in(positions, Group.EXACT)
     return {
-        "positions": [str(p) for p in POSITIONS],
-        "boxed": [POSITIONS.index(Position.EXACT_BEFORE_FIRST), POSITIONS.index(Position.EXACT_AFTER_LAST)],
+        "positions": [str(p) for p in positions],
+        "boxed": [boxed[0], boxed[-1]] if boxed else None,
         "sites": sites,
-        "best": {"site": str(site), "layer": layer, "column": POSITIONS.index(position)},
+        "best": {"site": str(site), "layer": layer, "column": column_of(positions, position)},
         "answers": _pack_answers([answers[i] for i in table.places]),
     }
 

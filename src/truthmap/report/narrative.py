@@ -8,21 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.arrays import Floats, Ints
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import Group, Position, columns_in
+from truthmap.records import Site
 
 CHANCE = 0.5
 _SIGNIFICANT = 0.05
-
-_PLACES = {
-    Position.LAST_Q: "the last token of the prompt, before the model answers",
-    Position.FIRST_ANSWER: "the first token of the answer",
-    Position.SECOND_ANSWER: "the second token of the answer",
-    Position.EXACT_BEFORE_FIRST: "the token before the exact answer",
-    Position.EXACT_FIRST: "the first token of the exact answer",
-    Position.EXACT_LAST: "the last token of the exact answer",
-    Position.EXACT_AFTER_LAST: "the token after the exact answer",
-    Position.MINUS_1: "the last token of all",
-}
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,7 @@ class Findings:
         site, layer, position: The chosen cell.
         validation: Its cross-validated AUC, by which it was chosen.
         test: Its AUC on the test part.
+        positions: What axis P of the map holds.
         auc, low, high: float64 (L, P), the map of its site, cross-validated.
         n: int64 (L, P), answers of each cell.
         log_prob: The mean log-probability's AUC on the same test answers.
@@ -64,6 +55,7 @@ class Findings:
     position: Position
     validation: Estimate
     test: Estimate
+    positions: tuple[Position, ...]
     auc: Floats
     low: Floats
     high: Floats
@@ -102,7 +94,7 @@ def sentences(findings: Findings) -> tuple[str, ...]:
 
 def place_in_words(position: Position) -> str:
     """Name a position in plain words."""
-    return _PLACES.get(position, f"token {position.value} of the whole sequence")
+    return f"{position.wording}, before the model answers" if position.group is Group.PROMPT else position.wording
 
 
 def _best_place(found: Findings) -> str:
@@ -140,18 +132,19 @@ def _how_sharp(found: Findings) -> str | None:
 
 
 def _before_answering(found: Findings) -> str | None:
-    column = POSITIONS.index(Position.LAST_Q)
-    if not np.isfinite(found.auc[:, column]).any():
+    columns = columns_in(found.positions, Group.PROMPT)
+    if not np.isfinite(found.auc[:, columns]).any():
         return None
-    layer = int(np.nanargmax(found.auc[:, column]))
-    at = (layer, column)
+    layer, place = np.unravel_index(int(np.nanargmax(found.auc[:, columns])), (len(found.auc), len(columns)))
+    at = (int(layer), columns[int(place)])
     before = Estimate(float(found.auc[at]), float(found.low[at]), float(found.high[at]), int(found.n[at]))
     start = (
-        f"Before the model answers, its last prompt token gives {before} (layer {layer}, the best of {len(found.auc)})"
+        f"Before the model answers, {found.positions[at[1]].wording} gives {before} "
+        f"(layer {layer}, the best of {len(found.auc)})"
     )
     if before.low <= CHANCE:
         return f"{start}: no better than chance as far as this run can tell."
-    if found.position is Position.LAST_Q:
+    if found.position.group is Group.PROMPT:
         return f"{start}: the answer itself adds nothing that this run can see."
     if found.validation.above(before):
         return f"{start}: the model knows something before it answers, but less than its answer's tokens tell."

@@ -178,7 +178,11 @@ class RunData:
 
     @cached_property
     def _cells(self) -> pd.DataFrame:
-        return self._table(file_names.GRID)
+        frame = self._table(file_names.GRID)
+        # Former names of columns and sites are turned into today's.
+        frame.columns = ["text_baseline_auc" if name == "words_auc" else name for name in frame.columns]
+        frame["site"] = [str(Site(name)) for name in frame["site"]]
+        return frame
 
     @cached_property
     def _learning_curve(self) -> pd.DataFrame:

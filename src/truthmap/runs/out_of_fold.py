@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +12,24 @@ from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
 from truthmap.files import atomic_write
+from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.grid import OutOfFold
 from truthmap.records import Site
 
+_OURS = "truthmap"
+
 
 def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
-    """Write the scores of all sites, whole or not at all: float32 (L, P, n) each, the ids in the metadata.
+    """Write the scores of all sites, whole or not at all: float32 (L, P, n) each; ids and positions in the metadata.
 
     Raises:
         StorageError: the file cannot be written.
     """
     tensors = {str(each.site): np.ascontiguousarray(each.scores, dtype=np.float32) for each in scores}
+    ours = {"ids": scores[0].ids, "positions": [str(position) for position in scores[0].positions]}
     with atomic_write(path) as beside:
-        save_file(tensors, beside, metadata={"ids": json.dumps(scores[0].ids)})
+        # One entry: safetensors writes several in no particular order, and the same scores must give the same bytes.
+        save_file(tensors, beside, metadata={_OURS: json.dumps(ours)})
 
 
 def read_out_of_fold(path: Path, sites: Sequence[Site]) -> dict[Site, OutOfFold]:
@@ -36,14 +41,24 @@ def read_out_of_fold(path: Path, sites: Sequence[Site]) -> dict[Site, OutOfFold]
     named = ", ".join(map(str, sites))
     try:
         with safe_open(path, framework="np") as file:
-            ids = tuple(json.loads(file.metadata()["ids"]))
-            found = {site: file.get_tensor(str(site)) for site in sites}
+            ids, positions = _axes(file.metadata())
+            names = {Site(name): name for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            found = {site: file.get_tensor(names[site]) for site in sites}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(f"{path} cannot be read for {named} ({error}); run the study again") from error
     for scores in found.values():
-        if scores.ndim != 3 or scores.shape[2] != len(ids):
+        if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
             raise DamagedFileError(
-                f"{path} holds scores of shape {scores.shape} for {len(ids)} answers; run the study again"
+                f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
+                "run the study again"
             )
         scores.setflags(write=False)
-    return {site: OutOfFold(site, ids, scores) for site, scores in found.items()}
+    return {site: OutOfFold(site, positions, ids, scores) for site, scores in found.items()}
+
+
+def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:
+    """Return what axes n and P of a file hold: ids and positions."""
+    if _OURS not in metadata:
+        return tuple(json.loads(metadata["ids"])), LEGACY_POSITIONS  # older than the names of positions in files
+    ours = json.loads(metadata[_OURS])
+    return tuple(ours["ids"]), tuple(map(Position.of, ours["positions"]))

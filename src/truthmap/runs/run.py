@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
-from truthmap.records import Position, Site
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.runs.file_names import STUDY, SUMMARY
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.remote import local_folder

@@ -7,13 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from truthmap.errors import DamagedFileError
 from truthmap.storage import Storage, storage_at
 from truthmap.store.shard_file import entry_of
 from truthmap.store.shards import ShardEntry
 
-FORMAT = 2
+FORMAT = 3
+_LEGACY_FORMAT = 2
+"""The format whose shards do not name their positions."""
 INDEX = "index.json"
 _SUFFIX = ".safetensors"
 
@@ -37,15 +40,12 @@ def read_index(place: Storage) -> dict[int, ShardEntry]:
     except (ValueError, RecursionError) as error:
         raise _damaged(where, error) from error
     try:
-        if index["format"] != FORMAT:
+        if index["format"] not in (_LEGACY_FORMAT, FORMAT):
             raise DamagedFileError(
-                f"{where} has format {index['format']!r}, this truthmap writes format {FORMAT}; "
+                f"{where} has format {index['format']!r}, this truthmap reads {_LEGACY_FORMAT} and {FORMAT}; "
                 "delete it to have the states captured again"
             )
-        return {
-            int(name.removesuffix(_SUFFIX)): ShardEntry(**{**entry, "ids": tuple(entry["ids"])})
-            for name, entry in index["shards"].items()
-        }
+        return {int(name.removesuffix(_SUFFIX)): _entry(stored) for name, stored in index["shards"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(where, error) from error
 
@@ -77,9 +77,19 @@ def rebuild_index(folder: Path | str, digest: str) -> bool:
     return True
 
 
+def _entry(stored: Mapping[str, Any]) -> ShardEntry:
+    tuples = {name: tuple(stored[name]) for name in ("ids", "positions") if name in stored}
+    return ShardEntry(**{**stored, **tuples})
+
+
 def _content(entries: Mapping[int, ShardEntry]) -> bytes:
-    shards = {shard_name(number): asdict(entry) for number, entry in sorted(entries.items())}
-    return json.dumps({"format": FORMAT, "shards": shards}).encode("ascii")
+    # What was written by format 2 keeps its bytes, and so the digest by which the run's ledger knows it.
+    shards = {
+        shard_name(number): {name: value for name, value in asdict(entry).items() if value is not None}
+        for number, entry in sorted(entries.items())
+    }
+    legacy = bool(shards) and not any("positions" in entry for entry in shards.values())
+    return json.dumps({"format": _LEGACY_FORMAT if legacy else FORMAT, "shards": shards}).encode("ascii")
 
 
 def _damaged(where: str, error: Exception) -> DamagedFileError:

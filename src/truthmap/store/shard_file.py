@@ -1,8 +1,8 @@
 """One shard on disk: a safetensors file that is written whole and read in ranges, each range checked as it is read.
 
 The layout is safetensors' own (8 bytes with the header's length, a JSON header, the tensors' bytes), so that any of its
-readers opens a shard; what is added stands in the header's metadata: the ids, and a checksum (CRC-32) of every cell of
-each tensor. The states of one cell, `states[layer, position]`, are consecutive bytes.
+readers opens a shard; what is added stands in the header's metadata: the ids, the positions' names, and a checksum
+(CRC-32) of every cell of each tensor. The states of one cell, `states[layer, position]`, are consecutive bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,10 @@ from safetensors.torch import save_file
 
 from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError
-from truthmap.records import POSITIONS, Site
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.storage import Storage
-from truthmap.store.shards import ShardEntry, StateShard
+from truthmap.store.shards import ShardEntry, StateShard, positions_named
 
 PRESENT = "present"
 _OURS = "truthmap"
@@ -52,16 +53,33 @@ class ShardFile:
     Attributes:
         place, name: Where the file is.
         tensors: Where each site's states (L, P, n, d) stand.
+        positions: What axis P holds.
         present: bool (P, n).
     """
 
     place: Storage
     name: str
     tensors: Mapping[Site, Tensor]
+    positions: tuple[Position, ...]
     present: Bools
 
-    def read_cells(self, site: Site, layer: int, start: int, end: int) -> torch.Tensor:
-        """Read the states at the positions `[start, end)` of one layer: (end - start, n, d), in the stored dtype.
+    def columns(self, positions: tuple[Position, ...]) -> slice:
+        """Return where on axis P these positions stand, one behind the other.
+
+        Raises:
+            DamagedFileError: the shard does not hold them, or holds them in another order.
+        """
+        start = self.positions.index(positions[0]) if positions[0] in self.positions else 0
+        columns = slice(start, start + len(positions))
+        if self.positions[columns] != positions:
+            raise DamagedFileError(
+                f"{self._where} holds the positions {', '.join(map(str, self.positions))}, not "
+                f"{', '.join(map(str, positions))}; capture the states again to have them"
+            )
+        return columns
+
+    def read_cells(self, site: Site, layer: int, columns: slice) -> torch.Tensor:
+        """Read the states at some columns of axis P of one layer: (columns, n, d), in the stored dtype.
 
         Raises:
             DamagedFileError: the shard lacks them, or the bytes are not those that were written.
@@ -69,9 +87,9 @@ class ShardFile:
         tensor = self.tensors.get(site)
         if tensor is None or not 0 <= layer < tensor.shape[0]:
             raise DamagedFileError(f"{self._where} has no states of site {site}, layer {layer}")
-        first = layer * len(POSITIONS) + start
-        content = _read_tensor(self, tensor, first, first + end - start)
-        return content.reshape(end - start, *tensor.shape[2:])
+        first = layer * len(self.positions)
+        content = _read_tensor(self, tensor, first + columns.start, first + columns.stop)
+        return content.reshape(columns.stop - columns.start, *tensor.shape[2:])
 
     @property
     def _where(self) -> str:
@@ -79,7 +97,7 @@ class ShardFile:
 
 
 def write_shard_file(path: Path, key: str, shard: StateShard) -> None:
-    """Write a shard, and in its header the key and the ids.
+    """Write a shard, and in its header the key, the ids and the names of the positions.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
@@ -89,7 +107,7 @@ def write_shard_file(path: Path, key: str, shard: StateShard) -> None:
     checksums = {
         name: _checksums(tensor.flatten(0, 1) if name != PRESENT else tensor[None]) for name, tensor in tensors.items()
     }
-    ours = {"key": key, "ids": shard.ids, "checksums": checksums}
+    ours = {"key": key, "ids": shard.ids, "positions": [str(p) for p in shard.positions], "checksums": checksums}
     try:
         # One entry: safetensors writes several in no particular order, and the same shard must give the same bytes.
         save_file(tensors, path, metadata={_OURS: json.dumps(ours)})
@@ -111,7 +129,10 @@ def entry_of(place: Storage, name: str) -> ShardEntry:
     try:
         ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][_OURS])
         ids = tuple(str(i) for i in ours["ids"])
-        return ShardEntry(str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids)
+        positions = tuple(str(name) for name in ours["positions"]) if "positions" in ours else None
+        return ShardEntry(
+            str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, positions
+        )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"{place.address}/{name} is damaged: it is no shard of states ({error})") from error
 
@@ -134,21 +155,24 @@ def open_shard_file(place: Storage, name: str, header_digest: str) -> ShardFile:
         raise DamagedFileError(f"{where} is missing; `truthmap verify --repair` has it made again") from error
     # From here on the header is known to be what we wrote.
     described = json.loads(header[_LENGTH:])
-    checksums = json.loads(described["__metadata__"][_OURS])["checksums"]
+    ours = json.loads(described["__metadata__"][_OURS])
     tensors = {
         key: Tensor(
             _DTYPES[value["dtype"]],
             tuple(value["shape"]),
             len(header) + value["data_offsets"][0],
-            tuple(checksums[key]),
+            tuple(ours["checksums"][key]),
         )
         for key, value in described.items()
         if key != "__metadata__"
     }
     mask = tensors.pop(PRESENT)
-    opened = ShardFile(place, name, {Site(key): tensor for key, tensor in tensors.items()}, np.empty((0, 0), bool))
-    present = _read_tensor(opened, mask, 0, 1).reshape(mask.shape).numpy().astype(bool)
-    return ShardFile(place, name, opened.tensors, present)
+    positions = positions_named(where, ours.get("positions"))
+    if mask.shape[0] != len(positions):
+        raise DamagedFileError(f"{where} is damaged: it holds {mask.shape[0]} positions, expected {len(positions)}")
+    states = {Site(key): tensor for key, tensor in tensors.items()}
+    opened = ShardFile(place, name, states, positions, np.empty((0, 0), bool))
+    return replace(opened, present=_read_tensor(opened, mask, 0, 1).reshape(mask.shape).numpy().astype(bool))
 
 
 def _read_header(place: Storage, name: str) -> bytes:

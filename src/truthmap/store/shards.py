@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools
-from truthmap.records import POSITIONS, Site
+from truthmap.errors import DamagedFileError, UsageError
+from truthmap.positions import LEGACY_POSITIONS, Position
+from truthmap.records import Site
 
 
 @dataclass(frozen=True)
@@ -18,16 +20,18 @@ class StateShard:
 
     Attributes:
         ids: Question ids, in the order of axis n.
+        positions: What axis P holds.
         present: bool (P, n); False where an answer has no such position. The state there is zero and means nothing.
         states: For each site a float tensor (L, P, n, d) on the CPU.
     """
 
     ids: tuple[str, ...]
+    positions: tuple[Position, ...]
     present: Bools
     states: Mapping[Site, torch.Tensor]
 
     def __post_init__(self) -> None:
-        assert self.present.shape == (len(POSITIONS), len(self.ids)), self.present.shape
+        assert self.present.shape == (len(self.positions), len(self.ids)), self.present.shape
         for states in self.states.values():
             assert states.ndim == 4, states.shape
             assert tuple(states.shape[1:3]) == self.present.shape, states.shape
@@ -39,11 +43,13 @@ def join_shards(pieces: Sequence[StateShard], ids: Sequence[str]) -> StateShard:
     Raises:
         KeyError: an id is in no piece.
     """
+    (positions,) = {piece.positions for piece in pieces}
     found = [i for piece in pieces for i in piece.ids]
     place = {i: n for n, i in enumerate(found)}
     order = [place[i] for i in ids]
     return StateShard(
         tuple(ids),
+        positions,
         np.concatenate([piece.present for piece in pieces], axis=1)[:, order],
         {site: torch.cat([piece.states[site] for piece in pieces], dim=2)[:, :, order] for site in pieces[0].states},
     )
@@ -55,11 +61,13 @@ class LayerStates:
 
     Attributes:
         ids: The answers, in the order of axis n.
+        positions: What axis P holds; one position from `read_cell`.
         states: float tensor (P, n, d), in the stored dtype; (1, n, d) from `read_cell`.
         present: bool (P, n); (1, n) from `read_cell`.
     """
 
     ids: tuple[str, ...]
+    positions: tuple[Position, ...]
     states: torch.Tensor
     present: Bools
 
@@ -74,6 +82,7 @@ class ShardEntry:
         header: SHA-256 of the file's header, which holds the checksums of the states.
         size: Bytes in the file.
         ids: The answers, in the order of axis n.
+        positions: Names of the positions, in the order of axis P; `None` for a shard of format 2, which names none.
     """
 
     key: str
@@ -81,3 +90,19 @@ class ShardEntry:
     header: str
     size: int
     ids: tuple[str, ...]
+    positions: tuple[str, ...] | None = None
+
+
+def positions_named(where: str, names: Sequence[str] | None) -> tuple[Position, ...]:
+    """Return the positions of these names; a shard that names none is of format 2, and holds what those hold.
+
+    Raises:
+        DamagedFileError: this version does not know one of them.
+    """
+    try:
+        return LEGACY_POSITIONS if names is None else tuple(map(Position.of, names))
+    except UsageError as error:
+        raise DamagedFileError(
+            f"{where} holds a position that this truthmap does not know ({error}); read it with the version that wrote "
+            "it, or delete it to have the states captured again"
+        ) from error

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from truthmap.errors import DamagedFileError
-from truthmap.records import POSITIONS, Position, Site
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.storage import Storage, storage_at
 from truthmap.store.index import INDEX, index_digest, read_index, shard_name, write_index
 from truthmap.store.shard_file import ShardFile, entry_of, open_shard_file, write_shard_file
-from truthmap.store.shards import LayerStates, ShardEntry, StateShard
+from truthmap.store.shards import LayerStates, ShardEntry, StateShard, positions_named
 
 
 @dataclass
@@ -136,6 +137,26 @@ class StateStore:
                 faults[number] = f"{where} is damaged: its digest is not the one in {INDEX}"
         return dict(sorted(faults.items()))
 
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The positions that every shard holds, in the order of axis P.
+
+        Raises:
+            DamagedFileError: there are no shards, or they differ, or this version does not know a position.
+        """
+        held = {
+            positions_named(f"{self._place.address}/{shard_name(number)}", entry.positions)
+            for number, entry in sorted(self._entries.items())
+        }
+        if len(held) > 1:
+            raise DamagedFileError(
+                f"the shards in {self._place.address} hold different positions; run the study again to have them "
+                "captured alike"
+            )
+        if not held:
+            raise self._empty()
+        return held.pop()
+
     def layout(self) -> dict[Site, tuple[int, int]]:
         """Return (L, d) of each stored site.
 
@@ -143,7 +164,7 @@ class StateStore:
             DamagedFileError: a file does not open, or there is none.
         """
         if not self._entries:
-            raise DamagedFileError(f"{self._place.address} holds no states; run the study to capture them")
+            raise self._empty()
         tensors = self._opened(min(self._entries)).tensors
         return {site: (tensor.shape[0], tensor.shape[3]) for site, tensor in tensors.items()}
 
@@ -154,7 +175,7 @@ class StateStore:
             KeyError: an id is not stored.
             DamagedFileError: a file is not as it was written, or lacks what was asked.
         """
-        return self._read(site, layer, (0, len(POSITIONS)), ids)
+        return self._read(site, layer, self.positions, ids)
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
         """Read one cell for `ids` (default: all), in that order, and nothing else: P is 1.
@@ -163,28 +184,28 @@ class StateStore:
             KeyError: an id is not stored.
             DamagedFileError: a file is not as it was written, or lacks what was asked.
         """
-        start = POSITIONS.index(position)
-        return self._read(site, layer, (start, start + 1), ids)
+        return self._read(site, layer, (position,), ids)
 
-    def _read(self, site: Site, layer: int, cells: tuple[int, int], ids: Sequence[str] | None) -> LayerStates:
+    def _read(self, site: Site, layer: int, positions: tuple[Position, ...], ids: Sequence[str] | None) -> LayerStates:
         chosen = self.ids if ids is None else tuple(ids)
         column = {i: n for n, i in enumerate(chosen)}
         states: torch.Tensor | None = None
-        present = np.zeros((cells[1] - cells[0], len(chosen)), dtype=bool)
+        present = np.zeros((len(positions), len(chosen)), dtype=bool)
         found = 0
         for number, here in self._holding(column):
             there = [column[self._entries[number].ids[n]] for n in here]
             file = self._opened(number)
-            piece = file.read_cells(site, layer, *cells)
+            columns = file.columns(positions)
+            piece = file.read_cells(site, layer, columns)
             if states is None:
                 states = piece.new_zeros((len(present), len(chosen), piece.shape[-1]))
             states[:, there] = piece[:, here]
-            present[:, there] = file.present[cells[0] : cells[1], here]
+            present[:, there] = file.present[columns, here]
             found += len(here)
         if states is None or found < len(chosen):
             missing = sorted(set(chosen) - set(self.ids))
             raise KeyError(f"{len(missing)} answers have no states in {self._place.address}, e.g. {missing[:3]}")
-        return LayerStates(chosen, states, present)
+        return LayerStates(chosen, positions, states, present)
 
     def _holding(self, wanted: Mapping[str, int]) -> Iterator[tuple[int, list[int]]]:
         """Return the shards that hold any of these answers, and which of their rows do."""
@@ -197,6 +218,9 @@ class StateStore:
         if number not in self._open:
             self._open[number] = open_shard_file(self._place, shard_name(number), self._entries[number].header)
         return self._open[number]
+
+    def _empty(self) -> DamagedFileError:
+        return DamagedFileError(f"{self._place.address} holds no states; run the study to capture them")
 
     def _write_index(self) -> None:
         write_index(self._place, self._entries)

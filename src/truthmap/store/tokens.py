@@ -1,4 +1,4 @@
-"""The states of every answer token of a batch, in memory, before the 15 positions are picked from them."""
+"""The states of every answer token of a batch, in memory, before positions are picked from them."""
 
 from __future__ import annotations
 

@@ -33,11 +33,12 @@ from truthmap.analyses.samples.run import Samples, has_samples, read_samples
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import reopen
-from truthmap.grading.positions import span_tokens
+from truthmap.grading.token_spans import span_tokens
 from truthmap.metrics.token_scores import digest, mean_log_prob
+from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Position, Span
+from truthmap.records import Answer, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -161,7 +162,8 @@ def _probes(data: RunData) -> _Probes:
     grid = data.grid()
     several = best_cells(grid, SEVERAL)
     cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
-    for name, position in (("probe, last_q (before answering)", Position.LAST_Q), ("probe, -1", Position.MINUS_1)):
+    for name, at in (("probe, last_q (before answering)", "last_q"), ("probe, -1", "-1")):
+        position = Position.of(at)
         if has_probe(grid, position):
             cells[name] = (best_cell_at(grid, position),)
     cells[f"probe, mean of {len(several)} cells"] = several

@@ -14,7 +14,8 @@ from truthmap.arrays import Bools, Floats
 from truthmap.metrics.auc import round_scores
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import placements
-from truthmap.records import Position, Site
+from truthmap.positions import LEGACY_POSITIONS, Position
+from truthmap.records import Site
 from truthmap.seeding import seed_from
 
 DRAWS = 4000
@@ -84,6 +85,7 @@ class MapDifference(BaseModel):
         cells: Cells that have a probe in both.
         higher, lower: Cells where the second is significantly higher or lower, at `LEVEL`, corrected for all cells.
         mean: Mean difference over the cells.
+        positions: What axis P of the maps holds.
         layer, position: The cell of the largest difference in size, relative to its error.
         largest: The difference there.
         largest_p: Its corrected p-value.
@@ -100,6 +102,7 @@ class MapDifference(BaseModel):
     higher: int
     lower: int
     mean: Estimate
+    positions: tuple[Position, ...] = LEGACY_POSITIONS
     layer: int
     position: Position
     largest: Estimate

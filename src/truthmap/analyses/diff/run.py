@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from truthmap.analyses.probing import only
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
 from truthmap.metrics.estimate import Estimate
-from truthmap.records import POSITIONS, Site
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
@@ -39,15 +41,20 @@ def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | 
 
     Raises:
         UsageError: both maps are the same.
-        RunFolderError: a run has no map of the site, or the maps have different numbers of layers.
+        RunFolderError: a run has no map of the site, or the maps have different positions or numbers of layers.
         NotEnoughDataError: there is no cell with a probe in both.
     """
     first_site, second_site = sites or (first.summary.site, second.summary.site)
     if first.path.resolve() == second.path.resolve() and first_site is second_site:
         raise UsageError("both maps are the same one; name two runs, or two sites of one (--site, --second-site)")
     data = RunData.load(first)
-    others = data if first == second else RunData.load(second)
-    one, other = _scores(data, first_site), _scores(others, second_site)
+    other_data = data if first == second else RunData.load(second)
+    (positions, one), (others, other) = _scores(data, first_site), _scores(other_data, second_site)
+    if positions != others:
+        raise RunFolderError(
+            f"the maps have different positions: {first.path} has {', '.join(map(str, positions))} and "
+            f"{second.path} {', '.join(map(str, others))}; compare runs with the same ones"
+        )
     if one.scores.shape[0] != other.scores.shape[0]:
         raise RunFolderError(
             f"the maps have different shapes: {first.path} has {one.scores.shape[0]} layers and {second.path} "
@@ -57,13 +64,16 @@ def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | 
     known = np.isfinite(found.difference)
     if not known.any():
         raise NotEnoughDataError("no cell has a probe in both maps: too few answers")
-    result = _result((first, first_site, one), (second, second_site, other), found)
+    result = _result((first, first_site, one), (second, second_site, other), found, positions)
     _write(out, result, found)
     return result
 
 
 def _result(
-    first: tuple[Run, Site, MapScores], second: tuple[Run, Site, MapScores], found: CellDifferences
+    first: tuple[Run, Site, MapScores],
+    second: tuple[Run, Site, MapScores],
+    found: CellDifferences,
+    positions: tuple[Position, ...],
 ) -> MapDifference:
     known = np.isfinite(found.difference)
     width = found.high - found.low
@@ -79,8 +89,9 @@ def _result(
         higher=int((significant & (found.difference > 0)).sum()),
         lower=int((significant & (found.difference < 0)).sum()),
         mean=found.mean,
+        positions=positions,
         layer=int(at[0]),
-        position=POSITIONS[int(at[1])],
+        position=positions[int(at[1])],
         largest=Estimate(value=found.difference[at], low=found.low[at], high=found.high[at]),
         largest_p=float(found.p_corrected[at]),
         auc_first=rows_of(found.first),
@@ -90,28 +101,27 @@ def _result(
     )
 
 
-def difference_table(found: CellDifferences) -> pd.DataFrame:
+def difference_table(found: CellDifferences, positions: Sequence[Position]) -> pd.DataFrame:
     """Return the differences as a table, a row per cell."""
-    layers, positions = np.indices(found.difference.shape)
-    columns = ("first", "second", "difference", "low", "high", "p_value", "p_corrected")
+    layers, columns = np.indices(found.difference.shape)
+    values = ("first", "second", "difference", "low", "high", "p_value", "p_corrected")
     frame: pd.DataFrame = pd.DataFrame(
         {
             "layer": layers.ravel(),
-            "position": [str(POSITIONS[p]) for p in positions.ravel()],
-            **{name: getattr(found, name).ravel() for name in columns},
+            "position": [str(positions[p]) for p in columns.ravel()],
+            **{name: getattr(found, name).ravel() for name in values},
         }
     )
     return frame
 
 
-def _scores(data: RunData, site: Site) -> MapScores:
-    """Return a map's out-of-fold scores, joined with outcomes and groups by question id."""
+def _scores(data: RunData, site: Site) -> tuple[tuple[Position, ...], MapScores]:
+    """Return a map's positions and its out-of-fold scores, joined with outcomes and groups by question id."""
     out_of_fold = data.out_of_fold(site)
     labels = only(data.labels, out_of_fold.ids)
     place = {i: n for n, i in enumerate(out_of_fold.ids)}
-    return MapScores(
-        labels.ids, labels.group, labels.y, out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
-    )
+    scores = out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
+    return out_of_fold.positions, MapScores(labels.ids, labels.group, labels.y, scores)
 
 
 def _side(name: str, run: Run, site: Site, scores: MapScores) -> MapSide:
@@ -134,4 +144,4 @@ def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tupl
 
 
 def _write(out: Path, result: MapDifference, found: CellDifferences) -> None:
-    write_analysis(out, NAME, result, difference_table(found), difference_figure(result))
+    write_analysis(out, NAME, result, difference_table(found, result.positions), difference_figure(result))

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.equivalence import canonical_answer
 from truthmap.metrics.estimate import Estimate
-from truthmap.records import Answer, Grade, Outcome, Position, Site, StrEnum
+from truthmap.positions import Position
+from truthmap.records import Answer, Grade, Outcome, Site, StrEnum
 
 HALF = Fraction(1, 2)
 """A question is consistent, or refused, when at least this share of its samples agree."""

@@ -30,7 +30,6 @@ from truthmap.probes.fit_grid import fit_grids
 from truthmap.probes.grid import Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.records import POSITIONS
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -120,7 +119,7 @@ def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]],
 
 
 def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
-    at = (test.cell.layer, POSITIONS.index(test.cell.position))
+    at = grid.index(test.cell)
     found: dict[str, object] = {
         "site": test.cell.site,
         "layer": test.cell.layer,

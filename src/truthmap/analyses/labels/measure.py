@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.records import Position, Site
+from truthmap.positions import Position
+from truthmap.records import Site
 from truthmap.runs.run import Interval
 
 

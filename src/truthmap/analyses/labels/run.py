@@ -112,7 +112,7 @@ def _score(
     store: StateStore, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
-    grid, at = fit.grid, cell.at
+    grid, at = fit.grid, fit.grid.index(cell)
     try:
         found = score_on_test(store, labels, grid, cell, settings)
         test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))

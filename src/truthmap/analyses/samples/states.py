@@ -13,16 +13,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from truthmap.analyses.samples.run import Samples
-from truthmap.arrays import Floats, Ints32
+from truthmap.arrays import Floats
 from truthmap.capture.second_pass import capture_states
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import require_same_model
 from truthmap.files import atomic_write, digest_of, storage_errors
-from truthmap.grading.positions import MISSING, locate_positions
+from truthmap.grading.token_spans import locate_positions
+from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
-from truthmap.records import POSITIONS, Answer
+from truthmap.records import Answer
 from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
 from truthmap.study.sections import SHARD
@@ -83,9 +84,10 @@ def read_shard(
     """Read the states of one shard of samples at one cell: (n, d), in the model's dtype, in the shard's order."""
     cell, samples = shard
     answers = [replace(place.answer, question_id=json.dumps(i)) for i, place in samples]
-    where = {a.question_id: _only(cell, place.index) for a, (_, place) in zip(answers, samples, strict=True)}
-    read = capture_states(active.model, answers, where, (cell.site,), capture_settings(active.study), advance)
-    return read.states[cell.site][cell.layer, POSITIONS.index(cell.position)].clone()
+    index = {a.question_id: np.array([place.index], np.int32) for a, (_, place) in zip(answers, samples, strict=True)}
+    located = LocatedPositions((cell.position,), index)
+    read = capture_states(active.model, answers, located, (cell.site,), capture_settings(active.study), advance)
+    return read.states[cell.site][cell.layer, 0].clone()
 
 
 def _tokens(answer: Answer) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -93,19 +95,11 @@ def _tokens(answer: Answer) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 def _places(samples: Samples, ids: Sequence[str], cell: Cell) -> Iterator[tuple[SampleId, SamplePlace]]:
-    column = POSITIONS.index(cell.position)
     for i in ids:
         for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True):
-            index = int(locate_positions(answer, grade.span)[column])
+            index = int(locate_positions(answer, grade.span, (cell.position,))[0])
             if index != MISSING:
                 yield (i, answer.sample), SamplePlace(answer, index)
-
-
-def _only(cell: Cell, index: int) -> Ints32:
-    """Return positions of which all but the cell's are missing: int32 (P,)."""
-    positions = np.full(len(POSITIONS), MISSING, dtype=np.int32)
-    positions[POSITIONS.index(cell.position)] = index
-    return positions
 
 
 def _key(active: ActiveRun, cell: Cell, places: Mapping[SampleId, SamplePlace], shard: Sequence[SampleId]) -> str:

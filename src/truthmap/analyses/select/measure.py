@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from truthmap.analyses.errors.measure import ErrorType
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.estimate import Estimate, bootstrapped
-from truthmap.records import Position, Site, StrEnum
+from truthmap.positions import Position
+from truthmap.records import Site, StrEnum
 
 
 class Strategy(StrEnum):

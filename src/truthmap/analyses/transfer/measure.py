@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.metrics.estimate import Estimate
-from truthmap.records import Position, Site, StrEnum
+from truthmap.positions import Position
+from truthmap.records import Site, StrEnum
 
 OTHERS = "all others"
 """The source that stands for training on all sets but the target."""

@@ -22,7 +22,7 @@ from truthmap.metrics.threshold import best_threshold, share
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import POSITIONS, Site
+from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.stage_settings import grid_settings
@@ -196,8 +196,8 @@ def _common_cell(grids: Sequence[Grid]) -> Cell:
     """Choose the cell with the highest mean cross-validated AUC, of those that half of each set's answers have."""
     wide = np.logical_and.reduce([grid.n * 2 >= grid.n.max() for grid in grids])
     auc = np.mean([grid.auc for grid in grids], axis=0)
-    layer, position = np.unravel_index(int(np.argmax(np.where(wide & np.isfinite(auc), auc, -np.inf))), auc.shape)
-    return Cell(grids[0].site, int(layer), POSITIONS[int(position)])
+    layer, column = np.unravel_index(int(np.argmax(np.where(wide & np.isfinite(auc), auc, -np.inf))), auc.shape)
+    return grids[0].cell(int(layer), int(column))
 
 
 def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:

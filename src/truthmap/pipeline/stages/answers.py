@@ -15,6 +15,7 @@ from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.states import ShardRows, put_shard, record_shard
+from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question
 from truthmap.runs.tables import join_tables, read_records, write_records
 from truthmap.store.shards import ShardEntry, StateShard
@@ -101,15 +102,16 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     sites = () if answers or run.grading_asks_a_model else run.study.states.sites
     settings = generate_settings(run.study, run.question_set.task)
     pieces: list[StateShard] = []
-    positions: dict[str, Ints32] = {}
+    index: dict[str, Ints32] = {}
     for batch in run.engine.answer(prompts, settings, sites, advance):
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
             rows = ShardRows.of(batch.answers, run.grade(batch.answers))
-            positions.update(rows.positions)
-            pieces.append(gather(batch.states, rows.positions))
+            index.update(rows.located.index)
+            pieces.append(gather(batch.states, rows.located))
     in_order = tuple(answers[question.id] for question in questions)
-    if not positions:
+    if not index:
         return AnsweredShard(in_order, None)
-    scored = tuple(answer for answer in in_order if answer.question_id in positions)
-    return AnsweredShard(in_order, put_shard(run, number, ShardRows(scored, positions), pieces))
+    scored = tuple(answer for answer in in_order if answer.question_id in index)
+    located = LocatedPositions(pieces[0].positions, index)
+    return AnsweredShard(in_order, put_shard(run, number, ShardRows(scored, located), pieces))

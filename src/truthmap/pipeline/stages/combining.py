@@ -49,9 +49,9 @@ def _on_test(
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     states = {}
     for cell in several.cells:
-        read = source.read_layer(cell.site, cell.layer, ids)
-        found = read.states[cell.at[1]].double().numpy()
-        found[~read.present[cell.at[1]]] = np.nan
+        read = source.read_cell(cell.site, cell.layer, cell.position, ids)
+        found = read.states[0].double().numpy()
+        found[~read.present[0]] = np.nan
         states[cell] = found
     auc = auc_many(round_scores(several.score(states)[None]), np.array([right[i] for i in ids]), settings.confidence)
     return Interval(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(ids))

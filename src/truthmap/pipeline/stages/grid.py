@@ -84,7 +84,7 @@ class _Best:
 
     @classmethod
     def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
-        at = best_cell(grid).at
+        at = grid.index(best_cell(grid))
         scored = int(np.isfinite(out_of_fold.scores[at]).sum())
         return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
@@ -103,7 +103,7 @@ def _summary(
     run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None
 ) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
-    at = test.cell.at
+    at = best.grid.index(test.cell)
     return Summary(
         model=run.study.model.name,
         questions=run.study.questions.name,

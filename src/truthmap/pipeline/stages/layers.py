@@ -9,11 +9,12 @@ import numpy as np
 
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
+from truthmap.positions import Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
 from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Position, Site
+from truthmap.records import Site
 from truthmap.store.shards import LayerStates
 from truthmap.store.states import StateStore
 from truthmap.terminal.progress import Advance
@@ -35,6 +36,11 @@ class OneLayer:
 
     store: StateStore
     layer: int
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """What axis P of the layer holds."""
+        return self.store.positions
 
     def layout(self) -> dict[Site, tuple[int, int]]:
         """Return (1, d) of each site."""
@@ -74,4 +80,8 @@ def join_layers(fits: Sequence[GridFit]) -> GridFit:
     first = fits[0].out_of_fold
     scores = np.concatenate([fit.out_of_fold.scores for fit in fits])
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
-    return GridFit(with_p_values(Grid(first.site, **arrays), null), OutOfFold(first.site, first.ids, scores), null)
+    return GridFit(
+        with_p_values(Grid(first.site, first.positions, **arrays), null),
+        OutOfFold(first.site, first.positions, first.ids, scores),
+        null,
+    )

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from truthmap.capture.second_pass import capture_states
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import digest_of
-from truthmap.grading.positions import locate_positions
+from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
+from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.remote import check_held
 from truthmap.runs.tables import read_in_pieces, read_records
@@ -28,26 +27,27 @@ class ShardRows:
 
     Attributes:
         answers: The answers, in their order in the shard.
-        positions: For each answer's question id int32 (P,): index into prompt + answer, -1 where missing.
+        located: Where each of them has its positions.
     """
 
     answers: tuple[Answer, ...]
-    positions: Mapping[str, np.ndarray[tuple[int], np.dtype[np.int32]]]
+    located: LocatedPositions
 
     @classmethod
     def of(cls, answers: Iterable[Answer], grades: Mapping[str, Grade]) -> ShardRows:
         """Keep the scored answers."""
         scored = tuple(a for a in answers if grades[a.question_id].outcome is not Outcome.UNSCORED)
-        return cls(scored, {a.question_id: locate_positions(a, grades[a.question_id].span) for a in scored})
+        index = {a.question_id: locate_positions(a, grades[a.question_id].span, PAPER) for a in scored}
+        return cls(scored, LocatedPositions(PAPER, index))
 
     def key(self, run: ActiveRun) -> str:
         """Return the digest of everything that the states of these rows depend on."""
         rows = [
-            [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.positions[a.question_id].tolist()]
+            [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.located.index[a.question_id].tolist()]
             for a in self.answers
         ]
         own = {"answers": run.keys["answers"], "sites": [*run.study.states.sites], "blocks": run.study.states.blocks}
-        return digest_of({"own": own, "rows": rows})
+        return digest_of({"own": own, "positions": [*map(str, self.located.positions)], "rows": rows})
 
 
 def put_shard(run: ActiveRun, number: int, rows: ShardRows, pieces: Sequence[StateShard]) -> ShardEntry:
@@ -103,7 +103,7 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
     """Capture the states of one shard of answers and write their file."""
     number, rows = shard
     settings = capture_settings(run.study)
-    states = capture_states(run.model, rows.answers, rows.positions, run.study.states.sites, settings, advance)
+    states = capture_states(run.model, rows.answers, rows.located, run.study.states.sites, settings, advance)
     return run.store.put(number, rows.key(run), states)
 
 

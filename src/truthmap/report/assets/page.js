@@ -80,10 +80,10 @@
   }
 
   function mapShapes(ink) {
-    const [left, right] = data.boxed;
     const { layer, column } = state;
+    const box = data.boxed ? [outline(data.boxed[0] - 0.5, data.boxed[1] + 0.5, -0.5, state.site.layers - 0.5, ink.ink, 2.5)] : [];
     return [
-      outline(left - 0.5, right + 0.5, -0.5, state.site.layers - 0.5, ink.ink, 2.5),
+      ...box,
       // White within black shows on every colour.
       outline(column - 0.5, column + 0.5, layer - 0.5, layer + 0.5, "#000000", 5),
       outline(column - 0.5, column + 0.5, layer - 0.5, layer + 0.5, "#ffffff", 2),
