@@ -12,6 +12,7 @@ from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import open_run
 from truthmap.study.study import Study, with_settings
@@ -31,7 +32,7 @@ def test_a_whole_run_verifies(copy: Path) -> None:
 def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
     name = "states/00002.safetensors"
     flip(copy / name, at)
-    store = open_run(copy).states()
+    store = RunData.load(open_run(copy)).states
     with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
         for layer in range(2):
             store.read_layer(Site.RESIDUAL, layer)

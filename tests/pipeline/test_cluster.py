@@ -14,13 +14,14 @@ import psutil
 import pytest
 from tests.killing import Seen, numbers
 
-from truthmap.analyses.samples.run import ANSWERS, GRADES, sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import ModelError, PartialError, UsageError
 from truthmap.files import file_digest
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
+from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLES
 from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
@@ -230,7 +231,7 @@ def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def files_of(run: Run) -> dict[str, str]:
     """Return the digests of a run's samples and of their states."""
-    files = [run.path / ANSWERS, run.path / GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
+    files = [run.path / SAMPLES, run.path / SAMPLE_GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
     return {str(path.relative_to(run.path)): file_digest(path) for path in files}
 
 

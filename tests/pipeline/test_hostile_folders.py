@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import DamagedFileError, ModelError, UsageError
 from truthmap.execution.reopen import model_of, reopen
 from truthmap.pipeline.verify import repair_run, verify_run

@@ -17,6 +17,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Question, Site
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, with_settings
@@ -95,9 +96,9 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "report.html",
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
-    grid = run.grid()
+    grid = RunData.load(run).grid()
     assert grid.auc.shape == (2, len(PAPER))
-    assert len(run.cells()) == 2 * len(PAPER)
+    assert len(RunData.load(run).cells) == 2 * len(PAPER)
     summary = run.summary
     assert summary.right + summary.wrong + summary.unscored == 160
     assert summary.validation.n + summary.test.n <= summary.right + summary.wrong
@@ -112,8 +113,8 @@ def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -
 
     run = run_study(done)
     lm = load_model(str(tiny_model))
-    store, grades = run.states(), {grade.question_id: grade for grade in run.grades()}
-    answers = {answer.question_id: answer for answer in run.answers()}
+    store, grades = RunData.load(run).states, {grade.question_id: grade for grade in RunData.load(run).grades}
+    answers = {answer.question_id: answer for answer in RunData.load(run).answers}
     layer = store.read_layer(Site.RESIDUAL, 0)
     for column, i in list(enumerate(layer.ids))[::17]:
         answer = answers[i]
@@ -129,10 +130,10 @@ def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -
 
 def test_unscored_answers_are_counted_and_have_no_states(done: Study) -> None:
     run = run_study(done)
-    unscored = {grade.question_id for grade in run.grades() if grade.outcome is Outcome.UNSCORED}
+    unscored = {grade.question_id for grade in RunData.load(run).grades if grade.outcome is Outcome.UNSCORED}
     assert run.summary.unscored == len(unscored)
-    assert not unscored & set(run.states().ids)
-    assert len(run.states().ids) == 160 - len(unscored)
+    assert not unscored & set(RunData.load(run).states.ids)
+    assert len(RunData.load(run).states.ids) == 160 - len(unscored)
 
 
 def test_a_finished_run_does_nothing_and_says_so(done: Study) -> None:
@@ -194,17 +195,17 @@ def test_a_broken_states_file_is_named_and_alone_redone(done: Study) -> None:
     assert "00002.safetensors is damaged" in progress.news[0]
     after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     assert {name for name in after if after[name] != before[name]} == {"00002.safetensors"}
-    redone = run.states().read_layer(Site.RESIDUAL, 1)
+    redone = RunData.load(run).states.read_layer(Site.RESIDUAL, 1)
     assert np.isfinite(redone.states.numpy()).all()
 
 
 def test_states_captured_again_equal_those_kept_on_the_way(done: Study) -> None:
     run = run_study(done)
-    first = [run.states().read_layer(Site.RESIDUAL, layer) for layer in range(2)]
+    first = [RunData.load(run).states.read_layer(Site.RESIDUAL, layer) for layer in range(2)]
     shutil.rmtree(run.path / "states")
     run_study(done)
     for layer, before in enumerate(first):
-        after = run.states().read_layer(Site.RESIDUAL, layer)
+        after = RunData.load(run).states.read_layer(Site.RESIDUAL, layer)
         assert after.ids == before.ids
         assert (after.present == before.present).all()
         # Another batch shape sums in another order: float32 rounding, grown through two layers.
@@ -218,7 +219,7 @@ def test_other_settings_are_refused_by_name_and_redone_on_demand(done: Study) ->
         run_study(other)
     before = file_digest(done.out / "questions.parquet")
     run = run_study(other, update=True)
-    assert max(len(answer.answer_ids) for answer in run.answers()) == 6
+    assert max(len(answer.answer_ids) for answer in RunData.load(run).answers) == 6
     assert file_digest(done.out / "questions.parquet") == before
     with pytest.raises(RunFolderError, match="max_new_tokens was 6, is None"):
         run_study(done)
@@ -275,7 +276,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         run_study(study)
-    assert len(Run(run_folder(study.out)).answers()) == 160
+    assert len(RunData.load(Run(run_folder(study.out))).answers) == 160
 
 
 def test_too_few_answers_are_refused_with_their_counts(
@@ -291,5 +292,5 @@ def test_too_few_answers_are_refused_with_their_counts(
 
 def test_the_grid_table_reads_back_as_the_grid(done: Study) -> None:
     run = run_study(done)
-    grid = run.grid()
-    pd.testing.assert_frame_equal(grid.to_frame(), run.cells())
+    grid = RunData.load(run).grid()
+    pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -18,6 +18,7 @@ from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.positions import PAPER, Position
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import open_run
 from truthmap.storage import RemoteStorage
@@ -84,7 +85,7 @@ def test_a_run_in_memory_is_the_run_in_a_folder(
     there.enter()
     again = open_run(f"{url}/")
     assert again.path != run.path
-    assert again.answers() == made.answers()
+    assert RunData.load(again).answers == RunData.load(made).answers
     for name in sorted(files - {"study.yaml", "stages.json", "report.html"}):  # those name times, versions, the URL
         assert place.read(name) == (folder / name).read_bytes(), name
     assert verify_run(url) == ()
@@ -97,7 +98,7 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     url = f"memory://{tmp_path.name}/run"
     run_study(here.study(tiny_model, url))
     there.enter()
-    store = open_run(url).states()
+    store = RunData.load(open_run(url)).states
     read, count = RemoteStorage.read, [0]
 
     def counted(self: RemoteStorage, name: str, start: int = 0, end: int | None = None) -> bytes:

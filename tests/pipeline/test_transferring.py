@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from truthmap.analyses.fitted import fit_read, read_cell
-from truthmap.analyses.probing import run_labels
 from truthmap.analyses.results import read_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
 from truthmap.analyses.transfer.run import transfer_runs, transfer_table
@@ -21,6 +20,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.probes.grid import best_cell
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study
 
@@ -93,8 +93,8 @@ def test_questions_that_the_source_has_seen_are_not_tested(made_once: Path, thre
     first = open_run(made_once)
     result = transfer_runs([first, copy], tmp_path / "out")
     score = result.score(Choice.OWN, result.sets[0].name, result.sets[1].name)
-    seen = set(run_labels(first).of(test=False).ids)
-    tested = run_labels(copy).of(test=True).ids
+    seen = set(RunData.load(first).labels.of(test=False).ids)
+    tested = RunData.load(copy).labels.of(test=True).ids
     assert score.excluded + score.n <= len(tested)
     assert score.excluded >= 0.5 * sum(i in seen for i in tested) > 0
 
@@ -107,8 +107,8 @@ def test_the_result_is_kept(transferred) -> None:
 
 
 def test_c_is_chosen_by_cross_validation_and_scores_are_out_of_fold(three) -> None:
-    run = three[0]
-    read = read_cell(run, run_labels(run).of(test=False), best_cell(run.grid()))
+    data = RunData.load(three[0])
+    read = read_cell(data, data.labels.of(test=False), best_cell(data.grid()))
     fitted = fit_read(read, (1e-3, 1.0))
     assert fitted.probe.c in (1e-3, 1.0)
     in_sample = fitted.probe.score(read.states.double().numpy())

@@ -248,13 +248,13 @@ class RunFolder:
             raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
         return content
 
-    def require_format(self) -> None:
-        """See that the files are those that this version writes.
+    def require_format(self, known: Mapping[str, Any]) -> None:
+        """See that the files are those that this version writes, by what study.yaml says.
 
         Raises:
             RunFolderError: they are another version's.
         """
-        found = (self.settings() or {}).get("format")
+        found = known.get("format")
         if found != FORMAT:
             raise RunFolderError(
                 f"{self.address} was made by another version of truthmap (its format is {found or 1}, expected "
@@ -268,9 +268,16 @@ class RunFolder:
     def entry(self, stage: str) -> StageEntry | None:
         """Return what is known of a finished stage, or `None`."""
         found = self._ledger().get(stage)
+        return None if found is None else self._entry(found)
+
+    def entries(self) -> dict[str, StageEntry]:
+        """Return what is known of all finished stages: the ledger, read once."""
+        return {stage: self._entry(found) for stage, found in self._ledger().items()}
+
+    def _entry(self, found: Any) -> StageEntry:
         try:
-            entry = None if found is None else StageEntry(**found)
-            outside = [] if entry is None else [name for name in entry.files if not is_inside(name)]
+            entry = StageEntry(**found)
+            outside = [name for name in entry.files if not is_inside(name)]
         except (TypeError, AttributeError) as error:
             raise DamagedFileError(f"{self / _LEDGER} is damaged: {error}; delete it to redo the run") from error
         if outside:

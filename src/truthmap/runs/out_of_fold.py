@@ -16,7 +16,6 @@ from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Site
 
-NAME = "scores.safetensors"
 _OURS = "truthmap"
 
 
@@ -33,24 +32,30 @@ def write_out_of_fold(path: AnyPath, scores: Sequence[GridScores]) -> None:
         save_file(tensors, temp_path, metadata={_OURS: json.dumps(ours)})
 
 
-def read_out_of_fold(path: AnyPath, site: Site) -> GridScores:
-    """Read back one site's scores.
+def read_out_of_fold(path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridScores]:
+    """Read back the scores of these sites.
 
     Raises:
         DamagedFileError: the file does not open, or does not hold what it should.
     """
+    named = ", ".join(map(str, sites))
     try:
         with safe_open(Path(path), framework="np") as file:
             ids, positions = _axes(file.metadata())
-            scores = file.get_tensor({Site(name): name for name in file.keys()}[site])  # noqa: SIM118 (it is no mapping)
+            names = {Site(name): name for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            found = {site: file.get_tensor(names[site]) for site in sites}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read for {site} ({reason_of(error)}); run the study again") from error
-    if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
         raise DamagedFileError(
-            f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
-            "run the study again"
-        )
-    return GridScores(site, positions, ids, scores)
+            f"{path} cannot be read for {named} ({reason_of(error)}); run the study again"
+        ) from error
+    for scores in found.values():
+        if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
+            raise DamagedFileError(
+                f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
+                "run the study again"
+            )
+        scores.setflags(write=False)
+    return {site: GridScores(site, positions, ids, scores) for site, scores in found.items()}
 
 
 def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:

@@ -24,12 +24,11 @@ from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
 from truthmap.records import Answer
+from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
-
-FOLDER = "sample_states"
 
 SampleId = tuple[str, int]
 """Question id and sample number."""
@@ -61,7 +60,9 @@ def sample_states(
         first.setdefault(_tokens(place.answer), i)
     unique = list(first.values())
     shards = [unique[start : start + SHARD] for start in range(0, len(unique), SHARD)]
-    files = [active.folder / FOLDER / f"{_key(active, cell, places, shard)[:16]}.safetensors" for shard in shards]
+    files = [
+        active.folder / SAMPLE_STATES / f"{_key(active, cell, places, shard)[:16]}.safetensors" for shard in shards
+    ]
     jobs = [
         Job(number, tuple(i for i, _ in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))

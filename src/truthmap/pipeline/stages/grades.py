@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from truthmap.analyses.audit.run import AUDIT, write_audit
+from truthmap.analyses.audit.run import write_audit
 from truthmap.execution.active_run import ActiveRun
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Answer, Grade, Outcome
+from truthmap.runs.file_names import AUDIT
 from truthmap.runs.tables import read_records, write_records
 
 _PARTS = "grade-parts"

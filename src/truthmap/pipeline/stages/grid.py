@@ -24,7 +24,8 @@ from truthmap.probes.recipes import recipe_named
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Summary
 from truthmap.runs.tables import read_records
 from truthmap.study.stage_settings import grid_settings
@@ -51,7 +52,7 @@ def fit_map(run: ActiveRun) -> StageResult:
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
-    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
+    files = ["grid.parquet", SCORES, "null.parquet", "summary.json"]
     if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
@@ -66,7 +67,7 @@ def fit_map(run: ActiveRun) -> StageResult:
 def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
     _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(run.folder / NAME, [out_of_fold for _, out_of_fold in found])
+    write_out_of_fold(run.folder / SCORES, [out_of_fold for _, out_of_fold in found])
 
 
 def _write_table(run: ActiveRun, name: str, table: pd.DataFrame) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.report.build import REPORT, page_of
+from truthmap.report.build import page_of
 from truthmap.report.page import write_page
+from truthmap.runs.file_names import REPORT
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 from truthmap.terminal.progress import Progress
