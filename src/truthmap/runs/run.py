@@ -177,7 +177,7 @@ class Run:
     def cells(self) -> pd.DataFrame:
         """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
         frame = self._table("grid.parquet")
-        frame = frame.rename(columns=_FORMER_COLUMNS)
+        frame.columns = [_FORMER_COLUMNS.get(name, name) for name in frame.columns]
         frame["site"] = [str(Site(name)) for name in frame["site"]]
         return frame
 
