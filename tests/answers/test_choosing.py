@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
 
 LOGITS = torch.tensor([1.0, -2.0, 0.5, 3.0, 0.5])

@@ -9,9 +9,9 @@ import pytest
 from tests.conftest import WORDS
 from tests.scripted import Script, Scripted, Server, scripted
 
-from truthmap.answers.engines.openai import REFUSED, EndpointEngine, read_reply
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.engines.openai_engine import REFUSED, EndpointEngine, read_reply
 from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
@@ -88,7 +88,7 @@ def test_log_probs_are_the_local_models_of_the_tokenised_text(lm: LanguageModel)
         assert answer.log_probs == pytest.approx(score.log_probs, abs=1e-4)
 
 
-def test_an_answer_that_was_cut_off_is_not_closed_and_a_long_one_is_cut(lm: LanguageModel) -> None:
+def test_cut_off_answers_are_not_closed_and_long_ones_are_cut(lm: LanguageModel) -> None:
     found, _, _ = answered(lm, lambda path, content: says("Paris", "length"), asked(lm, 1))
     assert (found["q0"].answer_ids, found["q0"].finished) == (lm.encode("Paris"), False)
     long = " city" * 50
@@ -112,7 +112,7 @@ def test_names_of_special_tokens_and_broken_characters_are_mere_text(lm: Languag
     assert answer.answer_ids[-1] == lm.closing_id
 
 
-def test_a_base_model_is_sent_the_whole_prompt_and_its_answer_ends_with_the_line(plain: LanguageModel) -> None:
+def test_a_base_model_gets_the_whole_prompt_and_ends_with_the_line(plain: LanguageModel) -> None:
     prompts = asked(plain, 1)
 
     def script(path: str, content: Any) -> Scripted:
@@ -136,7 +136,7 @@ def test_draws_are_seeded_by_seed_question_and_sample(lm: LanguageModel) -> None
     assert {(content["temperature"], content["top_p"]) for content in server.sent} == {(0.7, 0.9)}
 
 
-def test_prompts_that_are_too_long_or_not_let_through_are_unscored_with_their_reason(lm: LanguageModel) -> None:
+def test_prompts_too_long_or_refused_are_unscored_with_a_reason(lm: LanguageModel) -> None:
     prompts = asked(lm, 4)
     long = Prompt("long", prompts[0].prompt_ids * 20, text="long")
     refusals = {

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 

@@ -1,4 +1,4 @@
-"""The study's ten sets, each from a raw row in its real schema to a graded answer."""
+"""The paper's ten sets, each from a raw row in its real schema to a graded answer."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade
-from truthmap.questions.catalogue import known_sets
+from truthmap.grading.text_model import Graders
+from truthmap.questions.catalogue import named_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.paper_sets import PAPER_SETS, PaperFile
 from truthmap.questions.tasks import GradingRule, Locating
@@ -47,7 +47,7 @@ class Case:
 
 
 ROWS: Mapping[str, Mapping[str, Any]] = json.loads((Path(__file__).parent / "study_rows.json").read_text())
-"""A row of each set, in the schema in which the study's files and the hub have it."""
+"""A row of each set, in the schema in which the paper's files and the hub have it."""
 
 NLI = (
     'For the statement, "But he was puzzled", does the hypothesis "He knew" '
@@ -123,7 +123,7 @@ CASES = {
 
 
 def rows_in_file(name: str, folder: Path, *rows: Mapping[str, Any]) -> Path:
-    """Write rows in the form that the set has: the study's CSV, or JSON lines as a hub row reads."""
+    """Write rows in the form that the set has: the paper's CSV, or JSON lines as a hub row reads."""
     source = PAPER_SETS[name].source
     if not isinstance(source, PaperFile):
         path = folder / "rows.jsonl"
@@ -140,7 +140,7 @@ def rows_in_file(name: str, folder: Path, *rows: Mapping[str, Any]) -> Path:
 def test_each_of_the_ten_has_a_case() -> None:
     assert set(CASES) == set(PAPER_SETS)
     assert len(CASES) == 10
-    assert set(CASES) < {known.name for known in known_sets()}
+    assert set(CASES) < {known.name for known in named_sets()}
 
 
 @pytest.mark.parametrize("name", list(CASES))
@@ -156,12 +156,12 @@ def test_a_raw_row_becomes_a_question_and_its_answers_are_graded(name: str, tmp_
         assert (result.outcome, result.exact_answer) == (outcome, exact)
         assert result.span is not None
         assert text[result.span.start : result.span.end] == exact
-        assert result.meaning
+        assert result.canonical
         assert result.why
 
 
 def test_lengths_and_rules_are_those_of_the_study() -> None:
-    tasks = {known.name: known.task for known in known_sets() if known.name in PAPER_SETS}
+    tasks = {known.name: known.task for known in named_sets() if known.name in PAPER_SETS}
     assert {name: task.max_new_tokens for name, task in tasks.items() if task.max_new_tokens != 100} == {"math": 200}
     by_model = {name for name, task in tasks.items() if task.locating is Locating.MODEL}
     assert by_model == {"triviaqa", "hotpotqa", "hotpotqa_with_context", "natural_questions_with_context", "movies"}
@@ -172,7 +172,7 @@ def test_lengths_and_rules_are_those_of_the_study() -> None:
 
 @pytest.mark.parametrize("name", [name for name, entry in PAPER_SETS.items() if isinstance(entry.source, PaperFile)])
 def test_a_file_of_another_set_or_none_is_refused_by_name(name: str, tmp_path: Path) -> None:
-    with pytest.raises(QuestionsError, match=rf"{name} needs the study's file \S+\.csv.*--questions-file"):
+    with pytest.raises(QuestionsError, match=rf"{name} needs the paper's file \S+\.csv.*--questions-file"):
         load_questions(name)
     other = tmp_path / "other.csv"
     other.write_text("colour,sound\nred,loud\n")
@@ -200,12 +200,12 @@ def test_a_malformed_row_of_a_set_is_named(
     path = rows_in_file(name, tmp_path, row, {**other, **change})
     found = load_questions(name, QuestionSettings(path=path, skip_bad=True))
     assert len(found.questions) == 1
-    assert [fault.column for fault in found.report.faults] == [column]
+    assert [issue.column for issue in found.report.issues] == [column]
     with pytest.raises(QuestionsError, match="1 of 2 rows"):
         load_questions(name, QuestionSettings(path=path))
 
 
-def test_natural_questions_without_a_short_answer_are_left_out_and_sequences_may_come_as_lists(tmp_path: Path) -> None:
+def test_natural_questions_need_a_short_answer_and_take_lists(tmp_path: Path) -> None:
     row = dict(ROWS["natural_questions_with_context"])
     annotations = row["annotations"]
     none = {**annotations, "short_answers": [{"start_token": [], "end_token": [], "text": []}]}
@@ -240,7 +240,7 @@ def test_the_test_split_reads_the_other_file(tmp_path: Path) -> None:
         load_questions("movies", QuestionSettings(path=tmp_path))
 
 
-def test_gold_locating_is_the_studys_way_and_differs_only_where_the_answer_is_right(tmp_path: Path) -> None:
+def test_gold_locating_differs_only_where_the_answer_is_right(tmp_path: Path) -> None:
     found = load_questions("movies", QuestionSettings(path=rows_in_file("movies", tmp_path, ROWS["movies"])))
     task = replace(found.task, locating=Locating.GOLD)
     said = "It was Andy Garcia, of course."

@@ -42,7 +42,7 @@ def test_residual_states_are_the_models_own_hidden_states(family: str) -> None:
 
 
 @pytest.mark.parametrize("family", ALL)
-def test_the_last_layers_residual_states_are_those_before_the_final_norm(family: str) -> None:
+def test_the_last_residual_states_are_before_the_final_norm(family: str) -> None:
     lm = language_model(family)
     last, own = traced_alone(lm, IDS)[-1], own_hidden_states(lm)[-1]
     norm = final_norm(lm)
@@ -75,9 +75,9 @@ def test_mlp_post_is_what_the_last_projection_turns_into_mlp(family: str) -> Non
     lm = language_model(family)
     before, after = traced_alone(lm, IDS, Site.MLP_POST), traced_alone(lm, IDS, Site.MLP)
     assert before.shape[-1] in (48, 4 * WIDTH)
-    for tap, given, came in zip(lm.blocks.at(Site.MLP_POST), before, after, strict=True):
-        assert tap.reads_input
-        torch.testing.assert_close(tap.module(given), came, **ROUNDING)
+    for hook_point, given, came in zip(lm.blocks.at(Site.MLP_POST), before, after, strict=True):
+        assert hook_point.reads_input
+        torch.testing.assert_close(hook_point.module(given), came, **ROUNDING)
 
 
 @pytest.mark.parametrize("family", [*EXPERTS, "qwen3_moe, some layers dense"])
@@ -108,7 +108,7 @@ class Twofold(nn.Module):
             setattr(self, name, modules)
 
 
-def test_several_lists_that_could_be_the_blocks_are_named_with_the_setting_that_chooses() -> None:
+def test_several_possible_block_lists_are_named_with_the_setting() -> None:
     layers = [nn.ModuleList(nn.Linear(2, 2) for _ in range(LAYERS)) for _ in range(2)]
     model: Any = Twofold(upper=layers[0], lower=layers[1])
     with pytest.raises(ModelError, match=r"one list of 3 blocks in Twofold, found several: upper, lower; .*--blocks"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from truthmap.errors import ModelError, StorageError
-from truthmap.lm.gguf import cache_folder, made_whole
+from truthmap.lm.gguf import atomic_folder, cache_folder
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 
@@ -127,11 +127,11 @@ def test_a_cut_off_gguf_file_is_told(gguf_file: Path) -> None:
 
 def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
     folder = tmp_path / "made"
-    with pytest.raises(ZeroDivisionError), made_whole(folder) as beside:
-        (beside / "half").write_text("x")
+    with pytest.raises(ZeroDivisionError), atomic_folder(folder) as temp_path:
+        (temp_path / "half").write_text("x")
         1 / 0  # noqa: B018
     assert list(tmp_path.iterdir()) == []
-    with made_whole(folder) as one, made_whole(folder) as other:
+    with atomic_folder(folder) as one, atomic_folder(folder) as other:
         (one / "by").write_text("one")
         (other / "by").write_text("other")
     assert (folder / "by").read_text() == "other", "the first to finish wins"

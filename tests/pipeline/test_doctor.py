@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from model_families import FAMILIES, language_model
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError
 from truthmap.execution.doctor import CheckStatus, Checkup, examine, relative_difference
 from truthmap.lm.load import load_model

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from model_families import WIDTH, language_model, sequences
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.engines.local import LocalEngine
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import StorageError
 from truthmap.execution import estimate
 from truthmap.execution.estimate import Forecast, forecast, in_bytes, in_time, require_room
@@ -19,6 +20,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
 
@@ -67,7 +69,7 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
         run = run_study(study, progress=StreamScorer())
     takes = seen["forecast"]
     stored = sum(path.stat().st_size for path in (run.path / "states").glob("*.safetensors"))
-    scored = len(run.states().ids)
+    scored = len(RunData.load(run).states.ids)
     expected = (takes.disk - estimate._OTHER_FILES) * scored / takes.answers
     assert stored == pytest.approx(expected, rel=0.03), "the safetensors headers come on top"
     assert told[0].startswith("To do: 160 answers, 68 MB on disk, ")
@@ -75,26 +77,34 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
 
 
 def test_states_of_ready_answers_take_disk_too() -> None:
-    lm = language_model("llama")
-    some, all_ready = forecast(lm, prompts(10), SETTINGS, SITES, 0, 90), forecast(lm, [], SETTINGS, SITES, 5, 100)
+    engine = LocalEngine(language_model("llama"))
+    some, all_ready = (
+        forecast(engine, prompts(10), SETTINGS, SITES, 0, 90),
+        forecast(engine, [], SETTINGS, SITES, 5, 100),
+    )
     assert some.answers == all_ready.answers == 100
     assert some.disk == all_ready.disk == 3 * len(PAPER) * 100 * WIDTH * 4 + estimate._OTHER_FILES
     assert all_ready.seconds is None
 
 
 def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
-    lm = language_model("llama")
+    engine = LocalEngine(language_model("llama"))
     small = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 16)
-    assert forecast(lm, prompts(500), small, SITES, 0).memory == forecast(lm, prompts(5000), small, SITES, 0).memory
+    assert (
+        forecast(engine, prompts(500), small, SITES, 0).memory
+        == forecast(engine, prompts(5000), small, SITES, 0).memory
+    )
     large = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 160)
-    assert forecast(lm, prompts(500), large, SITES, 0).memory > forecast(lm, prompts(500), small, SITES, 0).memory
+    assert (
+        forecast(engine, prompts(500), large, SITES, 0).memory > forecast(engine, prompts(500), small, SITES, 0).memory
+    )
 
 
 def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=0.5, row=0.01)
     settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
     asked = [Prompt(f"q{n}", (3, 4, 5, 6, 7, 8, 9, 10, 11, 12 + n % 50)) for n in range(1000)]
-    takes = forecast(language_model("llama"), asked, settings, SITES, 100.0)
+    takes = forecast(LocalEngine(language_model("llama")), asked, settings, SITES, 100.0)
     # 1000 / 128 shards of 3 batches, 8 steps each; of each prompt one token is its own, of each answer 5.
     assert takes.seconds == pytest.approx(3 * 1000 / 128 * 8 * 0.5 + 1000 * (1 + 5) * 0.01)
     assert takes.answer_tokens == 5.0
@@ -103,14 +113,14 @@ def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.Monkey
 
 def test_where_answering_a_few_takes_too_long_the_longest_answers_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=2.0, row=0.0)
-    takes = forecast(language_model("llama"), prompts(1000), SETTINGS, SITES, 10.0)
+    takes = forecast(LocalEngine(language_model("llama")), prompts(1000), SETTINGS, SITES, 10.0)
     assert answered == []
     assert takes.answer_tokens == SETTINGS.max_new_tokens
 
 
 def test_one_prompt_has_a_forecast_too(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, base=0.5, row=0.0)
-    takes = forecast(language_model("llama"), prompts(1), SETTINGS, SITES, 10.0)
+    takes = forecast(LocalEngine(language_model("llama")), prompts(1), SETTINGS, SITES, 10.0)
     assert takes.seconds == pytest.approx(8 * 0.5)
 
 
@@ -125,7 +135,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, row: float) -> list
     """Put a machine in the place of this one, on which answers have 5 tokens; give how many it was asked for."""
     answered: list[int] = []
 
-    def answer(_lm: object, asked: Sequence[Prompt], _settings: object) -> int:
+    def answer(_engine: object, asked: Sequence[Prompt], _settings: object) -> int:
         answered.append(len(asked))
         return 5 * len(asked)
 

@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.compare.run import compare_run
-from truthmap.analyses.equivalence import ByJudge, ByMeaning
-from truthmap.analyses.judging import chosen_equivalence
+from truthmap.analyses.equivalence import ByCanonical, ByJudge, chosen_equivalence
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError
-from truthmap.grading.text_model import Endpoint
+from truthmap.grading.text_model import EndpointTextModel
 from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 
 
 def test_by_default_the_exact_answer_decides() -> None:
-    assert isinstance(chosen_equivalence(None, None, ReopenSettings()), ByMeaning)
+    assert isinstance(chosen_equivalence(None, None, ReopenSettings()), ByCanonical)
     with pytest.raises(UsageError, match="not both"):
         chosen_equivalence("one", "other", ReopenSettings())
 
@@ -26,7 +25,7 @@ def test_by_default_the_exact_answer_decides() -> None:
 def test_an_address_is_an_endpoint() -> None:
     judge = chosen_equivalence(None, "http://127.0.0.1:1/v1#name", ReopenSettings())
     assert isinstance(judge, ByJudge)
-    assert isinstance(judge.judge, Endpoint)
+    assert isinstance(judge.judge, EndpointTextModel)
 
 
 def test_a_judge_can_decide_in_a_comparison(finished: Run, tiny_model: Path) -> None:

@@ -99,9 +99,9 @@ def test_rows_that_make_no_question_say_in_which_column_and_why(
 ) -> None:
     found = own(tmp_path, {**row, "question": "sound", "answer": "x", **_sound(row)}, row, skip_bad=True)
     assert len(found.questions) == 1
-    (fault,) = found.report.faults
-    assert (fault.line, fault.column) == (2, column)
-    assert what in fault.what
+    (issue,) = found.report.issues
+    assert (issue.line, issue.column) == (2, column)
+    assert what in issue.what
 
 
 def _sound(row: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +109,6 @@ def _sound(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in good.items() if name in row}
 
 
-def test_a_file_with_no_sound_row_is_refused_even_where_bad_ones_may_be_skipped(tmp_path: Path) -> None:
+def test_a_file_without_a_sound_row_is_refused_with_skip_bad_too(tmp_path: Path) -> None:
     with pytest.raises(QuestionsError, match="holds no questions but 1 empty rows"):
         own(tmp_path, {"question": " ", "answer": "x"}, skip_bad=True)

@@ -14,10 +14,10 @@ import pytest
 from truthmap.errors import QuestionsError
 from truthmap.questions.columns import Columns
 from truthmap.questions.csv_reader import read_csv
-from truthmap.questions.id_filter import SeenIds
+from truthmap.questions.id_filter import IdFilter
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.readers import read_rows
-from truthmap.questions.validation import Fault, FaultKind
+from truthmap.questions.validation import IssueKind, RowIssue
 
 LIMIT_5 = QuestionSettings(limit=5)
 
@@ -28,10 +28,10 @@ def file(tmp_path: Path, content: str | bytes, name: str = "own.csv") -> Path:
     return path
 
 
-def faults(path: Path) -> list[tuple[int, str | None, FaultKind]]:
+def issues(path: Path) -> list[tuple[int, str | None, IssueKind]]:
     """What is wrong with an own file: line, column and kind."""
-    found = load_questions(str(path), QuestionSettings(skip_bad=True)).report.faults
-    return [(fault.line, fault.column, fault.kind) for fault in found]
+    found = load_questions(str(path), QuestionSettings(skip_bad=True)).report.issues
+    return [(issue.line, issue.column, issue.kind) for issue in found]
 
 
 GOOD = "question,answer\nWhat is 1?,one\n"
@@ -40,21 +40,21 @@ GOOD = "question,answer\nWhat is 1?,one\n"
 @pytest.mark.parametrize(
     ("rows", "line", "column", "kind"),
     [
-        (b"caf\xe9?,yes\nWhat is 3?,three\n", 3, None, FaultKind.NOT_UTF8),
-        (b'"What is "2"?,two\nWhat is 3?,three\n', 3, None, FaultKind.QUOTES),
-        (b'What is 3?,three\n"never closed,two\n', 4, None, FaultKind.QUOTES),
-        (b"one,two,three\nWhat is 3?,three\n", 3, None, FaultKind.FIELDS),
-        (b"only one field\nWhat is 3?,three\n", 3, None, FaultKind.FIELDS),
-        (b"  ,two\nWhat is 3?,three\n", 3, "question", FaultKind.EMPTY),
-        (b"What is 2?,\nWhat is 3?,three\n", 3, "answer", FaultKind.MISSING),
-        (b"What is 3?,three\n" + b"x" * 2_000_000 + b",two\n", 4, None, FaultKind.TOO_LONG),
+        (b"caf\xe9?,yes\nWhat is 3?,three\n", 3, None, IssueKind.NOT_UTF8),
+        (b'"What is "2"?,two\nWhat is 3?,three\n', 3, None, IssueKind.QUOTES),
+        (b'What is 3?,three\n"never closed,two\n', 4, None, IssueKind.QUOTES),
+        (b"one,two,three\nWhat is 3?,three\n", 3, None, IssueKind.FIELDS),
+        (b"only one field\nWhat is 3?,three\n", 3, None, IssueKind.FIELDS),
+        (b"  ,two\nWhat is 3?,three\n", 3, "question", IssueKind.EMPTY),
+        (b"What is 2?,\nWhat is 3?,three\n", 3, "answer", IssueKind.MISSING),
+        (b"What is 3?,three\n" + b"x" * 2_000_000 + b",two\n", 4, None, IssueKind.TOO_LONG),
     ],
 )
-def test_each_fault_is_named_by_line_and_column_and_the_sound_rows_are_kept(
-    tmp_path: Path, rows: bytes, line: int, column: str | None, kind: FaultKind
+def test_each_issue_is_named_by_line_and_column(
+    tmp_path: Path, rows: bytes, line: int, column: str | None, kind: IssueKind
 ) -> None:
     path = file(tmp_path, GOOD.encode() + rows)
-    assert faults(path) == [(line, column, kind)]
+    assert issues(path) == [(line, column, kind)]
     kept = load_questions(str(path), QuestionSettings(skip_bad=True))
     assert [question.accepted for question in kept.questions] == [("one",), ("three",)]
     assert (kept.report.rows, kept.report.bad) == (3, 1)
@@ -63,14 +63,14 @@ def test_each_fault_is_named_by_line_and_column_and_the_sound_rows_are_kept(
         load_questions(str(path))
 
 
-def test_reading_goes_on_after_quotes_gone_wrong_whatever_comes_between(tmp_path: Path) -> None:
+def test_reading_goes_on_after_quotes_gone_wrong(tmp_path: Path) -> None:
     lines = [f"What is {n}?,{n}" for n in range(100)]
     lines[10] = '"What is 10?,10'
     lines[50] = 'What "is" "50?,50'
     lines[70] = '"What, is ""70""?",70'
     path = file(tmp_path, "question,answer\n" + "\n".join(lines) + "\n")
     kept = load_questions(str(path), QuestionSettings(skip_bad=True))
-    assert [fault.line for fault in kept.report.faults] == [12]
+    assert [issue.line for issue in kept.report.issues] == [12]
     texts = [question.text for question in kept.questions]
     assert len(texts) == 99
     assert 'What "is" "50?' in texts
@@ -83,7 +83,7 @@ def test_a_file_of_broken_quotes_is_given_up(tmp_path: Path) -> None:
         load_questions(str(path))
 
 
-def test_line_ends_in_a_field_a_byte_order_mark_semicolons_and_tabs_are_read(tmp_path: Path) -> None:
+def test_line_ends_in_fields_byte_order_marks_and_tabs_are_read(tmp_path: Path) -> None:
     multi = file(tmp_path, '\ufeffquestion,answer\r\n"What\nis 1?",one\r\nWhat is 2?,two\r\n')
     assert list(read_csv(multi)) == [
         (2, {"question": "What\nis 1?", "answer": "one"}),
@@ -150,12 +150,12 @@ def test_json_lines_name_the_line_of_each_fault(tmp_path: Path) -> None:
         json.dumps({"question": "What is 7?", "answer": 7.0, "candidates": ["7", "8"]}),
     ]
     path = file(tmp_path, "\n".join(lines), "own.jsonl")
-    assert faults(path) == [
-        (2, None, FaultKind.JSON),
-        (3, None, FaultKind.JSON),
-        (5, "question", FaultKind.VALUE),
-        (6, "question", FaultKind.EMPTY),
-        (7, None, FaultKind.JSON),
+    assert issues(path) == [
+        (2, None, IssueKind.JSON),
+        (3, None, IssueKind.JSON),
+        (5, "question", IssueKind.VALUE),
+        (6, "question", IssueKind.EMPTY),
+        (7, None, IssueKind.JSON),
     ]
     first, last = load_questions(str(path), QuestionSettings(skip_bad=True)).questions
     assert first.candidates == (("one", "1"), ("two",))
@@ -175,7 +175,7 @@ def test_parquet_reads_as_the_same_questions_as_csv_and_json_lines(tmp_path: Pat
     assert len({found.digest for found in sets}) == 1
 
 
-def test_ids_that_come_again_are_counted_and_every_later_one_is_left_out(tmp_path: Path) -> None:
+def test_repeated_ids_are_counted_and_left_out(tmp_path: Path) -> None:
     path = file(tmp_path, "id,question,answer\na,What?,1\nb,Who?,2\na,Where?,3\n")
     with pytest.raises(QuestionsError, match=r"line 4: the id 'a' came before"):
         load_questions(str(path))
@@ -184,7 +184,7 @@ def test_ids_that_come_again_are_counted_and_every_later_one_is_left_out(tmp_pat
 
 
 def test_seen_ids_remember_across_merges() -> None:
-    seen = SeenIds()
+    seen = IdFilter()
     assert all(seen.add(f"question {n}") for n in range(140_000))
     assert not any(seen.add(f"question {n}") for n in range(0, 140_000, 997))
 
@@ -224,11 +224,11 @@ def test_hostile_texts_are_texts(tmp_path: Path) -> None:
     kept = load_questions(str(path), QuestionSettings(skip_bad=True))
     assert [q.text for q in kept.questions] == [f"{text} {n}" for n, text in enumerate(HOSTILE[:5])]
     # What begins like a list must be one: it is never taken for Python.
-    assert [(f.line, f.column) for f in kept.report.faults] == [(6, "answer")]
+    assert [(f.line, f.column) for f in kept.report.issues] == [(6, "answer")]
 
 
 def test_rows_of_a_file_are_read_one_batch_at_a_time(tmp_path: Path) -> None:
     rows = read_rows(file(tmp_path, GOOD + "What is 2?,two\n"))
     first = next(iter(rows))
-    assert not isinstance(first, Fault)
+    assert not isinstance(first, RowIssue)
     assert first.values == {"question": "What is 1?", "answer": "one"}

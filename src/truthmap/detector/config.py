@@ -15,8 +15,6 @@ from truthmap.records import Site, StrEnum
 
 FORMAT = "truthmap detector 2"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
-SAME = "same"
-"""Names the studied model as the one that finds exact answers."""
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -23,7 +23,7 @@ from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import Answer, Grade, Question
-from truthmap.text import folded
+from truthmap.text import normalized
 
 _COLUMNS = ("answer_text_auc", "question_text_auc", "length_auc")
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
@@ -129,7 +129,7 @@ def fit_text_baseline(text: TextFeatures, labels: LabelledAnswers) -> TextBaseli
 
 def _text_features(texts: Sequence[str]) -> Any:
     """Return tf-idf weights of words, word pairs and pieces of words, as a sparse matrix (n, k); no label is used."""
-    shown = [folded(text) or _NOTHING for text in texts]
+    shown = [normalized(text) or _NOTHING for text in texts]
     words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
     return FeatureUnion([("words", words), ("pieces", pieces)]).fit_transform(shown)
