@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Floats, Ints
-from truthmap.probes.cross_validation import highest_auc, out_of_fold_path
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -79,5 +79,5 @@ def fit_read(read: Read, cs: Sequence[float]) -> Fitted:
         NotEnoughDataError: a training part lacks an outcome.
     """
     path = out_of_fold_path(read.states, read.y, read.fold, cs)
-    best = path[highest_auc(np.concatenate([each.scores for each in path]), read.y)]
+    best = best_on_path(path, read.y)
     return Fitted(fit_probe(read.states, read.y, best.c), best.scores[0])
