@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
@@ -21,9 +20,21 @@ if TYPE_CHECKING:
     from truthmap.detector.detector import Detector
     from truthmap.runs.run import Run
 
+# Read when torch and numpy are loaded: small sums are fastest on one thread, and are the same in every process.
+os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"] = "1", "passive"
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
 settings.load_profile("steady")
+
+LONGEST = ("test_run_at_a_url", "test_faults", "test_broken_files", "test_run", "test_cluster", "test_engines")
+"""The files of tests that take longest: begun with, so that two workers end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; within a file and among the others the order stays."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+
 
 WORDS = [
     "In", "which", "country", "is", "the", "city", "of", "France", "Germany", "Japan", "Peru", "I", "do", "not", "know",
@@ -111,13 +122,14 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 @pytest.fixture(scope="session")
 def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished run; nobody may write into it."""
+    from truthmap.pipeline.runner import run_study
     from truthmap.study.study import Study
 
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", load)
-        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder))
+        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, device="cpu"))
     return folder
 
 
@@ -125,10 +137,10 @@ def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
     monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
-    from truthmap.runs.run import Run
+    from truthmap.runs.run import open_run
 
     shutil.copytree(made_once, tmp_path / "finished")
-    return Run(tmp_path / "finished")
+    return open_run(tmp_path / "finished")
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,9 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.folder import FORMAT, STAGES, RunFolder, run_folder
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import write_records
 from truthmap.study.study import Study, kept_settings
@@ -70,12 +71,12 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     if made.with_scores:
         kept = tuple(ids[n] for n in seen)
         found = [GridScores(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
-        write_out_of_fold(path / NAME, found)
+        write_out_of_fold(path / SCORES, found)
     cells = pd.concat([_cells(made, site, scores[site], right[seen]) for site in made.sites], ignore_index=True)
     cells.to_parquet(path / "grid.parquet")
     _write_summary(path, cells, right, scored)
     _write_ledger(path, made)
-    return Run(path)
+    return Run(run_folder(path))
 
 
 def _scores(made: Made, right: np.ndarray[Any, Any], draw: np.random.Generator) -> np.ndarray[Any, Any]:

@@ -7,6 +7,7 @@ space and dashes into one space. Each normalized character remembers which chara
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,6 +26,13 @@ _UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )  # fmt: skip
+
+CUT = "…"
+"""Stands where a text was cut."""
+
+_REPLACEMENT = "\ufffd"
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,47 @@ def find_words(text: str, phrase: str, start: int = 0) -> int:
             return at
         start = at + 1
     return -1
+
+
+def sanitize(
+    text: str, *, kept: str = "\n\t", with_formats: bool = False, instead: Callable[[str], str] = lambda _: _REPLACEMENT
+) -> str:
+    r"""Return untrusted text in which nothing moves a cursor, changes a colour, reorders its surroundings or is hidden.
+
+    >>> sanitize("a\x1b[31m")
+    'a�[31m'
+
+    Args:
+        text: The text.
+        kept: Characters that stay although they cannot be seen: by default line ends and tabs.
+        with_formats: Keep what only shapes its neighbours (joiners in emoji and in scripts, blanks of all widths), as a
+            page can show it; direction overrides, controls and lone surrogates never stay.
+        instead: What to put in a hidden character's place.
+    """
+    hidden = _is_hidden if with_formats else _is_unprintable
+    return "".join(instead(c) if c not in kept and hidden(c) else c for c in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return the text, its end left off where it is longer than `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + CUT
+
+
+def guard_formula(text: str) -> str:
+    """Return the text with a `'` in front where a spreadsheet would take it for a formula.
+
+    >>> guard_formula("=1+1"), guard_formula("1+1")
+    ("'=1+1", '1+1')
+    """
+    return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA) else text
+
+
+def _is_unprintable(character: str) -> bool:
+    return not character.isprintable()
+
+
+def _is_hidden(character: str) -> bool:
+    return character in _REORDERING or unicodedata.category(character) in ("Cc", "Cs")
 
 
 def _runs(text: str) -> list[str]:

@@ -82,7 +82,7 @@ def test_unscored_answers_are_counted_by_reason_and_refusals_apart() -> None:
     assert (found.refusals, found.wrong.n, found.right.n) == (1, 1, 0)
 
 
-def test_right_answers_whose_exact_answer_is_something_else_do_not_agree_with_the_accepted_one() -> None:
+def test_another_exact_answer_does_not_agree_with_the_accepted() -> None:
     found = audit_grades(
         [judged(0, Outcome.RIGHT, 1), judged(1, Outcome.RIGHT, 1, exact="y"), judged(2, Outcome.RIGHT, None)]
     )

@@ -82,13 +82,13 @@ def test_every_question_with_enough_scored_samples_has_one_type() -> None:
         (counts(0, 1), {WRONG, MANY}),
     ],
 )
-def test_the_studys_types_overlap(of: SampleCounts, kinds: set[ErrorType]) -> None:
+def test_the_papers_types_overlap(of: SampleCounts, kinds: set[ErrorType]) -> None:
     assert paper_types(of) == kinds
 
 
-def sample(number: int, meaning: str, outcome: Outcome, *, refusal: bool = False) -> tuple[Answer, Grade]:
-    answer = Answer("q", (1,), (2,), meaning, (-1.0,), ((0, 1),), finished=True, sample=number)
-    return answer, Grade("q", outcome, "candidates", None, meaning, meaning, "", refusal, number)
+def sample(number: int, canonical: str, outcome: Outcome, *, refusal: bool = False) -> tuple[Answer, Grade]:
+    answer = Answer("q", (1,), (2,), canonical, (-1.0,), ((0, 1),), finished=True, sample=number)
+    return answer, Grade("q", outcome, "candidates", None, canonical, canonical, "", refusal, number)
 
 
 def test_samples_are_grouped_by_what_they_say() -> None:

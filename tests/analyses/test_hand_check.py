@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from truthmap.analyses.audit.measure import Checked, auc_range, compare_with_hand, share_of
+from truthmap.analyses.audit.measure import Annotation, auc_range, measure_agreement, share_of
 from truthmap.errors import NotEnoughDataError
 from truthmap.records import Outcome
 
 R, W, U = Outcome.RIGHT, Outcome.WRONG, Outcome.UNSCORED
 
 
-def rows(right_right: int, right_wrong: int, wrong_right: int, wrong_wrong: int) -> list[Checked]:
+def rows(right_right: int, right_wrong: int, wrong_right: int, wrong_wrong: int) -> list[Annotation]:
     """So many rows by (graded, by hand)."""
     return (
-        [Checked(R, R)] * right_right
-        + [Checked(R, W)] * right_wrong
-        + [Checked(W, R)] * wrong_right
-        + [Checked(W, W)] * wrong_wrong
+        [Annotation(R, R)] * right_right
+        + [Annotation(R, W)] * right_wrong
+        + [Annotation(W, R)] * wrong_right
+        + [Annotation(W, W)] * wrong_wrong
     )
 
 
@@ -32,21 +32,21 @@ def test_intervals_are_the_exact_binomial_ones() -> None:
 
 
 def test_agreement_and_kappa_in_proportion_are_those_of_scikit_learn() -> None:
-    checked = rows(18, 2, 3, 27)
-    found = compare_with_hand(checked, right=20, wrong=30)
-    graded, by_hand = [row.graded for row in checked], [row.by_hand for row in checked]
+    annotations = rows(18, 2, 3, 27)
+    found = measure_agreement(annotations, right=20, wrong=30)
+    graded, annotated = [row.graded for row in annotations], [row.annotated for row in annotations]
     assert found.agreement == pytest.approx(45 / 50)
-    assert found.kappa == pytest.approx(cohen_kappa_score(graded, by_hand))
+    assert found.kappa == pytest.approx(cohen_kappa_score(graded, annotated))
     assert (found.falsely_right.value, found.falsely_wrong.value) == pytest.approx((2 / 20, 3 / 30))
     assert found.auc is None
 
 
 def test_a_sample_out_of_proportion_is_weighed_by_the_runs_counts() -> None:
-    found = compare_with_hand(rows(18, 2, 0, 20), right=900, wrong=100)
+    found = measure_agreement(rows(18, 2, 0, 20), right=900, wrong=100)
     assert found.agreement == pytest.approx(0.9 * 0.9 + 0.1)
 
 
-def test_the_auc_against_true_labels_is_found_back_through_errors_that_ignore_the_score() -> None:
+def test_the_true_auc_is_found_through_errors_blind_to_the_score() -> None:
     dice = np.random.default_rng(0)
     truth = dice.random(200_000) < 0.4
     scores = dice.normal(size=len(truth)) + 1.2 * truth
@@ -78,28 +78,34 @@ def test_the_outer_bounds_hold_however_the_errors_lie(seed: int) -> None:
 
 
 def test_perfect_grades_leave_the_auc_where_it_is() -> None:
-    found = compare_with_hand(rows(20, 0, 0, 20), 50, 50, auc=0.8).auc
+    found = measure_agreement(rows(20, 0, 0, 20), 50, 50, auc=0.8).auc
     assert found is not None
     assert found.corrected is not None
     assert found.corrected.value == found.corrected.low == pytest.approx(0.8)
     # Twenty rows of each without an error do not exclude one in six.
     assert 0.4 < found.least < 0.6
     assert 0.9 < found.most <= 1
-    surer = compare_with_hand(rows(2000, 0, 0, 2000), 50, 50, auc=0.8).auc
+    surer = measure_agreement(rows(2000, 0, 0, 2000), 50, 50, auc=0.8).auc
     assert surer is not None
     assert (surer.least, surer.most) == pytest.approx((0.8, 0.8), abs=0.01)
 
 
 def test_grades_no_better_than_chance_say_nothing_about_the_auc() -> None:
-    found = compare_with_hand(rows(5, 5, 5, 5), 50, 50, auc=0.5).auc
+    found = measure_agreement(rows(5, 5, 5, 5), 50, 50, auc=0.5).auc
     assert found is not None
     assert found.corrected is None
     assert (found.least, found.most) == pytest.approx((0.0, 1.0), abs=0.3)
 
 
 def test_unscored_rows_and_judged_spans_are_counted_apart() -> None:
-    checked = [*rows(1, 0, 0, 1), Checked(U, R), Checked(U, W), Checked(R, R, span_is_good=True), Checked(W, W, False)]
-    found = compare_with_hand(checked, 10, 10)
+    checked = [
+        *rows(1, 0, 0, 1),
+        Annotation(U, R),
+        Annotation(U, W),
+        Annotation(R, R, span_is_good=True),
+        Annotation(W, W, False),
+    ]
+    found = measure_agreement(checked, 10, 10)
     assert found.unscored_right.counted.startswith("1 of 2 = 50%")
     assert found.good_spans.counted.startswith("1 of 2 = 50%")
     assert found.rows == 6
@@ -107,11 +113,11 @@ def test_unscored_rows_and_judged_spans_are_counted_apart() -> None:
 
 def test_too_little_filled_in_is_refused_with_the_counts() -> None:
     with pytest.raises(NotEnoughDataError, match=r"0 rows graded right and 2 graded wrong.*outcome_by_hand"):
-        compare_with_hand(rows(0, 0, 0, 2), 10, 10)
+        measure_agreement(rows(0, 0, 0, 2), 10, 10)
 
 
 def test_below_one_half_the_correction_goes_down_and_ends_stay_in_order() -> None:
-    found = compare_with_hand(rows(18, 2, 3, 27), 20, 30, auc=0.4).auc
+    found = measure_agreement(rows(18, 2, 3, 27), 20, 30, auc=0.4).auc
     assert found is not None
     assert found.corrected is not None
     assert found.corrected.low < found.corrected.value < found.corrected.high < 0.4

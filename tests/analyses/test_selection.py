@@ -17,8 +17,8 @@ from truthmap.analyses.select.measure import (
 )
 
 
-def candidate(right: bool, meaning: int, log_prob: float = -1.0, score: float | None = 0.0) -> Candidate:
-    return Candidate(right, meaning, log_prob, log_prob / 3, score)
+def candidate(right: bool, equivalence_class: int, log_prob: float = -1.0, score: float | None = 0.0) -> Candidate:
+    return Candidate(right, equivalence_class, log_prob, log_prob / 3, score)
 
 
 def pool(*candidates: Candidate, greedy: bool = False, kind: ErrorType | None = None, name: str = "q") -> Pool:
@@ -93,10 +93,9 @@ def test_oracle_bounds_all_and_one_sample_leaves_no_choice(pools) -> None:
     greedy = scores[Strategy.GREEDY]
     assert greedy.minus_greedy.value == greedy.minus_greedy.high == 0
     assert len(set(greedy.by_k)) == 1
-    for strategy, score in scores.items():
-        if strategy is not Strategy.GREEDY:
-            assert score.by_k[0] == pytest.approx(scores[Strategy.RANDOM].accuracy.value)
-            assert all(low <= high + 1e-12 for low, high in zip(score.by_k, scores[Strategy.ORACLE].by_k, strict=True))
+    for score in (scores[strategy] for strategy in Strategy if strategy is not Strategy.GREEDY):
+        assert score.by_k[0] == pytest.approx(scores[Strategy.RANDOM].accuracy.value)
+        assert all(low <= high + 1e-12 for low, high in zip(score.by_k, scores[Strategy.ORACLE].by_k, strict=True))
         assert score.by_k[-1] == pytest.approx(score.accuracy.value)
         sizes = [sum(p.kind is kind for p in pools) for kind in kinds]
         weighted = np.average([estimate.value for estimate in score.by_type], weights=sizes)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.analyses.audit.run import SAMPLE, audit_file, harmless, read_checked, sample_to_check
+from truthmap.analyses.audit.run import audit_file, harmless, read_annotations, sample_to_check
 from truthmap.errors import QuestionsError
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule
 from truthmap.records import Answer, Grade, Outcome, Question
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import AUDIT_SAMPLE
 from truthmap.study.study import Study, with_settings
 
 
@@ -42,7 +44,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
         ((4, 4, 2), (4, 4, 2)),
     ],
 )
-def test_fifty_rows_are_drawn_half_right_half_wrong_and_up_to_ten_unscored(
+def test_fifty_rows_are_half_right_half_wrong_ten_unscored(
     counts: tuple[int, int, int], drawn: tuple[int, int, int]
 ) -> None:
     sample = rows_of(sample_to_check(judged(dict(zip(Outcome, counts, strict=True))), seed=0))
@@ -50,7 +52,7 @@ def test_fifty_rows_are_drawn_half_right_half_wrong_and_up_to_ten_unscored(
     assert tuple(found.count(str(outcome)) for outcome in Outcome) == drawn
 
 
-def test_which_rows_are_drawn_depends_on_the_seed_and_not_on_the_order() -> None:
+def test_the_rows_drawn_depend_on_the_seed_alone() -> None:
     items = judged({Outcome.RIGHT: 100, Outcome.WRONG: 100})
     assert sample_to_check(items, 0) == sample_to_check(items[::-1], 0)
     assert sample_to_check(items, 0) != sample_to_check(items, 1)
@@ -91,10 +93,10 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
     return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
-def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None:
-    run = run_study(study)
-    sample = run.path / SAMPLE
-    assert read_checked(sample) == []
+def test_a_filled_in_sample_gives_the_agreement_of_the_run(done: Study) -> None:
+    run = run_study(done)
+    sample = run.path / AUDIT_SAMPLE
+    assert read_annotations(sample) == []
     fill_in(sample, outcome="", span="yes")
     with sample.open(newline="") as file:
         kept = [row for row in csv.DictReader(file) if row["outcome"] != "unscored"]
@@ -112,17 +114,17 @@ def test_a_filled_in_sample_gives_the_agreement_of_the_run(study: Study) -> None
     assert other.measured == 0.9
 
 
-def test_a_filled_in_sample_is_never_written_over(study: Study) -> None:
-    sample = run_study(study).path / SAMPLE
-    run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
+def test_a_filled_in_sample_is_never_written_over(done: Study) -> None:
+    sample = run_study(done).path / AUDIT_SAMPLE
+    run_study(with_settings(done, {"grading": GradingRule.ALIAS}), update=True)
     fill_in(sample)
     before = sample.read_bytes()
-    run = run_study(study, update=True)
-    assert {grade.rule for grade in run.grades()} == {"candidates"}
+    run = run_study(done, update=True)
+    assert {grade.rule for grade in RunData.load(run).grades} == {"candidates"}
     assert sample.read_bytes() == before
     # A run is finished all the same: what a person writes is not the run's own.
     stamp = (run.path / "grades.parquet").stat().st_mtime_ns
-    run_study(study)
+    run_study(done)
     assert (run.path / "grades.parquet").stat().st_mtime_ns == stamp
 
 

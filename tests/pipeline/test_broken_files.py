@@ -12,7 +12,9 @@ from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import open_run
 from truthmap.study.study import Study, with_settings
 
 
@@ -30,7 +32,7 @@ def test_a_whole_run_verifies(copy: Path) -> None:
 def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
     name = "states/00002.safetensors"
     flip(copy / name, at)
-    store = Run(copy).states()
+    store = RunData.load(open_run(copy)).states
     with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
         for layer in range(2):
             store.read_layer(Site.RESIDUAL, layer)
@@ -46,47 +48,63 @@ def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: P
     assert not (copy / "grid.parquet").exists()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "questions.parquet", "splits.parquet", "answers.parquet", "grades.parquet", "grid.parquet", "summary.json",
-        "scores.safetensors", "heatmap.svg", "heatmap.png", "states/00003.safetensors", "states/index.json",
-        "stages.json",
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("fault", ["flipped", "cut", "missing"])
-def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
-    before = numbers(copy)
-    path = copy / name
+def damage(path: Path, fault: str) -> None:
+    """Break a file in one of the ways in `FAULTS`."""
+    content = path.read_bytes()
     if fault == "flipped":
-        flip(path, path.stat().st_size // 2)
+        flip(path, len(content) // 2)
     elif fault == "cut":
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path.write_bytes(content[: len(content) // 2])
     else:
         path.unlink()
-    broken = verify_run(copy)
-    assert broken
-    if name != "stages.json":  # without its books, everything in a run is in doubt
-        assert {part.name for part in broken} == {name}
-    seen = Seen()
-    repair_run(copy, seen)
+
+
+FAULTS = ("flipped", "cut", "missing")
+TABLES = tuple(f"{table}.parquet" for table in ("questions", "splits", "answers", "grades"))
+FILES = (
+    *TABLES, "grid.parquet", "summary.json", "scores.safetensors", "heatmap.svg", "heatmap.png",
+    "states/00003.safetensors", "states/index.json",
+)  # fmt: skip
+# Every file and every fault in turn is enough for every day; all pairs are for CI.
+PAIRS = [
+    pytest.param(name, fault, marks=() if n % 3 == kind else pytest.mark.slow)
+    for n, name in enumerate(FILES)
+    for kind, fault in enumerate(FAULTS)
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), PAIRS)
+def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
+    before = numbers(copy)
+    damage(copy / name, fault)
+    assert {part.name for part in verify_run(copy)} == {name}
+    repair_run(copy)
     assert verify_run(copy) == ()
     after = numbers(copy)
     assert after.keys() == before.keys()
     # What is fitted from states captured again differs in rounding.
-    exact = [f"{table}.parquet" for table in ("questions", "splits", "answers", "grades")]
-    assert {other: after[other] for other in exact} == {other: before[other] for other in exact}
-    if name != "stages.json":
-        assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
+    assert {table: after[table] for table in TABLES} == {table: before[table] for table in TABLES}
+    assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_without_its_ledger_is_made_again(copy: Path, fault: str) -> None:
+    before = numbers(copy)
+    damage(copy / "stages.json", fault)
+    assert verify_run(copy)  # without its books, everything in a run is in doubt
+    repair_run(copy)
+    assert verify_run(copy) == ()
+    after = numbers(copy)
+    assert {table: after[table] for table in TABLES} == {table: before[table] for table in TABLES}
 
 
 def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: Study, copy: Path) -> None:
     (copy / "stages.json").unlink()
     (copy / "answers.parquet").unlink()
     index = copy / "states" / "index.json"
-    index.write_text(index.read_text().replace('"format": 2', '"format": 1'))
+    index.write_text(json.dumps({**json.loads(index.read_text()), "format": 1}))
     seen = Seen()
-    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap writes format 2; delete it"):
+    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap reads 2 and 3; delete it"):
         run_study(with_settings(study, {"out": copy}), progress=seen)
     assert seen.begun == {}
     assert not (copy / "answers.parquet").exists()
@@ -128,8 +146,6 @@ def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
 
 
 def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
-    from truthmap.runs.folder import RunFolder
-
     with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
         verify_run(copy)
 

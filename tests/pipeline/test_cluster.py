@@ -14,14 +14,15 @@ import psutil
 import pytest
 from tests.killing import Seen, numbers
 
-from truthmap.analyses.samples.run import ANSWERS, GRADES, sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import ModelError, PartialError, UsageError
 from truthmap.files import file_digest
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
-from truthmap.runs.run import Run
+from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLES
+from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance
@@ -47,15 +48,9 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def expected(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def expected(made_once: Path) -> dict[str, str]:
     """Return the numbers of the run on this machine alone."""
-    from tests.killing import run_to_end
-
-    out = tmp_path_factory.mktemp("alone") / "run"
-    assert (
-        run_to_end(Study(model=str(tiny_model), questions="spoken", shard=32, out=out, device="cpu"), spoken).code == 0
-    )
-    return numbers(out)
+    return numbers(made_once)
 
 
 @pytest.fixture
@@ -103,6 +98,7 @@ def workers_of(cluster: Any) -> list[psutil.Process]:
     return [child for child in below if any("Worker" in word for word in child.cmdline()[:1])]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: Any, expected: dict[str, str]) -> None:
     def kill_a_worker() -> None:
         workers_of(cluster)[0].kill()
@@ -113,6 +109,7 @@ def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: 
     assert numbers(study.out) == expected
 
 
+@pytest.mark.slow
 def test_a_node_killed_while_capturing_changes_no_finished_work(
     study: Study, cluster: Any, expected: dict[str, str]
 ) -> None:
@@ -132,6 +129,7 @@ def test_a_node_killed_while_capturing_changes_no_finished_work(
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 
+@pytest.mark.slow
 def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
     study: Study, expected: dict[str, str], spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +157,7 @@ def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
     assert numbers(study.out) == expected
 
 
+@pytest.mark.slow
 def test_asked_to_stop_the_shards_under_way_are_finished(study: Study, expected: dict[str, str]) -> None:
     from truthmap.execution.interrupts import Stopped
 
@@ -199,6 +198,7 @@ def test_too_much_asked_for_a_worker_is_refused(study: Study) -> None:
         run_study(with_settings(study, {"gpus_per_worker": 3.0}))
 
 
+@pytest.mark.slow
 def test_workers_come_and_go_with_the_run(study: Study) -> None:
     run_study(study)
     deadline = time.monotonic() + 30
@@ -226,15 +226,16 @@ def copies(finished: Run, made_once: Path, tmp_path: Path, monkeypatch: pytest.M
     """Return a finished run twice: one to go on from here, one on the cluster."""
     monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
     monkeypatch.setattr("truthmap.analyses.samples.states.SHARD", 16)
-    return finished, Run(shutil.copytree(made_once, tmp_path / "on-cluster"))
+    return finished, open_run(shutil.copytree(made_once, tmp_path / "on-cluster"))
 
 
 def files_of(run: Run) -> dict[str, str]:
     """Return the digests of a run's samples and of their states."""
-    files = [run.path / ANSWERS, run.path / GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
+    files = [run.path / SAMPLES, run.path / SAMPLE_GRADES, *sorted((run.path / "sample_states").rglob("*.safetensors"))]
     return {str(path.relative_to(run.path)): file_digest(path) for path in files}
 
 
+@pytest.mark.slow
 def test_samples_and_their_states_are_those_of_one_machine(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
@@ -249,6 +250,7 @@ def test_samples_and_their_states_are_those_of_one_machine(
     assert any("nothing to do" in news for news in again.news)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_sampling_changes_nothing(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:

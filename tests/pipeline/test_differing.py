@@ -19,8 +19,11 @@ from truthmap.pipeline.runner import run_study
 from truthmap.probes.grid import OutOfFold
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.folder import run_folder
+from truthmap.runs.out_of_fold import write_out_of_fold
+from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study
 
 
@@ -37,7 +40,7 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
 
 def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
     result = diff_runs(two_sites, two_sites, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
-    one, other = two_sites.grid(Site.RESIDUAL).auc, two_sites.grid(Site.MLP).auc
+    one, other = RunData.load(two_sites).grid(Site.RESIDUAL).auc, RunData.load(two_sites).grid(Site.MLP).auc
     np.testing.assert_allclose(array_of(result.auc_first), one, atol=1e-6)
     np.testing.assert_allclose(array_of(result.difference), other - one, atol=1e-6)
     assert result.cells == np.isfinite(other - one).sum()
@@ -50,15 +53,15 @@ def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path
 
 
 def test_a_map_does_not_differ_from_its_copy(made_once: Path, tmp_path: Path) -> None:
-    copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
-    result = diff_runs(Run(made_once), copy, tmp_path / "out")
+    copy = open_run(shutil.copytree(made_once, tmp_path / "copy"))
+    result = diff_runs(open_run(made_once), copy, tmp_path / "out")
     assert (result.higher, result.lower) == (0, 0)
     assert result.mean.value == result.mean.high == 0
     assert result.largest_p == 1
 
 
 def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_path: Path) -> None:
-    run = Run(made_once)
+    run = open_run(made_once)
     with pytest.raises(UsageError, match="both maps are the same one"):
         diff_runs(run, run, tmp_path)
     with pytest.raises(RunFolderError, match="has no map of site mlp, it has residual"):
@@ -78,7 +81,7 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
 def test_maps_of_other_shapes_are_refused(
     made_once: Path, tmp_path: Path, change: Callable[[OutOfFold], OutOfFold], said: str
 ) -> None:
-    copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
-    write_out_of_fold(copy.path / NAME, [change(copy.out_of_fold())])
+    copy = Run(run_folder(shutil.copytree(made_once, tmp_path / "copy")))
+    write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])
     with pytest.raises(RunFolderError, match=said):
-        diff_runs(Run(made_once), copy, tmp_path / "out")
+        diff_runs(open_run(made_once), copy, tmp_path / "out")

@@ -11,7 +11,7 @@ import pytest
 from tests.engines import VERSION, put_stand_in
 
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.engines.vllm import VllmSettings
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError, RunFolderError, UsageError
@@ -20,8 +20,9 @@ from truthmap.execution.models import ModelHolder
 from truthmap.pipeline.runner import run_study
 from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.questions.question_set import QuestionSet
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -72,10 +73,10 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
 
     monkeypatch.setattr(VllmSettings, "start", watched)
     progress = Told()
-    run, local = run_study(study, progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), open_run(made_once)
     assert held == [False], "the weights are gone while vLLM has them"
-    assert [a.answer_ids for a in run.answers()] == [a.answer_ids for a in local.answers()]
-    assert run.grades() == local.grades()
+    assert [a.answer_ids for a in RunData.load(run).answers] == [a.answer_ids for a in RunData.load(local).answers]
+    assert RunData.load(run).grades == RunData.load(local).grades
     assert progress.stages.index("Answering") < progress.stages.index("Starting vLLM")
     assert progress.stages.index("Starting vLLM") < progress.stages.index("Capturing states")
     assert run.summary.test.value == pytest.approx(local.summary.test.value, abs=0.02)
@@ -83,6 +84,7 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

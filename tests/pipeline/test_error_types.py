@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
+from truthmap.analyses.errors.measure import ErrorType, ErrorTypes, TypeProtocol
 from truthmap.analyses.errors.run import error_grids, type_errors
-from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import RunFolderError
 from truthmap.positions import PAPER
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 
 
@@ -25,10 +26,10 @@ def sampled(finished: Run) -> Run:
 def test_each_question_is_in_one_type(sampled: Run) -> None:
     result = type_errors(sampled)
     assert sum(score.n for score in result.types) + result.without_type == result.sampled == 160
-    table = pd.read_parquet(sampled.path / FOLDER / "errors_questions.parquet")
+    table = pd.read_parquet(sampled.path / ANALYSES / "errors_questions.parquet")
     assert set(map(len, table["types"])) <= {0, 1}
     assert (table["right"] + table["refused"] + table["wrong"].map(sum) == table["scored"]).all()
-    assert read_analysis(sampled.path / FOLDER, "errors", ErrorTypes) == result
+    assert read_analysis(sampled.path / ANALYSES, "errors", ErrorTypes) == result
 
 
 def test_types_with_enough_questions_have_a_map_and_a_test_score(sampled: Run) -> None:
@@ -49,8 +50,8 @@ def test_types_with_enough_questions_have_a_map_and_a_test_score(sampled: Run) -
 
 
 def test_the_papers_protocol_lets_types_overlap(sampled: Run) -> None:
-    result = type_errors(sampled, protocol="paper")
-    table = pd.read_parquet(sampled.path / FOLDER / "errors_questions.parquet")
+    result = type_errors(sampled, protocol=TypeProtocol.PAPER)
+    table = pd.read_parquet(sampled.path / ANALYSES / "errors_questions.parquet")
     assert result.protocol == "paper"
     assert sum(score.n for score in result.types) == table["types"].map(len).sum()
     assert result.without_type == (table["types"].map(len) == 0).sum()

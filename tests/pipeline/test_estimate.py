@@ -20,6 +20,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
 
@@ -68,7 +69,7 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
         run = run_study(study, progress=StreamScorer())
     takes = seen["forecast"]
     stored = sum(path.stat().st_size for path in (run.path / "states").glob("*.safetensors"))
-    scored = len(run.states().ids)
+    scored = len(RunData.load(run).states.ids)
     expected = (takes.disk - estimate._OTHER_FILES) * scored / takes.answers
     assert stored == pytest.approx(expected, rel=0.03), "the safetensors headers come on top"
     assert told[0].startswith("To do: 160 answers, 68 MB on disk, ")

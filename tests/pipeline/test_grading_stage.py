@@ -22,6 +22,8 @@ from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Outcome
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -58,14 +60,14 @@ def graded_by(text_model: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield
 
 
-def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> None:
-    run_study(study)
-    answers = file_digest(study.out / "answers.parquet")
-    stamp = (study.out / "answers.parquet").stat().st_mtime_ns
-    run = run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
-    assert {grade.rule for grade in run.grades()} == {"alias"}
-    assert file_digest(study.out / "answers.parquet") == answers
-    assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
+def test_another_rule_redoes_the_grades_and_not_the_answers(done: Study) -> None:
+    run_study(done)
+    answers = file_digest(done.out / "answers.parquet")
+    stamp = (done.out / "answers.parquet").stat().st_mtime_ns
+    run = run_study(with_settings(done, {"grading": GradingRule.ALIAS}), update=True)
+    assert {grade.rule for grade in RunData.load(run).grades} == {"alias"}
+    assert file_digest(done.out / "answers.parquet") == answers
+    assert (done.out / "answers.parquet").stat().st_mtime_ns == stamp
 
 
 def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
@@ -79,18 +81,18 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
         run_study(open_study)
     with graded_by(rest, monkeypatch):
         run = run_study(open_study)
-    assert run.grades() == reference.grades()
+    assert RunData.load(run).grades == RunData.load(reference).grades
     assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
     # A locator may be asked again in other words; a finished shard is not asked again.
-    assert whole.prompts >= len(run.answers()) - run.summary.unscored - run.summary.refusals
+    assert whole.prompts >= len(RunData.load(run).answers) - run.summary.unscored - run.summary.refusals
     assert 0 < rest.prompts < whole.prompts
     assert not (run.path / "grade-parts").exists()
 
 
 def test_the_studied_model_itself_locates(study: Study) -> None:
     run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
-    texts = {answer.question_id: answer.text for answer in run.answers()}
-    for grade in run.grades():
+    texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
+    for grade in RunData.load(run).grades:
         if grade.span is not None:
             assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
 
@@ -166,8 +168,8 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     )
     run = run_study(study, progress=News())
     assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
-    assert {answer.text for answer in run.answers()} == set(words)
-    assert all(not answer.log_probs for answer in run.answers())
+    assert {answer.text for answer in RunData.load(run).answers} == set(words)
+    assert all(not answer.log_probs for answer in RunData.load(run).answers)
     assert (run.summary.right, run.summary.wrong) == (80, 80)
     assert run.summary.found_right == run.summary.found_wrong == 1.0
     note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]
@@ -177,16 +179,17 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     }
 
 
-def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
-    audit = run_study(study).audit
+def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, spoken_set: QuestionSet) -> None:
+    audit = run_study(done).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
-    other = with_settings(study, {"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
+    other = with_settings(done, {"out": done.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         run_study(other)
-    assert Run(other.out).audit.right.n == 0
-    assert all(grade.outcome is not Outcome.RIGHT for grade in Run(other.out).grades())
+    unfinished = Run(run_folder(other.out))
+    assert unfinished.audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(unfinished).grades)
 
 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(

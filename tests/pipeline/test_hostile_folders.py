@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import DamagedFileError, ModelError, UsageError
 from truthmap.execution.reopen import model_of, reopen
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study
@@ -35,8 +35,16 @@ def test_a_ledger_cannot_name_files_outside_its_folder(copy: Path, tmp_path: Pat
     (copy / "stages.json").write_text(json.dumps(ledger))
     with pytest.raises(DamagedFileError, match="is no file of the run; delete it to redo the run"):
         RunFolder(copy).entry("grades")
-    assert "is no file of the run" in str(verify_run(copy)[-1])
-    repair_run(copy)  # the ledger is what is broken
+    (broken,) = verify_run(copy)
+    assert "is no file of the run" in str(broken)
+    assert victim.read_text() == "not theirs"
+
+
+def test_a_ledger_that_names_other_files_is_what_is_broken_and_made_again(copy: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("not theirs")
+    edit(copy / "stages.json", '"grades.parquet"', '"../victim.txt"')
+    repair_run(copy)
     assert verify_run(copy) == ()
     assert victim.read_text() == "not theirs"
 
@@ -79,7 +87,7 @@ def with_code(copy: Path, tiny_model: Path, tmp_path: Path) -> Run:
     ledger = json.loads((copy / "stages.json").read_text())
     ledger["answers"]["key"] = key  # whoever writes a folder can write its keys
     (copy / "stages.json").write_text(json.dumps(ledger))
-    return Run(copy)
+    return open_run(copy)
 
 
 def test_a_folder_cannot_turn_on_a_models_own_code(with_code: Run, tmp_path: Path) -> None:

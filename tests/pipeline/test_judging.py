@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from truthmap.analyses.compare.run import compare_run
-from truthmap.analyses.equivalence import ByJudge, ByMeaning
-from truthmap.analyses.judging import chosen_equivalence
+from truthmap.analyses.equivalence import ByCanonical, ByJudge, chosen_equivalence
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import UsageError
 from truthmap.grading.text_model import EndpointTextModel
 from truthmap.runs.run import Run
@@ -18,7 +17,7 @@ from truthmap.study.reopen_settings import ReopenSettings
 
 
 def test_by_default_the_exact_answer_decides() -> None:
-    assert isinstance(chosen_equivalence(None, None, ReopenSettings()), ByMeaning)
+    assert isinstance(chosen_equivalence(None, None, ReopenSettings()), ByCanonical)
     with pytest.raises(UsageError, match="not both"):
         chosen_equivalence("one", "other", ReopenSettings())
 

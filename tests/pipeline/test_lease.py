@@ -65,9 +65,11 @@ def test_a_dead_holder_of_the_same_working_copy_is_followed_at_once(place: Remot
 
 
 def test_a_lease_that_nobody_can_read_is_one_of_the_dead(place: RemoteStorage) -> None:
-    place.put(NAME, b"\x00[" * 40)
+    nobodys = b"\x00[" * 40
+    place.put(NAME, nobodys)
     with leased(place, "here", lambda _news: None) as lease:
         lease.check()
+        assert place.read(NAME) != nobodys
 
 
 def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_back(place: RemoteStorage) -> None:
@@ -77,7 +79,7 @@ def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_ba
         with pytest.raises(RunFolderError, match="another run has taken over memory://"):
             sleeper.check()
         sleeper.keep()  # ends at once
-        sleeper.let_go()
+        sleeper.release()
         lease.check()
 
 

@@ -13,13 +13,14 @@ from truthmap.analyses.labels.read import read_labels
 from truthmap.analyses.labels.run import LabelMaps, map_labels
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
-from truthmap.figures.heatmap import save_figure
+from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
+from truthmap.runs.data import RunData
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
@@ -35,27 +36,27 @@ def run(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPath
 
 
 def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
-    grid, scores = run.grid(), run.out_of_fold()
-    right = {g.question_id: g.outcome is Outcome.RIGHT for g in run.grades()}
+    grid, scores = RunData.load(run).grid(), RunData.load(run).out_of_fold()
+    right = {g.question_id: g.outcome is Outcome.RIGHT for g in RunData.load(run).grades}
     y = np.array([right[i] for i in scores.ids])
     for layer, position in np.argwhere(np.isfinite(grid.auc)):
         known = np.isfinite(scores.scores[layer, position])
         found = auc_many(round_scores(scores.scores[layer, position, known].astype(float)[None]), y[known])
         assert found.auc[0] == pytest.approx(grid.auc[layer, position], abs=2e-3)
-    null = run.null()
+    null = RunData.load(run).permutation_null
     assert len(null) == 5
     summary = run.summary
     best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
     assert summary.text_baseline == pytest.approx(grid.text_baseline_auc[best])
-    assert {"size", "repeat", "auc"} == set(run.curve().columns)
+    assert {"size", "repeat", "auc"} == set(RunData.load(run).learning_curve.columns)
 
 
 def test_a_broken_scores_file_is_named(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "scores.safetensors"
     path.write_bytes((run.path / "scores.safetensors").read_bytes()[:40])
     with pytest.raises(DamagedFileError, match=r"scores.safetensors cannot be read for residual"):
-        read_out_of_fold(path, Site.RESIDUAL)
+        read_out_of_fold(path, [Site.RESIDUAL])
 
 
 def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
@@ -63,8 +64,8 @@ def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet
     run = run_study(study)
     assert run.summary.p_value is None
     assert run.summary.null_95 is None
-    assert np.isnan(run.grid().p_value).all()
-    assert len(run.null()) == 0
+    assert np.isnan(RunData.load(run).grid().p_value).all()
+    assert len(RunData.load(run).permutation_null) == 0
 
 
 def test_the_papers_protocol_is_marked(
@@ -81,9 +82,9 @@ def test_the_papers_protocol_is_marked(
     assert set(drawn) == {"the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
     assert run.summary.protocol == "paper"
     assert run.summary.p_value is None
-    grid = run.grid()
+    grid = RunData.load(run).grid()
     assert (grid.c[np.isfinite(grid.auc)] == 1.0).all()
-    scored = np.isfinite(run.out_of_fold().scores).any(axis=(0, 1))
+    scored = np.isfinite(RunData.load(run).out_of_fold().scores).any(axis=(0, 1))
     assert 0.05 < scored.mean() < 0.4
 
 
@@ -104,7 +105,7 @@ def test_gold_exact_answers_are_put_where_the_gold_string_stands_if_right() -> N
 
 
 def topics(run: Run, n: int) -> dict[str, str]:
-    return {q.id: f"topic {k % n}" for k, q in enumerate(run.questions())}
+    return {q.id: f"topic {k % n}" for k, q in enumerate(RunData.load(run).questions)}
 
 
 def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
@@ -123,11 +124,11 @@ def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
 
 
 def test_right_and_wrong_as_a_label_is_the_runs_own_map(run: Run) -> None:
-    own = {g.question_id: str(g.outcome) for g in run.grades() if g.outcome is not Outcome.UNSCORED}
+    own = {g.question_id: str(g.outcome) for g in RunData.load(run).grades if g.outcome is not Outcome.UNSCORED}
     found = map_labels(run, "outcome", own, permutations=0)
     table = pd.read_parquet(run.path / "analyses" / "labels-outcome.parquet")
     assert found.scores[0].label == "wrong"
-    np.testing.assert_allclose(table["auc"], run.cells()["auc"], atol=2e-3)
+    np.testing.assert_allclose(table["auc"], RunData.load(run).cells["auc"], atol=2e-3)
 
 
 def test_labels_that_make_no_map_are_refused_with_their_counts(run: Run) -> None:
@@ -135,7 +136,7 @@ def test_labels_that_make_no_map_are_refused_with_their_counts(run: Run) -> None
         map_labels(run, "topic", topics(run, 1))
     with pytest.raises(UsageError, match="at most 12 labels can be mapped, got 13"):
         map_labels(run, "topic", topics(run, 13))
-    rare = {q.id: "rare" if k == 3 else "usual" for k, q in enumerate(run.questions())}
+    rare = {q.id: "rare" if k == 3 else "usual" for k, q in enumerate(RunData.load(run).questions)}
     with pytest.raises(NotEnoughDataError, match=r"10 answers that have it and 10 that do not"):
         map_labels(run, "topic", rare)
 

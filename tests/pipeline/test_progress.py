@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from truthmap.terminal.progress import Bars, clock
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from truthmap.terminal.progress import Bars, TimesColumn, clock
 
 
 def test_a_log_gets_lines_with_the_time_left_and_no_flood(
@@ -24,6 +28,23 @@ def test_a_log_gets_lines_with_the_time_left_and_no_flood(
         "Answering: 60 of 100, 0:40 left",
         "Answering: done in 1:00",
     ]
+
+
+def test_a_bar_says_how_long_it_took_and_how_long_it_will_go_on() -> None:
+    now = [0.0]
+    unseen = Console(file=StringIO())
+    with Progress(TimesColumn(), get_time=lambda: now[0], auto_refresh=False, console=unseen) as bars:
+        bars.add_task("Answering", total=100)
+        (task,) = bars.tasks
+        column = TimesColumn()
+        assert column.render(task).plain == "0:00 elapsed"
+        now[0] = 10.0
+        bars.update(task.id, completed=10)
+        now[0] = 20.0
+        bars.update(task.id, completed=20)
+        assert column.render(task).plain == "0:20 elapsed, 1:20 left"
+        bars.update(task.id, completed=100)
+        assert column.render(task).plain == "0:20 elapsed"
 
 
 def test_a_stage_of_unknown_length_says_when_it_begins_and_ends(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,16 +23,19 @@ from truthmap.files import write_json
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER, Position
 from truthmap.questions.columns import Columns
-from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
-from truthmap.report.analysis_figures import ANALYSIS_FIGURES
 from truthmap.report.build import page_of, write_report
 from truthmap.report.facts import command
-from truthmap.report.figures import FIGURES, Choice, draw_figure
-from truthmap.report.page_maps import site_map
+from truthmap.report.figure_kinds import FIGURES, RUN_FIGURES
+from truthmap.report.figures import Choice, draw_figure
+from truthmap.report.maps import site_map
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, kept_settings
+
+MAP_FIGURES = [kind.name for kind in RUN_FIGURES[:8]]
+"""Those that a made run has the numbers for."""
 
 
 @pytest.fixture
@@ -107,8 +110,8 @@ def test_the_page_says_how_it_went(run: Run) -> None:
 
 
 def test_counts_by_part_add_up(run: Run) -> None:
-    parts = page_of(run).tables[0]
-    assert parts.columns == ("split", "right", "wrong", "unscored", "all")
+    parts = page_of(run).section("asked").tables[0]
+    assert parts.columns == ("part", "right", "wrong", "unscored", "all")
     numbers = np.array([row[1:] for row in parts.rows], dtype=int)
     assert numbers[:, :3].sum(axis=1).tolist() == numbers[:, 3].tolist()
     summary = run.summary
@@ -117,7 +120,7 @@ def test_counts_by_part_add_up(run: Run) -> None:
 
 def test_the_maps_on_the_page_are_the_tables(run: Run) -> None:
     maps = maps_in(write_report(run))
-    grid = run.cells()
+    grid = RunData.load(run).cells
     for name in ("auc", "low", "p_value", "n"):
         shown = [np.nan if value is None else value for value in maps["sites"][0]["columns"][name]]
         np.testing.assert_allclose(shown, grid[name], rtol=1e-5)
@@ -128,7 +131,7 @@ def test_what_a_run_lacks_is_left_out(tmp_path: Path) -> None:
     maps = maps_in(write_report(bare))
     assert maps["sites"][0]["cells"] is None
     assert "p_value" not in maps["sites"][0]["columns"]
-    said = " ".join(page_of(bare).meaning)
+    said = " ".join(page_of(bare).section("narrative").points)
     assert "words of question" not in said
     assert "shuffled labels" not in said
 
@@ -159,7 +162,7 @@ def test_every_analysis_has_its_figure_its_table_and_its_numbers(run: Run) -> No
     write_analysis(run, "compare", {"notes": ["no samples"]}, frame)
     write_analysis(run, "own_idea", {"value": 3})
     path = write_report(run)
-    sections = page_of(run).analyses
+    sections = [section for section in page_of(run).sections if section.name.startswith("analysis-")]
     assert [section.title for section in sections] == ["Against what needs no training", "Own idea"]
     compare = sections[0]
     assert compare.says == ("no samples",)
@@ -178,7 +181,7 @@ def test_a_damaged_analysis_is_named_and_the_rest_is_shown(run: Run) -> None:
     (folder / "compare.json").write_bytes(b"\xff{")
     (folder / "errors.json").write_text("{}")
     (folder / "errors.parquet").write_text("not a table")
-    compare, errors, select = page_of(run).analyses
+    compare, errors, select = (page_of(run).section(f"analysis-{name}") for name in ("compare", "errors", "select"))
     assert "compare.json is damaged" in compare.fault
     assert "errors.parquet is damaged" in errors.fault
     assert select.tables
@@ -186,9 +189,9 @@ def test_a_damaged_analysis_is_named_and_the_rest_is_shown(run: Run) -> None:
 
 
 def test_numbers_too_large_for_a_page_stay_in_the_run_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("truthmap.report.sections._LARGEST", 500)
+    monkeypatch.setattr("truthmap.report.embedding.LARGEST_FILE", 500)
     write_analysis(run, "errors", {}, pd.DataFrame({"text": ["x" * 100] * 100}))
-    section = page_of(run).analyses[0]
+    section = page_of(run).section("analysis-errors")
     assert [file.name for file in section.downloads] == ["errors.json"]
     assert "Too large for this page, in the run's folder analyses: errors.csv." in section.says
     assert len(section.tables[0].rows) == 60
@@ -202,23 +205,20 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
     assert sorted(path for path in run.path.iterdir() if path.name != ".lock") == before
 
 
-def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(
-    tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path
-) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
-    run = run_study(study)
+def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(done: Study) -> None:
+    run = run_study(done)
     entry = RunFolder(run.path).entry("report")
     assert entry is not None
     assert list(entry.files) == ["report.html"]
-    first = page_of(run).prompt
+    first = page_of(run).section("asked").verbatim[0].text
     assert first.startswith("<user>You are asked this. Which ")
-    stages = page_of(run).repeat[0].rows
+    stages = page_of(run).section("repeat").tables[0].rows
     assert [row[0] for row in stages][:2] == ["questions", "answers"]
     assert all(float(row[2]) > 0 for row in stages)
     write_analysis(run, "compare", {"notes": ["something new"]})
     write_report(run)
     after = (run.path / "report.html").stat().st_mtime_ns
-    run_study(study)
+    run_study(done)
     assert (run.path / "report.html").stat().st_mtime_ns == after
 
 
@@ -233,7 +233,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
     RunFolder(run.path).write_settings({**run.settings, "settings": filled})
-    words = shlex.split(command(Run(run.path)))
+    words = shlex.split(command(open_run(run.path)))
     assert {word for word in words if word.startswith("--")} <= options
     assert words.count("--site") == 2
     assert words.count("my column") == len(Columns.model_fields)
@@ -241,8 +241,8 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     assert "--trust-remote-code" in words
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind not in ANALYSIS_FIGURES])
-def test_every_kind_of_figure_of_the_map_is_drawn_from_the_saved_numbers(run: Run, kind: str) -> None:
+@pytest.mark.parametrize("kind", MAP_FIGURES)
+def test_figures_of_the_map_are_drawn_from_saved_numbers(run: Run, kind: str) -> None:
     axes = draw_figure(run, kind, Choice(title="A title"))
     assert axes.get_title() == "A title"
     figure = Figure()
@@ -252,13 +252,13 @@ def test_every_kind_of_figure_of_the_map_is_drawn_from_the_saved_numbers(run: Ru
 
 def test_a_figure_of_a_cell_shows_that_cell(run: Run) -> None:
     axes = draw_figure(run, "roc", Choice(layer=1, position=Position.of("-1")))
-    auc = site_map(run, Site.RESIDUAL).columns["auc"][1, PAPER.index(Position.of("-1"))]
+    auc = site_map(RunData.load(run), Site.RESIDUAL).columns["auc"][1, PAPER.index(Position.of("-1"))]
     assert f"AUC {auc:.3f}" in axes.get_legend_handles_labels()[1][0]
     x, y = axes.lines[1].get_data()
     assert np.trapezoid(np.asarray(y), np.asarray(x)) == pytest.approx(auc, abs=1e-6)
 
 
-@pytest.mark.parametrize("kind", ANALYSIS_FIGURES)
+@pytest.mark.parametrize("kind", [kind for kind in FIGURES if kind not in MAP_FIGURES])
 def test_a_figure_whose_numbers_are_not_there_says_how_to_get_them(run: Run, kind: str) -> None:
     with pytest.raises(RunFolderError, match=r"truthmap \w+|run the study again"):
         draw_figure(run, kind)

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from truthmap.analyses.samples.run import ANSWERS, GRADES, has_samples, read_samples, sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.run import has_samples, read_samples, sample_answers
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import RunFolderError
 from truthmap.files import file_digest
 from truthmap.records import Split
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLES
+from truthmap.runs.run import Run, open_run
 from truthmap.terminal.progress import Silence
 
 
@@ -36,13 +38,13 @@ class Killer(Silence):
 
 
 def digests(run: Run) -> list[str]:
-    return [file_digest(run.path / name) for name in (ANSWERS, GRADES)]
+    return [file_digest(run.path / name) for name in (SAMPLES, SAMPLE_GRADES)]
 
 
 def test_every_question_gets_k_samples_with_their_grades(finished: Run) -> None:
     samples = sample_answers(finished, SampleSettings(k=3))
     assert samples.settings.k == 3
-    assert samples.question_ids == tuple(question.id for question in finished.questions())
+    assert samples.question_ids == tuple(question.id for question in RunData.load(finished).questions)
     for i, drawn in samples.answers.items():
         assert [answer.sample for answer in drawn] == [1, 2, 3]
         assert [(grade.question_id, grade.sample) for grade in samples.grades[i]] == [(i, 1), (i, 2), (i, 3)]
@@ -68,7 +70,7 @@ def test_killed_and_resumed_equals_never_killed(
     import shutil
 
     monkeypatch.setattr("truthmap.analyses.samples.run.SHARD", 64)
-    whole = Run(shutil.copytree(made_once, tmp_path / "whole"))
+    whole = open_run(shutil.copytree(made_once, tmp_path / "whole"))
     sample_answers(whole, SampleSettings(k=2))
     with pytest.raises(Killed):
         sample_answers(finished, SampleSettings(k=2), progress=Killer(at))
@@ -80,7 +82,7 @@ def test_killed_and_resumed_equals_never_killed(
 
 def test_a_larger_k_only_adds(finished: Run) -> None:
     few = sample_answers(finished, SampleSettings(k=2, part="test"))
-    test_ids = {each.question_id for each in finished.splits() if each.split is Split.TEST}
+    test_ids = {each.question_id for each in RunData.load(finished).splits if each.split is Split.TEST}
     assert set(few.answers) == test_ids
     more = sample_answers(finished, SampleSettings(k=4))
     assert more.settings.k == 4
@@ -111,4 +113,4 @@ def test_samples_of_another_model_are_not_mixed_in(finished: Run) -> None:
     settings = finished.path / "study.yaml"
     settings.write_text(settings.read_text().replace("weights: ", "weights: 0"))
     with pytest.raises(RunFolderError, match="the model is not the one that"):
-        sample_answers(Run(finished.path), SampleSettings(k=1))
+        sample_answers(open_run(finished.path), SampleSettings(k=1))

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses.results import FOLDER, read_analysis
+from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import Samples, read_samples, sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.samples.states import sample_states
 from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
@@ -18,6 +18,8 @@ from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
 from truthmap.records import Outcome, Site, Split
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 
 
@@ -59,8 +61,8 @@ def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPa
 def test_accuracies_are_those_of_the_test_questions(sampled) -> None:
     run, samples = sampled
     result = select_answers(run)
-    greedy = {grade.question_id: grade.outcome for grade in run.grades()}
-    test = [each.question_id for each in run.splits() if each.split is Split.TEST]
+    greedy = {grade.question_id: grade.outcome for grade in RunData.load(run).grades}
+    test = [each.question_id for each in RunData.load(run).splits if each.split is Split.TEST]
     usable = [
         i
         for i in test
@@ -72,10 +74,10 @@ def test_accuracies_are_those_of_the_test_questions(sampled) -> None:
     )
     right = [any(g.outcome is Outcome.RIGHT for g in samples.grades[i]) for i in usable]
     assert result.strategy(Strategy.ORACLE).accuracy.value == pytest.approx(np.mean(right))
-    table = pd.read_parquet(run.path / FOLDER / "select_questions.parquet")
+    table = pd.read_parquet(run.path / ANALYSES / "select_questions.parquet")
     for score in result.strategies:
         assert table[str(score.strategy)].mean() == pytest.approx(score.accuracy.value)
-    assert read_analysis(run.path / FOLDER, "select", Selection) == result
+    assert read_analysis(run.path / ANALYSES, "select", Selection) == result
 
 
 def test_a_detector_that_knows_chooses_like_the_oracle(sampled, monkeypatch: pytest.MonkeyPatch) -> None:

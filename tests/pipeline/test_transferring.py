@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from truthmap.analyses.fitted import fit_read, read_cell
-from truthmap.analyses.probing import run_labels
 from truthmap.analyses.results import read_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
 from truthmap.analyses.transfer.run import transfer_runs, transfer_table
@@ -21,7 +20,8 @@ from truthmap.pipeline.runner import run_study
 from truthmap.probes.grid import best_cell
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Site
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study
 
 
@@ -30,7 +30,7 @@ def three(
     made_once: Path, tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Run, ...]:
     """Three runs whose questions count as different ones: other ids and groups, so other splits."""
-    runs = [Run(made_once)]
+    runs = [open_run(made_once)]
     for name in ("second", "third"):
         moved = [replace(q, id=f"{name}-{q.id}", group=f"{name}-{q.id}") for q in spoken.questions]
         other = question_set(name, moved, spoken.task)
@@ -84,17 +84,17 @@ def test_mistakes_are_counted_at_the_sources_threshold(transferred) -> None:
 
 
 def test_questions_that_the_source_has_seen_are_not_tested(made_once: Path, three, tmp_path: Path) -> None:
-    copy = Run(shutil.copytree(made_once, tmp_path / "copy"))
+    copy = open_run(shutil.copytree(made_once, tmp_path / "copy"))
     # The same questions dealt otherwise: the copy's test part is full of what the first run learned from.
     splits = pd.read_parquet(copy.path / "splits.parquet")
     flipped = pd.read_parquet(made_once / "splits.parquet").iloc[::-1].reset_index(drop=True)
     splits[["split", "fold"]] = flipped[["split", "fold"]]
     splits.to_parquet(copy.path / "splits.parquet")
-    first = Run(made_once)
+    first = open_run(made_once)
     result = transfer_runs([first, copy], tmp_path / "out")
     score = result.score(Choice.OWN, result.sets[0].name, result.sets[1].name)
-    seen = set(run_labels(first).of(test=False).ids)
-    tested = run_labels(copy).of(test=True).ids
+    seen = set(RunData.load(first).labels.of(test=False).ids)
+    tested = RunData.load(copy).labels.of(test=True).ids
     assert score.excluded + score.n <= len(tested)
     assert score.excluded >= 0.5 * sum(i in seen for i in tested) > 0
 
@@ -107,8 +107,8 @@ def test_the_result_is_kept(transferred) -> None:
 
 
 def test_c_is_chosen_by_cross_validation_and_scores_are_out_of_fold(three) -> None:
-    run = three[0]
-    read = read_cell(run, run_labels(run).of(test=False), best_cell(run.grid()))
+    data = RunData.load(three[0])
+    read = read_cell(data, data.labels.of(test=False), best_cell(data.grid()))
     fitted = fit_read(read, (1e-3, 1.0))
     assert fitted.probe.c in (1e-3, 1.0)
     in_sample = fitted.probe.score(read.states.double().numpy())
@@ -125,7 +125,7 @@ def test_other_models_are_refused(three, made_once: Path, tmp_path: Path) -> Non
     settings = other / "study.yaml"
     settings.write_text(settings.read_text().replace("weights: ", "weights: 0"))
     with pytest.raises(RunFolderError, match=r"runs of one model: .* \(weights "):
-        transfer_runs([three[0], Run(other)], tmp_path)
+        transfer_runs([three[0], open_run(other)], tmp_path)
 
 
 def test_other_sites_single_runs_and_doubles_are_refused(three, tmp_path: Path) -> None:

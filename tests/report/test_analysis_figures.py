@@ -41,7 +41,7 @@ def comparison() -> Comparison:
         method("x", Family.ASKING, 0.4),
     ]
     return Comparison(
-        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByMeaning",
+        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByCanonical",
         methods=tuple(methods), notes=(),
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def transfer() -> Transfer:
     )  # fmt: skip
 
 
-def test_a_transfer_matrix_has_a_number_per_pair_and_brackets_what_may_be_chance(transfer: Transfer) -> None:
+def test_a_transfer_matrix_brackets_what_may_be_chance(transfer: Transfer) -> None:
     axes = draw_transfer(transfer, choice=Choice.COMMON, shown="gain")
     texts = [text.get_text() for text in axes.texts]
     assert len(texts) == 11

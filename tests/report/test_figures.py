@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +13,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+import truthmap
 from truthmap.errors import UsageError
-from truthmap.figures.canvas import FigureStyle, draw_and_save
-from truthmap.figures.controls import draw_gain, draw_significance, draw_within
+from truthmap.figures.canvas import FigureStyle, draw_and_save, figure_of
 from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
-from truthmap.figures.heatmap import draw_heatmap, figure_of
+from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
 from truthmap.metrics.curves import CellDetails
 from truthmap.positions import PAPER
 
@@ -141,3 +142,15 @@ def test_another_ending_or_font_is_refused_and_nothing_is_written(tmp_path: Path
     with pytest.raises(UsageError, match="no font 'No Such Font' is installed"):
         draw_and_save(lambda: DRAWN["roc"](None), tmp_path / "roc.png", FigureStyle(font="No Such Font"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_there_is_one_canvas() -> None:
+    """Figures are set up in one place: never through pyplot, and never by hand beside it."""
+    package = Path(truthmap.__path__[0])
+    users = {path.name for path in package.rglob("*.py") if re.search(r"FigureCanvasAgg|pyplot", code_of(path))}
+    assert users == {"canvas.py"}
+
+
+def code_of(path: Path) -> str:
+    """Return a module's code without its docstring."""
+    return path.read_text(encoding="utf-8").split("from __future__", 1)[-1]

@@ -71,7 +71,7 @@ def test_significant_cells_are_counted(findings: Findings) -> None:
     assert "5 beat shuffled labels" in joined(replace(findings, p_value=p_value))
 
 
-def test_what_is_known_before_answering_is_compared_only_where_intervals_part(findings: Findings) -> None:
+def test_before_and_after_are_told_apart_only_by_intervals(findings: Findings) -> None:
     assert "0.75 [0.73, 0.77] (layer 1, the best of 4): the model knows something" in joined(findings)
     findings.high[1, LAST_Q] = 0.89
     assert "does not show that the answer's tokens tell more" in joined(findings)

@@ -27,7 +27,7 @@ def answers(n: int = 40, text: str = "It is Paris.") -> dict[str, ShownAnswer]:
     return {f"q{i}": ShownAnswer(f"Which {i}?", text, Span(6, 11), Outcome.RIGHT, "Paris", "") for i in range(n)}
 
 
-def test_columns_are_packed_row_after_row_and_missing_numbers_are_null() -> None:
+def test_columns_are_packed_by_rows_and_missing_is_null() -> None:
     site_map = made_map(2)
     site_map.columns["auc"][1, 3] = np.nan
     packed = pack_maps([site_map], answers(), BEST)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.engines.openai_engine import EndpointReply, retold
 from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
@@ -20,7 +20,8 @@ from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -56,17 +57,17 @@ class Told(Silence):
 
 def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, address: str, made_once: Path) -> None:
     progress = Told()
-    run, local = run_study(study, progress=progress), Run(made_once)
+    run, local = run_study(study, progress=progress), open_run(made_once)
     lm = load_model(study.model.name, LoadSettings(device="cpu"))
-    settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in local.answers()))
-    for here, there in zip(local.answers(), run.answers(), strict=True):
+    settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in RunData.load(local).answers))
+    for here, there in zip(RunData.load(local).answers, RunData.load(run).answers, strict=True):
         prompt = Prompt(here.question_id, here.prompt_ids)
         wanted = retold(lm, prompt, EndpointReply(here.text, here.finished, None), settings)
         assert (there.prompt_ids, there.answer_ids, there.finished) == (here.prompt_ids, wanted.ids, wanted.finished)
         (score,) = score_tokens(lm, [(there.prompt_ids, there.answer_ids)], 512)
         assert there.log_probs == pytest.approx(score.log_probs, abs=1e-3)
     assert not any("it asks in another way" in news for news in progress.news), "the prompts have as many tokens"
-    assert len(run.states().ids) == run.summary.right + run.summary.wrong
+    assert len(RunData.load(run).states.ids) == run.summary.right + run.summary.wrong
     assert "http" not in (run.path / "study.yaml").read_text(), "a folder does not tell where to send prompts and key"
     with pytest.raises(UsageError, match="engine openai needs --endpoint"):
         sample_answers(run, SampleSettings(k=2, part="test"))

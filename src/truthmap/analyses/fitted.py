@@ -13,7 +13,7 @@ from truthmap.probes.cross_validation import highest_auc, out_of_fold_path
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class Fitted:
     out_of_fold: Floats
 
 
-def read_cell(run: Run, labels: LabelledAnswers, cell: Cell) -> Read:
+def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> Read:
     """Read the states of a run's answers at a cell, in the labels' order."""
-    read = run.states().read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
     rows = np.flatnonzero(read.present[0])
     return Read(
         tuple(labels.ids[n] for n in rows),

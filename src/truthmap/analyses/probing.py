@@ -11,16 +11,11 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position, column_of
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, label_answers
+from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
-
-
-def run_labels(run: Run) -> LabelledAnswers:
-    """Return what the probes of a run predict."""
-    return label_answers(run.questions(), run.grades(), run.splits())
 
 
 def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
@@ -29,10 +24,10 @@ def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
     return labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
 
 
-def probe_settings(run: Run) -> GridSettings:
+def probe_settings(data: RunData) -> GridSettings:
     """Return how a run's probes were fitted, without the shuffles of the labels."""
-    study = Study(**run.settings["settings"])
-    return replace(grid_settings(), protocol=run.summary.protocol, seed=study.seed)
+    seed = Study(**data.settings["settings"]).seed
+    return replace(grid_settings(), protocol=data.summary.protocol, seed=seed)
 
 
 def has_probe(grid: Grid, position: Position) -> bool:
@@ -65,9 +60,9 @@ def auc_of(grid: Grid, cell: Cell) -> float:
     return float(grid.auc[grid.index(cell)])
 
 
-def test_scores(run: Run, labels: LabelledAnswers, grid: Grid, cell: Cell) -> Mapping[str, float]:
+def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[str, float]:
     """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
-    return score_on_test(run.states(), labels, grid, cell, probe_settings(run)).scores
+    return score_on_test(data.states, data.labels, grid, cell, probe_settings(data)).scores
 
 
 def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:

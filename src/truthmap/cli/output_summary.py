@@ -37,8 +37,9 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
 def print_summary(run: Run) -> None:
     """Print what a run found, in one short table."""
     from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
+    from truthmap.runs.data import RunData
 
-    summary = run.summary
+    summary, audit = run.summary, RunData.load(run).audit
     info = recipe_named(summary.protocol).info
     total = summary.right + summary.wrong + summary.unscored
     scored = summary.right + summary.wrong
@@ -53,7 +54,7 @@ def print_summary(run: Run) -> None:
             + f", {summary.unscored} unscored ({summary.right / scored:.0%} of the scored ones right)",
         ),
         ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
-        *audit_rows(run.audit),
+        *audit_rows(audit),
         ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
         ("  AUC on validation", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
         ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
@@ -72,7 +73,7 @@ def print_summary(run: Run) -> None:
         table.add_row(Text(name), Text(value))
     console = Console()
     console.print(table)
-    for warning in run.audit.warnings:
+    for warning in audit.warnings:
         console.print(Text(f"Note: {warning}."))
 
 

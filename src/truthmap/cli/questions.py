@@ -15,8 +15,8 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.output import plain, printable
 from truthmap.terminal.study_options import study_options
-from truthmap.terminal.text import plain, printable
 
 _SHOWN_ISSUES = 100
 _LONGEST = 300

@@ -20,6 +20,7 @@ from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
 from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import UsageError
+from truthmap.files import AnyPath
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME, Graders
 from truthmap.lm.load import load_model
@@ -192,7 +193,7 @@ class Detector:
 
 
 def load_detector(
-    path: Path | str,
+    path: AnyPath | str,
     model: str | LanguageModel | None = None,
     *,
     device: str = "auto",
@@ -213,7 +214,7 @@ def load_detector(
         DamagedFileError: a file of it is damaged.
         ModelError: the model cannot be loaded, or is not the sealed one; the message says in what it differs.
     """
-    artifact = load_artifact(Path(path))
+    artifact = load_artifact(Path(path) if isinstance(path, str) else path)
     if not isinstance(model, LanguageModel):
         settings = model_load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
         model = load_model(model or artifact.config.model.identity.get("name", ""), settings)

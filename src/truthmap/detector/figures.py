@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.axes import Axes
 
 from truthmap.detector.config import HeadConfig
 from truthmap.detector.guarantee import Risk
-from truthmap.figures.frame import new_axes
+from truthmap.figures.canvas import new_axes
 from truthmap.metrics.intervals import wilson
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _BLUE = "#08519c"
 _SIZE = (5, 4)  # inches

@@ -22,7 +22,7 @@ from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Question
-from truthmap.runs.folder import RunFolder
+from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.store.states import StateStore
 from truthmap.study.stage_settings import generate_settings, uses_gold
 from truthmap.study.study import Study
@@ -99,9 +99,8 @@ class ActiveRun:
         """Who does the shards: this machine, or the workers of a cluster."""
         if self.study.resources.cluster is None:
             return ThisMachine(self, self.stop)
-        worker = RunOfWorker(
-            self.study.model_copy(update={"out": self.folder.path.absolute()}), dict(self.keys), self.question_set
-        )
+        out = self.folder.address if self.folder.is_remote else self.folder.path.absolute()
+        worker = RunOfWorker(self.study.model_copy(update={"out": out}), dict(self.keys), self.question_set)
         return RayCluster(worker, self.study.resources, self.progress, self.stop)
 
     def identity(self) -> dict[str, str]:
@@ -157,10 +156,10 @@ class RunOfWorker:
 
     def __call__(self) -> ActiveRun:
         """Return the run; its model is loaded when a job needs it."""
-        return ActiveRun(self.study, RunFolder(Path(self.study.out)), self.keys, self.question_set)
+        return ActiveRun(self.study, run_folder(self.study.out), self.keys, self.question_set)
 
 
-def require_identity(address: Path | str, known: Mapping[str, str], found: Mapping[str, str]) -> None:
+def require_identity(address: str, known: Mapping[str, str], found: Mapping[str, str]) -> None:
     """See that a model is the one that a run was made with.
 
     Raises:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.pipeline.runner import run_study
-from truthmap.runs.folder import STAGES, RunFolder
-from truthmap.runs.remote import local_folder
+from truthmap.runs.folder import STAGES, RunFolder, run_folder
 from truthmap.runs.run import Run
 from truthmap.storage import storage_at
 from truthmap.store.index import rebuild_index
@@ -48,7 +47,7 @@ def verify_run(path: Path | str, progress: Progress | None = None) -> tuple[Brok
     Raises:
         RunFolderError: the folder is no run, or a run is working in it.
     """
-    folder = _run_folder(path)
+    folder = _fetched(path)
     with _undisturbed(folder):
         return tuple(_broken(folder, progress or Silence()))
 
@@ -76,7 +75,7 @@ def repair_run(
         TruthmapError: whatever a run may raise.
     """
     progress = progress or Silence()
-    folder = _run_folder(path)
+    folder = _fetched(path)
     study = _study(folder)
     if study.model.trust_remote_code and not trust_remote_code:
         raise UsageError(
@@ -95,8 +94,8 @@ def repair_run(
     return run_study(study, update=True, progress=progress)
 
 
-def _run_folder(path: Path | str) -> RunFolder:
-    folder = RunFolder(local_folder(path))
+def _fetched(path: Path | str) -> RunFolder:
+    folder = run_folder(path)
     # What lies at a URL is what is asked about, not the working copy.
     folder.refresh(anew=True)
     if not (folder.path / "study.yaml").is_file():
@@ -117,10 +116,10 @@ def _study(folder: RunFolder) -> Study:
     """Return the study that made a run, from its study.yaml."""
     known = folder.settings() or {}
     try:
-        return with_settings(Study(**known["settings"]), {"states_at": known.get("states_at"), "out": folder.path})
+        return with_settings(Study(**known["settings"]), {"states_at": known.get("states_at"), "out": folder.address})
     except (UsageError, TypeError) as error:
         raise DamagedFileError(
-            f"{folder.path / 'study.yaml'} is damaged: {error}; "
+            f"{folder / 'study.yaml'} is damaged: {error}; "
             "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
         ) from error
 
@@ -150,7 +149,6 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
 
 
 def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> Iterator[Broken]:
-
     try:
         store = StateStore(folder.states)
     except DamagedFileError as error:

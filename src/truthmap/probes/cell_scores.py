@@ -42,7 +42,7 @@ def score_cell(log_odds: Floats, y: Bools, labels: LabelledAnswers, settings: Gr
     confidence = settings.confidence
     auc = auc_many(row, y, confidence) if alone else bootstrap_auc(row, y, labels.group, confidence, seed=settings.seed)
     probability = expit(log_odds[None])
-    within = within_auc_many(row, y, labels.meaning)
+    within = within_auc_many(row, y, labels.canonical)
     numbers = {
         "auc": float(auc.auc[0]),
         "low": float(auc.low[0]),

@@ -29,7 +29,7 @@ class LabelledAnswers:
         split: Where each answer's question stands: train, validation or test.
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together: the unit that is resampled.
-        meaning: The exact answer in one spelling.
+        canonical: The exact answer in one spelling.
     """
 
     ids: tuple[str, ...]
@@ -37,7 +37,7 @@ class LabelledAnswers:
     split: tuple[Split, ...]
     fold: Ints
     group: tuple[str, ...]
-    meaning: tuple[str, ...]
+    canonical: tuple[str, ...]
 
     def of(self, test: bool) -> LabelledAnswers:
         """Keep the answers of the test part, or those of all others."""
@@ -52,7 +52,7 @@ class LabelledAnswers:
             tuple(self.split[n] for n in rows),
             self.fold[rows],
             tuple(self.group[n] for n in rows),
-            tuple(self.meaning[n] for n in rows),
+            tuple(self.canonical[n] for n in rows),
         )
 
 
@@ -94,7 +94,7 @@ def label_answers(
         split=tuple(assigned[g.question_id].split for g in scored),
         fold=_joined_folds(np.array([assigned[g.question_id].fold for g in scored], dtype=np.int64), y),
         group=tuple(group[g.question_id] for g in scored),
-        meaning=tuple(g.canonical for g in scored),
+        canonical=tuple(g.canonical for g in scored),
     )
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.terminal.output import print_tables
 
 if TYPE_CHECKING:
     from truthmap.analyses.audit.measure import Agreement
@@ -28,12 +28,7 @@ def audit(
     """
     from truthmap.analyses.audit.run import audit_file
 
-    table = Table(title=f"{file}", show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column()
-    for name, value in _rows(audit_file(file, auc)):
-        table.add_row(Text(name), Text(value))
-    Console().print(table)
+    print_tables((SummaryTable(str(file), ("", ""), tuple(_rows(audit_file(file, auc)))),))
 
 
 def _rows(found: Agreement) -> list[tuple[str, str]]:
@@ -60,3 +55,6 @@ def _corrected(found: Agreement) -> str:
     if auc is None or auc.corrected is None:
         return "cannot be said: the grades are no better than chance"
     return f"{auc.corrected}, if grading errs without regard to the score"
+
+
+ANALYSIS = Analysis("audit", audit)

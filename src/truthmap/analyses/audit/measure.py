@@ -15,17 +15,17 @@ from truthmap.records import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A graded answer that a person looked at.
+class Annotation:
+    """A person's label of a graded answer.
 
     Attributes:
         graded: The outcome that grading gave.
-        by_hand: The outcome that the person gave.
+        annotated: The outcome that the person gave.
         span_is_good: Whether the person found the exact answer well located; `None`: not said.
     """
 
     graded: Outcome
-    by_hand: Outcome
+    annotated: Outcome
     span_is_good: bool | None = None
 
 
@@ -75,11 +75,11 @@ class Agreement(BaseModel):
     auc: AucRange | None
 
 
-def compare_with_hand(checked: Sequence[Checked], right: int, wrong: int, auc: float | None = None) -> Agreement:
+def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int, auc: float | None = None) -> Agreement:
     """Compare grades with a person's.
 
     Args:
-        checked: The rows that a person filled in.
+        annotations: The rows that a person filled in.
         right: How many answers of the run are graded right (the sample is not drawn in proportion).
         wrong: How many are graded wrong.
         auc: The run's AUC against its grades.
@@ -87,23 +87,23 @@ def compare_with_hand(checked: Sequence[Checked], right: int, wrong: int, auc: f
     Raises:
         NotEnoughDataError: no row graded right, or none graded wrong, is filled in.
     """
-    of = {outcome: [row for row in checked if row.graded is outcome] for outcome in Outcome}
+    of = {outcome: [row for row in annotations if row.graded is outcome] for outcome in Outcome}
     if not of[Outcome.RIGHT] or not of[Outcome.WRONG]:
         raise NotEnoughDataError(
             f"{len(of[Outcome.RIGHT])} rows graded right and {len(of[Outcome.WRONG])} graded wrong are filled in; "
             "at least one of each is needed: write right or wrong into the column outcome_by_hand"
         )
-    falsely_right = share_of(row.by_hand is Outcome.WRONG for row in of[Outcome.RIGHT])
-    falsely_wrong = share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.WRONG])
+    falsely_right = share_of(row.annotated is Outcome.WRONG for row in of[Outcome.RIGHT])
+    falsely_wrong = share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.WRONG])
     cells = _joint(falsely_right.value, falsely_wrong.value, right, wrong)
     return Agreement(
-        rows=len(checked),
+        rows=len(annotations),
         falsely_right=falsely_right,
         falsely_wrong=falsely_wrong,
         agreement=cells[0] + cells[3],
         kappa=_kappa(cells),
-        unscored_right=share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
-        good_spans=share_of(row.span_is_good for row in checked if row.span_is_good is not None),
+        unscored_right=share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
+        good_spans=share_of(row.span_is_good for row in annotations if row.span_is_good is not None),
         auc=None if auc is None else auc_range(auc, falsely_right, falsely_wrong, (right, wrong)),
     )
 
@@ -174,6 +174,6 @@ def _joint(a: float, b: float, right: int, wrong: int) -> tuple[float, float, fl
 
 
 def _kappa(cells: tuple[float, float, float, float]) -> float | None:
-    both, graded, by_hand, neither = cells
-    chance = (both + graded) * (both + by_hand) + (by_hand + neither) * (graded + neither)
+    both, graded, annotated, neither = cells
+    chance = (both + graded) * (both + annotated) + (annotated + neither) * (graded + neither)
     return None if chance >= 1 else (both + neither - chance) / (1 - chance)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,11 +14,8 @@ from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_differences
 from truthmap.metrics.selective import error_precision_many, risk_area, risk_curve
+from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import StrEnum
-
-if TYPE_CHECKING:
-    from truthmap.probes.labels import LabelledAnswers
-
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""

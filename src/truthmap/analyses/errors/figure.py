@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
-from truthmap.figures.frame import new_axes, new_figure
+from truthmap.figures.canvas import new_axes, new_figure
 from truthmap.figures.heatmap import draw_heatmap
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from truthmap.probes.grid import Grid
+from truthmap.probes.grid import Grid
 
 COLOURS = {
     ErrorType.CONSISTENTLY_RIGHT: "#31a354",

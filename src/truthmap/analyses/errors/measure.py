@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.equivalence import meaning_of
+from truthmap.analyses.equivalence import canonical_answer
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Answer, Grade, Outcome, Site, StrEnum
@@ -66,7 +66,7 @@ class SampleCounts:
 def count_samples(answers: Sequence[Answer], grades: Sequence[Grade]) -> SampleCounts:
     """Group the samples of one question by their exact answers; all right ones are one answer."""
     pairs = [(a, g) for a, g in zip(answers, grades, strict=True) if g.outcome is not Outcome.UNSCORED]
-    wrong = Counter(meaning_of(a, g) for a, g in pairs if g.outcome is Outcome.WRONG and not g.refusal)
+    wrong = Counter(canonical_answer(a, g) for a, g in pairs if g.outcome is Outcome.WRONG and not g.refusal)
     return SampleCounts(
         scored=len(pairs),
         unscored=len(answers) - len(pairs),
@@ -122,29 +122,20 @@ def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
     return frozenset(kind for kind, holds in found.items() if holds)
 
 
-@dataclass(frozen=True)
-class TypeRule:
-    """A way of giving questions types.
+class TypeProtocol(StrEnum):
+    """How questions are sorted into types."""
 
-    Attributes:
-        types_of: From the counts of a question's samples to its types.
-        untyped: What is to be said of questions that have none.
-    """
+    TRUTHMAP = "truthmap"
+    """Each question has one type, or none."""
+    PAPER = "paper"
+    """Several, one or none, as the paper's own code assigns them."""
 
-    types_of: Callable[[SampleCounts], frozenset[ErrorType]]
-    untyped: str
-
-
-def _one_type(counts: SampleCounts) -> frozenset[ErrorType]:
-    kind = error_type(counts)
-    return frozenset() if kind is None else frozenset((kind,))
-
-
-TYPE_RULES: Mapping[str, TypeRule] = {
-    "truthmap": TypeRule(_one_type, "have no type: fewer than half of their samples could be graded"),
-    "paper": TypeRule(paper_types, "fit none of the paper's types"),
-}
-"""The ways by their names, as `truthmap errors --protocol` takes them: one type at most, or the paper's own."""
+    def types(self, counts: SampleCounts) -> frozenset[ErrorType]:
+        """Return the types of a question."""
+        if self is TypeProtocol.PAPER:
+            return paper_types(counts)
+        kind = error_type(counts)
+        return frozenset() if kind is None else frozenset((kind,))
 
 
 def _compete(right: int, wrong: int, share: Fraction) -> bool:
@@ -187,7 +178,7 @@ class ErrorTypes(BaseModel):
 
     Attributes:
         model, questions: The run's.
-        protocol: Which of `TYPE_RULES`; `truthmap`: each question has one type; `paper`: several, one or none.
+        protocol: `truthmap`: each question has one type; `paper`: several, one or none.
         k: Samples per question.
         sampled: Questions that were sampled.
         without_type: Questions without a type: most of their samples could not be graded (or, in the paper's protocol,
@@ -204,3 +195,10 @@ class ErrorTypes(BaseModel):
     sampled: int
     without_type: int
     types: tuple[TypeScore, ...]
+
+    @property
+    def why_without_type(self) -> str:
+        """Why questions have no type."""
+        if self.protocol == str(TypeProtocol.TRUTHMAP):
+            return "have no type: fewer than half of their samples could be graded"
+        return "fit none of the paper's types"

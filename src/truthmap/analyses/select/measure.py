@@ -44,13 +44,13 @@ class Candidate:
 
     Attributes:
         right: Whether it is right.
-        meaning: Its class of meaning among the question's samples.
+        equivalence_class: Which of the question's samples say the same: equal numbers do.
         log_prob, mean_log_prob: Natural log-probability, summed and length-normalised.
         score: The probe's log-odds that it is right; `None` where the sample lacks the probe's position.
     """
 
     right: bool
-    meaning: int
+    equivalence_class: int
     log_prob: float
     mean_log_prob: float
     score: float | None
@@ -157,8 +157,8 @@ def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]
         return float(any(c.right for c in candidates))
     chosen = candidates
     if strategy is Strategy.MAJORITY:
-        votes = Counter(c.meaning for c in candidates)
-        chosen = [c for c in candidates if votes[c.meaning] == max(votes.values())]
+        votes = Counter(c.equivalence_class for c in candidates)
+        chosen = [c for c in candidates if votes[c.equivalence_class] == max(votes.values())]
     elif strategy is Strategy.LOG_PROB:
         chosen = _highest(candidates, [c.log_prob for c in candidates])
     elif strategy is Strategy.MEAN_LOG_PROB:
@@ -175,9 +175,9 @@ def ranked_right(strategy: Strategy, pool: Pool) -> float:
     NaN where the question has not both, or the strategy ranks nothing. Unlike an AUC over all samples this cannot be
     earned by telling easy questions from hard ones.
     """
-    votes = Counter(c.meaning for c in pool.candidates)
+    votes = Counter(c.equivalence_class for c in pool.candidates)
     values: dict[Strategy, list[float | None]] = {
-        Strategy.MAJORITY: [float(votes[c.meaning]) for c in pool.candidates],
+        Strategy.MAJORITY: [float(votes[c.equivalence_class]) for c in pool.candidates],
         Strategy.LOG_PROB: [c.log_prob for c in pool.candidates],
         Strategy.MEAN_LOG_PROB: [c.mean_log_prob for c in pool.candidates],
         Strategy.DETECTOR: [c.score for c in pool.candidates],

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from truthmap.analyses.fitted import Fitted, Read, fit_read, pooled, read_cell
-from truthmap.analyses.probing import run_labels
 from truthmap.analyses.results import estimates_table, write_analysis
+from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.files import AnyPath
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.intervals import wilson_share
 from truthmap.metrics.paired_auc import auc_gain
@@ -23,6 +23,7 @@ from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Progress, Silence
@@ -37,26 +38,26 @@ class _Set:
     """A run as source and as target."""
 
     name: str
-    run: Run
+    data: RunData
     site: Site
 
-    @cached_property
+    @property
     def labels(self) -> LabelledAnswers:
-        return run_labels(self.run)
+        return self.data.labels
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
-        return self.run.grid(self.site)
+        return self.data.grid(self.site)
 
     @cached_property
     def log_probs(self) -> Mapping[str, float]:
-        return {answer.question_id: mean_log_prob(answer) for answer in self.run.answers()}
+        return {answer.question_id: mean_log_prob(answer) for answer in self.data.answers}
 
     def training(self, cell: Cell) -> Read:
-        return read_cell(self.run, self.labels.of(test=False), cell)
+        return read_cell(self.data, self.labels.of(test=False), cell)
 
     def testing(self, cell: Cell) -> Read:
-        return read_cell(self.run, self.labels.of(test=True), cell)
+        return read_cell(self.data, self.labels.of(test=True), cell)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class _Source:
 
 
 def transfer_runs(
-    runs: Sequence[Run], out: Path, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+    runs: Sequence[Run], out: AnyPath, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
 ) -> Transfer:
     """Train on each run, test on each; writes `transfer.*` into the folder `out`.
 
@@ -202,15 +203,16 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
             here, there = _identity(first)[what], _identity(run)[what]
             if here != there:
                 raise RunFolderError(
-                    f"transfer needs runs of one model: {first.path} was made with {first.summary.model} and "
-                    f"{run.path} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
+                    f"transfer needs runs of one model: {first.address} was made with {first.summary.model} and "
+                    f"{run.address} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
                 )
-    for run in runs:
-        sites = run.states().layout()
+    opened = [RunData.load(run) for run in runs]
+    for data in opened:
+        sites = data.states.layout()
         if site not in sites:
             raise RunFolderError(
-                f"{run.path} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one that all "
-                "runs have (--site), or run the study again with it"
+                f"{data.run.address} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one "
+                "that all runs have (--site), or run the study again with it"
             )
     names = [run.summary.questions for run in runs]
     if len(set(names)) < len(names):
@@ -219,7 +221,7 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
         names = [run.address for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("the same run is named twice; name each run once")
-    return [_Set(name, run, site) for name, run in zip(names, runs, strict=True)]
+    return [_Set(name, data, site) for name, data in zip(names, opened, strict=True)]
 
 
 def _identity(run: Run) -> Mapping[str, str]:
@@ -227,7 +229,5 @@ def _identity(run: Run) -> Mapping[str, str]:
     return {what: str(known.get(what, "unknown")) for what in _SAME}
 
 
-def _write(out: Path, result: Transfer) -> None:
-    from truthmap.analyses.transfer.figure import transfer_figure
-
+def _write(out: AnyPath, result: Transfer) -> None:
     write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from truthmap.figures.heatmap import draw_heatmap, figure_of, save_figure
+from truthmap.figures.canvas import figure_of, save_figure
+from truthmap.figures.heatmap import draw_heatmap
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 
@@ -23,13 +25,13 @@ def map_title(protocol: str, site: Site) -> str | None:
 
 def draw_figures(folder: RunFolder) -> StageResult:
     """Draw the map, as PNG and as SVG."""
-    run = Run(folder.path)
-    grid, summary = run.grid(), run.summary
+    data = RunData.load(Run(folder))
+    grid, summary = data.grid(), data.summary
     axes = draw_heatmap(
         grid.auc,
         title=map_title(summary.protocol, summary.site),
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
     for kind in ("png", "svg"):
-        save_figure(figure_of(axes), folder.path / f"heatmap.{kind}")
+        save_figure(figure_of(axes), folder / f"heatmap.{kind}")
     return StageResult(["heatmap.png", "heatmap.svg"])

@@ -24,7 +24,8 @@ from truthmap.probes.recipes import recipe_named
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Summary
 from truthmap.runs.tables import read_records
 from truthmap.study.stage_settings import grid_settings
@@ -32,10 +33,10 @@ from truthmap.study.stage_settings import grid_settings
 
 def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
-    questions = read_records(run.folder.path / "questions.parquet", Question)
-    grades = read_records(run.folder.path / "grades.parquet", Grade)
-    answers = {answer.question_id: answer for answer in read_records(run.folder.path / "answers.parquet", Answer)}
-    labels = label_answers(questions, grades, read_records(run.folder.path / "splits.parquet", SplitAssignment))
+    questions = read_records(run.folder / "questions.parquet", Question)
+    grades = read_records(run.folder / "grades.parquet", Grade)
+    answers = {answer.question_id: answer for answer in read_records(run.folder / "answers.parquet", Answer)}
+    labels = label_answers(questions, grades, read_records(run.folder / "splits.parquet", SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
     with run.progress.stage("Fitting the text baseline", None):
@@ -51,7 +52,7 @@ def fit_map(run: ActiveRun) -> StageResult:
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
-    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
+    files = ["grid.parquet", SCORES, "null.parquet", "summary.json"]
     if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
@@ -59,19 +60,19 @@ def fit_map(run: ActiveRun) -> StageResult:
         files.append("curve.parquet")
     summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
     extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
-    write_json(run.folder.path / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
+    write_json(run.folder / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
 
 
 def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
     _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
     _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(run.folder.path / NAME, [out_of_fold for _, out_of_fold in found])
+    write_out_of_fold(run.folder / SCORES, [out_of_fold for _, out_of_fold in found])
 
 
 def _write_table(run: ActiveRun, name: str, table: pd.DataFrame) -> None:
-    with atomic_write(run.folder.path / name) as beside:
-        table.to_parquet(beside)
+    with atomic_write(run.folder / name) as temp_path:
+        table.to_parquet(temp_path)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from truthmap.study.study import Study
 def write_questions(folder: RunFolder, question_set: QuestionSet, study: Study) -> StageResult:
     """Write the questions and their split."""
     questions = question_set.questions
-    write_records(folder.path / "questions.parquet", Question, questions)
-    write_records(folder.path / "splits.parquet", SplitAssignment, assign_splits(questions, split_settings(study)))
+    write_records(folder / "questions.parquet", Question, questions)
+    write_records(folder / "splits.parquet", SplitAssignment, assign_splits(questions, split_settings(study)))
     report = question_set.report
     note = {"rows": report.rows, "skipped": {str(kind): count for kind, count in report.counts.items()}}
     return StageResult(["questions.parquet", "splits.parquet"], note if report.rows else {})

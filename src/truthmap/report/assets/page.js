@@ -145,12 +145,12 @@
     const traces = [
       { x: [0, 1], y: [0, 1], mode: "lines", line: { color: ink.soft, dash: "dot", width: 1 }, hoverinfo: "skip" },
       { x: [0, ...x], y: [0, ...cell.roc.map((v) => v / 1000)], mode: "lines", line: { color: ink.right, width: 2.5 },
-        hovertemplate: "%{x:.0%} of the wrong answers let through,<br>%{y:.0%} of the right ones<extra></extra>" },
+        hovertemplate: "false positive rate %{x:.0%}<br>true positive rate %{y:.0%}<extra></extra>" },
     ];
     Plotly.react(byId("roc"), traces, layoutOf({ margin: smallMargin, showlegend: false, title: titled(`ROC curve, AUC ${fixed(auc, 3)}`),
-      xaxis: { range: [-0.01, 1.01], title: { text: "wrong answers let through" }, tickformat: ".0%" },
-      yaxis: { range: [-0.01, 1.03], title: { text: "right ones" }, tickformat: ".0%" } }), plain);
-    byId("roc").setAttribute("aria-label", `ROC curve with AUC ${fixed(auc, 3)}; at 10 % of the wrong answers let through, ${percent(cell.roc[Math.round((cell.roc.length - 1) / 10)] / 1000)} of the right ones pass`);
+      xaxis: { range: [-0.01, 1.01], title: { text: "false positive rate" }, tickformat: ".0%" },
+      yaxis: { range: [-0.01, 1.03], title: { text: "true positive rate" }, tickformat: ".0%" } }), plain);
+    byId("roc").setAttribute("aria-label", `ROC curve with AUC ${fixed(auc, 3)}; at a false positive rate of 10 % the true positive rate is ${percent(cell.roc[Math.round((cell.roc.length - 1) / 10)] / 1000)}`);
   }
 
   function drawHistogram(cell) {
@@ -164,7 +164,7 @@
     Plotly.react(byId("histogram"), [bar(cell.right, "right", ink.right, false), wrong],
       layoutOf({ margin: smallMargin, barmode: "group", bargap: 0.1, title: titled("Answers by P(right)"),
         legend: { orientation: "h", x: 1, xanchor: "right", y: 1.2 },
-        xaxis: { range: [0, 1], title: { text: "P(right), by the probe" } }, yaxis: { title: { text: "answers" } } }), plain);
+        xaxis: { range: [0, 1], title: { text: "predicted P(right)" } }, yaxis: { title: { text: "answers" } } }), plain);
     byId("histogram").setAttribute("aria-label", `Histogram: ${cell.right.reduce((a, b) => a + b, 0)} right and ${cell.wrong.reduce((a, b) => a + b, 0)} wrong answers by predicted probability of being right`);
   }
 
@@ -178,7 +178,7 @@
         hovertemplate: "predicted %{x:.0%}, right %{y:.0%}<extra></extra>" },
     ];
     Plotly.react(byId("calibration"), traces, layoutOf({ margin: smallMargin, showlegend: false, title: titled("Calibration, out of fold, with 95 % intervals"),
-      xaxis: { range: [-0.02, 1.02], title: { text: "P(right), by the probe" } }, yaxis: { range: [-0.02, 1.02], title: { text: "share right" } } }), plain);
+      xaxis: { range: [-0.02, 1.02], title: { text: "mean predicted P(right)" } }, yaxis: { range: [-0.02, 1.02], title: { text: "fraction right" } } }), plain);
     byId("calibration").setAttribute("aria-label", `Calibration curve: ${x.map((v, i) => `predicted ${percent(v)}, right ${percent(y[i])}`).join("; ")}`);
   }
 

@@ -1,4 +1,4 @@
-"""How a finished run is sampled, as settings."""
+"""How a finished run is sampled, as settings; apart from `run`, so that the help of the command loads no model code."""
 
 from __future__ import annotations
 
