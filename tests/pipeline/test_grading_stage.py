@@ -180,7 +180,7 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
 
 
 def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, spoken_set: QuestionSet) -> None:
-    audit = run_study(done).audit
+    audit = RunData.load(run_study(done)).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
@@ -188,7 +188,7 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, s
     with pytest.raises(NotEnoughDataError):
         run_study(other)
     unfinished = Run(run_folder(other.out))
-    assert unfinished.audit.right.n == 0
+    assert RunData.load(unfinished).audit.right.n == 0
     assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(unfinished).grades)
 
 
