@@ -16,7 +16,7 @@ from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline.runner import run_study
-from truthmap.probes.grid import OutOfFold
+from truthmap.probes.grid import GridScores
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
@@ -79,7 +79,7 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
     ],
 )
 def test_maps_of_other_shapes_are_refused(
-    made_once: Path, tmp_path: Path, change: Callable[[OutOfFold], OutOfFold], said: str
+    made_once: Path, tmp_path: Path, change: Callable[[GridScores], GridScores], said: str
 ) -> None:
     copy = Run(run_folder(shutil.copytree(made_once, tmp_path / "copy")))
     write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])

@@ -36,7 +36,8 @@ def test_only_truthmaps_own_probes_need_no_word_above_a_map() -> None:
 
 @pytest.mark.parametrize("name", ["study", "", "os.path"])
 def test_another_name_is_refused_by_name(name: str) -> None:
-    with pytest.raises(UsageError, match=f"protocol must be one of truthmap, paper, got '{name}'"):
+    known = ", ".join(ProbeProtocol)
+    with pytest.raises(UsageError, match=f"protocol must be one of {known}, got '{name}'"):
         recipe_named(name)
     with pytest.raises(UsageError, match="protocol must be one of"):
         GridSettings(protocol=name)

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
 from truthmap.positions import LEGACY_POSITIONS, PAPER, Position
-from truthmap.probes.grid import Cell, OutOfFold
+from truthmap.probes.grid import Cell, GridScores
 from truthmap.records import Site
 from truthmap.runs.out_of_fold import read_out_of_fold, write_out_of_fold
 
@@ -25,7 +25,7 @@ def scores(n_positions: int) -> np.ndarray:
 
 @pytest.mark.parametrize("positions", [PAPER, PAPER[5:2:-1]])
 def test_what_is_read_is_what_was_written(tmp_path: Path, positions: tuple[Position, ...]) -> None:
-    made = OutOfFold(Site.MLP, positions, IDS, scores(len(positions)))
+    made = GridScores(Site.MLP, positions, IDS, scores(len(positions)))
     for name in "ab":
         write_out_of_fold(tmp_path / name, [made])
     read = read_out_of_fold(tmp_path / "a", [Site.MLP])[Site.MLP]
@@ -55,6 +55,6 @@ def test_a_position_that_is_not_known_is_refused_by_name(tmp_path: Path) -> None
 
 
 def test_a_site_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    write_out_of_fold(tmp_path / "scores", [OutOfFold(Site.MLP, PAPER, IDS, scores(15))])
+    write_out_of_fold(tmp_path / "scores", [GridScores(Site.MLP, PAPER, IDS, scores(15))])
     with pytest.raises(DamagedFileError, match="cannot be read for residual"):
         read_out_of_fold(tmp_path / "scores", [Site.RESIDUAL])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -36,6 +37,8 @@ def _another(leaf: Leaf) -> Any:
     literal = next((kind for kind in kinds if get_origin(kind) is Literal), None)
     if literal is not None:
         return next(value for value in get_args(literal) if value != default)
+    if isinstance(default, Enum):
+        return next(value for value in type(default) if value is not default)
     if isinstance(default, bool):
         return not default
     if isinstance(default, (int, float)):

@@ -11,7 +11,7 @@ import torch
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position, column_of
-from truthmap.probes.cross_validation import highest_auc, out_of_fold_path
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
@@ -138,5 +138,5 @@ def fit_cell_probe(read: CellStates, cs: Sequence[float]) -> FittedProbe:
         NotEnoughDataError: a training part lacks an outcome.
     """
     path = out_of_fold_path(read.states, read.y, read.fold, cs)
-    best = path[highest_auc(np.concatenate([each.scores for each in path]), read.y)]
+    best = best_on_path(path, read.y)
     return FittedProbe(fit_probe(read.states, read.y, best.c), best.scores[0])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
-from truthmap.probes.cross_validation import highest_auc, out_of_fold, out_of_fold_path
+from truthmap.probes.cross_validation import best_on_path, out_of_fold, out_of_fold_path
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.linear import fit_probe
 
@@ -82,7 +82,7 @@ def _fit(features: AnyArray, right: Bools, c: float) -> _Raw:
 def _choose_c(features: Floats, right: Bools, fold: Ints) -> float:
     """Choose the second level's C as a run does when it stacks cells: by the out-of-fold AUC."""
     path = out_of_fold_path(_tensor(features), right, fold, GridSettings.cs)
-    return path[highest_auc(np.concatenate([each.scores for each in path]), right)].c
+    return best_on_path(path, right).c
 
 
 def _everywhere(scores: Floats, known: Bools) -> Floats:

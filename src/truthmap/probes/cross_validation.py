@@ -166,6 +166,11 @@ def out_of_fold_path(x: torch.Tensor, y: Bools, fold: Ints, cs: Sequence[float])
     return list(cross_validate(CellStates.by_fold(x, fold), y[None], cs))
 
 
+def best_on_path(path: Sequence[OutOfFoldScores], y: Bools) -> OutOfFoldScores:
+    """Return what the probes say at the C that is chosen for labels y: bool (n,), K being 1 on the whole path."""
+    return path[highest_auc(np.concatenate([each.scores for each in path]), y)]
+
+
 def highest_auc(scores: Floats, y: Bools) -> int:
     """Return which row of out-of-fold scores (C, n) has the highest AUC, the first of equals: how a C is chosen."""
     return int(np.argmax(auc_many(round_scores(scores), y).auc))

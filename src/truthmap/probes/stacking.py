@@ -16,7 +16,7 @@ from truthmap.arrays import AnyArray, Bools, Floats
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
-from truthmap.probes.cross_validation import highest_auc, out_of_fold_path, usable
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path, usable
 from truthmap.probes.grid import Cell, Grid, GridScores, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
@@ -132,10 +132,8 @@ def _stack(
     out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
 ) -> _Stack:
     features = torch.from_numpy(_features(out_of_fold, cells, scored))
-    path = out_of_fold_path(features, labels.y, labels.fold, settings.cs)
-    scores = np.concatenate([each.scores for each in path])
-    best = highest_auc(scores, labels.y)
-    return _Stack(scores[best], path[best].c)
+    best = best_on_path(out_of_fold_path(features, labels.y, labels.fold, settings.cs), labels.y)
+    return _Stack(best.scores[0], best.c)
 
 
 def _features(out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools) -> Floats:

@@ -11,7 +11,7 @@ import torch
 
 from truthmap.arrays import Bools, Ints
 from truthmap.probes.cell_scores import CellScores, score_cell
-from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, highest_auc
+from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, best_on_path, cross_validate
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -76,11 +76,10 @@ def _at_best_c(
     path: Sequence[OutOfFoldScores], y: Bools, labels: LabelledAnswers, settings: GridSettings
 ) -> CellScores:
     """Choose C by out-of-fold AUC and score the cell there."""
-    log_odds = np.concatenate([at_c.scores for at_c in path])
-    best = highest_auc(log_odds, y)
-    scored = score_cell(log_odds[best], y, labels, settings)
+    best = best_on_path(path, y)
+    scored = score_cell(best.scores[0], y, labels, settings)
     fit = {
-        "c": path[best].c,
+        "c": best.c,
         "converged": all(at_c.converged.all() for at_c in path),
         "gap": max(float(at_c.gap.max()) for at_c in path),
     }

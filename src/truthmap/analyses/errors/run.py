@@ -127,7 +127,7 @@ def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) 
         "test": test.auc,
     }
     of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([[mean_log_prob(data.answers_by_id[i]) for i in test.scores]])
+    log_probs = np.array([mean_log_prob(data.answers_by_id[i]) for i in test.scores])
     if not np.isnan(log_probs).any():
         found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
     return found
