@@ -22,7 +22,8 @@ from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
 from truthmap.runs.file_names import SCORES
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder, run_folder
+from truthmap.runs.folder import FORMAT, RunFolder, run_folder
+from truthmap.runs.ledger import STAGES
 from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import write_records

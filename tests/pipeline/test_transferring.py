@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from truthmap.analyses.fitted import fit_read, read_cell
+from truthmap.analyses.probing import fit_cell_probe, read_cell
 from truthmap.analyses.results import read_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
 from truthmap.analyses.transfer.run import transfer_runs, transfer_table
@@ -109,13 +109,13 @@ def test_the_result_is_kept(transferred) -> None:
 def test_c_is_chosen_by_cross_validation_and_scores_are_out_of_fold(three) -> None:
     data = RunData.load(three[0])
     read = read_cell(data, data.labels.of(test=False), best_cell(data.grid()))
-    fitted = fit_read(read, (1e-3, 1.0))
+    fitted = fit_cell_probe(read, (1e-3, 1.0))
     assert fitted.probe.c in (1e-3, 1.0)
     in_sample = fitted.probe.score(read.states.double().numpy())
     assert not np.allclose(in_sample, fitted.out_of_fold)
     # With labels that the states cannot tell, only scores of answers that were seen look good.
     shuffled = replace(read, y=np.random.default_rng(0).permutation(read.y), states=torch.randn(read.states.shape))
-    noise = fit_read(shuffled, (1.0,))
+    noise = fit_cell_probe(shuffled, (1.0,))
     seen = noise.probe.score(shuffled.states.double().numpy())
     assert ((seen > 0) == shuffled.y).mean() > ((noise.out_of_fold > 0) == shuffled.y).mean() + 0.1
 

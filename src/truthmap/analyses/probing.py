@@ -1,21 +1,57 @@
-"""Probes of a finished run, asked for by the analyses: which cell, and what it says of the test answers."""
+"""Probes of a finished run, asked for by the analyses: which cell, what it says of the test answers, and new ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position, column_of
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.test_part import score_on_test
 from truthmap.runs.data import RunData
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
+
+
+@dataclass(frozen=True)
+class CellStates:
+    """The states of some answers at one cell, those that have its position.
+
+    Attributes:
+        ids: Question ids.
+        states: float (n, d).
+        y: bool (n,), whether each answer is right.
+        fold: int64 (n,), cross-validation fold, -1 in the test part.
+        group: What belongs together.
+    """
+
+    ids: tuple[str, ...]
+    states: torch.Tensor
+    y: Bools
+    fold: Ints
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A probe and the scores that probes fitted without them give its training answers.
+
+    Attributes:
+        probe: Fitted on all training answers.
+        out_of_fold: float64 (n,), log-odds from cross-validation at the same C.
+    """
+
+    probe: LinearProbe
+    out_of_fold: Floats
 
 
 def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
@@ -69,3 +105,38 @@ def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return each answer's mean over those of the scores that it has."""
     ids = dict.fromkeys(i for each in scores for i in each)
     return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}
+
+
+def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> CellStates:
+    """Read the states of a run's answers at a cell, in the labels' order."""
+    read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    rows = np.flatnonzero(read.present[0])
+    return CellStates(
+        tuple(labels.ids[n] for n in rows),
+        read.states[0][torch.from_numpy(rows)],
+        labels.y[rows],
+        labels.fold[rows],
+        tuple(labels.group[n] for n in rows),
+    )
+
+
+def pool_states(reads: Sequence[CellStates]) -> CellStates:
+    """Put the answers of several reads together; ids and groups of different reads are told apart."""
+    return CellStates(
+        tuple(f"{k}:{i}" for k, read in enumerate(reads) for i in read.ids),
+        torch.cat([read.states for read in reads]),
+        np.concatenate([read.y for read in reads]),
+        np.concatenate([read.fold for read in reads]),
+        tuple(f"{k}:{g}" for k, read in enumerate(reads) for g in read.group),
+    )
+
+
+def fit_cell_probe(read: CellStates, cs: Sequence[float]) -> FittedProbe:
+    """Fit a probe, with the C of the highest cross-validated AUC among `cs`, the smallest of equals.
+
+    Raises:
+        NotEnoughDataError: a training part lacks an outcome.
+    """
+    path = out_of_fold_path(read.states, read.y, read.fold, cs)
+    best = best_on_path(path, read.y)
+    return FittedProbe(fit_probe(read.states, read.y, best.c), best.scores[0])

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.run import Run, Summary
 
 if TYPE_CHECKING:
@@ -65,9 +66,9 @@ def print_summary(run: Run) -> None:
         *_controls(summary),
         *([("Protocol", info.description)] if info.description else []),
         ("Probes converged", f"{summary.converged:.1%}"),
-        ("Map", f"{run.address}/heatmap.png"),
-        ("Numbers", f"{run.address}/grid.parquet"),
-        ("Report", f"{run.address}/report.html"),
+        ("Map", f"{run.address}/{HEATMAP_PNG}"),
+        ("Numbers", f"{run.address}/{GRID}"),
+        ("Report", f"{run.address}/{REPORT}"),
     ]
     for name, value in rows:
         table.add_row(Text(name), Text(value))

@@ -25,7 +25,9 @@ from truthmap.pipeline.stages.grid import fit_map
 from truthmap.pipeline.stages.questions import write_questions
 from truthmap.pipeline.stages.report import write_report_stage
 from truthmap.pipeline.stages.states import capture_missing_states
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder, run_folder
+from truthmap.runs.file_names import STUDY
+from truthmap.runs.folder import FORMAT, RunFolder, run_folder
+from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run
 from truthmap.sections import Resource, marker
 from truthmap.store.states import StateStore
@@ -70,7 +72,7 @@ def run_study(study: Study, *, update: bool = False, progress: Progress | None =
             _make(study, folder, progress)
         except BaseException:
             # A run that never began leaves no folder behind, so that the corrected command finds none in its way.
-            if not existed and not (folder.path / "study.yaml").exists():
+            if not existed and not (folder.path / STUDY).exists():
                 shutil.rmtree(folder.path, ignore_errors=True)
             raise
     return Run(folder)

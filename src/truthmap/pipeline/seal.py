@@ -29,6 +29,7 @@ from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.run import Run, Summary
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
@@ -153,7 +154,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
         training=TrainingConfig(
             questions=inputs.question_set.name,
             questions_digest=inputs.question_set.digest,
-            answers_digest=file_digest(run.path / "answers.parquet"),
+            answers_digest=file_digest(run.path / ANSWERS),
             right=summary.right,
             wrong=summary.wrong,
             unscored=summary.unscored,

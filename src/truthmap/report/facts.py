@@ -24,7 +24,7 @@ from truthmap.report.narrative import Findings
 from truthmap.report.page import Table, texts
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT
-from truthmap.runs.folder import STAGES
+from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import StackedCells
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 

@@ -21,7 +21,7 @@ from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
 from truthmap.runs import file_names
-from truthmap.runs.folder import StageEntry
+from truthmap.runs.ledger import StageEntry
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import Record, read_records

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -18,43 +17,21 @@ from truthmap.files import (
     AnyPath,
     SyncedPath,
     file_digest,
-    is_inside,
-    read_json,
     remove_leftovers,
     storage_errors,
     write_json,
     write_text,
 )
 from truthmap.plain_yaml import read_yaml, write_yaml
+from truthmap.runs.file_names import LEDGER, STATES, STUDY
+from truthmap.runs.ledger import StageEntry, read_ledger, stage_entry, with_stage
 from truthmap.runs.remote import HeldCopy, RemoteCopy, remote_copy
 from truthmap.storage import is_remote
 
 FORMAT = 2
 """Of the files of a run; raise it when those of older versions must not be used any more."""
 
-STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
-"""The stages of a run in their order; each depends on those before it."""
-
-_LEDGER = "stages.json"
-_STUDY = "study.yaml"
 _ANEW = "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
-
-
-@dataclass(frozen=True)
-class StageEntry:
-    """What is known of a finished stage.
-
-    Attributes:
-        key: Digest of the stage's settings and of its inputs' keys.
-        files: Name in the run folder → SHA-256 of the content.
-        seconds: How long the work took, over all interrupted tries that wrote it down.
-        note: Small results of the stage.
-    """
-
-    key: str
-    files: Mapping[str, str]
-    seconds: float
-    note: Mapping[str, Any]
 
 
 def run_folder(address: Path | str) -> RunFolder:
@@ -122,7 +99,7 @@ class RunFolder:
         with ExitStack() as kept:
             kept.enter_context(self._locked())
             if self._remote is not None:
-                self._held = kept.enter_context(self._remote.held(_STUDY, say))
+                self._held = kept.enter_context(self._remote.held(STUDY, say))
                 kept.callback(setattr, self, "_held", None)
             remove_leftovers(self.path)
             yield
@@ -168,7 +145,7 @@ class RunFolder:
         if self._held is not None:
             self._held.send_deletions()
 
-    def refresh(self, mark: str = _STUDY, *, anew: bool = False) -> None:
+    def refresh(self, mark: str = STUDY, *, anew: bool = False) -> None:
         """Fetch what has changed in a folder at a URL; where a run of this machine works in it, nothing has.
 
         Args:
@@ -195,11 +172,11 @@ class RunFolder:
             if self.path.exists() and not self.path.is_dir():
                 raise RunFolderError(f"{self.address} is a file; name a folder for the run with --out")
             # What a working copy holds is decided at its URL.
-            if self._remote is None and self.path.exists() and not (self.path / _STUDY).exists():
+            if self._remote is None and self.path.exists() and not (self.path / STUDY).exists():
                 leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
                 if any(not name.endswith(".part") for name in leftovers):
                     raise RunFolderError(
-                        f"{self.address} is no run folder: it is not empty and has no {_STUDY}; "
+                        f"{self.address} is no run folder: it is not empty and has no {STUDY}; "
                         "choose a new or empty folder"
                     )
             self.path.mkdir(parents=True, exist_ok=True)
@@ -228,7 +205,7 @@ class RunFolder:
     @property
     def own_states(self) -> Path | str:
         """Where the hidden states go unless somewhere else is named: in the folder, or at its URL."""
-        return self.path / "states" if self._remote is None else self._remote.states
+        return self.path / STATES if self._remote is None else self._remote.states
 
     def settings(self) -> dict[str, Any] | None:
         """Return what study.yaml says, or `None` where there is none yet.
@@ -236,7 +213,7 @@ class RunFolder:
         Raises:
             DamagedFileError: it is not the YAML that a run writes.
         """
-        path = self / _STUDY
+        path = self / STUDY
         if not path.exists():
             return None
         try:
@@ -263,28 +240,18 @@ class RunFolder:
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
         """Write study.yaml."""
-        write_text(self / _STUDY, write_yaml(dict(content)))
+        write_text(self / STUDY, write_yaml(dict(content)))
 
     def entry(self, stage: str) -> StageEntry | None:
         """Return what is known of a finished stage, or `None`."""
-        found = self._ledger().get(stage)
-        return None if found is None else self._entry(found)
+        path = self / LEDGER
+        found = read_ledger(path).get(stage)
+        return None if found is None else stage_entry(found, path)
 
     def entries(self) -> dict[str, StageEntry]:
         """Return what is known of all finished stages: the ledger, read once."""
-        return {stage: self._entry(found) for stage, found in self._ledger().items()}
-
-    def _entry(self, found: Any) -> StageEntry:
-        try:
-            entry = StageEntry(**found)
-            outside = [name for name in entry.files if not is_inside(name)]
-        except (TypeError, AttributeError) as error:
-            raise DamagedFileError(f"{self / _LEDGER} is damaged: {error}; delete it to redo the run") from error
-        if outside:
-            raise DamagedFileError(
-                f"{self / _LEDGER} is damaged: {outside[0]!r} is no file of the run; delete it to redo the run"
-            )
-        return entry
+        path = self / LEDGER
+        return {stage: stage_entry(found, path) for stage, found in read_ledger(path).items()}
 
     def is_finished(self, stage: str, key: str) -> bool:
         """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
@@ -303,27 +270,8 @@ class RunFolder:
         """Write down that a stage is finished and what its files hold.
 
         A stage that comes out otherwise than it stood in the ledger takes those behind it out of the ledger in the same
-        write: they were made from what it was before.
+        write: see `with_stage`.
         """
-        ledger = self._ledger()
-        made = {
-            "key": key,
-            "files": {name: file_digest(self.path / name) for name in files},
-            "note": dict(note),
-            "seconds": round(seconds, 3),
-        }
-        before = ledger.get(stage, {})
-        if any(before.get(part) != made[part] for part in ("key", "files", "note")):
-            behind = STAGES[STAGES.index(stage) + 1 :] if stage in STAGES else ()
-            ledger = {name: entry for name, entry in ledger.items() if name not in behind}
-        ledger[stage] = made
-        write_json(self / _LEDGER, ledger)
-
-    def _ledger(self) -> dict[str, Any]:
-        path = self / _LEDGER
-        if not path.exists():
-            return {}
-        ledger = read_json(path)
-        if not isinstance(ledger, dict):
-            raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
-        return ledger
+        path = self / LEDGER
+        digests = {name: file_digest(self.path / name) for name in files}
+        write_json(path, with_stage(read_ledger(path), stage, StageEntry(key, digests, round(seconds, 3), dict(note))))

@@ -17,12 +17,12 @@ from urllib.parse import quote
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.files import is_inside, read_json, reason_of, write_text
+from truthmap.runs.file_names import STATES
 from truthmap.runs.lease import Lease, leased
 from truthmap.storage import RemoteStorage, cache_folder
 
 _COPIES = "mirrors"
 _BOOKS = ".mirror"
-_STATES = "states"
 _LONGEST = 240
 
 
@@ -58,7 +58,7 @@ class RemoteCopy:
     @property
     def states(self) -> str:
         """Where the hidden states are: they are read and written there, in ranges, and never copied."""
-        return f"{self.address}/{_STATES}"
+        return f"{self.address}/{STATES}"
 
     @cached_property
     def storage(self) -> RemoteStorage:
@@ -197,7 +197,7 @@ def _travels(name: str) -> bool:
     if not name or name.endswith(("/", ".part")):  # some stores mark folders with an empty object
         return False
     first = name.split("/", maxsplit=1)[0]
-    return first == ".." or (first != _STATES and not first.startswith("."))
+    return first == ".." or (first != STATES and not first.startswith("."))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

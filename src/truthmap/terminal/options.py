@@ -10,6 +10,7 @@ import typer
 
 from truthmap.errors import UsageError
 from truthmap.files import AnyPath
+from truthmap.runs.file_names import DETECTOR_CONFIG
 from truthmap.runs.folder import run_folder
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
@@ -34,7 +35,7 @@ def local(path: Path | None) -> Path | None:
 def detector_folder(address: str) -> AnyPath:
     """Return the folder of a detector; one at a URL is fetched."""
     folder = run_folder(address)
-    folder.refresh("config.json")
+    folder.refresh(DETECTOR_CONFIG)
     return folder.root
 
 

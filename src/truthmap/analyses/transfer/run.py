@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from truthmap.analyses.fitted import Fitted, Read, fit_read, pooled, read_cell
+from truthmap.analyses.probing import CellStates, FittedProbe, fit_cell_probe, pool_states, read_cell
 from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
@@ -53,10 +53,10 @@ class _Set:
     def log_probs(self) -> Mapping[str, float]:
         return {answer.question_id: mean_log_prob(answer) for answer in self.data.answers}
 
-    def training(self, cell: Cell) -> Read:
+    def training(self, cell: Cell) -> CellStates:
         return read_cell(self.data, self.labels.of(test=False), cell)
 
-    def testing(self, cell: Cell) -> Read:
+    def testing(self, cell: Cell) -> CellStates:
         return read_cell(self.data, self.labels.of(test=True), cell)
 
 
@@ -67,7 +67,7 @@ class _Source:
     name: str
     choice: Choice
     cell: Cell
-    fitted: Fitted
+    fitted: FittedProbe
     threshold: float
     seen: frozenset[str]
 
@@ -139,8 +139,8 @@ def _plan(sets: Sequence[_Set], common: Cell) -> Iterator[_Plan]:
 
 def _trained(plan: _Plan) -> tuple[_Source, tuple[_Set, ...]]:
     reads = [each.training(plan.cell) for each in plan.sources]
-    read = pooled(reads) if len(reads) > 1 else reads[0]
-    fitted = fit_read(read, grid_settings().cs)
+    read = pool_states(reads) if len(reads) > 1 else reads[0]
+    fitted = fit_cell_probe(read, grid_settings().cs)
     seen = frozenset(group for each in reads for group in each.group)
     threshold = best_threshold(fitted.out_of_fold, read.y)
     return _Source(plan.name, plan.choice, plan.cell, fitted, threshold, seen), plan.targets

@@ -17,6 +17,7 @@ from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.states import ShardRows, put_shard, record_shard
 from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question
+from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.tables import join_tables, read_records, write_records
 from truthmap.store.shards import ShardEntry, StateShard
 from truthmap.study.stage_settings import generate_settings
@@ -59,9 +60,9 @@ def answer_questions(run: ActiveRun) -> StageResult:
             if answered.result.states is not None:
                 record_shard(run, answered.number, answered.result.states)
             write_records(files[answered.number], Answer, answered.result.answers)
-    join_tables(run.folder / "answers.parquet", files)
+    join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
-    return StageResult(["answers.parquet"], {"first_prompt": first.result, **note}, scratch=["parts"])
+    return StageResult([ANSWERS], {"first_prompt": first.result, **note}, scratch=["parts"])
 
 
 def _first_prompt(file: AnyPath) -> tuple[int, ...]:

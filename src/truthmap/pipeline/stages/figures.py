@@ -10,6 +10,7 @@ from truthmap.pipeline.stages.base import StageResult
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
 from truthmap.runs.data import RunData
+from truthmap.runs.file_names import HEATMAP_PNG, HEATMAP_SVG
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 
@@ -32,6 +33,7 @@ def draw_figures(folder: RunFolder) -> StageResult:
         title=map_title(summary.protocol, summary.site),
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
     )
-    for kind in ("png", "svg"):
-        save_figure(figure_of(axes), folder / f"heatmap.{kind}")
-    return StageResult(["heatmap.png", "heatmap.svg"])
+    files = [HEATMAP_PNG, HEATMAP_SVG]
+    for name in files:
+        save_figure(figure_of(axes), folder / name)
+    return StageResult(files)

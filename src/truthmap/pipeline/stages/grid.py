@@ -24,7 +24,17 @@ from truthmap.probes.recipes import recipe_named
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
-from truthmap.runs.file_names import SCORES
+from truthmap.runs.file_names import (
+    ANSWERS,
+    GRADES,
+    GRID,
+    LEARNING_CURVE,
+    PERMUTATION_NULL,
+    QUESTIONS,
+    SCORES,
+    SPLITS,
+    SUMMARY,
+)
 from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Summary
 from truthmap.runs.tables import read_records
@@ -33,10 +43,10 @@ from truthmap.study.stage_settings import grid_settings
 
 def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
-    questions = read_records(run.folder / "questions.parquet", Question)
-    grades = read_records(run.folder / "grades.parquet", Grade)
-    answers = {answer.question_id: answer for answer in read_records(run.folder / "answers.parquet", Answer)}
-    labels = label_answers(questions, grades, read_records(run.folder / "splits.parquet", SplitAssignment))
+    questions = read_records(run.folder / QUESTIONS, Question)
+    grades = read_records(run.folder / GRADES, Grade)
+    answers = {answer.question_id: answer for answer in read_records(run.folder / ANSWERS, Answer)}
+    labels = label_answers(questions, grades, read_records(run.folder / SPLITS, SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
     with run.progress.stage("Fitting the text baseline", None):
@@ -52,21 +62,21 @@ def fit_map(run: ActiveRun) -> StageResult:
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
-    files = ["grid.parquet", SCORES, "null.parquet", "summary.json"]
+    files = [GRID, SCORES, PERMUTATION_NULL, SUMMARY]
     if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
-        _write_table(run, "curve.parquet", curve)
-        files.append("curve.parquet")
+        _write_table(run, LEARNING_CURVE, curve)
+        files.append(LEARNING_CURVE)
     summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
     extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
-    write_json(run.folder / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
+    write_json(run.folder / SUMMARY, summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
 
 
 def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
-    _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
-    _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
+    _write_table(run, GRID, pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
+    _write_table(run, PERMUTATION_NULL, pd.DataFrame({"largest_auc": null}))
     write_out_of_fold(run.folder / SCORES, [out_of_fold for _, out_of_fold in found])
 
 

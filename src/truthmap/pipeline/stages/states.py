@@ -14,6 +14,7 @@ from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome
+from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
 from truthmap.store.shards import ShardEntry, StateShard, join_shards
 from truthmap.study.stage_settings import capture_settings
@@ -76,7 +77,7 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
     for number, fault in store.misplaced().items():
         run.progress.say(f"{fault}; capturing its states again")
         store.forget(number)
-    grades = {grade.question_id: grade for grade in read_records(run.folder / "grades.parquet", Grade)}
+    grades = {grade.question_id: grade for grade in read_records(run.folder / GRADES, Grade)}
     total, missing, wanted = 0, [], set()
     for number, rows in _shards(run, grades):
         wanted.add(number)
@@ -108,7 +109,7 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
 
 def _shards(run: ActiveRun, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
     """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
-    for number, answers in enumerate(read_in_pieces(run.folder / "answers.parquet", Answer, run.study.states.shard)):
+    for number, answers in enumerate(read_in_pieces(run.folder / ANSWERS, Answer, run.study.states.shard)):
         rows = ShardRows.of(answers, grades)
         if rows.answers:
             yield number, rows

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from tests.noise import Noise, mean_auc
 
-from truthmap.analyses.fitted import Read, fit_read
+from truthmap.analyses.probing import CellStates, fit_cell_probe
 
 
-def read_of(noise: Noise) -> Read:
+def read_of(noise: Noise) -> CellStates:
     ids = tuple(f"q{n}" for n in range(len(noise.y)))
-    return Read(ids, noise.x, noise.y, noise.fold, ids)
+    return CellStates(ids, noise.x, noise.y, noise.fold, ids)
 
 
 @pytest.mark.parametrize("c", [1e-4, 1e-3])
 def test_out_of_fold_scores_of_noise_say_nothing(c: float) -> None:
-    assert mean_auc(lambda noise: fit_read(read_of(noise), [c]).out_of_fold) == pytest.approx(0.5, abs=0.02)
+    assert mean_auc(lambda noise: fit_cell_probe(read_of(noise), [c]).out_of_fold) == pytest.approx(0.5, abs=0.02)
