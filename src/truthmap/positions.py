@@ -17,6 +17,8 @@ from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
 from truthmap.records import Span, StrEnum
 
+__all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
+
 MISSING = -1
 """The index of a position that an answer does not have."""
 
