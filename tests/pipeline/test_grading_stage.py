@@ -187,9 +187,9 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, s
     other = with_settings(done, {"out": done.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         run_study(other)
-    unfinished = Run(run_folder(other.out))
-    assert RunData.load(unfinished).audit.right.n == 0
-    assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(unfinished).grades)
+    unfinished = RunData(Run(run_folder(other.out)))
+    assert unfinished.audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in unfinished.grades)
 
 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
