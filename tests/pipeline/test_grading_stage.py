@@ -92,9 +92,10 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
 def test_the_studied_model_itself_locates(study: Study) -> None:
     run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
     texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
-    for grade in RunData.load(run).grades:
-        if grade.span is not None:
-            assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
+    spans = {grade: grade.span for grade in RunData.load(run).grades if grade.span is not None}
+    assert spans
+    for grade, span in spans.items():
+        assert texts[grade.question_id][span.start : span.end] == grade.exact_answer
 
 
 def test_a_local_text_model_answers_in_order(tiny_model: Path) -> None:
