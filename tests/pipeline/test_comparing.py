@@ -56,7 +56,7 @@ def test_the_best_cell_scores_as_the_summary_says(compared) -> None:
     expected = roc_auc_score([right[i] for i in kept], [scores[i] for i in kept])
     assert result.method(REFERENCE).auc.value == pytest.approx(expected, abs=1e-6)
     whole = roc_auc_score(list(right.values()), [scores[i] for i in right])
-    assert run.summary.test.auc == pytest.approx(whole, abs=1e-6)
+    assert run.summary.test.value == pytest.approx(whole, abs=1e-6)
 
 
 def test_log_probabilities_are_the_answers_own(compared) -> None:

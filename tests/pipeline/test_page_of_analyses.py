@@ -68,7 +68,7 @@ def test_every_analysis_is_on_the_page_with_all_it_has(analysed: Run) -> None:
     assert found.log_prob_gain is not None
     # The paired difference is that of the two AUCs on the same answers.
     assert found.log_prob is not None
-    assert found.log_prob_gain.auc == pytest.approx(found.test.auc - found.log_prob.auc, abs=1e-6)
+    assert found.log_prob_gain.value == pytest.approx(found.test.value - found.log_prob.value, abs=1e-6)
     assert any("paired difference" in sentence for sentence in page.section("narrative").points)
 
 

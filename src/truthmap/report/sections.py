@@ -249,7 +249,7 @@ def _detector_tables(config: DetectorConfig) -> Iterator[Table]:
             head.test.n,
             head.calibration.method,
             head.reliability.expected_calibration_error,
-            f"{head.ood.false_alarms:.1%}",
+            f"{head.ood.false_alarms.value:.1%}",
         )
         for head in config.heads
     ]
