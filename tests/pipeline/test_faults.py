@@ -149,7 +149,7 @@ def test_a_clock_that_jumps_changes_nothing(
 
     wall = iter([*range(2_000_000_000, 1_000_000_000, -7_777_777)] * 1000)
     monkeypatch.setattr(time, "time", lambda: float(next(wall)))
-    monkeypatch.setattr("truthmap.execution.active_run.time.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("truthmap.pipeline.runner.time.perf_counter", lambda: 0.0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

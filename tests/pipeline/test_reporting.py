@@ -111,7 +111,7 @@ def test_the_page_says_how_it_went(run: Run) -> None:
 
 def test_counts_by_part_add_up(run: Run) -> None:
     parts = page_of(run).section("asked").tables[0]
-    assert parts.columns == ("part", "right", "wrong", "unscored", "all")
+    assert parts.columns == ("split", "right", "wrong", "unscored", "all")
     numbers = np.array([row[1:] for row in parts.rows], dtype=int)
     assert numbers[:, :3].sum(axis=1).tolist() == numbers[:, 3].tolist()
     summary = run.summary
@@ -233,7 +233,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     other = {name: value for name, value in kept.items() if value is not None}
     filled = {name: other.get(name, "x") for name in kept}
     RunFolder(run.path).write_settings({**run.settings, "settings": filled})
-    words = shlex.split(command(open_run(run.path)))
+    words = shlex.split(command(RunData.load(open_run(run.path))))
     assert {word for word in words if word.startswith("--")} <= options
     assert words.count("--site") == 2
     assert words.count("my column") == len(Columns.model_fields)

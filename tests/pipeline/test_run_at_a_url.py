@@ -228,7 +228,7 @@ def test_a_run_that_never_began_leaves_nothing(here: Machine, bucket: Path, url:
 def test_what_is_no_run_is_left_alone(here: Machine, tiny_model: Path, bucket: Path, url: str) -> None:
     bucket.mkdir(parents=True)
     (bucket / "thesis.txt").write_text("my life's work")
-    for use in (here.study(tiny_model, url).run, lambda: open_run(url), lambda: verify_run(url)):
+    for use in (lambda: run_study(here.study(tiny_model, url)), lambda: open_run(url), lambda: verify_run(url)):
         with pytest.raises(RunFolderError, match=r"is not empty and has no study\.yaml"):
             use()
     assert [path.name for path in bucket.iterdir()] == ["thesis.txt"]

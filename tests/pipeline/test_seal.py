@@ -25,6 +25,7 @@ from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
 from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run, StackedCells, open_run
 from truthmap.study.stage_settings import grid_settings
 
@@ -94,7 +95,7 @@ def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: R
 def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run.path, folder)
-    summary = Run(folder).summary
+    summary = Run(run_folder(folder)).summary
     cells = ((1, Position.of("exact_answer_last")), (0, Position.of("last_q")))
     stack = StackedCells(
         cells=cells, C=1e-3, validation=summary.validation, gain=summary.test, chosen=True, test=summary.test
@@ -102,7 +103,7 @@ def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path
     stacked = summary.model_copy(update={"stack": stack})
     (folder / "summary.json").write_text(stacked.model_dump_json())
     chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
-    head = seal_detector(Run(folder), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
+    head = seal_detector(Run(run_folder(folder)), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
     assert head.stack_c == 1e-3
 
 

@@ -42,7 +42,7 @@ app.command()(figure)
 app.command()(verify)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def truthmap(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:

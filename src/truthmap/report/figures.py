@@ -194,5 +194,5 @@ def _cell(data: RunData, choice: Choice) -> _Cell:
 def _answer_head(data: RunData) -> HeadConfig:
     folder, run = data.path(DETECTOR), data.run
     if not folder.is_dir():
-        raise RunFolderError(f"{run.path} has no detector yet; make it with `truthmap detector {run.path}`")
+        raise RunFolderError(f"{run.address} has no detector yet; make it with `truthmap detector {run.address}`")
     return load_artifact(folder).config.heads[0]
