@@ -160,7 +160,7 @@ POSITIONS: tuple[Position, ...] = (
     ),
     Position("-1", Rule.of("answer[-1]"), Group.END, "the last token of all", _PAPER),
 )
-"""The table, in the order of a map's columns.
+"""The table, in the order of a map's columns; a run captures every row.
 
 `-1` is the closing token where the model closed its answer; `-8` is missing where the answer is shorter than that.
 """
