@@ -12,7 +12,7 @@ from truthmap.answers.engines.openai import OpenAISettings
 from truthmap.errors import UsageError
 from truthmap.records import Site
 from truthmap.runs.ledger import STAGES
-from truthmap.sections import Leaf, Resource, marker
+from truthmap.settings_base import Leaf, Resource, marker
 from truthmap.study.stage_keys import STAGE_SETTINGS, stage_keys
 from truthmap.study.study import Study, changed_settings, kept_settings, settings_of_a_study, value_of, with_settings
 from truthmap.study.study_file import read_study, write_study

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from truthmap.analyses.probing import CellStates, FittedProbe, fit_cell_probe, pool_states, read_cell
+from truthmap.analyses.probing import FittedProbe, StatesAtCell, fit_cell_probe, pool_states, read_cell
 from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
@@ -53,10 +53,10 @@ class _Set:
     def log_probs(self) -> Mapping[str, float]:
         return {answer.question_id: mean_log_prob(answer) for answer in self.data.answers}
 
-    def training(self, cell: Cell) -> CellStates:
+    def training(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=False), cell)
 
-    def testing(self, cell: Cell) -> CellStates:
+    def testing(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=True), cell)
 
 
