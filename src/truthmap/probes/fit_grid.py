@@ -88,7 +88,7 @@ def fit_grids(
     n_layers, _ = source.layout()[site]
     layers: list[list[list[CellScores]]] = []
     quiet = ignore_convergence_warnings() if settings.protocol == "study" else nullcontext()
-    with quiet, one_thread_per_cell() as every:
+    with quiet, one_thread_per_cell(settings.device) as every:
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
             work = partial(_fit_position, read, chosen, (y, shuffled), settings)
