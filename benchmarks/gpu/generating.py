@@ -71,8 +71,8 @@ def _intro(size: Size, weights: int) -> str:
         f"{weights / 1e9:.1f} GB of random weights in bfloat16, made on the device ({model.layers} layers, width "
         f"{model.width:,}, MLP {model.mlp:,}, {model.vocabulary:,} tokens). {asked.count} prompts of {asked.shortest} "
         f"to {asked.longest} tokens, the first {asked.shared} the same in all; {asked.new_tokens} new tokens each, "
-        f"greedy, in one batch. Medians of {size.times} runs ({_OFTENER * size.times} of capturing), after one that counts "
-        "the operations."
+        f"greedy, in one batch. Medians of {size.times} runs ({_OFTENER * size.times} of capturing), operations "
+        "counted in one before."
     )
 
 
