@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test check audit soak bench gpu clean
+.PHONY: demo test slow check audit soak bench gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -17,8 +17,15 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## the map of a real model on real questions
 	$(BIN)/truthmap run --model smollm2 --questions cities --out runs/demo
 
-test: $(READY)
-	$(BIN)/python -m pytest
+# Two workers, each on one core: the models of the tests are too small for more threads than one.
+WORKERS := 2
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: $(READY)  ## every day's tests
+	$(PYTEST) -m "not slow"
+
+slow: $(READY)  ## the tests that are slow by nature
+	$(PYTEST) -m slow
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -16,8 +16,9 @@ from multiprocessing import get_context
 import numpy as np
 import torch
 
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
-from truthmap.capture.second_pass import CaptureSettings, capture_states
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
+from truthmap.capture.second_pass import CaptureSettings, StateCapture
 from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
@@ -182,10 +183,10 @@ def second_pass() -> Measured:
     lm, prompts = _loaded(MANY)
     answers = _answers(lm, prompts)
     places = _places(answers)
-    settings = CaptureSettings(batch_tokens=_budget(prompts))
+    reader = StateCapture(lm, CaptureSettings(batch_tokens=_budget(prompts)))
 
     def capture() -> dict[str, tuple[int, ...]]:
-        capture_states(lm, answers, places, (Site.RESIDUAL,), settings)
+        reader.capture(answers, places, (Site.RESIDUAL,))
         return {answer.question_id: () for answer in answers}
 
     with FlopCounterMode(display=False) as counted:

@@ -28,14 +28,15 @@ from threadpoolctl import threadpool_limits
 from benchmarks._cell import CS, FOLDS, WAYS, Cell, cpu_seconds, fit_one, fit_ours, fit_theirs, seconds
 from truthmap.errors import UsageError
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.probability import bootstrap_auc
+from truthmap.metrics.bootstrap import bootstrap_auc
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.probes.linear import fit_probe
 from truthmap.probes.permutation import null_aucs, shuffled_labels
 from truthmap.probes.solver.path import solve_path
 from truthmap.probes.threads import one_thread_per_cell
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
 
 RUN = Path("runs/demo")
@@ -69,10 +70,10 @@ def run() -> str:
 
 
 def _cells(made: Run) -> list[Cell]:
-    labels = label_answers(made.questions(), made.grades(), made.splits())
+    labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
     cells = []
     for layer, position in CELLS:
-        read = made.states().read_layer(made.summary.site, layer, labels.ids)
+        read = RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids)
         here = read.present[position]
         cells.append(Cell.of(read.states[position][here].float().numpy(), labels.y[here]))
     return cells
@@ -192,10 +193,10 @@ def _exact(x: np.ndarray[Any, np.dtype[np.float64]], y: np.ndarray[Any, np.dtype
 
 def _clock(made: Run) -> list[str]:
     """Time all cells of some layers on every core."""
-    labels = label_answers(made.questions(), made.grades(), made.splits())
+    labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
     cells = []
     for layer in _CLOCK_LAYERS:
-        read = made.states().read_layer(made.summary.site, layer, labels.ids)
+        read = RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids)
         cells += [Cell.of(read.states[p][here].float().numpy(), labels.y[here]) for p, here in enumerate(read.present)]
     cells = [cell for cell in cells if len(cell.y) > FOLDS * GridSettings().fewest]
     cores = torch.get_num_threads()
@@ -231,8 +232,8 @@ def _wide(made: Run) -> list[str]:
 
 
 def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> Cell:
-    labels = label_answers(made.questions(), made.grades(), made.splits())
-    reads = [made.states().read_layer(made.summary.site, layer, labels.ids) for layer in _WIDE_LAYERS]
+    labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
+    reads = [RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids) for layer in _WIDE_LAYERS]
     states, y = [], []
     for position in positions:
         here = np.logical_and.reduce([read.present[position] for read in reads])

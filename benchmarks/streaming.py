@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from benchmarks._demo import demo_detector
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.detector.detector import Detector
 from truthmap.detector.score import state_spec
 from truthmap.detector.streaming import GenerationRequest, StateSpec, stream_decode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,19 +12,32 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.killing import Reference, numbers
 
-from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
+from truthmap.study.study import Study, with_settings
 
 if TYPE_CHECKING:
     from truthmap.detector.detector import Detector
     from truthmap.runs.run import Run
 
+# Read when torch and numpy are loaded: small sums are fastest on one thread, and are the same in every process.
+os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"] = "1", "passive"
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
 settings.load_profile("steady")
+
+LONGEST = ("test_run_at_a_url", "test_faults", "test_broken_files", "test_run", "test_cluster", "test_engines")
+"""The files of tests that take longest: begun with, so that two workers end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; within a file and among the others the order stays."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONGEST)))
+
 
 WORDS = [
     "In", "which", "country", "is", "the", "city", "of", "France", "Germany", "Japan", "Peru", "I", "do", "not", "know",
@@ -79,7 +93,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spoken(tiny_model: Path) -> QuestionSet:
     """Return questions whose candidates are words that the tiny model says; every other time its word is right."""
-    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import generate_answers
+    from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.lm.load import load_model
 
     lm = load_model(str(tiny_model))
@@ -110,24 +125,25 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 @pytest.fixture(scope="session")
 def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished run; nobody may write into it."""
+    from truthmap.pipeline.runner import run_study
     from truthmap.study.study import Study
 
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", load)
-        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder))
+        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, device="cpu"))
     return folder
 
 
 @pytest.fixture
 def finished(made_once: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a copy of the finished run that a test may go on from; intervals are taken from few resamples."""
-    monkeypatch.setattr("truthmap.metrics.estimate.RESAMPLES", 50)
-    from truthmap.runs.run import Run
+    monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
+    from truthmap.runs.run import open_run
 
     shutil.copytree(made_once, tmp_path / "finished")
-    return Run(tmp_path / "finished")
+    return open_run(tmp_path / "finished")
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +152,8 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     import numpy as np
 
     from truthmap import __version__
-    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import generate_answers
+    from truthmap.answers.prompt import GenerateSettings, Prompt
     from truthmap.detector.artifact import Artifact, TrainingRecord, save_artifact
     from truthmap.detector.config import (
         FORMAT,
@@ -225,3 +242,27 @@ def tiny_detector(sealed: Path) -> Detector:
     from truthmap.detector.detector import load_detector
 
     return load_detector(sealed)
+
+
+@pytest.fixture
+def study(tiny_model: Path, tmp_path: Path) -> Study:
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def reference(made_once: Path) -> Reference:
+    """Return the numbers of the run that nothing happened to, and the seconds it took."""
+    stages = json.loads((made_once / "stages.json").read_text())
+    return numbers(made_once), sum(stage["seconds"] for stage in stages.values())
+
+
+@pytest.fixture
+def copy(made_once: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
+    """Return a finished run that may be broken."""
+    return shutil.copytree(made_once, tmp_path / "copy")
+
+
+@pytest.fixture
+def done(study: Study, copy: Path) -> Study:
+    """Return the study with a run that is finished already."""
+    return with_settings(study, {"out": copy})

@@ -10,13 +10,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
 import fsspec
+import pytest
 from tests import buckets  # noqa: F401 (known to every process)
 
 from truthmap.errors import TruthmapError
@@ -74,6 +75,14 @@ class Ended:
     fault: str | None
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What a process takes over from this one: truthmap's cache folder, if it is named, and how stores are reached."""
+
+    cache: str | None
+    stores: dict[str, Any]
+
+
 @dataclass
 class RunProcess:
     """A study being run in a process of its own."""
@@ -98,8 +107,8 @@ class RunProcess:
 def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
     """Start a run of a study in a process of its own."""
     here, there = _SERVER.Pipe(duplex=False)
-    stores = dict(fsspec.config.conf)
-    process = _SERVER.Process(target=_work, args=(study, questions, death, stores, there), daemon=True)
+    machine = Machine(os.environ.get("TRUTHMAP_CACHE"), dict(fsspec.config.conf))
+    process = _SERVER.Process(target=_work, args=(study, questions, death, machine, there), daemon=True)
     process.start()
     there.close()
     return RunProcess(process, here)
@@ -112,13 +121,16 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None)
     return running.ended()
 
 
-def moments(few: int) -> Iterator[int]:
-    """Return numbers of trials: a few, or as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+TRIALS = [pytest.param(range(2), id="every-day"), pytest.param(range(2, 4), id="more", marks=pytest.mark.slow)]
+"""The numbers of trials that a test of killing makes: two every day, two more in CI."""
+
+
+def moments(trials: range) -> Iterator[int]:
+    """Return numbers of trials; after CI's own as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
     ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
-    for trial in count():
-        if trial >= few and time.monotonic() >= ends:
-            return
-        yield trial
+    yield from trials
+    if trials.start:
+        yield from takewhile(lambda _trial: time.monotonic() < ends, count(trials.stop))
 
 
 def numbers(folder: Path) -> dict[str, str]:
@@ -134,7 +146,7 @@ def finished_work(folder: Path) -> dict[str, Any]:
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
 
 
-def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dict[str, Any], news: Connection) -> None:
+def _work(study: Study, questions: QuestionSet, death: Death | None, machine: Machine, news: Connection) -> None:
     import torch
 
     from truthmap.execution import estimate
@@ -142,7 +154,9 @@ def _work(study: Study, questions: QuestionSet, death: Death | None, stores: dic
     from truthmap.study import stage_settings
 
     os.environ["HF_HUB_OFFLINE"] = "1"
-    fsspec.config.conf.update(stores)
+    if machine.cache is not None:
+        os.environ["TRUTHMAP_CACHE"] = machine.cache
+    fsspec.config.conf.update(machine.stores)
     torch.set_num_threads(1)
     stage_settings.load_questions = lambda name, settings: questions
     lease.BEAT, lease.STALE, lease.SETTLE = BEAT, STALE, 0.1

@@ -17,12 +17,15 @@ from scipy.special import expit
 
 from truthmap.files import write_json
 from truthmap.metrics.auc import auc_many
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import PAPER, Group, Position
-from truthmap.probes.grid import OutOfFold
+from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
-from truthmap.runs.run import Interval, Run, Summary
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.folder import FORMAT, RunFolder, run_folder
+from truthmap.runs.ledger import STAGES
+from truthmap.runs.out_of_fold import write_out_of_fold
+from truthmap.runs.run import Run, Summary
 from truthmap.runs.tables import write_records
 from truthmap.study.study import Study, kept_settings
 
@@ -68,13 +71,13 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     scores = {site: _scores(made, right[seen], draw) for site in made.sites}
     if made.with_scores:
         kept = tuple(ids[n] for n in seen)
-        found = [OutOfFold(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
-        write_out_of_fold(path / NAME, found)
+        found = [GridScores(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
+        write_out_of_fold(path / SCORES, found)
     cells = pd.concat([_cells(made, site, scores[site], right[seen]) for site in made.sites], ignore_index=True)
     cells.to_parquet(path / "grid.parquet")
     _write_summary(path, cells, right, scored)
     _write_ledger(path, made)
-    return Run(path)
+    return Run(run_folder(path))
 
 
 def _scores(made: Made, right: np.ndarray[Any, Any], draw: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -159,12 +162,12 @@ def _storable(record: Any) -> Any:
 
 def _write_summary(path: Path, cells: pd.DataFrame, right: np.ndarray[Any, Any], scored: np.ndarray[Any, Any]) -> None:
     best = cells.iloc[int(np.nanargmax(cells["auc"].to_numpy()))]
-    found = Interval(auc=float(best["auc"]), low=float(best["low"]), high=float(best["high"]), n=int(best["n"]))
+    found = Estimate(value=float(best["auc"]), low=float(best["low"]), high=float(best["high"]), n=int(best["n"]))
     summary = Summary(
         model="made-model", questions="made questions", right=int((right & scored).sum()),
         wrong=int((~right & scored).sum()), unscored=int((~scored).sum()), refusals=0, found_right=1.0, found_wrong=1.0,
         site=Site(best["site"]), layer=int(best["layer"]), position=Position.of(best["position"]), C=float(best["C"]),
-        validation=found, test=found, log_prob=Interval(auc=0.6, low=0.5, high=0.69, n=40), converged=1.0,
+        validation=found, test=found, log_prob=Estimate(value=0.6, low=0.5, high=0.69, n=40), converged=1.0,
     )  # fmt: skip
     write_json(path / "summary.json", summary.model_dump(mode="json"))
 

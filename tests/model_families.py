@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import forward_inputs
@@ -153,7 +153,7 @@ def traced(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, site: Si
             seen = states.new_zeros((lm.n_layers, *tokens.shape, states.shape[-1]))
         seen[layer] = states.reshape(seen.shape[1:])
 
-    with watched(lm.blocks.at(site), look):
+    with record_hidden_states(lm.blocks.at(site), look):
         lm.model.base_model(**forward_inputs(lm, tokens, mask), use_cache=False)
     return seen
 

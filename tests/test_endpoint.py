@@ -45,7 +45,7 @@ def sent(script: Script, numbers: range = range(1), **settings: Any) -> tuple[li
         return send_all(endpoint, "/echo", [{"n": n} for n in numbers], read_echo), waits, server
 
 
-def test_replies_come_in_order_and_so_many_requests_are_under_way_at_most() -> None:
+def test_replies_come_in_order_with_few_requests_under_way() -> None:
     gate = threading.Barrier(3, timeout=10)
 
     def script(path: str, content: Any) -> Scripted:
@@ -67,7 +67,7 @@ def test_replies_come_in_order_and_so_many_requests_are_under_way_at_most() -> N
     ("header", "wait"),
     [({}, 1.0), ({"Retry-After": "7"}, 7.0), ({"Retry-After": "0"}, 1.0), ({"Retry-After": "x"}, 1.0)],
 )
-def test_a_passing_fault_is_tried_again_after_the_wait_that_is_asked_for(header: dict[str, str], wait: float) -> None:
+def test_a_passing_fault_is_tried_again_after_the_asked_wait(header: dict[str, str], wait: float) -> None:
     found, waits, _ = sent(in_turn(Scripted(429, headers=header), Scripted(503)))
     assert found == [0]
     assert waits == [wait, 2.0]
@@ -93,7 +93,7 @@ def test_tries_are_bounded_and_waits_grow() -> None:
     assert waits == [1.0, 2.0, 4.0]
 
 
-def test_a_lost_connection_is_tried_again_and_one_that_is_never_there_is_told() -> None:
+def test_a_lost_connection_is_tried_again_and_then_reported() -> None:
     endpoint = Endpoint("http://127.0.0.1:9/v1", KEY, tries=2, sleep=lambda _: None)
     with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer \(ConnectError: .*, 2 tries\)"):
         send_all(endpoint, "/echo", [{}], read_echo)
@@ -166,7 +166,7 @@ def test_a_reply_of_any_size_takes_bounded_memory() -> None:
         sent(in_turn(Scripted(body=packed, headers={"Content-Encoding": "gzip"})))
 
 
-def test_a_reply_that_trickles_or_never_comes_is_given_up_after_its_time() -> None:
+def test_a_reply_that_trickles_or_never_comes_is_given_up() -> None:
     slow = threading.Event()
 
     def silent(path: str, content: Any) -> Scripted:

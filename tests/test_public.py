@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import truthmap
 
 
@@ -33,9 +35,5 @@ def test_public_names_are_sorted_and_all_there() -> None:
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
-    try:
+    with pytest.raises(AttributeError, match="nonsense"):
         truthmap.nonsense  # noqa: B018
-    except AttributeError as error:
-        assert "nonsense" in str(error)
-    else:
-        raise AssertionError

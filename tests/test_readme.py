@@ -28,7 +28,9 @@ def test_what_the_readme_links_to_is_there() -> None:
 
 def test_the_make_targets_of_the_readme_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE):
+    targets = re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)
+    assert targets
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -48,10 +50,9 @@ def test_the_readmes_commands_run_one_after_the_other(
     assert commands
     for command in commands:
         monkeypatch.setattr("sys.argv", shlex.split(command, comments=True))
-        try:
+        with pytest.raises(SystemExit) as ended:
             main()
-        except SystemExit as ended:
-            assert not ended.code, f"{command}: {capsys.readouterr().err}"
+        assert not ended.value.code, f"{command}: {capsys.readouterr().err}"
 
 
 def test_the_readmes_python_runs(stand_in: QuestionSet, capsys: pytest.CaptureFixture[str]) -> None:

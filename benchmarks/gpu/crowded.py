@@ -15,7 +15,8 @@ from benchmarks.gpu.card import free_memory, spend
 from benchmarks.gpu.random_llama import random_llama, random_prompts
 from benchmarks.gpu.section import Section, table
 from benchmarks.gpu.size import LlamaShape, Prompts
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.execution.doctor import TOLERANCES, relative_difference
 from truthmap.grading.token_spans import locate_positions

@@ -15,7 +15,8 @@ from benchmarks.gpu.card import Card, Measured, free_memory, measure
 from benchmarks.gpu.random_llama import random_llama, random_prompts
 from benchmarks.gpu.section import Section, in_gigabytes, table
 from benchmarks.gpu.size import Size
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.capture.gather import gather
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.execution.doctor import TOLERANCES, relative_difference

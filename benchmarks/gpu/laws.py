@@ -9,7 +9,7 @@ import torch
 from benchmarks.gpu.random_llama import random_llama, random_questions
 from benchmarks.gpu.section import Section, table
 from benchmarks.gpu.size import LlamaShape, Prompts
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.execution.doctor import TOLERANCES, Check, CheckStatus, examine
 from truthmap.lm.model import LanguageModel
 from truthmap.questions.question_set import QuestionSet

@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from benchmarks.gpu.size import LlamaShape, Prompts
-from truthmap.answers.generate import Prompt
+from truthmap.answers.prompt import Prompt
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.questions.question_set import QuestionSet, question_set

@@ -172,13 +172,13 @@ class _Sender(Generic[Result]):
                 continue
             if 200 <= response.status_code < 300:
                 return self._readable(received, tries)
-            said = _said(received)
+            error_body = _read_error(received)
             if response.status_code in _REFUSING:
-                return Refusal(response.status_code, said.code, self._without_key(said.message))
-            fault = f"status {response.status_code}" + (f": {said.message}" if said.message else "")
+                return Refusal(response.status_code, error_body.code, self._without_key(error_body.message))
+            fault = f"status {response.status_code}" + (f": {error_body.message}" if error_body.message else "")
             if response.status_code not in _RETRIED:
                 raise self._failure(fault, tries, self._models(client) if response.status_code == 404 else "")
-            wait = _asked_wait(response.headers.get("Retry-After"))
+            wait = _retry_after(response.headers.get("Retry-After"))
             if wait > _LONGEST_WAIT:
                 raise self._failure(f"{fault}; it asks to wait {wait:.0f} s", tries)
         raise self._failure(fault, tries)
@@ -231,24 +231,24 @@ class _Sender(Generic[Result]):
 
 
 @dataclass(frozen=True)
-class _Said:
+class _ErrorBody:
     """What an endpoint says of a fault: its code and its words, either may be empty."""
 
     code: str
     message: str
 
 
-def _said(body: bytes) -> _Said:
+def _read_error(body: bytes) -> _ErrorBody:
     """Read the body of a refused request, in any of the usual forms."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        return _Said("", _shown(body))
+        return _ErrorBody("", _shown(body))
     error = content.get("error", content) if isinstance(content, dict) else content
     if not isinstance(error, dict):
-        return _Said("", _one_line(str(error)) if error else "")
+        return _ErrorBody("", _one_line(str(error)) if error else "")
     message = error.get("message") or error.get("detail") or ""
-    return _Said(str(error.get("code") or ""), _one_line(str(message)))
+    return _ErrorBody(str(error.get("code") or ""), _one_line(str(message)))
 
 
 def _shown(body: bytes) -> str:
@@ -260,7 +260,7 @@ def _one_line(text: str) -> str:
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
 
 
-def _asked_wait(header: str | None) -> float:
+def _retry_after(header: str | None) -> float:
     """Return the seconds that a Retry-After header asks to wait: it holds a number of them, or a date."""
     if header is None:
         return 0.0

@@ -7,56 +7,121 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from truthmap.errors import DamagedFileError, StorageError
 
 _READ = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
-_UMASK = os.umask(0o077)
-os.umask(_UMASK)  # asking means setting: once, before there are threads
-_MODE = 0o666 & ~_UMASK
-_FOLLOWED: dict[Path, Callable[[Path], None]] = {}
+
+
+class Synced(Protocol):
+    """A folder whose files are sent somewhere else as soon as they are whole."""
+
+    def syncing(self) -> AbstractContextManager[None]:
+        """Hold the folder, unless it is held already, while files are written in it."""
+        ...
+
+    def on_file_written(self, path: Path) -> None:
+        """Send a file on; what this raises, whoever wrote the file raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class SyncedPath:
+    """A file or folder on this disk that stands for one somewhere else: readers are told that one's address.
+
+    It goes wherever a path goes (`os.PathLike`); `str` gives the address, which is what messages say.
+
+    Attributes:
+        local: Where it is on this disk.
+        address: What readers call it.
+        owner: The folder it lies in.
+    """
+
+    local: Path
+    address: str
+    owner: Synced
+
+    def __fspath__(self) -> str:
+        return str(self.local)
+
+    def __str__(self) -> str:
+        return self.address
+
+    def __truediv__(self, name: str) -> SyncedPath:
+        return SyncedPath(self.local / name, f"{self.address}/{name}", self.owner)
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.local.name
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the file's name."""
+        return self.local.suffix
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+        return self.local.exists()
+
+    def is_file(self) -> bool:
+        """Tell whether it is a file."""
+        return self.local.is_file()
+
+    def is_dir(self) -> bool:
+        """Tell whether it is a folder."""
+        return self.local.is_dir()
+
+
+AnyPath = Path | SyncedPath
+"""What the readers and writers of files take: `Path(path)` is where it is, `str(path)` what messages call it."""
+
+
+def syncing(path: AnyPath) -> AbstractContextManager[None]:
+    """Hold the folder that a path lies in, if its files are sent on, while several of them are written.
+
+    Raises:
+        RunFolderError: another is working in that folder.
+    """
+    return nullcontext() if isinstance(path, Path) else path.owner.syncing()
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: AnyPath) -> Iterator[Path]:
     """Return a path beside `path` to write to; on success it is synced and takes the name `path`, else it is removed.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    target = Path(path)
+    temp_path = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            yield beside
-            beside.chmod(_MODE)  # some libraries let nobody but the owner read what they write
-            _sync(beside)
-            beside.replace(path)
-            _sync(path.parent)
+            temp_path.touch()
+            mode = stat.S_IMODE(temp_path.stat().st_mode)
+            yield temp_path
+            temp_path.chmod(mode)  # some libraries let nobody but the owner read what they write
+            _sync(temp_path)
+            temp_path.replace(target)
+            _sync(target.parent)
         finally:
-            beside.unlink(missing_ok=True)
-    for folder, finished in list(_FOLLOWED.items()):
-        if folder in path.parents:
-            finished(path)
+            temp_path.unlink(missing_ok=True)
+    if isinstance(path, SyncedPath):
+        path.owner.on_file_written(target)
 
 
-@contextmanager
-def followed(folder: Path, finished: Callable[[Path], None]) -> Iterator[None]:
-    """Tell `finished` of every file below `folder` (absolute) that is written meanwhile, as soon as it is whole.
-
-    What `finished` raises, whoever wrote the file raises.
-    """
-    _FOLLOWED[folder] = finished
-    try:
-        yield
-    finally:
-        del _FOLLOWED[folder]
+def is_inside(name: Any) -> bool:
+    """Tell whether something from elsewhere is the name of a file below a folder, never of one outside it."""
+    return isinstance(name, str) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}
 
 
 @contextmanager
@@ -79,36 +144,44 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def reason_of(error: Exception) -> str:
+    """Return in one line what an error says, without the path on this disk, which readers may know otherwise."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(told.split())
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete half-written files that a killed process left in `folder` and below."""
     for leftover in folder.rglob(".*.part"):
         leftover.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: AnyPath, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
-    with atomic_write(path) as beside:
-        beside.write_bytes(content)
+    with atomic_write(path) as temp_path:
+        temp_path.write_bytes(content)
 
 
-def write_text(path: Path, content: str) -> None:
+def write_text(path: AnyPath, content: str) -> None:
     """Write `content` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, content.encode("utf-8"))
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: AnyPath, content: Any) -> None:
     """Write `content` to `path` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """Read the JSON file `path`.
 
     Raises:
         DamagedFileError: it is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DamagedFileError(
             f"{path} is damaged: expected JSON, but {error}; delete it to have it made again"

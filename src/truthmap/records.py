@@ -56,7 +56,7 @@ class Question:
         accepted: The accepted answers, the usual one first, other names (aliases) after it.
         candidates: All things that an answer could name, each as its names, the usual one first; `None`: open question.
         context: Text given along with the question.
-        group: Questions of one group stay in one part of the split; `None`: the question's folded text is its group.
+        group: Questions of one group stay in one part of the split; `None`: the question's normalized text groups it.
         answer: A ready answer: nothing is generated.
         outcome: A ready outcome (a human label): nothing is graded.
         exact_answer: A ready exact answer, a piece of `answer`.
@@ -122,8 +122,8 @@ class Grade:
         rule: The rule that decided (`candidates`, `number`, …).
         span: Characters of the answer's text that are the exact answer; `None` where none was found.
         exact_answer: The text of that span, or an empty string.
-        meaning: What the exact answer stands for in one spelling (the candidate's usual name, the number), or an empty
-            string; answers with the same meaning say the same.
+        canonical: What the exact answer stands for in one spelling (the candidate's usual name, the number), or an
+            empty string; answers with the same canonical form say the same.
         why: One line for a reader: why this outcome.
         refusal: The answer declines to answer; a kind of wrong.
         sample: As in `Answer`.
@@ -134,7 +134,7 @@ class Grade:
     rule: str
     span: Span | None
     exact_answer: str
-    meaning: str
+    canonical: str
     why: str
     refusal: bool = False
     sample: int = 0
@@ -142,8 +142,8 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class SplitAssignment:
-    """Where a question stands in a study: its part, and its cross-validation fold (-1 in the test part)."""
+    """Where a question stands in a study: its split, and its cross-validation fold (-1 in the test split)."""
 
     question_id: str
-    part: Split
+    split: Split
     fold: int

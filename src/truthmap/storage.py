@@ -53,7 +53,7 @@ class Storage(Protocol):
 
 
 class LocalStorage:
-    """A folder of this machine's file system: files are written beside and renamed."""
+    """A folder of this machine's file system: files are written to a path beside and renamed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,8 +66,8 @@ class LocalStorage:
     @contextmanager
     def written(self, name: str) -> Iterator[Path]:
         """Return a path beside the file's; see `atomic_write`."""
-        with atomic_write(self._folder / name) as beside:
-            yield beside
+        with atomic_write(self._folder / name) as temp_path:
+            yield temp_path
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """Read a range of a file."""
@@ -205,8 +205,8 @@ class RemoteStorage:
         """Download an object to a local path, whole or not at all."""
         with (
             self._as_storage_error(name),
-            atomic_write(into) as beside,
-            beside.open("wb") as file,
+            atomic_write(into) as temp_path,
+            temp_path.open("wb") as file,
             self._files.open(self._at(name), "rb") as source,
         ):
             shutil.copyfileobj(source, file)

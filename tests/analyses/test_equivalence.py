@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from truthmap.analyses.equivalence import ByEntailment, ByJudge, ByMeaning, Saying
+from truthmap.analyses.equivalence import ByCanonical, ByEntailment, ByJudge, Saying
 from truthmap.records import Answer, Grade, Outcome
 
 
-def saying(text: str, meaning: str = "", *, outcome: Outcome = Outcome.WRONG, refusal: bool = False) -> Saying:
+def saying(text: str, canonical: str = "", *, outcome: Outcome = Outcome.WRONG, refusal: bool = False) -> Saying:
     answer = Answer("q", (1,), (2,), text, (-1.0,), ((0, len(text)),), finished=True)
-    return Saying("Where is Lima?", answer, Grade("q", outcome, "candidates", None, meaning, meaning, "", refusal))
+    return Saying("Where is Lima?", answer, Grade("q", outcome, "candidates", None, canonical, canonical, "", refusal))
 
 
 def test_the_same_exact_answer_says_the_same_whatever_is_around_it() -> None:
     sayings = [saying("It is in Peru.", "Peru"), saying("Chile", "Chile"), saying("PERU, I think", "péru")]
-    assert ByMeaning().classes(sayings) == [0, 1, 0]
+    assert ByCanonical().classes(sayings) == [0, 1, 0]
 
 
 def test_the_accepted_answer_plays_no_part() -> None:
     sayings = [saying("a", "Persia", outcome=Outcome.RIGHT), saying("b", "Iran", outcome=Outcome.RIGHT)]
-    assert ByMeaning().classes(sayings) == [0, 1]
+    assert ByCanonical().classes(sayings) == [0, 1]
 
 
-def test_refusals_say_the_same_and_texts_without_exact_answer_are_compared_whole() -> None:
+def test_refusals_are_alike_and_bare_texts_are_compared_whole() -> None:
     sayings = [
         saying("I don't know", refusal=True),
         saying("I cannot say", refusal=True),
@@ -31,7 +31,7 @@ def test_refusals_say_the_same_and_texts_without_exact_answer_are_compared_whole
         saying("well, well."),
         saying("Hm."),
     ]
-    assert ByMeaning().classes(sayings) == [0, 0, 1, 1, 2]
+    assert ByCanonical().classes(sayings) == [0, 0, 1, 1, 2]
 
 
 class Pretender:

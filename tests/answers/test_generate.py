@@ -10,7 +10,8 @@ import torch
 
 from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.answers import generate as generating
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Site
@@ -48,7 +49,7 @@ def test_states_of_generated_tokens_are_those_of_one_forward_pass(family: str, s
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_answer_is_the_models_likeliest_continuation_with_its_own_log_probabilities(family: str) -> None:
+def test_each_answer_is_the_likeliest_continuation(family: str) -> None:
     lm = language_model(family)
     for answer in answered(lm, prompts(), SETTINGS).values():
         with torch.inference_mode():
@@ -74,7 +75,7 @@ def test_the_other_sites_are_kept_as_truly(family: str, site: Site) -> None:
             torch.testing.assert_close(batch.states.states[site][:, n, : len(whole[0])], whole, **ROUNDING)
 
 
-def test_answers_depend_neither_on_the_batch_nor_on_the_shared_prefix_nor_on_keeping_states() -> None:
+def test_answers_depend_on_no_batch_prefix_or_kept_states() -> None:
     lm = language_model("llama")
     alone = answered(lm, prompts(), replace(SETTINGS, batch_tokens=1, share_prefix=False))
     ids = {key: answer.answer_ids for key, answer in alone.items()}
@@ -86,7 +87,7 @@ def test_answers_depend_neither_on_the_batch_nor_on_the_shared_prefix_nor_on_kee
 
 
 @pytest.mark.parametrize("budget", [1, 60, 200, 10_000])
-def test_batches_keep_to_the_token_budget_and_take_the_short_prompts_first(budget: int) -> None:
+def test_batches_keep_to_the_budget_short_prompts_first(budget: int) -> None:
     lm, asked = language_model("llama"), prompts()
     batches = list(generate_answers(lm, asked, replace(SETTINGS, batch_tokens=budget)))
     for batch in batches:
@@ -126,14 +127,14 @@ def test_samples_of_one_prompt_keep_their_own_states() -> None:
             torch.testing.assert_close(batch.states.states[Site.RESIDUAL][:, n, : len(whole[0])], whole, **ROUNDING)
 
 
-def test_another_seed_gives_other_samples_and_greedy_answers_have_no_seed() -> None:
+def test_another_seed_gives_other_samples_but_no_greedy_answers() -> None:
     lm = language_model("llama")
     one, other = answered(lm, prompts(), SAMPLING), answered(lm, prompts(), replace(SAMPLING, seed=1))
     assert {a.answer_ids for a in one.values()} != {a.answer_ids for a in other.values()}
     assert answered(lm, prompts(), SETTINGS) == answered(lm, prompts(), replace(SETTINGS, seed=1))
 
 
-def test_prompts_that_leave_no_room_come_back_without_an_answer_and_with_the_reason() -> None:
+def test_prompts_without_room_come_back_with_the_reason() -> None:
     lm = language_model("gpt2")
     long = Prompt("long", sequences(0, (CONTEXT - SETTINGS.max_new_tokens + 1,))[0])
     fits = Prompt("fits", long.prompt_ids[1:])

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from tests.engines import put_stand_in
 
-from truthmap.answers.engines.base import Engine, LocalEngine
-from truthmap.answers.engines.vllm import VllmEngine, VllmSettings
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.engines.base import Engine
+from truthmap.answers.engines.local import LocalEngine
+from truthmap.answers.engines.vllm_engine import VllmEngine, VllmLaunch
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
@@ -27,8 +28,8 @@ SETTINGS = GenerateSettings(max_new_tokens=10)
 LONGEST = 60
 
 
-def settings_for(lm: LanguageModel) -> VllmSettings:
-    return VllmSettings(lm.name, None, "float32", trust_remote_code=False, longest=LONGEST)
+def settings_for(lm: LanguageModel) -> VllmLaunch:
+    return VllmLaunch(lm.name, None, "float32", trust_remote_code=False, longest=LONGEST)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_greedy_answers_are_those_of_the_local_engine(lm: LanguageModel, engine:
     assert {a.finished for a in answers_of(engine, asked(lm, 60)).values()} == {True, False}
 
 
-def test_the_last_prompt_that_fits_is_answered_and_longer_ones_are_told(lm: LanguageModel, engine: VllmEngine) -> None:
+def test_the_last_prompt_that_fits_is_answered_longer_ones_not(lm: LanguageModel, engine: VllmEngine) -> None:
     ids = asked(lm, 1)[0].prompt_ids
     long = Prompt("long", (ids * 20)[: lm.max_length - SETTINGS.max_new_tokens + 1])
     empty = Prompt("empty", ())
@@ -84,7 +85,7 @@ def test_the_last_prompt_that_fits_is_answered_and_longer_ones_are_told(lm: Lang
     assert_same(found, answers_of(LocalEngine(lm), prompts))
 
 
-def test_the_answer_to_a_plain_prompt_ends_with_the_line_once_it_has_begun(tiny_model: Path) -> None:
+def test_a_plain_prompts_answer_ends_with_the_line_once_begun(tiny_model: Path) -> None:
     def plain() -> LanguageModel:
         return load_model(str(tiny_model), LoadSettings(device="cpu", prompt_format="plain"))
 
@@ -198,7 +199,7 @@ def noted_processes(patch: pytest.MonkeyPatch) -> list[int]:
         begun.append(process.pid)
         return process
 
-    patch.setattr("truthmap.answers.engines.vllm.subprocess.Popen", noted)
+    patch.setattr("truthmap.answers.engines.vllm_engine.subprocess.Popen", noted)
     return begun
 
 

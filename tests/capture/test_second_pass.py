@@ -102,7 +102,7 @@ def test_no_logits_are_computed() -> None:
 
 
 def test_nothing_behind_the_last_position_is_read() -> None:
-    lm, of = replace(language_model("llama")), answers()  # a fresh one has no prefix yet
+    lm, of = language_model("llama"), answers()
     assert lm.n_layers, "finding the blocks reads two tokens"
     index = {answer.question_id: np.full(len(PAPER), len(answer.prompt_ids), dtype=np.int32) for answer in of}
     read = []

@@ -29,10 +29,10 @@ def test_errors_then_select(finished: Run, monkeypatch: pytest.MonkeyPatch, caps
     assert run_command(monkeypatch, "errors", str(finished.path)) == 2
     assert "truthmap sample" in capsys.readouterr().err
     assert run_command(monkeypatch, "sample", str(finished.path), "--k", "4") == 0
-    assert run_command(monkeypatch, "errors", str(finished.path), "--protocol", "study") == 0
+    assert run_command(monkeypatch, "errors", str(finished.path), "--protocol", "paper") == 0
     assert "consistently wrong" in capsys.readouterr().out
     assert run_command(monkeypatch, "errors", str(finished.path), "--protocol", "mine") == 2
-    assert "truthmap or study" in capsys.readouterr().err
+    assert "truthmap or paper" in capsys.readouterr().err
     assert run_command(monkeypatch, "select", str(finished.path)) == 0
     assert "the detector reads layer" in capsys.readouterr().out
 

@@ -71,6 +71,34 @@ def test_every_command_takes_a_url(
     assert run_command(monkeypatch, "select", url) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("study.yaml", ("select",)),
+        ("stages.json", ("select",)),
+        ("questions.parquet", ("compare",)),
+        ("grades.parquet", ("compare",)),
+        ("summary.json", ("report",)),
+        ("audit.json", ("report",)),
+        ("grid.parquet", ("figure", "map", "--out", "map.svg")),
+        ("scores.safetensors", ("figure", "roc", "--out", "roc.svg")),
+        ("states/index.json", ("compare",)),
+        ("analyses/compare.json", ("figure", "risk", "--out", "risk.svg")),
+        ("detector/config.json", ("figure", "reliability", "--out", "reliability.svg")),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"[" * 100], ids=["empty", "other"])
+def test_what_is_damaged_at_a_url_is_named_by_its_url(
+    url: str, name: str, words: tuple[str, ...], content: bytes, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    RemoteStorage(url).put(name, content)
+    assert run_command(monkeypatch, words[0], url, *words[1:]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"{url}/{name} " in said
+    assert "mirrors" not in said
+
+
 def test_a_url_where_only_a_path_will_do_is_refused(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

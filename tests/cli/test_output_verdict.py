@@ -10,7 +10,6 @@ from truthmap.cli.output_verdict import print_detector, print_forecast, print_ve
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
 from truthmap.detector.verdict import Trust, Verdict
-from truthmap.study.study import with_settings
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def test_a_detector_lists_its_heads_and_guarantees(tiny_detector: Detector, caps
     first, *others = tiny_detector.config.heads
     holding = first.guarantees[0].model_copy(update={"holds": True, "coverage": 0.4, "why": "1 of 40 were wrong"})
     failing = first.guarantees[1].model_copy(update={"holds": False, "why": "the test part is too small"})
-    head = with_settings(first, {"guarantees": (holding, failing)})
+    head = first.model_copy(update={"guarantees": (holding, failing)})
     print_detector(tiny_detector.config.model_copy(update={"heads": (head, *others)}), "runs/x/detector")
     shown = printed(capsys)
     assert "answer: layer 1 exact_answer_last (residual)" in shown

@@ -101,10 +101,10 @@ def test_audit_gives_agreement_and_what_it_means_for_an_auc(
             writer.writerow([n + 20, "wrong", "" if n > 9 else "wrong", "no"])
     assert truthmap("audit", path, "--auc", "0.8") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "Rows filled in │ 30" in said
+    assert "Rows filled in 30" in said
     assert "2 of 20 = 10% [1%, 32%]" in said
     assert "0.833" in said  # 0.5 + 0.3 / 0.9
-    assert "Exact answers well located │ 20 of 30" in said
+    assert "Exact answers well located 20 of 30" in said
 
 
 def test_audit_of_an_empty_sample_says_what_to_fill_in(

@@ -14,8 +14,6 @@ from truthmap.detector.guarantee import (
     ScoredAnswers,
     fewest_for,
     guarantee_risk,
-    lower_bound,
-    upper_bound,
 )
 from truthmap.errors import UsageError
 
@@ -132,13 +130,6 @@ def test_a_laxer_limit_gives_more_coverage() -> None:
     shares = [guarantee_risk(Risk.SELECTIVE_RISK, x, drawn(600), drawn(400, 2)).coverage for x in (0.05, 0.1, 0.2)]
     assert shares == sorted(shares)
     assert shares[0] < shares[-1]
-
-
-@pytest.mark.parametrize(("hits", "tested"), [(0, 30), (3, 40), (40, 40), (17, 100)])
-def test_bounds_are_the_exact_binomials(hits: int, tested: int) -> None:
-    interval = binomtest(hits, tested).proportion_ci(0.9, method="exact")
-    assert lower_bound(hits, tested, 0.95) == pytest.approx(interval.low)
-    assert upper_bound(hits, tested, 0.95) == pytest.approx(interval.high)
 
 
 @pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"limit": 1.0}, {"confidence": 1.0}])

@@ -100,9 +100,9 @@ def test_faulty_and_empty_answers_are_unscored_with_the_reason(cities: QuestionS
     assert say(cities, "Lima", " \n").outcome is Outcome.UNSCORED
 
 
-def test_names_of_one_thing_share_a_meaning(cities: QuestionSet) -> None:
-    meanings = {say(cities, "Chicago", text).meaning for text in ("the USA", "America", "the United States")}
-    assert meanings == {"United States"}
+def test_names_of_one_thing_share_a_canonical_form(cities: QuestionSet) -> None:
+    canonical = {say(cities, "Chicago", text).canonical for text in ("the USA", "America", "the United States")}
+    assert canonical == {"United States"}
 
 
 def test_mentions_do_not_overlap_and_come_in_order() -> None:

@@ -90,7 +90,7 @@ def test_a_quotation_of_the_question_is_no_choice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "meaning"),
+    ("text", "canonical"),
     [
         ("neutrality", "neutral"),
         ("The hypothesis contradicts the statement.", "contradiction"),
@@ -100,10 +100,10 @@ def test_a_quotation_of_the_question_is_no_choice() -> None:
         ("It does not necessarily contradict, so it is entailed.", "entailment"),
     ],
 )
-def test_labels_in_all_their_forms_have_one_meaning(text: str, meaning: str) -> None:
+def test_labels_in_all_their_forms_have_one_canonical_form(text: str, canonical: str) -> None:
     result = label(text)
-    assert result.meaning == meaning
-    assert result.outcome is (Outcome.RIGHT if meaning == "neutral" else Outcome.WRONG)
+    assert result.canonical == canonical
+    assert result.outcome is (Outcome.RIGHT if canonical == "neutral" else Outcome.WRONG)
     assert result.rule == "label"
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from truthmap.errors import UsageError
-from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade, grade_many
 from truthmap.grading.judge import read_reply
-from truthmap.grading.locator import PROMPTS, extract, place_of, read_piece
+from truthmap.grading.locator import PROMPTS, extract, locate_piece, read_piece
+from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Outcome, Question, Span
 
@@ -51,21 +51,21 @@ def test_a_copied_piece_is_read_without_its_trimmings(reply: str, piece: str) ->
     assert read_piece(reply) == piece
 
 
-def test_a_copy_counts_only_if_the_answer_says_it_in_whole_words_and_few() -> None:
+def test_a_copy_counts_only_in_few_whole_words() -> None:
     text = "It was written by ÁNN  Lee in 1999."
-    assert place_of("ann lee", text, "") == Span(18, 26)
-    assert place_of("Ann Le", text, "") is None
-    assert place_of("Bob Ray", text, "") is None
-    assert place_of("one " * 13, "one " * 20, "") is None
+    assert locate_piece("ann lee", text, "") == Span(18, 26)
+    assert locate_piece("Ann Le", text, "") is None
+    assert locate_piece("Bob Ray", text, "") is None
+    assert locate_piece("one " * 13, "one " * 20, "") is None
 
 
 def test_the_first_place_counts_that_does_not_repeat_the_question() -> None:
     asked = "In which country is the city of Singapore?"
-    assert place_of("Singapore", "The city of Singapore is in Singapore.", asked) == Span(28, 37)
-    assert place_of("Singapore", "Lima, Singapore, Singapore.", asked) == Span(6, 15)
+    assert locate_piece("Singapore", "The city of Singapore is in Singapore.", asked) == Span(28, 37)
+    assert locate_piece("Singapore", "Lima, Singapore, Singapore.", asked) == Span(6, 15)
 
 
-def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_at_most() -> None:
+def test_a_reply_that_is_no_copy_is_asked_again_three_times_at_most() -> None:
     pairs = [pair("Ann Lee wrote it."), pair("Bob Ray wrote it."), pair("Nobody knows."), pair("Cy Orr wrote it.")]
     locator = Scripted([["Ann Lee", "Bobby", "NONE", "x"], ["Bob Ray", "y"], ["z"]])
     assert extract(pairs, locator) == [Span(0, 7), Span(0, 7), None, None]
@@ -74,7 +74,7 @@ def test_a_reply_that_is_no_copy_is_asked_for_again_in_other_words_three_times_a
     assert len({prompts[-1] for prompts in locator.asked}) == 3
 
 
-def test_right_and_wrong_answers_go_to_the_locator_alike_and_refusals_do_not() -> None:
+def test_right_and_wrong_answers_go_to_the_locator_alike() -> None:
     pairs = [pair("It was Ann Lee."), pair("It was Bob Ray."), pair("I don't know."), pair(" ")]
     locator = Scripted([["Ann Lee", "Bob Ray"]])
     grades = grade_many(pairs, OPEN, Graders(locator=locator))
@@ -133,7 +133,7 @@ def test_ready_outcomes_and_exact_answers_are_taken_as_they_came() -> None:
     question = Question("q", "Who?", answer="By Ann  Lee, I think", outcome=Outcome.RIGHT, exact_answer="ann lee")
     answer = Answer("q", (1,), (7,), "By Ann  Lee, I think", (), (), True)
     result = grade(question, answer, Task(GradingRule.READY, Locating.COLUMN))
-    assert (result.outcome, result.exact_answer, result.meaning) == (Outcome.RIGHT, "Ann  Lee", "ann lee")
+    assert (result.outcome, result.exact_answer, result.canonical) == (Outcome.RIGHT, "Ann  Lee", "ann lee")
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,10 @@ def test_a_rule_that_lacks_what_it_needs_says_so(task: Task, message: str) -> No
         (Task(GradingRule.READY, Locating.NAME), "It was Ann Lee.", "Ann Lee"),
     ],
 )
-def test_a_question_without_accepted_answers_is_unscored_and_located_all_the_same(
-    task: Task, text: str, exact: str
-) -> None:
+def test_without_accepted_answers_it_is_unscored_and_located(task: Task, text: str, exact: str) -> None:
     result = grade(Question("q", "Who was it?"), Answer("q", (1,), (7,), text, (), (), True), task)
     assert (result.outcome, result.exact_answer) == (Outcome.UNSCORED, exact)
-    assert result.meaning
+    assert result.canonical
 
 
 BORDERS: Sequence[tuple[str, str, Callable[[str], int]]] = [
@@ -178,6 +176,6 @@ BORDERS: Sequence[tuple[str, str, Callable[[str], int]]] = [
 def test_pieces_at_the_start_at_the_end_and_repeated_are_found(
     piece: str, text: str, start: Callable[[str], int]
 ) -> None:
-    found = place_of(piece, text, "Who wrote it?")
+    found = locate_piece(piece, text, "Who wrote it?")
     assert found is not None
     assert found.start == start(text)

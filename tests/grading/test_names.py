@@ -37,12 +37,12 @@ def test_the_question_says_whether_a_number_is_asked_for() -> None:
     assert name("Of 12 cats, Ann Lee has the most.", "What is known?") == "12"
 
 
-def test_a_short_answer_without_a_name_is_taken_whole_without_its_article() -> None:
+def test_a_short_answer_without_a_name_is_taken_whole() -> None:
     assert name("the mango.", "Which fruit is it?") == "mango"
     assert name("a fruit", "Which fruit is a fruit?") is None
 
 
-def test_right_and_wrong_answers_are_treated_alike_for_the_rule_sees_no_accepted_answer() -> None:
+def test_the_name_rule_treats_right_and_wrong_answers_alike() -> None:
     for who in ("Andy García", "Brad Pitt"):
         assert name(f"Terry Benedict was played by {who} in 2001.") == who
 

@@ -107,11 +107,11 @@ def test_an_answer_cut_off_before_it_concludes_is_unscored() -> None:
     assert say("Many.").why == "names no number"
 
 
-def test_one_number_has_one_meaning_in_whatever_form() -> None:
+def test_one_number_has_one_canonical_form_however_written() -> None:
     forms = ("9", "9.0", "nine", "18/2", "$9", "9,000 m", "9 km")
-    assert {say(f"It is {form}.", "9 km").meaning for form in forms} == {"9"}
-    assert say("It is 1/3.", "1/3").meaning == say("It is 0.333.", "1/3").meaning == "1/3"
-    assert say("It is 28.50.", "7").meaning == "28.5"
+    assert {say(f"It is {form}.", "9 km").canonical for form in forms} == {"9"}
+    assert say("It is 1/3.", "1/3").canonical == say("It is 0.333.", "1/3").canonical == "1/3"
+    assert say("It is 28.50.", "7").canonical == "28.5"
 
 
 @given(st.fractions(-(10**9), 10**9, max_denominator=10**6))

@@ -18,7 +18,7 @@ def fewest(lengths: list[int], budget: int) -> int:
 
 
 @given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 300))
-def test_every_sequence_is_in_one_of_the_fewest_batches_within_the_budget(lengths: list[int], budget: int) -> None:
+def test_every_sequence_is_in_one_of_the_fewest_batches(lengths: list[int], budget: int) -> None:
     lengths.sort()
     batches = cut_into_batches(lengths, budget)
     assert [place for batch in batches for place in batch] == list(range(len(lengths)))

@@ -224,7 +224,8 @@ def test_bars_of_the_loader_stay_out_of_the_terminal(tiny_model: Path, capfd: py
 
 @pytest.mark.model
 def test_the_builtin_model_answers() -> None:
-    from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+    from truthmap.answers.generate import generate_answers
+    from truthmap.answers.prompt import GenerateSettings, Prompt
 
     assert list(BUILTIN) == ["smollm2"]
     lm = load_model("smollm2", LoadSettings(device="cpu"))

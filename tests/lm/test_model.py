@@ -11,7 +11,8 @@ import torch
 from tokenizers.processors import TemplateProcessing
 
 from model_families import language_model
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import SampledToken
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model

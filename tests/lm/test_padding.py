@@ -24,7 +24,7 @@ def test_batched_states_are_single_ones(family: str, side: str) -> None:
         torch.testing.assert_close(batched[:, n, place], traced_alone(lm, row), **ROUNDING)
 
 
-def test_each_token_is_told_its_own_place_behind_padding_on_either_side_and_in_a_gap() -> None:
+def test_each_token_gets_its_position_whatever_the_padding() -> None:
     mask = torch.tensor([[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
     tokens = torch.zeros((3, 4), dtype=torch.long)
     places = forward_inputs(language_model("gpt2"), tokens, mask, start=2)["position_ids"]

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from model_families import ALL, LAYERS, WINDOW, language_model, sequences
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings
+from truthmap.capture.second_pass import StateCapture
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import NO_PREFIX, shared_prefix, shortest_window
+from truthmap.lm.prefix import NO_PREFIX, PrefixCache, shared_ids, shortest_window
 
 
 def test_what_all_share_is_found_and_each_keeps_a_token_of_its_own() -> None:
     lm = language_model("llama")
-    assert shared_prefix(lm, sequences(9)).ids == sequences(9)[0][:9]
+    assert shared_ids(lm, sequences(9)) == sequences(9)[0][:9]
     nested = [(5, 6, 7, 8, 9, 10), (5, 6, 7, 8, 9, 10, 11), (5, 6, 7, 8, 9, 10, 12)]
-    assert shared_prefix(lm, nested).ids == (5, 6, 7, 8, 9)
+    assert shared_ids(lm, nested) == (5, 6, 7, 8, 9)
 
 
 @pytest.mark.parametrize("given", [[], [(5, 6, 7, 8, 9)], [(5, 6, 7, 8), (5, 6, 7, 9)], [(3, 4), (5, 6)]])
 def test_nothing_is_shared_where_it_would_not_pay(given: list[tuple[int, ...]]) -> None:
-    assert shared_prefix(language_model("llama"), given) == NO_PREFIX
+    assert PrefixCache(language_model("llama")).shared_by(given) is NO_PREFIX
     assert NO_PREFIX.cache_for(3) is None
 
 
 def test_using_the_prefix_leaves_it_as_it_was() -> None:
     lm = language_model("gemma2, window")
-    prefix = shared_prefix(lm, sequences(12))
+    prefix = PrefixCache(lm).shared_by(sequences(12))
     before = [layer.keys.clone() for layer in prefix.cache_for(1).layers]
     used = prefix.cache_for(3)
     lm.model(torch.full((3, 4), 5), past_key_values=used, use_cache=True)
@@ -39,17 +40,33 @@ def test_using_the_prefix_leaves_it_as_it_was() -> None:
 
 
 def test_a_prefix_is_computed_once_however_often_it_is_shared() -> None:
-    lm = replace(language_model("llama"), name="fresh")
+    lm = language_model("llama")
+    prefixes = PrefixCache(lm)
     passes = []
     handle = lm.model.base_model.register_forward_hook(lambda *_: passes.append(1))
     try:
-        first = shared_prefix(lm, sequences(12))
-        assert shared_prefix(lm, sequences(12)[1:4]) is first
+        first = prefixes.shared_by(sequences(12))
+        assert prefixes.shared_by(sequences(12)[1:4]) is first
         assert len(passes) == 1
-        assert shared_prefix(lm, sequences(9)).length == 9
+        assert prefixes.shared_by(sequences(9)).length == 9
+        assert prefixes.shared_by(sequences(12)) is not first, "older prefixes take no memory"
     finally:
         handle.remove()
-    assert len(lm.prefixes) == 1, "older prefixes take no memory"
+
+
+def test_a_model_forgets_no_prefix_because_it_holds_none() -> None:
+    lm = language_model("llama")
+    before = set(vars(lm))
+    PrefixCache(lm).shared_by(sequences(12))
+    assert set(vars(lm)) == before
+
+
+def test_keys_and_values_of_another_model_are_refused() -> None:
+    prefixes = PrefixCache(language_model("llama"))
+    with pytest.raises(AssertionError, match="keys and values of another model"):
+        next(generate_answers(language_model("gpt2"), [], GenerateSettings(), prefixes=prefixes))
+    with pytest.raises(AssertionError, match="keys and values of another model"):
+        StateCapture(language_model("gpt2"), prefixes=prefixes)
 
 
 def test_recurrent_models_share_nothing() -> None:
@@ -58,7 +75,7 @@ def test_recurrent_models_share_nothing() -> None:
     config = transformers.MambaConfig(vocab_size=64, hidden_size=16, state_size=4, num_hidden_layers=2)
     model = transformers.MambaForCausalLM(config).eval()
     lm = LanguageModel("mamba", model, language_model("llama").tokenizer, LoadSettings())
-    assert shared_prefix(lm, sequences(9)) == NO_PREFIX
+    assert shared_ids(lm, sequences(9)) == ()
 
 
 @pytest.mark.parametrize("family", ALL)

@@ -17,15 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.killing import Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
+from tests.killing import TRIALS, Death, Reference, Seen, finished_work, moments, numbers, run_to_end, start
 
 from truthmap.errors import StorageError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import verify_run
 from truthmap.questions.question_set import QuestionSet
 from truthmap.study.study import Study, with_settings
-
-_FEW = 4
 
 
 def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> None:
@@ -41,11 +39,12 @@ def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> N
     assert not list(study.out.rglob(".*.part"))
 
 
+@pytest.mark.parametrize("trials", TRIALS)
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_numbers(
-    study: Study, spoken: QuestionSet, reference: Reference
+    study: Study, spoken: QuestionSet, reference: Reference, trials: range
 ) -> None:
     expected, seconds = reference
-    for trial in moments(_FEW):
+    for trial in moments(trials):
         chance = random.Random(trial)
         for _ in range(chance.choice([1, 1, 2])):  # killed once or twice on the way
             running = start(study, spoken)
@@ -57,10 +56,11 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_numbers(
         shutil.rmtree(study.out)
 
 
+@pytest.mark.parametrize("trials", TRIALS)
 def test_killed_at_any_renaming_a_run_goes_on_to_the_same_numbers(
-    study: Study, spoken: QuestionSet, reference: Reference
+    study: Study, spoken: QuestionSet, reference: Reference, trials: range
 ) -> None:
-    for trial in moments(_FEW):
+    for trial in moments(trials):
         # The files of a run appear by some thirty renamings; 7 is prime to that, so that all of them get their turn.
         death = Death(at=3 + trial * 7 % 30, when="before" if trial % 2 else "after")
         assert run_to_end(study, spoken, death).code in {-signal.SIGKILL, 0}
@@ -130,10 +130,10 @@ def test_a_disk_that_fills_up_is_named_and_what_is_finished_is_kept(
 
 
 def test_a_read_only_folder_is_named_and_can_still_be_verified(
-    study: Study, spoken: QuestionSet, made_apart: Path, small_disk: Path
+    study: Study, spoken: QuestionSet, made_once: Path, small_disk: Path
 ) -> None:
     subprocess.run(["mount", "-o", "remount,size=30m", small_disk], check=True)
-    shutil.copytree(made_apart, small_disk / "run")
+    shutil.copytree(made_once, small_disk / "run")
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     ended = run_to_end(with_settings(study, {"out": small_disk / "run"}), spoken)
     assert ended.code == 2
@@ -149,7 +149,7 @@ def test_a_clock_that_jumps_changes_nothing(
 
     wall = iter([*range(2_000_000_000, 1_000_000_000, -7_777_777)] * 1000)
     monkeypatch.setattr(time, "time", lambda: float(next(wall)))
-    monkeypatch.setattr("truthmap.execution.active_run.time.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("truthmap.pipeline.runner.time.perf_counter", lambda: 0.0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -15,14 +15,15 @@ from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.execution.models import graders_of
 from truthmap.files import file_digest
-from truthmap.grading.asking import Graders
-from truthmap.grading.text_model import Endpoint
+from truthmap.grading.text_model import NO_GRADERS, EndpointTextModel, Graders
 from truthmap.lm.load import load_model
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Outcome
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -53,20 +54,20 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch
 
 
 @contextmanager
-def helped_by(asker: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def graded_by(text_model: Counted, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
-        patch.setattr("truthmap.execution.active_run.graders_of", lambda *_: Graders(locator=asker))
+        patch.setattr("truthmap.execution.active_run.graders_of", lambda *_: Graders(locator=text_model))
         yield
 
 
-def test_another_rule_redoes_the_grades_and_not_the_answers(study: Study) -> None:
-    run_study(study)
-    answers = file_digest(study.out / "answers.parquet")
-    stamp = (study.out / "answers.parquet").stat().st_mtime_ns
-    run = run_study(with_settings(study, {"grading": GradingRule.ALIAS}), update=True)
-    assert {grade.rule for grade in run.grades()} == {"alias"}
-    assert file_digest(study.out / "answers.parquet") == answers
-    assert (study.out / "answers.parquet").stat().st_mtime_ns == stamp
+def test_another_rule_redoes_the_grades_and_not_the_answers(done: Study) -> None:
+    run_study(done)
+    answers = file_digest(done.out / "answers.parquet")
+    stamp = (done.out / "answers.parquet").stat().st_mtime_ns
+    run = run_study(with_settings(done, {"grading": GradingRule.ALIAS}), update=True)
+    assert {grade.rule for grade in RunData.load(run).grades} == {"alias"}
+    assert file_digest(done.out / "answers.parquet") == answers
+    assert (done.out / "answers.parquet").stat().st_mtime_ns == stamp
 
 
 def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
@@ -74,43 +75,58 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
 ) -> None:
     open_study = with_settings(study, {"grading": GradingRule.ALIAS, "locator": "same"})
     whole, killed, rest = Counted(), Counted(kill_at=70), Counted()
-    with helped_by(whole, monkeypatch):
+    with graded_by(whole, monkeypatch):
         reference = run_study(with_settings(open_study, {"out": study.out.parent / "whole"}))
-    with helped_by(killed, monkeypatch), pytest.raises(Killed):
+    with graded_by(killed, monkeypatch), pytest.raises(Killed):
         run_study(open_study)
-    with helped_by(rest, monkeypatch):
+    with graded_by(rest, monkeypatch):
         run = run_study(open_study)
-    assert run.grades() == reference.grades()
+    assert RunData.load(run).grades == RunData.load(reference).grades
     assert file_digest(run.path / "grid.parquet") == file_digest(reference.path / "grid.parquet")
     # A locator may be asked again in other words; a finished shard is not asked again.
-    assert whole.prompts >= len(run.answers()) - run.summary.unscored - run.summary.refusals
+    assert whole.prompts >= len(RunData.load(run).answers) - run.summary.unscored - run.summary.refusals
     assert 0 < rest.prompts < whole.prompts
     assert not (run.path / "grade-parts").exists()
 
 
 def test_the_studied_model_itself_locates(study: Study) -> None:
     run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
-    texts = {answer.question_id: answer.text for answer in run.answers()}
-    for grade in run.grades():
-        if grade.span is not None:
-            assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
+    texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
+    spans = {grade: grade.span for grade in RunData.load(run).grades if grade.span is not None}
+    assert spans
+    for grade, span in spans.items():
+        assert texts[grade.question_id][span.start : span.end] == grade.exact_answer
 
 
-def test_a_local_helper_answers_in_order_and_nothing_to_a_prompt_that_is_too_long(tiny_model: Path) -> None:
-    asker = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
+def test_a_local_text_model_answers_in_order(tiny_model: Path) -> None:
+    text_model = LocalTextModel(load_model(str(tiny_model)), batch_tokens=2048)
     prompts = ["Peru", "France " * 200, "Which city is in Japan?"]
-    replies = asker.ask(prompts)
+    replies = text_model.ask(prompts)
     assert replies[1] == ""
-    assert [asker.ask([prompt])[0] for prompt in prompts] == replies
+    assert [text_model.ask([prompt])[0] for prompt in prompts] == replies
 
 
-def test_helpers_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
+def test_graders_are_named_by_same_by_model_or_by_address(study: Study, tiny_model: Path) -> None:
     chosen = with_settings(study, {"grading": GradingRule.JUDGE, "judge": "http://127.0.0.1:1/v1#m", "locator": "same"})
     lm = load_model(str(tiny_model))
     graders = graders_of(chosen, Task(GradingRule.JUDGE, Locating.MODEL), lambda: lm, Silence())
-    assert isinstance(graders.judge, Endpoint)
+    assert isinstance(graders.judge, EndpointTextModel)
     assert isinstance(graders.locator, LocalTextModel)
     assert graders.locator.model is lm
+    other = graders_of(
+        with_settings(chosen, {"model": "another", "locator": str(tiny_model)}),
+        Task(GradingRule.NUMBER, Locating.MODEL),
+        lambda: lm,
+        Silence(),
+    )
+    assert isinstance(other.locator, LocalTextModel)
+    assert other.locator.model is not lm
+    assert other.judge is None
+
+
+def test_graders_that_no_rule_needs_are_not_opened(study: Study) -> None:
+    named = with_settings(study, {"judge": "same", "locator": "same"})
+    assert graders_of(named, Task(GradingRule.NUMBER), lambda: pytest.fail("loads a model"), Silence()) == NO_GRADERS
 
 
 def test_a_judge_must_be_named_before_anything_is_generated(study: Study) -> None:
@@ -153,8 +169,8 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     )
     run = run_study(study, progress=News())
     assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
-    assert {answer.text for answer in run.answers()} == set(words)
-    assert all(not answer.log_probs for answer in run.answers())
+    assert {answer.text for answer in RunData.load(run).answers} == set(words)
+    assert all(not answer.log_probs for answer in RunData.load(run).answers)
     assert (run.summary.right, run.summary.wrong) == (80, 80)
     assert run.summary.found_right == run.summary.found_wrong == 1.0
     note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]
@@ -164,16 +180,17 @@ def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is
     }
 
 
-def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(study: Study, spoken_set: QuestionSet) -> None:
-    audit = run_study(study).audit
+def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, spoken_set: QuestionSet) -> None:
+    audit = RunData.load(run_study(done)).audit
     assert audit.right.n + audit.wrong.n + sum(audit.unscored.values()) == 160
     assert audit.right.rate == audit.wrong.rate == 1.0
     assert (audit.agreeing, audit.compared) == (audit.right.n, audit.right.n)
-    other = with_settings(study, {"out": study.out.parent / "other", "grading": GradingRule.NUMBER})
+    other = with_settings(done, {"out": done.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         run_study(other)
-    assert Run(other.out).audit.right.n == 0
-    assert all(grade.outcome is not Outcome.RIGHT for grade in Run(other.out).grades())
+    unfinished = RunData(Run(run_folder(other.out)))
+    assert unfinished.audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in unfinished.grades)
 
 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(

@@ -17,6 +17,8 @@ from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Question, Site
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, open_run
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance, Silence
@@ -54,10 +56,10 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
     return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
 
 
-@pytest.fixture(scope="session")
-def reference() -> dict[str, str]:
-    """Digests of the run that nobody killed, filled by the first test that makes it."""
-    return {}
+@pytest.fixture(scope="module")
+def reference(made_once: Path) -> dict[str, str]:
+    """Return the digests of the run that nobody killed."""
+    return numbers(open_run(made_once))
 
 
 def numbers(run: Run) -> dict[str, str]:
@@ -94,54 +96,54 @@ def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None
         "report.html",
     }
     assert {path.name for path in run.path.iterdir()} == tables | others
-    grid = run.grid()
+    grid = RunData.load(run).grid()
     assert grid.auc.shape == (2, len(PAPER))
-    assert len(run.cells()) == 2 * len(PAPER)
+    assert len(RunData.load(run).cells) == 2 * len(PAPER)
     summary = run.summary
     assert summary.right + summary.wrong + summary.unscored == 160
     assert summary.validation.n + summary.test.n <= summary.right + summary.wrong
     assert summary.converged == 1.0
 
 
-def test_states_in_the_store_are_the_models_own(study: Study, tiny_model: Path) -> None:
+def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -> None:
     import torch
 
     from truthmap.grading.token_spans import locate_positions
     from truthmap.lm.load import load_model
 
-    run = run_study(study)
+    run = run_study(done)
     lm = load_model(str(tiny_model))
-    store, grades = run.states(), {grade.question_id: grade for grade in run.grades()}
-    answers = {answer.question_id: answer for answer in run.answers()}
+    store, grades = RunData.load(run).states, {grade.question_id: grade for grade in RunData.load(run).grades}
+    answers = {answer.question_id: answer for answer in RunData.load(run).answers}
     layer = store.read_layer(Site.RESIDUAL, 0)
     for column, i in list(enumerate(layer.ids))[::17]:
         answer = answers[i]
         ids = torch.tensor([answer.prompt_ids + answer.answer_ids])
         own = lm.model(ids, output_hidden_states=True).hidden_states[1][0]
         where = locate_positions(answer, grades[i].span)
-        for p, place in enumerate(where):
-            assert layer.present[p, column] == (place >= 0)
-            if place >= 0:
-                # Batched and single sums differ in order: float32 rounding.
-                torch.testing.assert_close(layer.states[p, column], own[place], rtol=1e-3, atol=1e-4)
+        held = where >= 0
+        assert held.any()
+        assert (layer.present[:, column] == held).all()
+        # Batched and single sums differ in order: float32 rounding.
+        torch.testing.assert_close(layer.states[held, column], own[where[held]], rtol=1e-3, atol=1e-4)
 
 
-def test_unscored_answers_are_counted_and_have_no_states(study: Study) -> None:
-    run = run_study(study)
-    unscored = {grade.question_id for grade in run.grades() if grade.outcome is Outcome.UNSCORED}
+def test_unscored_answers_are_counted_and_have_no_states(done: Study) -> None:
+    run = run_study(done)
+    unscored = {grade.question_id for grade in RunData.load(run).grades if grade.outcome is Outcome.UNSCORED}
     assert run.summary.unscored == len(unscored)
-    assert not unscored & set(run.states().ids)
-    assert len(run.states().ids) == 160 - len(unscored)
+    assert not unscored & set(RunData.load(run).states.ids)
+    assert len(RunData.load(run).states.ids) == 160 - len(unscored)
 
 
-def test_a_finished_run_does_nothing_and_says_so(study: Study) -> None:
-    run_study(study)
-    before = {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"}
+def test_a_finished_run_does_nothing_and_says_so(done: Study) -> None:
+    run_study(done)
+    before = {path: path.stat().st_mtime_ns for path in done.out.rglob("*") if path.name != ".lock"}
     progress = Recorder()
-    run_study(study, progress=progress)
+    run_study(done, progress=progress)
     assert progress.stages == []
-    assert progress.news == [f"nothing to do: {study.out} is finished"]
-    assert {path: path.stat().st_mtime_ns for path in study.out.rglob("*") if path.name != ".lock"} == before
+    assert progress.news == [f"nothing to do: {done.out} is finished"]
+    assert {path: path.stat().st_mtime_ns for path in done.out.rglob("*") if path.name != ".lock"} == before
 
 
 @pytest.mark.parametrize(
@@ -157,10 +159,8 @@ def test_a_finished_run_does_nothing_and_says_so(study: Study) -> None:
     ],
 )
 def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
-    study: Study, reference: dict[str, str], tmp_path: Path, stage: str, at: int
+    study: Study, reference: dict[str, str], stage: str, at: int
 ) -> None:
-    if not reference:
-        reference.update(numbers(run_study(with_settings(study, {"out": tmp_path / "whole"}))))
     with pytest.raises(Killed):
         run_study(study, progress=Recorder(stage, at))
     assert numbers(run_study(study)) == reference
@@ -168,12 +168,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
 
 @pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures", "report"])
 def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
-    study: Study, reference: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: str
+    study: Study, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch, finished: str
 ) -> None:
-    if not reference:
-        reference.update(numbers(run_study(with_settings(study, {"out": tmp_path / "whole"}))))
-    from truthmap.runs.folder import RunFolder
-
     written = RunFolder.finish
 
     def finish_and_die(self: RunFolder, stage: str, *rest: object) -> None:
@@ -187,53 +183,53 @@ def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
     assert numbers(run_study(study)) == reference
 
 
-def test_a_broken_states_file_is_named_and_alone_redone(study: Study) -> None:
-    run = run_study(study)
+def test_a_broken_states_file_is_named_and_alone_redone(done: Study) -> None:
+    run = run_study(done)
     store = run.path / "states"
     before = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     content = (store / "00002.safetensors").read_bytes()
     (store / "00002.safetensors").write_bytes(content[:-10])
     progress = Recorder()
-    run_study(study, progress=progress)
+    run_study(done, progress=progress)
     assert len(progress.news) == 1
     assert "00002.safetensors is damaged" in progress.news[0]
     after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     assert {name for name in after if after[name] != before[name]} == {"00002.safetensors"}
-    redone = run.states().read_layer(Site.RESIDUAL, 1)
+    redone = RunData.load(run).states.read_layer(Site.RESIDUAL, 1)
     assert np.isfinite(redone.states.numpy()).all()
 
 
-def test_states_captured_again_equal_those_kept_on_the_way(study: Study) -> None:
-    run = run_study(study)
-    first = [run.states().read_layer(Site.RESIDUAL, layer) for layer in range(2)]
+def test_states_captured_again_equal_those_kept_on_the_way(done: Study) -> None:
+    run = run_study(done)
+    first = [RunData.load(run).states.read_layer(Site.RESIDUAL, layer) for layer in range(2)]
     shutil.rmtree(run.path / "states")
-    run_study(study)
+    run_study(done)
     for layer, before in enumerate(first):
-        after = run.states().read_layer(Site.RESIDUAL, layer)
+        after = RunData.load(run).states.read_layer(Site.RESIDUAL, layer)
         assert after.ids == before.ids
         assert (after.present == before.present).all()
         # Another batch shape sums in another order: float32 rounding, grown through two layers.
         np.testing.assert_allclose(after.states.numpy(), before.states.numpy(), rtol=1e-3, atol=1e-4)
 
 
-def test_other_settings_are_refused_by_name_and_redone_on_demand(study: Study) -> None:
-    run_study(study)
-    other = with_settings(study, {"max_new_tokens": 6})
+def test_other_settings_are_refused_by_name_and_redone_on_demand(done: Study) -> None:
+    run_study(done)
+    other = with_settings(done, {"max_new_tokens": 6})
     with pytest.raises(RunFolderError, match=r"max_new_tokens was None, is 6.*--update"):
         run_study(other)
-    before = file_digest(study.out / "questions.parquet")
+    before = file_digest(done.out / "questions.parquet")
     run = run_study(other, update=True)
-    assert max(len(answer.answer_ids) for answer in run.answers()) == 6
-    assert file_digest(study.out / "questions.parquet") == before
+    assert max(len(answer.answer_ids) for answer in RunData.load(run).answers) == 6
+    assert file_digest(done.out / "questions.parquet") == before
     with pytest.raises(RunFolderError, match="max_new_tokens was 6, is None"):
-        run_study(study)
+        run_study(done)
 
 
-def test_where_a_run_is_made_is_no_setting_of_it(study: Study) -> None:
-    run_study(study)
+def test_where_a_run_is_made_is_no_setting_of_it(done: Study) -> None:
+    run_study(done)
     progress = Recorder()
-    run_study(with_settings(study, {"batch_tokens": 512, "device": "cpu"}), progress=progress)
-    assert progress.news == [f"nothing to do: {study.out} is finished"]
+    run_study(with_settings(done, {"batch_tokens": 512, "device": "cpu"}), progress=progress)
+    assert progress.news == [f"nothing to do: {done.out} is finished"]
 
 
 def test_another_model_under_the_same_name_is_noticed(study: Study, tiny_model: Path, tmp_path: Path) -> None:
@@ -264,8 +260,6 @@ def test_a_folder_that_is_no_run_is_refused(study: Study, tmp_path: Path) -> Non
 
 
 def test_two_runs_do_not_share_a_folder(study: Study) -> None:
-    from truthmap.runs.folder import RunFolder
-
     with RunFolder(study.out).held(), pytest.raises(RunFolderError, match="another run is working"):
         run_study(study)
 
@@ -282,7 +276,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         run_study(study)
-    assert len(Run(study.out).answers()) == 160
+    assert len(RunData.load(Run(run_folder(study.out))).answers) == 160
 
 
 def test_too_few_answers_are_refused_with_their_counts(
@@ -296,7 +290,7 @@ def test_too_few_answers_are_refused_with_their_counts(
         run_study(study)
 
 
-def test_the_grid_table_reads_back_as_the_grid(study: Study) -> None:
-    run = run_study(study)
-    grid = run.grid()
-    pd.testing.assert_frame_equal(grid.to_frame(), run.cells())
+def test_the_grid_table_reads_back_as_the_grid(done: Study) -> None:
+    run = run_study(done)
+    grid = RunData.load(run).grid()
+    pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,21 +16,24 @@ from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.pipeline.seal import DetectorSettings, chosen_cells, seal_detector
+from truthmap.metrics.estimate import Estimate
+from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
-from truthmap.probes.join_labels import label_answers
+from truthmap.probes.labels import label_answers
 from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
-from truthmap.runs.run import Run, StackedCells
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
+from truthmap.runs.run import Run, StackedCells, open_run
 from truthmap.study.stage_settings import grid_settings
 
 
 @pytest.fixture
 def run(made_once: Path, spoken_set: QuestionSet) -> Run:
     """Return the finished run; no test here writes into it."""
-    return Run(made_once)
+    return open_run(made_once)
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
@@ -39,7 +43,7 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
     head = artifact.config.heads[0]
     assert [(cell.layer, cell.position) for cell in head.cells] == [(summary.layer, summary.position)]
     assert head.cells[0].C == summary.C
-    assert head.test.auc == pytest.approx(summary.test.auc, abs=1e-12)
+    assert head.test.value == pytest.approx(summary.test.value, abs=1e-12)
     assert (head.test.low, head.test.high, head.test.n) == pytest.approx(
         (summary.test.low, summary.test.high, summary.test.n)
     )
@@ -50,7 +54,7 @@ def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
 
 def test_the_cells_are_those_that_the_run_chose(run: Run, tmp_path: Path) -> None:
     cells = seal_detector(run, tmp_path / "detector").config.heads[0].cells
-    wanted = chosen_cells(run.summary, run.grid())
+    wanted = chosen_cells(run.summary, RunData.load(run).grid())
     assert [(cell.layer, cell.position) for cell in cells] == [(cell.layer, cell.position) for cell in wanted]
 
 
@@ -61,23 +65,54 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
     other = Cell(summary.site, 1 - summary.layer, summary.position)
     stack = StackedCells(
         cells=((best.layer, best.position), (other.layer, other.position)),
+        C=1e-3,
         validation=summary.validation,
-        gain=0.1,
-        gain_low=0.05,
-        gain_high=0.15,
+        gain=Estimate(value=0.1, low=0.05, high=0.15, n=summary.validation.n),
         chosen=chosen,
         test=summary.test,
     )
-    cells = chosen_cells(summary.model_copy(update={"several": stack}), run.grid())
+    cells = chosen_cells(summary.model_copy(update={"stack": stack}), RunData.load(run).grid())
     assert cells == ((best, other) if chosen else (best,))
+
+
+def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: Run) -> None:
+    summary = run.summary
+    cells = (Cell(summary.site, 1, Position.of("exact_answer_last")), Cell(summary.site, 0, Position.of("last_q")))
+    stack = StackedCells(
+        cells=tuple((cell.layer, cell.position) for cell in cells),
+        C=1e-3,
+        validation=summary.validation,
+        gain=summary.test,
+        chosen=True,
+        test=summary.test,
+    )
+    stacked = summary.model_copy(update={"stack": stack})
+    assert measured_stack_c(stacked, cells) == 1e-3
+    assert measured_stack_c(stacked, cells[::-1]) is None
+    assert measured_stack_c(summary.model_copy(update={"stack": None}), cells) is None
+
+
+def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run.path, folder)
+    summary = Run(run_folder(folder)).summary
+    cells = ((1, Position.of("exact_answer_last")), (0, Position.of("last_q")))
+    stack = StackedCells(
+        cells=cells, C=1e-3, validation=summary.validation, gain=summary.test, chosen=True, test=summary.test
+    )
+    stacked = summary.model_copy(update={"stack": stack})
+    (folder / "summary.json").write_text(stacked.model_dump_json())
+    chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
+    head = seal_detector(Run(run_folder(folder)), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
+    assert head.stack_c == 1e-3
 
 
 def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path) -> None:
     cell = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last"))
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
-    labels = label_answers(run.questions(), run.grades(), run.splits())
-    reference = score_on_test(run.states(), labels, run.grid(), cell, grid_settings())
-    layer = run.states().read_layer(Site.RESIDUAL, 1, list(reference.scores))
+    labels = label_answers(RunData.load(run).questions, RunData.load(run).grades, RunData.load(run).splits)
+    reference = score_on_test(RunData.load(run).states, labels, RunData.load(run).grid(), cell, grid_settings())
+    layer = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, list(reference.scores))
     states = layer.states[PAPER.index(cell.position)].numpy()[:, None]
     np.testing.assert_allclose(
         artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
@@ -89,24 +124,30 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
         run, tmp_path / "detector", DetectorSettings(cells=(Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last")),))
     )
     detector = load_detector(tmp_path / "detector")
-    answers, grades = ({x.question_id: x for x in records} for records in (run.answers(), run.grades()))
-    ids = [question.id for question in run.questions()[:20]]
-    verdicts = dict(zip(ids, detector.ask_batch([q.text for q in run.questions()[:20]]), strict=True))
+    answers, grades = (
+        {x.question_id: x for x in records} for records in (RunData.load(run).answers, RunData.load(run).grades)
+    )
+    ids = [question.id for question in RunData.load(run).questions[:20]]
+    verdicts = dict(zip(ids, detector.ask_batch([q.text for q in RunData.load(run).questions[:20]]), strict=True))
     assert {i: verdict.answer.answer_ids for i, verdict in verdicts.items()} == {i: answers[i].answer_ids for i in ids}
     assert {i: verdict.exact_answer for i, verdict in verdicts.items()} == {i: grades[i].span for i in ids}
     scored = [i for i in ids if grades[i].outcome is not Outcome.UNSCORED]
     assert scored
-    stored = run.states().read_layer(Site.RESIDUAL, 1, scored).states[PAPER.index(Position.of("exact_answer_last"))]
+    stored = (
+        RunData.load(run)
+        .states.read_layer(Site.RESIDUAL, 1, scored)
+        .states[PAPER.index(Position.of("exact_answer_last"))]
+    )
     wanted = detector.artifact.heads[Role.ANSWER].score(stored.numpy()[:, None])
     assert [verdicts[i].score for i in scored] == pytest.approx(wanted.tolist(), abs=1e-2)
 
 
 def test_training_records_are_outside_the_test_part(run: Run, tmp_path: Path) -> None:
     artifact = seal_detector(run, tmp_path / "detector")
-    part = {split.question_id: split.part for split in run.splits()}
-    text = {question.text: question.id for question in run.questions()}
+    split = {each.question_id: each.split for each in RunData.load(run).splits}
+    text = {question.text: question.id for question in RunData.load(run).questions}
     assert artifact.records
-    assert all(part[text[record.question]] is not Split.TEST for record in artifact.records)
+    assert all(split[text[record.question]] is not Split.TEST for record in artifact.records)
     for head in artifact.heads.values():
         assert len(head.record_index) == head.config.n_fitted
         assert len(set(head.record_index.tolist())) == len(head.record_index)
@@ -146,7 +187,7 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
     assert "layer 1" in shown
     assert "Guarantees of the answer head" in shown
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
-    question = run.questions()[0].text
+    question = RunData.load(run).questions[0].text
     shown = call("ask", sealed, question)
     assert any(sign in shown for sign in ("✓ trust", "✗ don't trust", "? no exact answer found"))
     asked = json.loads(call("ask", sealed, question, "--json"))
@@ -176,9 +217,9 @@ def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: 
     detector = load_detector(tmp_path / "detector")
     head = detector.artifact.heads[Role.ANSWER]
     assert head.weight.shape == (2, 24)
-    scored = {g.question_id for g in run.grades() if g.outcome is not Outcome.UNSCORED}
-    chosen = [question for question in run.questions() if question.id in scored][:10]
-    store = run.states()
+    scored = {g.question_id for g in RunData.load(run).grades if g.outcome is not Outcome.UNSCORED}
+    chosen = [question for question in RunData.load(run).questions if question.id in scored][:10]
+    store = RunData.load(run).states
     for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
             store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[PAPER.index(cell.position)].numpy()

@@ -39,7 +39,7 @@ def sample() -> Sample:
 
 
 def make_labels(
-    y: np.ndarray, n_folds: int = 4, test_share: float = 0.25, meaning: Sequence[str] = ()
+    y: np.ndarray, n_folds: int = 4, test_share: float = 0.25, canonical: Sequence[str] = ()
 ) -> LabelledAnswers:
     n = len(y)
     random = np.random.default_rng(1)
@@ -48,7 +48,7 @@ def make_labels(
         [-1 if p is Split.TEST else int(f) for p, f in zip(part, random.integers(0, n_folds, n), strict=True)]
     )
     ids = tuple(f"q{i}" for i in range(n))
-    return LabelledAnswers(ids, np.asarray(y, bool), part, fold, ids, tuple(meaning) or ids)
+    return LabelledAnswers(ids, np.asarray(y, bool), part, fold, ids, tuple(canonical) or ids)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Words alone, fewer answers, several cells, and the way of the original study."""
+"""Words alone, fewer answers, several cells, and the way of the paper."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
     said = ["yes" if right else "no" for right in seen.y]
     grid = with_text_baseline(fit.grid, fit_text_baseline(words_for(seen, said), seen), fit.out_of_fold, labels)
     known = np.isfinite(grid.auc)
-    assert (grid.words_answer_auc[known] == 1.0).all()
-    assert (grid.words_question_auc[known] == 0.5).all()
+    assert (grid.answer_text_auc[known] == 1.0).all()
+    assert (grid.question_text_auc[known] == 0.5).all()
     assert (grid.text_baseline_auc[known] == 1.0).all()
     assert np.isnan(grid.text_baseline_auc[~known]).all()
 
@@ -103,16 +103,22 @@ def two_cells(second: float) -> tuple[MemoryStates, LabelledAnswers]:
     return replace(source, states=states), labels
 
 
-def test_two_cells_that_tell_different_things_beat_one_and_noise_does_not() -> None:
-    for second, better in ((1.2, True), (0.0, False)):
-        source, labels = two_cells(second)
-        fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
-        choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
-        assert choice.beats_single == better
-        assert choice.cells[0] == PLANTED
-        if better:
-            assert Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[6]) in choice.cells
-            assert choice.low > 0
+def test_two_cells_that_tell_different_things_beat_one() -> None:
+    source, labels = two_cells(1.2)
+    fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
+    choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
+    assert choice.beats_single
+    assert choice.cells[0] == PLANTED
+    assert Cell(Site.RESIDUAL, 1, LEGACY_POSITIONS[6]) in choice.cells
+    assert choice.gain.low > 0
+
+
+def test_a_second_cell_of_noise_does_not_beat_one() -> None:
+    source, labels = two_cells(0.0)
+    fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
+    choice = choose_cells(fit.grid, fit.out_of_fold, labels, PLANTED, SETTINGS)
+    assert not choice.beats_single
+    assert choice.cells[0] == PLANTED
 
 
 def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None:
@@ -136,7 +142,7 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     assert np.isfinite(several.score(gap)).all()
 
 
-def test_their_way_is_scikit_learns_default_on_raw_states() -> None:
+def test_the_papers_probe_is_scikit_learns_default_on_raw_states() -> None:
     sample = make_sample(120, 10, signal=2.0)
     with ignore_convergence_warnings():
         probe = fit_paper_protocol(sample.states, sample.y)
@@ -151,9 +157,9 @@ class _nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-def test_their_way_scores_a_fifth_and_learns_from_the_rest() -> None:
+def test_the_paper_scores_a_fifth_and_learns_from_the_rest() -> None:
     source, labels = planted(n=300)
-    settings = GridSettings(protocol="study", n_permutations=0)
+    settings = GridSettings(protocol="paper", n_permutations=0)
     fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]
     seen = labels.of(test=False)
     fifth = held_out(seen, 0)
@@ -171,7 +177,7 @@ def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeyp
     far = replace(source, states=source.states * torch.logspace(-2, 4, 24))
     monkeypatch.setattr("truthmap.probes.threads.torch.get_num_threads", lambda: 4)
     kept = list(warnings.filters)
-    settings = GridSettings(protocol="study", n_permutations=0)
+    settings = GridSettings(protocol="paper", n_permutations=0)
     # A warning would be an error here.
     grid = fit_grids(far, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT].grid
     assert not grid.converged[np.isfinite(grid.auc)].all()
@@ -181,7 +187,7 @@ def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeyp
 
 def test_a_test_part_of_one_outcome_has_no_score() -> None:
     source, labels = planted()
-    test = np.array([part.value == "test" for part in labels.part])
+    test = np.array([split.value == "test" for split in labels.split])
     grid = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT].grid
     with pytest.raises(NotEnoughDataError, match="an AUC needs both; ask more questions"):
         score_on_test(source, replace(labels, y=labels.y | test), grid, PLANTED, SETTINGS)

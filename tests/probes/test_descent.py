@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from truthmap.probes.linear import standardise
-from truthmap.probes.solver import steps as walks
+from truthmap.probes.solver import steps
 from truthmap.probes.solver.path import Problems, solve_path
 from truthmap.probes.solver.state import ProblemBatch, SolverState
 
@@ -22,7 +22,7 @@ CS = (1e-3, 1e-1, 10.0)
 
 def problems_of(n: int, d: int, n_folds: int = 5, seed: int = 0) -> Problems:
     sample = make_sample(n, d, signal=2.0, seed=seed)
-    x, _, _ = standardise(sample.states)
+    x = standardise(sample.states).x
     member = torch.from_numpy(np.stack([np.arange(n) % n_folds != fold for fold in range(n_folds)])).to(x)
     scale = torch.stack([x[row > 0].std(dim=0, correction=0) for row in member])
     y = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).to(x).repeat(n_folds, 1)
@@ -48,9 +48,7 @@ def base(problems: Problems, c: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("n", "d"), [(90, 12), (60, 40), (45, 200)])
-def test_compiled_and_with_tensors_the_way_ends_at_the_same_optimum(
-    n: int, d: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiled_and_with_tensors_the_optimum_is_the_same(n: int, d: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problems = problems_of(n, d)
     quick = list(solve_path(problems, CS, 1e-8))
     monkeypatch.setattr("truthmap.probes.solver.steps.compiles", lambda x: False)
@@ -84,18 +82,18 @@ def test_the_scores_are_those_of_the_weights() -> None:
         torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_what_rounding_keeps_from_the_optimum_ends_all_the_same_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = []
+def test_what_rounding_keeps_from_the_optimum_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
 
-    def counted(x: torch.Tensor, rows: ProblemBatch, place: SolverState, *rest: Any) -> None:
-        walks.walk(x, rows, place, *rest)
-        steps.append(place.steps)
+    def counted(x: torch.Tensor, rows: ProblemBatch, state: SolverState, *rest: Any) -> None:
+        steps.run_steps(x, rows, state, *rest)
+        made.append(state.steps)
 
-    monkeypatch.setattr("truthmap.probes.solver.descent.walk", counted)
+    monkeypatch.setattr("truthmap.probes.solver.descent.run_steps", counted)
     for found in solve_path(problems_of(40, 6), (1.0,), 1e-30):
         assert not found.converged.any()
         assert (found.gap < 1e-8).all()
-    assert max(steps) < 500  # it lost patience
+    assert max(made) < 500  # it lost patience
 
 
 @pytest.mark.parametrize("compiles", [True, False])
@@ -104,9 +102,9 @@ def test_an_intercept_that_is_off_shows_in_the_gap(compiles: bool, monkeypatch: 
     y = torch.tensor([[1.0, 1.0, 1.0, -1.0]])
     rows = ProblemBatch.of(torch.ones(1, 2), y, torch.ones(1, 4), 1.0)
     for intercept, right in ((0.0, False), (float(np.log(3)), True)):
-        place = SolverState.begin(rows, torch.zeros(1, 2), torch.full((1, 4), intercept))
-        walks.look(torch.zeros(4, 2), rows, place)
-        assert (float(place.gap[0]) < 1e-6) == right
+        state = SolverState.begin(rows, torch.zeros(1, 2), torch.full((1, 4), intercept))
+        steps.evaluate(torch.zeros(4, 2), rows, state)
+        assert (float(state.gap[0]) < 1e-6) == right
 
 
 @pytest.mark.parametrize("compiles", [True, False])
@@ -114,19 +112,19 @@ def test_a_step_never_raises_the_objective(compiles: bool, monkeypatch: pytest.M
     monkeypatch.setattr("truthmap.probes.solver.steps.compiles", lambda x: compiles)
     objectives: list[torch.Tensor] = []
 
-    def watched(x: torch.Tensor, rows: ProblemBatch, place: SolverState, precondition: Any, tolerance: float) -> None:
+    def watched(x: torch.Tensor, rows: ProblemBatch, state: SolverState, precondition: Any, tolerance: float) -> None:
         precondition.use(precondition.left - 1)  # so that a step is made at a time
-        before = place.objective.clone()
-        walks.walk(x, rows, place, precondition, tolerance)
-        objectives.append((place.objective - before) / before)
+        before = state.objective.clone()
+        steps.run_steps(x, rows, state, precondition, tolerance)
+        objectives.append((state.objective - before) / before)
 
-    monkeypatch.setattr("truthmap.probes.solver.descent.walk", watched)
+    monkeypatch.setattr("truthmap.probes.solver.descent.run_steps", watched)
     for _ in solve_path(problems_of(60, 40), (1e-4, 1e4), 1e-6):  # from far away
         pass
     assert max(float(rise.max()) for rise in objectives) < 1e-5
 
 
-def test_a_place_that_a_stale_preconditioner_cannot_leave_is_left_by_rows_of_their_own(
+def test_factors_of_its_own_bring_on_what_the_mean_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Few states, each shared by many answers: a fold without one of them has a Hessian far from the mean.
@@ -140,7 +138,7 @@ def test_a_place_that_a_stale_preconditioner_cannot_leave_is_left_by_rows_of_the
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 9), st.integers(12, 40), st.integers(1, 30), st.integers(0, 1000))
-def test_any_number_of_rows_gets_the_optima_that_each_gets_alone(n_rows: int, n: int, d: int, seed: int) -> None:
+def test_rows_together_get_the_optima_that_each_gets_alone(n_rows: int, n: int, d: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     x = torch.from_numpy(random.standard_normal((n, d)).astype(np.float32))
     y = torch.from_numpy(np.where(random.random((n_rows, n)) < 0.5, 1.0, -1.0)).float()

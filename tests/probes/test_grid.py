@@ -78,7 +78,7 @@ def test_shuffled_labels_give_one_half() -> None:
 
 def test_the_test_part_is_not_looked_at() -> None:
     source, labels = planted()
-    test = np.array([part.value == "test" for part in labels.part])
+    test = np.array([split.value == "test" for split in labels.split])
     spoiled = source.states.clone()
     spoiled[:, :, torch.from_numpy(test)] = 1e6
     settings = GridSettings(cs=(1e-2,), n_permutations=3)
@@ -99,7 +99,7 @@ def test_several_labels_at_once_are_each_alone() -> None:
 
 def test_an_overflowed_state_is_missing_in_its_cell_alone() -> None:
     source, labels = planted()
-    row = next(n for n, part in enumerate(labels.part) if part.value != "test")
+    row = next(n for n, split in enumerate(labels.split) if split.value != "test")
     states = source.states.clone()
     states[1, 4, row, 3] = float("inf")
     settings = GridSettings(cs=(1e-2,), n_permutations=2)
@@ -182,8 +182,8 @@ def test_the_test_score_is_that_of_a_probe_of_train_and_validation(fit: GridFit)
     source, labels = planted()
     score = score_on_test(source, labels, fit.grid, PLANTED, SETTINGS)
     assert set(score.scores) == set(labels.of(test=True).ids)
-    assert 0.8 < score.auc <= 1
-    assert score.low < score.auc < score.high
+    assert 0.8 < score.auc.value <= 1
+    assert score.auc.low < score.auc.value < score.auc.high
 
 
 @pytest.mark.parametrize(

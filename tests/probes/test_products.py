@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from truthmap.probes.solver import kernels as compiled
-from truthmap.probes.solver.products import cholesky, compiles, gram, scores_of, solved_by, transpose_matmul
+from truthmap.probes.solver import kernels
+from truthmap.probes.solver.products import cholesky, cholesky_solve, compiles, gram, matmul_transpose, transpose_matmul
 
 SIZES = [(1, 1), (2, 3), (5, 4), (9, 17), (30, 8), (41, 23)]
 
@@ -22,10 +22,9 @@ def numbers(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> t
 @pytest.mark.parametrize(("n", "d"), SIZES)
 def test_products_of_thin_rows_are_the_products(n: int, d: int, n_rows: int) -> None:
     x, weight, by_answer = numbers(n, d), numbers(n_rows, d, seed=1), numbers(n_rows, n, seed=2)
-    torch.testing.assert_close(scores_of(weight, x).double(), weight.double() @ x.double().T, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(
-        transpose_matmul(by_answer, x).double(), by_answer.double() @ x.double(), atol=1e-4, rtol=1e-4
-    )
+    scores, sums = matmul_transpose(weight, x).double(), transpose_matmul(by_answer, x).double()
+    torch.testing.assert_close(scores, weight.double() @ x.double().T, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(sums, by_answer.double() @ x.double(), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -37,7 +36,7 @@ def test_a_factor_solves_what_its_matrix_solves(d: int, n_rows: int, dtype: torc
     factor = cholesky(matrix)
     torch.testing.assert_close(factor.tril(), factor)
     torch.testing.assert_close(factor @ factor.T, matrix, atol=1e-3, rtol=1e-3)
-    torch.testing.assert_close(solved_by(factor, target) @ matrix, target, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(cholesky_solve(factor, target) @ matrix, target, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("n", "d"), [*SIZES, (20, 128), (20, 300)])
@@ -73,6 +72,6 @@ def test_where_machine_code_cannot_be_kept_it_is_compiled_all_the_same(monkeypat
             raise RuntimeError("cannot cache function: no locator available")
         return lambda loop: loop
 
-    monkeypatch.setattr(compiled, "njit", njit)
-    assert compiled._compiled(sum) is sum
+    monkeypatch.setattr(kernels, "njit", njit)
+    assert kernels._compiled(sum) is sum
     assert asked == [True, False]

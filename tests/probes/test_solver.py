@@ -99,7 +99,7 @@ def test_the_spread_of_a_part_is_its_own_however_far_the_part_lies_from_the_rest
 
 
 def test_a_path_ends_where_a_single_c_ends(sample: Sample) -> None:
-    x, _, _ = standardise(sample.states)
+    x = standardise(sample.states).x
     signs = torch.from_numpy(np.where(sample.y, 1.0, -1.0)).float()[None]
     problems = Problems(x, x.new_ones((1, x.shape[1])), signs, torch.ones_like(signs))
     path = {solution.c: solution.weight.numpy() for solution in solve_path(problems, CS[::-1], CLOSE)}

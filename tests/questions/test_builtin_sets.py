@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from truthmap.errors import QuestionsError
-from truthmap.questions.catalogue import known_sets
+from truthmap.questions.catalogue import named_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
@@ -12,13 +12,13 @@ BUILT_IN = ("cities", "us_cities", "larger_city", "arithmetic")
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_each_built_in_set_has_a_thousand_distinct_questions_with_accepted_answers(name: str) -> None:
+def test_each_built_in_set_has_a_thousand_distinct_questions(name: str) -> None:
     questions = load_questions(name).questions
     assert len(questions) >= 1000
     assert len({question.id for question in questions}) == len(questions)
     assert len({question.text for question in questions}) == len(questions)
     assert all(question.accepted for question in questions)
-    assert name in {known.name for known in known_sets()}
+    assert name in {known.name for known in named_sets()}
 
 
 def test_cities_asks_for_1600_cities_and_knows_usual_other_names() -> None:
@@ -52,7 +52,7 @@ def test_the_digest_follows_the_questions() -> None:
     assert one.digest != load_questions("cities", QuestionSettings(limit=10)).digest
 
 
-def test_in_larger_city_no_city_comes_twice_and_the_larger_one_comes_first_in_about_half() -> None:
+def test_larger_city_repeats_no_city_and_is_balanced_in_order() -> None:
     questions = load_questions("larger_city").questions
     names = [names[0] for question in questions for names in question.candidates or ()]
     assert len(set(names)) == len(names)

@@ -68,7 +68,7 @@ def test_names_of_the_hub_are_read(text: str, name: HubName | None) -> None:
     assert hub_name(text) == name
 
 
-def test_an_own_data_set_of_the_hub_is_streamed_and_no_code_of_it_is_run(hub: dict[str, Any]) -> None:
+def test_a_hub_data_set_is_streamed_and_its_code_not_run(hub: dict[str, Any]) -> None:
     hub["stream"] = Stream([{"question": f"What is {n}?", "answer": str(n)} for n in range(50)])
     found = load_questions("owner/name:config:test", QuestionSettings(limit=7))
     assert len(found.questions) == 7
@@ -83,7 +83,7 @@ def test_a_study_set_asks_for_its_own_configuration_and_split(hub: dict[str, Any
     assert (hub["name"], hub["config"], hub["split"]) == ("stanfordnlp/imdb", None, "test")
 
 
-def test_a_set_too_large_to_be_read_is_read_from_the_front_of_a_shuffled_stream(hub: dict[str, Any]) -> None:
+def test_a_large_set_is_read_from_the_front_of_a_shuffled_stream(hub: dict[str, Any]) -> None:
     stream = hub["stream"] = Stream([])
     with pytest.raises(QuestionsError, match="natural_questions_with_context holds no questions"):
         load_questions("natural_questions_with_context")

@@ -10,7 +10,7 @@ QUESTIONS = tuple(Question(str(number), f"Question number {number}?") for number
 
 
 def parts(questions: tuple[Question, ...], settings: SplitSettings) -> dict[str, tuple[Split, int]]:
-    return {split.question_id: (split.part, split.fold) for split in assign_splits(questions, settings)}
+    return {each.question_id: (each.split, each.fold) for each in assign_splits(questions, settings)}
 
 
 def test_adding_questions_or_another_order_moves_no_other() -> None:
@@ -19,7 +19,7 @@ def test_adding_questions_or_another_order_moves_no_other() -> None:
     assert some == {name: whole[name] for name in some}
 
 
-def test_another_share_of_validation_moves_nothing_in_or_out_of_the_test_part() -> None:
+def test_the_share_of_validation_leaves_the_test_part_alone() -> None:
     one = parts(QUESTIONS, SplitSettings())
     other = parts(QUESTIONS, SplitSettings(train=0.6, validation=0.1, test=0.3))
     assert one != other
@@ -28,7 +28,7 @@ def test_another_share_of_validation_moves_nothing_in_or_out_of_the_test_part() 
     }
 
 
-def test_shares_are_met_on_average_and_folds_are_even_and_minus_one_in_the_test_part() -> None:
+def test_shares_are_met_on_average_and_folds_are_even() -> None:
     found = parts(QUESTIONS, SplitSettings())
     for part, share in ((Split.TRAIN, 0.5), (Split.VALIDATION, 0.2), (Split.TEST, 0.3)):
         assert sum(p is part for p, _ in found.values()) / len(found) == pytest.approx(share, abs=0.03)

@@ -20,12 +20,12 @@ from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Grid
 from truthmap.records import Site
 
-SOME = Estimate(value=0.7, low=0.6, high=0.8)
-GAIN, NO_GAIN = Estimate(value=0.2, low=0.1, high=0.3), Estimate(value=-0.1, low=-0.3, high=0.1)
+SOME = Estimate(value=0.7, low=0.6, high=0.8, n=9)
+GAIN, NO_GAIN = Estimate(value=0.2, low=0.1, high=0.3, n=9), Estimate(value=-0.1, low=-0.3, high=0.1, n=9)
 
 
 def method(name: str, family: Family, auc: float) -> Method:
-    estimate = Estimate(value=auc, low=auc - 0.05, high=auc + 0.05)
+    estimate = Estimate(value=auc, low=auc - 0.05, high=auc + 0.05, n=9)
     risk = tuple(np.linspace(0, 0.4, 100))
     return Method(
         name=name, family=family, auc=estimate, difference=GAIN, p_value=0.1, error_precision=SOME, risk_area=SOME,
@@ -41,7 +41,7 @@ def comparison() -> Comparison:
         method("x", Family.ASKING, 0.4),
     ]
     return Comparison(
-        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByMeaning",
+        model="m", questions="q", reference="probe", right=6, wrong=4, left_out=0, samples=0, equivalence="ByCanonical",
         methods=tuple(methods), notes=(),
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def transfer() -> Transfer:
     )  # fmt: skip
 
 
-def test_a_transfer_matrix_has_a_number_per_pair_and_brackets_what_may_be_chance(transfer: Transfer) -> None:
+def test_a_transfer_matrix_brackets_what_may_be_chance(transfer: Transfer) -> None:
     axes = draw_transfer(transfer, choice=Choice.COMMON, shown="gain")
     texts = [text.get_text() for text in axes.texts]
     assert len(texts) == 11

@@ -20,7 +20,7 @@ from truthmap.report.embedding import bundled_style_ids, content_policy, inline,
         st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_json_in_a_script_reads_back_and_holds_nothing_that_html_knows(content: object) -> None:
+def test_json_in_a_script_reads_back_and_holds_no_html(content: object) -> None:
     text = str(script_json(content))
     assert json.loads(text) == content
     assert not set(text) & set("<>&\u2028\u2029")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,10 @@ from tests.report.conftest import requests_of
 
 from truthmap.positions import PAPER, Position
 from truthmap.records import Site
-from truthmap.report.maps import SiteMap
-from truthmap.report.page_maps import site_map
-from truthmap.runs.run import Run
+from truthmap.report.maps import SiteMap, site_map
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
+from truthmap.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -36,8 +38,8 @@ def page(chrome: Chrome, page_file: Path) -> Iterator[Chrome]:
 
 def shown_map(page_file: Path) -> SiteMap:
     """Return the map that the page opens with: that of the chosen cell's site."""
-    run = Run(page_file.parent)
-    return site_map(run, run.summary.site)
+    run = Run(run_folder(page_file.parent))
+    return site_map(RunData.load(run), run.summary.site)
 
 
 def script(page: Chrome, code: str, *values: Any) -> Any:
@@ -79,8 +81,8 @@ def keys(page: Chrome, *pressed: str) -> None:
     page.switch_to.active_element.send_keys(*pressed)
 
 
-def test_the_page_opens_at_the_chosen_cell_without_a_word_on_the_console(page: Chrome, page_file: Path) -> None:
-    summary = Run(page_file.parent).summary
+def test_the_page_opens_at_the_chosen_cell_with_a_quiet_console(page: Chrome, page_file: Path) -> None:
+    summary = Run(run_folder(page_file.parent)).summary
     assert text(page, "cell-title") == f"Layer {summary.layer}, {summary.position} – the chosen cell"
 
 
@@ -100,7 +102,7 @@ def test_hovering_a_cell_tells_its_numbers(page: Chrome, page_file: Path) -> Non
         f"AUC: {columns['auc'][at]:.3f} [{columns['low'][at]:.3f}, {columns['high'][at]:.3f}]",
         f"answers: {columns['n'][at]}",
         "corrected p-value:",
-        "words alone: 0.620",
+        "text baseline: 0.620",
         "C: 0.01",
         "converged: yes",
     ):
@@ -110,7 +112,7 @@ def test_hovering_a_cell_tells_its_numbers(page: Chrome, page_file: Path) -> Non
 def test_clicking_a_cell_shows_its_curves_and_its_surest_answers(page: Chrome, page_file: Path) -> None:
     move_to_cell(page, 2, EXACT_LAST, click=True)
     waited(page, lambda: text(page, "cell-title") == "Layer 2, exact_answer_last")
-    run = Run(page_file.parent)
+    run = open_run(page_file.parent)
     scores = shown_map(page_file).scores
     assert scores is not None
     cell = scores.cell(2, EXACT_LAST)
@@ -126,7 +128,7 @@ def test_clicking_a_cell_shows_its_curves_and_its_surest_answers(page: Chrome, p
     assert sum(shown["wrong"]) == (~cell.y).sum()
     assert shown["calibration"] == pytest.approx(cell.calibration().predicted, abs=1e-3)
     assert shown["roc"][-1] == 1
-    questions = {question.id: question.text for question in run.questions()}
+    questions = {question.id: question.text for question in RunData.load(run).questions}
     worst = script(
         page, "return [...document.querySelectorAll('#examples > div')][2].querySelector('.asked').textContent"
     )
@@ -137,22 +139,26 @@ def test_clicking_a_cell_shows_its_curves_and_its_surest_answers(page: Chrome, p
 def test_the_switches_change_what_colour_shows(page: Chrome, page_file: Path) -> None:
     columns = shown_map(page_file).columns
     expected = {"significance": "p-value", "gain": "AUC gained", "within": "AUC within", "auc": "AUC"}
+    at_exact_last = {
+        "significance": -math.log10(max(columns["p_value"][5, EXACT_LAST], 1e-3)),
+        "gain": (columns["auc"] - columns["text_baseline_auc"])[5, EXACT_LAST],
+        "within": columns["within_auc"][5, EXACT_LAST],
+        "auc": columns["auc"][5, EXACT_LAST],
+    }
     for key, label in expected.items():
         script(page, "document.querySelector(`input[value=${arguments[0]}]`).click()", key)
         bar = "return document.getElementById('heatmap').data[0].colorbar.title.text"
         assert script(page, bar) == label
-        z = script(page, "return document.getElementById('heatmap').data[0].z")
-        assert len(z) == 8
-        if key == "gain":
-            gain = columns["auc"] - columns["text_baseline_auc"]
-            assert z[5][EXACT_LAST] == pytest.approx(gain[5, EXACT_LAST], abs=1e-3)
+        shown = script(page, "return document.getElementById('heatmap').data[0].z")
+        assert len(shown) == 8
+        assert shown[5][EXACT_LAST] == pytest.approx(at_exact_last[key], abs=1e-3)
 
 
 def test_the_other_site_is_shown_on_demand(page: Chrome, page_file: Path) -> None:
-    chosen = str(Run(page_file.parent).summary.site)
+    chosen = str(open_run(page_file.parent).summary.site)
     other = next(site for site in (Site.RESIDUAL, Site.MLP) if site != chosen)
     script(page, "document.querySelector(`input[value=${arguments[0]}]`).click()", str(other))
-    columns = site_map(Run(page_file.parent), other).columns
+    columns = site_map(RunData.load(Run(run_folder(page_file.parent))), other).columns
     z = script(page, "return document.getElementById('heatmap').data[0].z")
     assert z[5][EXACT_LAST] == pytest.approx(columns["auc"][5, EXACT_LAST], abs=1e-3)
 
@@ -169,7 +175,7 @@ def test_the_map_is_walked_with_the_keyboard(page: Chrome, page_file: Path) -> N
         keys(page, Keys.TAB)
     assert script(page, "return document.activeElement.id") == "heatmap"
     keys(page, Keys.HOME)
-    best = Run(page_file.parent).summary
+    best = open_run(page_file.parent).summary
     assert text(page, "cell-title").startswith(f"Layer {best.layer}, {best.position}")
     keys(page, Keys.ARROW_UP, Keys.ARROW_LEFT)
     column = PAPER.index(best.position) - 1

@@ -15,13 +15,19 @@ from made_run import Made, make_run
 from truthmap.probes.grid import ARRAYS
 from truthmap.records import Site
 from truthmap.report.build import page_of
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import run_folder
+from truthmap.runs.run import Run, open_run
 
 
 def test_a_run_with_former_names_is_read(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run", Made(sites=(Site.MLP_POST,))).path
-    new = Run(path)
-    auc, scores, ids = new.grid().auc, new.out_of_fold().scores, new.out_of_fold().ids
+    new = RunData.load(Run(run_folder(path)))
+    auc, scores, ids = (
+        new.grid().auc,
+        new.out_of_fold().scores,
+        new.out_of_fold().ids,
+    )
     table = pd.read_parquet(path / "grid.parquet")
     assert table["text_baseline_auc"].notna().any()
     table.assign(site="mlp_in").rename(columns={"text_baseline_auc": "words_auc"}).to_parquet(path / "grid.parquet")
@@ -29,12 +35,12 @@ def test_a_run_with_former_names_is_read(tmp_path: Path) -> None:
     save_file({"mlp_in": tensors["mlp_post"]}, path / "scores.safetensors", metadata={"ids": json.dumps(ids)})
     summary = path / "summary.json"
     summary.write_text(summary.read_text().replace('"mlp_post"', '"mlp_in"'))
-    old = Run(path)
+    old = RunData.load(open_run(path))
     assert old.summary.site is Site.MLP_POST
     np.testing.assert_array_equal(old.grid().auc, auc)
     np.testing.assert_array_equal(old.grid().text_baseline_auc.ravel(), table["text_baseline_auc"])
     np.testing.assert_array_equal(old.out_of_fold().scores, scores)
-    page = page_of(old).maps["sites"][0]
+    page = page_of(old.run).maps["sites"][0]
     assert page["site"] == "mlp_post"
     assert "text_baseline_auc" in page["columns"]
 

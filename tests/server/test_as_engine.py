@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 
 from truthmap.analyses.samples.run import sample_answers
-from truthmap.analyses.samples.sample_settings import SampleSettings
-from truthmap.answers.engines.openai import Reply, retold
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.answers.engines.openai_engine import EndpointReply, retold
 from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.endpoint import Endpoint
 from truthmap.errors import ModelError, UsageError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
+from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -31,6 +32,7 @@ def study(address: str, tiny_model: Path, spoken_set: QuestionSet, tmp_path: Pat
     return Study(
         model=str(tiny_model),
         questions="spoken",
+        shard=32,
         out=tmp_path / "run",
         device="cpu",
         engine="openai",
@@ -53,28 +55,30 @@ class Told(Silence):
         self.news.append(text)
 
 
-def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, made_once: Path) -> None:
+def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, address: str, made_once: Path) -> None:
     progress = Told()
-    run, local = run_study(study, progress=progress), Run(made_once)
-    lm = load_model(study.model, LoadSettings(device="cpu"))
-    settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in local.answers()))
-    for here, there in zip(local.answers(), run.answers(), strict=True):
+    run, local = run_study(study, progress=progress), open_run(made_once)
+    lm = load_model(study.model.name, LoadSettings(device="cpu"))
+    settings = GenerateSettings(max_new_tokens=max(len(a.answer_ids) for a in RunData.load(local).answers))
+    for here, there in zip(RunData.load(local).answers, RunData.load(run).answers, strict=True):
         prompt = Prompt(here.question_id, here.prompt_ids)
-        wanted = retold(lm, prompt, Reply(here.text, here.finished, None), settings)
+        wanted = retold(lm, prompt, EndpointReply(here.text, here.finished, None), settings)
         assert (there.prompt_ids, there.answer_ids, there.finished) == (here.prompt_ids, wanted.ids, wanted.finished)
         (score,) = score_tokens(lm, [(there.prompt_ids, there.answer_ids)], 512)
         assert there.log_probs == pytest.approx(score.log_probs, abs=1e-3)
     assert not any("it asks in another way" in news for news in progress.news), "the prompts have as many tokens"
-    assert len(run.states().ids) == run.summary.right + run.summary.wrong
+    assert len(RunData.load(run).states.ids) == run.summary.right + run.summary.wrong
     assert "http" not in (run.path / "study.yaml").read_text(), "a folder does not tell where to send prompts and key"
     with pytest.raises(UsageError, match="engine openai needs --endpoint"):
         sample_answers(run, SampleSettings(k=2, part="test"))
-    drawn = sample_answers(run, SampleSettings(k=2, part="test"), reopening=ReopenSettings(endpoint=study.endpoint))
+    drawn = sample_answers(run, SampleSettings(k=2, part="test"), reopening=ReopenSettings(endpoint=f"{address}/v1"))
     assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
 
 
-def test_an_endpoint_that_dies_costs_no_finished_shard(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    from truthmap.answers.engines import openai as endpoint_engine
+def test_an_endpoint_that_dies_costs_no_finished_shard(
+    study: Study, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.answers.engines import openai_engine as endpoint_engine
 
     send, calls = endpoint_engine.send_all, []
 
@@ -83,7 +87,7 @@ def test_an_endpoint_that_dies_costs_no_finished_shard(study: Study, monkeypatch
         gone = replace(endpoint, url="http://127.0.0.1:9/v1", sleep=lambda _: None)
         return send(gone if len(calls) > 2 else endpoint, *rest)
 
-    moved = with_settings(study, {"endpoint": str(study.endpoint).replace("127.0.0.1", "localhost")})
+    moved = with_settings(study, {"endpoint": f"{address}/v1".replace("127.0.0.1", "localhost")})
     with monkeypatch.context() as patch:
         patch.setattr(endpoint_engine, "send_all", dying)
         with pytest.raises(ModelError, match=r"http://127.0.0.1:9/v1 gave no answer .*start the same command again"):

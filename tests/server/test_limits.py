@@ -213,7 +213,7 @@ def test_the_detector_is_described_with_its_guarantee(address: str, tiny_detecto
     guarantee = tiny_detector.config.heads[0].guarantees[0]
     assert (about["guarantee"], about["guarantee_holds"]) == (guarantee.sentence, guarantee.holds)
     assert about["cells"] == ["layer 1, exact_answer_last"]
-    assert set(about["test_auc"]) == {"auc", "low", "high", "n"}
+    assert set(about["test_auc"]) == {"value", "low", "high", "n"}
     assert about["model"] == model_id(tiny_detector)
 
 

@@ -18,7 +18,6 @@ from truthmap.positions import PAPER, Position
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs import lease
-from truthmap.runs.remote import local_folder
 from truthmap.storage import RemoteStorage
 from truthmap.store.states import StateStore
 from truthmap.study.study import Study, with_settings
@@ -85,7 +84,7 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     at = f"{bucket}/study/states"
     here = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "here", device="cpu")
     there = with_settings(here, {"out": tmp_path / "there", "states_at": at})
-    expected, made = numbers(run_study(here).path), there.run()
+    expected, made = numbers(run_study(here).path), run_study(there)
     assert not (made.path / "states").exists()
     assert numbers(made.path) == {name: digest for name, digest in expected.items() if "states" not in name}
     assert verify_run(made.path) == ()
@@ -108,7 +107,7 @@ def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
     for at, machine in ((9, "first"), (31, "second"), (None, "third")):
         monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / machine))
         death = None if at is None else Death(at, "after")
-        ended = run_to_end(with_settings(study, {"out": local_folder(url)}), spoken, death)
+        ended = run_to_end(with_settings(study, {"out": url}), spoken, death)
         assert ended.code == (0 if at is None else -signal.SIGKILL), ended.fault
     assert ended.seen is not None
     assert ended.seen.begun.get("Answering", 160) >= 32

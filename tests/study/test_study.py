@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,8 +11,8 @@ import pytest
 from truthmap.answers.engines.openai import OpenAISettings
 from truthmap.errors import UsageError
 from truthmap.records import Site
-from truthmap.runs.folder import STAGES
-from truthmap.sections import Leaf, Resource, marker
+from truthmap.runs.ledger import STAGES
+from truthmap.settings_base import Leaf, Resource, marker
 from truthmap.study.stage_keys import STAGE_SETTINGS, stage_keys
 from truthmap.study.study import Study, changed_settings, kept_settings, settings_of_a_study, value_of, with_settings
 from truthmap.study.study_file import read_study, write_study
@@ -36,6 +37,8 @@ def _another(leaf: Leaf) -> Any:
     literal = next((kind for kind in kinds if get_origin(kind) is Literal), None)
     if literal is not None:
         return next(value for value in get_args(literal) if value != default)
+    if isinstance(default, Enum):
+        return next(value for value in type(default) if value is not default)
     if isinstance(default, bool):
         return not default
     if isinstance(default, (int, float)):

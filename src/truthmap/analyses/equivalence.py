@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from truthmap.grading.asking import TextModel
+from truthmap.answers.prompted import LocalTextModel
+from truthmap.errors import UsageError
+from truthmap.grading.text_model import EndpointTextModel, TextModel
+from truthmap.lm.load import load_model
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.nli import load_entailment
 from truthmap.records import Answer, Grade
-from truthmap.text import folded
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.text import normalized
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +27,14 @@ class Saying:
 
 
 class Equivalence(Protocol):
-    """Sorts the answers of one question into classes of meaning."""
+    """Sorts the answers of one question into equivalence classes."""
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
         """Return each saying's class: equal numbers say the same; all sayings answer one question."""
         ...
 
 
-class ByMeaning:
+class ByCanonical:
     """Answers with the same exact answer say the same: folded, a candidate's aliases and a number's spellings equal.
 
     Where no exact answer was found, the whole folded text stands for it; all refusals say the same. The accepted
@@ -37,7 +43,7 @@ class ByMeaning:
 
     def classes(self, sayings: Sequence[Saying]) -> list[int]:
         """Return each saying's class."""
-        return numbered([meaning_of(saying.answer, saying.grade) for saying in sayings])
+        return numbered([canonical_answer(saying.answer, saying.grade) for saying in sayings])
 
 
 class Entailment(Protocol):
@@ -74,9 +80,28 @@ class ByJudge:
 
         def same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
             prompts = [judge_prompt(question, one, other) for one, other in pairs]
-            return [folded(reply).startswith("yes") for reply in self.judge.ask(prompts)]
+            return [normalized(reply).startswith("yes") for reply in self.judge.ask(prompts)]
 
         return _clustered([saying.answer.text.strip() for saying in sayings], same)
+
+
+def chosen_equivalence(nli: str | None, judge: str | None, reopening: ReopenSettings) -> Equivalence:
+    """Return what decides which answers say the same: the exact answer, unless a model is named.
+
+    Args:
+        nli: Folder or hub id of an NLI classifier.
+        judge: A language model: anything that `load_model` takes, or the address of an OpenAI-style endpoint.
+        reopening: Where a model on this machine computes.
+
+    Raises:
+        UsageError: both models are named.
+        ModelError: the model cannot be loaded, or is no NLI model.
+    """
+    if nli is not None and judge is not None:
+        raise UsageError("name an NLI model or a judge, not both")
+    if nli is not None:
+        return ByEntailment(load_entailment(nli, LoadSettings(device=reopening.resources.device)))
+    return ByCanonical() if judge is None else ByJudge(_asker(judge, reopening))
 
 
 class _Says(Protocol):
@@ -91,22 +116,22 @@ def judge_prompt(question: str, one: str, other: str) -> str:
     )
 
 
-def meaning_of(answer: Answer, grade: Grade) -> str:
+def canonical_answer(answer: Answer, grade: Grade) -> str:
     """Return what an answer says in one spelling."""
     if grade.refusal:
         return "refusal"
-    exact = folded(grade.meaning or grade.exact_answer)
-    return f"exact {exact}" if exact else f"text {folded(answer.text)}"
+    exact = normalized(grade.canonical or grade.exact_answer)
+    return f"exact {exact}" if exact else f"text {normalized(answer.text)}"
 
 
-def numbered(meanings: Sequence[str]) -> list[int]:
-    """Number meanings in the order in which they first come.
+def numbered(answers: Sequence[str]) -> list[int]:
+    """Number answers in the order in which they first come.
 
     >>> numbered(["peru", "chile", "peru"])
     [0, 1, 0]
     """
     numbers: dict[str, int] = {}
-    return [numbers.setdefault(meaning, len(numbers)) for meaning in meanings]
+    return [numbers.setdefault(canonical, len(numbers)) for canonical in answers]
 
 
 def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
@@ -125,3 +150,10 @@ def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
             if True not in alike:
                 founders.append(text)
     return [found[text] for text in texts]
+
+
+def _asker(judge: str, reopening: ReopenSettings) -> TextModel:
+    if "://" in judge:
+        return EndpointTextModel.of(judge)
+    resources = reopening.resources
+    return LocalTextModel(load_model(judge, LoadSettings(device=resources.device)), resources.batch_tokens)

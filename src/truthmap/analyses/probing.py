@@ -1,27 +1,57 @@
-"""Probes of a finished run, asked for by the analyses: which cell, and what it says of the test answers."""
+"""Probes of a finished run, asked for by the analyses: which cell, what it says of the test answers, and new ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position, column_of
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.test_part import score_on_test
-from truthmap.runs.run import Run
+from truthmap.runs.data import RunData
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
 
 
-def run_labels(run: Run) -> LabelledAnswers:
-    """Return what the probes of a run predict."""
-    return label_answers(run.questions(), run.grades(), run.splits())
+@dataclass(frozen=True)
+class StatesAtCell:
+    """The states of some answers at one cell, those that have its position.
+
+    Attributes:
+        ids: Question ids.
+        states: float (n, d).
+        y: bool (n,), whether each answer is right.
+        fold: int64 (n,), cross-validation fold, -1 in the test part.
+        group: What belongs together.
+    """
+
+    ids: tuple[str, ...]
+    states: torch.Tensor
+    y: Bools
+    fold: Ints
+    group: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A probe and the scores that probes fitted without them give its training answers.
+
+    Attributes:
+        probe: Fitted on all training answers.
+        out_of_fold: float64 (n,), log-odds from cross-validation at the same C.
+    """
+
+    probe: LinearProbe
+    out_of_fold: Floats
 
 
 def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
@@ -30,10 +60,10 @@ def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
     return labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
 
 
-def probe_settings(run: Run) -> GridSettings:
+def probe_settings(data: RunData) -> GridSettings:
     """Return how a run's probes were fitted, without the shuffles of the labels."""
-    study = Study(**run.settings["settings"])
-    return replace(grid_settings(), protocol=run.summary.protocol, seed=study.seed)
+    seed = Study(**data.settings["settings"]).seed
+    return replace(grid_settings(), protocol=data.summary.protocol, seed=seed)
 
 
 def has_probe(grid: Grid, position: Position) -> bool:
@@ -66,12 +96,47 @@ def auc_of(grid: Grid, cell: Cell) -> float:
     return float(grid.auc[grid.index(cell)])
 
 
-def test_scores(run: Run, labels: LabelledAnswers, grid: Grid, cell: Cell) -> Mapping[str, float]:
+def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[str, float]:
     """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
-    return score_on_test(run.states(), labels, grid, cell, probe_settings(run)).scores
+    return score_on_test(data.states, data.labels, grid, cell, probe_settings(data)).scores
 
 
 def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return each answer's mean over those of the scores that it has."""
     ids = dict.fromkeys(i for each in scores for i in each)
     return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}
+
+
+def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> StatesAtCell:
+    """Read the states of a run's answers at a cell, in the labels' order."""
+    read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    rows = np.flatnonzero(read.present[0])
+    return StatesAtCell(
+        tuple(labels.ids[n] for n in rows),
+        read.states[0][torch.from_numpy(rows)],
+        labels.y[rows],
+        labels.fold[rows],
+        tuple(labels.group[n] for n in rows),
+    )
+
+
+def pool_states(reads: Sequence[StatesAtCell]) -> StatesAtCell:
+    """Put the answers of several reads together; ids and groups of different reads are told apart."""
+    return StatesAtCell(
+        tuple(f"{k}:{i}" for k, read in enumerate(reads) for i in read.ids),
+        torch.cat([read.states for read in reads]),
+        np.concatenate([read.y for read in reads]),
+        np.concatenate([read.fold for read in reads]),
+        tuple(f"{k}:{g}" for k, read in enumerate(reads) for g in read.group),
+    )
+
+
+def fit_cell_probe(read: StatesAtCell, cs: Sequence[float]) -> FittedProbe:
+    """Fit a probe, with the C of the highest cross-validated AUC among `cs`, the smallest of equals.
+
+    Raises:
+        NotEnoughDataError: a training part lacks an outcome.
+    """
+    path = out_of_fold_path(read.states, read.y, read.fold, cs)
+    best = best_on_path(path, read.y)
+    return FittedProbe(fit_probe(read.states, read.y, best.c), best.scores[0])

@@ -6,24 +6,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
-from truthmap.answers.to_answer import closes
-from truthmap.lm.hooks import rows_passing, watched
+from truthmap.answers.to_answer import ends_answer
+from truthmap.lm.hooks import record_hidden_states, select_rows
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import Prefix, forward_inputs
 from truthmap.records import Site
 from truthmap.store.tokens import TokenStates
 
-if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
-
 
 @dataclass
-class Row:
+class DecodeRow:
     """An answer while it grows; `finished`: the model closed it itself."""
 
     ids: list[int] = field(default_factory=list)
@@ -35,7 +33,7 @@ class Row:
 class Decoded:
     """A decoded batch: a row per prompt, and the states of its tokens if sites were asked for."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[DecodeRow, ...]
     states: TokenStates | None
 
 
@@ -48,31 +46,31 @@ def decode_batch(
     A row leaves the batch when it is done; with `sites` one step later, when the states of its last token are known.
     Samples of one prompt share its computation.
     """
-    rows = tuple(Row() for _ in prompts)
-    running = Running(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
-    with running.watching():
-        running.start([p.prompt_ids for p in prompts])
+    rows = tuple(DecodeRow() for _ in prompts)
+    state = DecodeState(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
+    with state.recording():
+        state.start([p.prompt_ids for p in prompts])
         for step in range(settings.max_new_tokens):
-            asked = [prompts[n] for n in running.active]
-            chosen, log_probs = sample_tokens(running.logits, asked, step, settings)
-            for n, token, log_prob in zip(running.active, chosen.tolist(), log_probs.tolist(), strict=True):
-                rows[n].finished = closes(lm, rows[n].ids, token)
+            asked = [prompts[n] for n in state.active]
+            chosen, log_probs = sample_tokens(state.logits, asked, step, settings)
+            for n, token, log_prob in zip(state.active, chosen.tolist(), log_probs.tolist(), strict=True):
+                rows[n].finished = ends_answer(lm, rows[n].ids, token)
                 rows[n].ids.append(token)
                 rows[n].log_probs.append(log_prob)
             last = step == settings.max_new_tokens - 1
-            going = [place for place, n in enumerate(running.active) if not (last or rows[n].finished)]
+            going = [place for place, n in enumerate(state.active) if not (last or rows[n].finished)]
             if sites:
-                running.feed(chosen, going)
+                state.feed(chosen, going)
             else:
-                running.keep(going)
+                state.keep(going)
                 if going:
-                    running.feed(chosen[going], range(len(going)))
-            if not running.active:
+                    state.feed(chosen[going], range(len(going)))
+            if not state.active:
                 break
-    return Decoded(rows, running.states(prompts, rows) if sites else None)
+    return Decoded(rows, state.states(prompts, rows) if sites else None)
 
 
-class Running:
+class DecodeState:
     """The rows that are still being decoded: their cache, mask and newest logits; and the states seen so far.
 
     Buffers: for each site (L, n, columns, d), in the model's dtype and on its device; column 0 is the last prompt
@@ -85,16 +83,16 @@ class Running:
         self._lm, self._prefix = lm, prefix
         self._mask = torch.empty(0)
         self._cache: Any = None
-        self._seen: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
+        self._recorded: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
         self._shape = (lm.n_layers, n, columns)
         self._column = 0
-        self._among: dict[torch.device, torch.Tensor] = {}
+        self._rows_on: dict[torch.device, torch.Tensor] = {}
 
-    def watching(self) -> ExitStack:
+    def recording(self) -> ExitStack:
         """Install the hooks that keep the states; they go with the `with`."""
         hooks = ExitStack()
-        for site in self._seen:
-            hooks.enter_context(watched(self._lm.blocks.at(site), partial(self._look, site)))
+        for site in self._recorded:
+            hooks.enter_context(record_hidden_states(self._lm.blocks.at(site), partial(self._record, site)))
         return hooks
 
     def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
@@ -115,14 +113,14 @@ class Running:
             places = torch.tensor(origin, device=self._lm.device)
             self._select(places)
             self.logits = self.logits[places]
-            for seen in self._seen.values():
-                if seen is not None:
-                    seen[:, :, 0] = seen[:, places.to(seen.device), 0]
+            for recorded in self._recorded.values():
+                if recorded is not None:
+                    recorded[:, :, 0] = recorded[:, places.to(recorded.device), 0]
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all rows but those at these places leave."""
         if len(places) < len(self.active):
-            self._part(places)
+            self._keep_rows(places)
             self.logits = self.logits[list(places)]
 
     def feed(self, tokens: torch.Tensor, going: Sequence[int]) -> None:
@@ -135,25 +133,25 @@ class Running:
         self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
         start, leaving = self._mask.shape[1] - 1, len(going) < len(self.active)
         head = self._lm.model.get_output_embeddings() if leaving and going else None
-        with rows_passing(head, going) if head is not None else nullcontext():
+        with select_rows(head, going) if head is not None else nullcontext():
             self._forward(tokens[:, None], start=start, wants_logits=bool(going))
         if leaving:
-            self._part(going)
+            self._keep_rows(going)
             if len(self.logits) > len(going):
                 self.logits = self.logits[list(going)]
 
-    def states(self, prompts: Sequence[Prompt], rows: Sequence[Row]) -> TokenStates:
+    def states(self, prompts: Sequence[Prompt], rows: Sequence[DecodeRow]) -> TokenStates:
         """Return the states of all rows."""
         return TokenStates(
             ids=tuple(p.question_id for p in prompts),
             prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
             answer_lengths=tuple(len(row.ids) for row in rows),
-            states={site: seen for site, seen in self._seen.items() if seen is not None},
+            states={site: recorded for site, recorded in self._recorded.items() if recorded is not None},
         )
 
-    def _part(self, places: Sequence[int]) -> None:
+    def _keep_rows(self, places: Sequence[int]) -> None:
         self.active = [self.active[place] for place in places]
-        self._among.clear()
+        self._rows_on.clear()
         if self.active:
             self._select(torch.tensor(places, device=self._lm.device))
 
@@ -171,17 +169,17 @@ class Running:
             output = lm.model.base_model(**inputs)
         self._cache = output.past_key_values
 
-    def _look(self, site: Site, layer: int, states: torch.Tensor) -> None:
-        seen = self._seen[site]
-        if seen is None:
-            seen = states.new_zeros((*self._shape, states.shape[-1]))
-            self._seen[site] = seen
+    def _record(self, site: Site, layer: int, states: torch.Tensor) -> None:
+        recorded = self._recorded[site]
+        if recorded is None:
+            recorded = states.new_zeros((*self._shape, states.shape[-1]))
+            self._recorded[site] = recorded
         rows = len(self._mask)
         # Some families hand their projections (rows * tokens, width).
-        newest = states.reshape(rows, -1, states.shape[-1])[:, -1].to(seen.device)
+        newest = states.reshape(rows, -1, states.shape[-1])[:, -1].to(recorded.device)
         if self._column:
-            if seen.device not in self._among:
-                self._among[seen.device] = torch.tensor(self.active, device=seen.device)
-            seen[layer, self._among[seen.device], self._column] = newest
+            if recorded.device not in self._rows_on:
+                self._rows_on[recorded.device] = torch.tensor(self.active, device=recorded.device)
+            recorded[layer, self._rows_on[recorded.device], self._column] = newest
         else:
-            seen[layer, :rows, 0] = newest
+            recorded[layer, :rows, 0] = newest

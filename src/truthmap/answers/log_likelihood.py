@@ -59,7 +59,7 @@ def score_tokens(
 def next_token_log_probs(
     lm: LanguageModel, prompts: Sequence[tuple[int, ...]], choices: Sequence[Sequence[int]], batch_tokens: int
 ) -> list[tuple[float, ...]]:
-    """Give, for each prompt, the natural log-probability that the next token is one of each choice's ids.
+    """Return, for each prompt, the natural log-probability that the next token is one of each choice's ids.
 
     Args:
         lm: The model.

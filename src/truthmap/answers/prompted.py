@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import PrefixCache
 
 _REPLY_TOKENS = 24
 
 
-@dataclass(frozen=True)
 class LocalTextModel:
-    """A loaded model that answers prompts greedily, in few tokens."""
+    """A loaded model that answers prompts greedily, in few tokens.
 
-    model: LanguageModel
-    batch_tokens: int = 8192
+    Args:
+        model: The model.
+        batch_tokens: Tokens in one batch, padding and the reply's room included.
+    """
+
+    def __init__(self, model: LanguageModel, batch_tokens: int = 8192) -> None:
+        self.model = model
+        self._settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=batch_tokens)
+        self._prefixes = PrefixCache(model)
 
     def ask(self, prompts: Sequence[str]) -> list[str]:
         """Answer each prompt, in order; an empty string where a prompt is too long."""
         asked = [Prompt(str(number), self.model.prompt_ids(text, text)) for number, text in enumerate(prompts)]
-        settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=self.batch_tokens)
         replies = {
             answer.question_id: answer.text
-            for batch in generate_answers(self.model, asked, settings)
+            for batch in generate_answers(self.model, asked, self._settings, prefixes=self._prefixes)
             for answer in batch.answers
         }
         return [replies[prompt.question_id] for prompt in asked]

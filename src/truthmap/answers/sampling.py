@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.seeding import uniform_from
-
-if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
 
 
 class SampledToken(NamedTuple):

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
-
-if TYPE_CHECKING:
-    from truthmap.answers.generate import GenerateSettings, Prompt
 
 PROMPT_TOO_LONG = "prompt_too_long"
 
 
 def fits(lm: LanguageModel, prompt: Prompt, settings: GenerateSettings) -> bool:
-    """Tell whether a prompt leaves room for an answer in the model's context."""
+    """Return whether a prompt leaves room for an answer in the model's context."""
     room = None if lm.max_length is None else lm.max_length - settings.max_new_tokens
     return len(prompt.prompt_ids) > 0 and (room is None or len(prompt.prompt_ids) <= room)
 
@@ -59,11 +56,30 @@ def unanswered(prompt: Prompt, fault: str = PROMPT_TOO_LONG) -> Answer:
     )
 
 
+def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...], text: str) -> Answer:
+    """Return the record of an answer that came with its question, in the model's tokens; it has no log-probabilities.
+
+    The record's text is what its token ids say, so that offsets hold even where the tokenizer changes a character.
+    """
+    ids = lm.encode(text)
+    too_long = lm.max_length is not None and len(prompt_ids) + len(ids) > lm.max_length
+    return Answer(
+        question_id,
+        prompt_ids=prompt_ids,
+        answer_ids=() if too_long else ids,
+        text="" if too_long else lm.decode(ids),
+        log_probs=(),
+        offsets=() if too_long else lm.offsets(ids),
+        finished=not too_long,
+        fault=PROMPT_TOO_LONG if too_long else None,
+    )
+
+
 def has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:
-    """Tell whether an answer has said anything yet: a new line before that does not close it."""
+    """Return whether an answer has any text yet: a new line before that does not close it."""
     return any(i not in lm.line_ids for i in ids)
 
 
-def closes(lm: LanguageModel, before: Sequence[int], token: int) -> bool:
-    """Tell whether a token closes the answer that consists of the ids `before` it."""
+def ends_answer(lm: LanguageModel, before: Sequence[int], token: int) -> bool:
+    """Return whether a token closes the answer that consists of the ids `before` it."""
     return token in lm.stop_ids or (token in lm.line_ids and has_begun(lm, before))

@@ -12,10 +12,10 @@ import torch
 
 from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.oom import HalvedBatches
-from truthmap.lm.prefix import NO_PREFIX, Prefix, forward_inputs, shared_prefix
+from truthmap.lm.oom import halve_batches_on_oom
+from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, forward_inputs
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.records import Answer, Site
 from truthmap.store.shards import StateShard
@@ -34,6 +34,65 @@ class CaptureSettings:
     share_prefix: bool = True
 
 
+class StateCapture:
+    """Captures the states of answers, shard after shard, with one model.
+
+    Args:
+        lm: The model that gave the answers.
+        settings: Batch size.
+        prefixes: The model's prefix cache, where others that run the model share it; by default the capture's own.
+    """
+
+    def __init__(
+        self, lm: LanguageModel, settings: CaptureSettings | None = None, prefixes: PrefixCache | None = None
+    ) -> None:
+        self._lm = lm
+        self._settings = settings or CaptureSettings()
+        self._prefixes = prefixes or PrefixCache(lm)
+        assert self._prefixes.lm is lm, "keys and values of another model"
+
+    def capture(
+        self,
+        answers: Sequence[Answer],
+        located: LocatedPositions,
+        sites: tuple[Site, ...],
+        on_progress: Callable[[int], None] | None = None,
+    ) -> StateShard:
+        """Read answers once more and keep the states at their positions.
+
+        Args:
+            answers: Answers with ids; their order is the result's.
+            located: Where each answer has its positions.
+            sites: What to read.
+            on_progress: Called with how many answers are done so far.
+
+        Raises:
+            ModelError: a site does not exist, or a state is not finite.
+        """
+        lm, prefix = self._lm, self._shared(answers)
+        index = np.stack([located.index[a.question_id] for a in answers])
+        kept: dict[Site, torch.Tensor] = {}
+        done = 0
+
+        def read(rows: Sequence[int]) -> None:
+            _read(lm, answers, index, rows, prefix, sites, kept)
+
+        for part, _ in halve_batches_on_oom(_batches(index, self._settings), read, lm.device, "answer being read"):
+            done += len(part)
+            if on_progress is not None:
+                on_progress(done)
+        ids = tuple(a.question_id for a in answers)
+        shard = StateShard(ids, located.positions, (index != MISSING).T, kept)
+        require_finite(shard)
+        return shard
+
+    def _shared(self, answers: Sequence[Answer]) -> Prefix:
+        if not self._settings.share_prefix:
+            return NO_PREFIX
+        # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
+        return self._prefixes.shared_by([a.prompt_ids for a in answers])
+
+
 def capture_states(
     lm: LanguageModel,
     answers: Sequence[Answer],
@@ -42,40 +101,8 @@ def capture_states(
     settings: CaptureSettings,
     on_progress: Callable[[int], None] | None = None,
 ) -> StateShard:
-    """Read answers once more and keep the states at their positions.
-
-    Args:
-        lm: The model that gave the answers.
-        answers: Answers with ids; their order is the result's.
-        located: Where each answer has its positions.
-        sites: What to read.
-        settings: Batch size.
-        on_progress: Called with how many answers are done so far.
-
-    Raises:
-        ModelError: a site does not exist, or a state is not finite.
-    """
-    prefix = _prefix_for(lm, answers, settings)
-    index = np.stack([located.index[a.question_id] for a in answers])
-    kept: dict[Site, torch.Tensor] = {}
-    done = 0
-    batches = HalvedBatches(lm.device, "answer being read")
-    for rows in _batches(index, settings):
-        for part, _ in batches.work(rows, lambda part: _read(lm, answers, index, part, prefix, sites, kept)):
-            done += len(part)
-            if on_progress is not None:
-                on_progress(done)
-    ids = tuple(a.question_id for a in answers)
-    shard = StateShard(ids, located.positions, (index != MISSING).T, kept)
-    require_finite(shard)
-    return shard
-
-
-def _prefix_for(lm: LanguageModel, answers: Sequence[Answer], settings: CaptureSettings) -> Prefix:
-    if not settings.share_prefix or len(answers) < 2:
-        return NO_PREFIX
-    # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
-    return shared_prefix(lm, [a.prompt_ids for a in answers])
+    """Read answers once more and keep the states at their positions: see `StateCapture.capture`."""
+    return StateCapture(lm, settings).capture(answers, located, sites, on_progress)
 
 
 def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]]:
@@ -120,6 +147,6 @@ def _read(
     inputs = forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device), prefix.length)
     with ExitStack() as hooks:
         for site in sites:
-            hooks.enter_context(watched(lm.blocks.at(site), partial(look, site)))
+            hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))
         cache = prefix.cache_for(len(rows))
         lm.model.base_model(**inputs, past_key_values=cache, use_cache=cache is not None)

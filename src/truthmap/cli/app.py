@@ -9,14 +9,7 @@ from typing import Annotated
 import typer
 
 from truthmap._version import __version__
-from truthmap.analyses.audit.command import audit
-from truthmap.analyses.compare.command import compare
-from truthmap.analyses.diff.command import diff
-from truthmap.analyses.errors.command import errors
-from truthmap.analyses.labels.command import labels
-from truthmap.analyses.samples.command import sample
-from truthmap.analyses.select.command import select
-from truthmap.analyses.transfer.command import transfer
+from truthmap.analyses.registry import ANALYSES
 from truthmap.cli.ask import ask
 from truthmap.cli.detector import detector
 from truthmap.cli.doctor import doctor
@@ -27,7 +20,7 @@ from truthmap.cli.run import run
 from truthmap.cli.serve import serve
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
-from truthmap.runs.remote import spoken
+from truthmap.terminal.output import printable
 
 app = typer.Typer(
     name="truthmap",
@@ -38,14 +31,8 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(questions)
-app.command()(audit)
-app.command()(compare)
-app.command()(sample)
-app.command()(errors)
-app.command()(select)
-app.command()(transfer)
-app.command()(diff)
-app.command()(labels)
+for _analysis in ANALYSES:
+    app.command()(_analysis.command)
 app.command()(detector)
 app.command()(ask)
 app.command()(serve)
@@ -55,7 +42,7 @@ app.command()(figure)
 app.command()(verify)
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def truthmap(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
@@ -81,7 +68,5 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    told = spoken(message)
-    printable = "".join(character if character.isprintable() else "�" for character in told)
-    sys.stderr.write(f"truthmap: {printable}\n")
+    sys.stderr.write(f"truthmap: {printable(message)}\n")
     return code

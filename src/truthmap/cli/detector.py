@@ -10,8 +10,9 @@ import typer
 from truthmap.errors import UsageError
 from truthmap.positions import POSITIONS, Position
 from truthmap.records import Site
+from truthmap.runs.file_names import DETECTOR
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import RunArgument, beside, local
+from truthmap.terminal.options import RunArgument, local, path_in_run
 from truthmap.terminal.progress import Bars
 
 
@@ -51,9 +52,9 @@ def detector(
     cells = tuple(Cell(site or opened.summary.site, *_cell(text)) for text in cell or ())
     seal = SealSettings(limit=at_most, confidence=confidence, false_alarms=false_alarms)
     artifact = seal_detector(
-        opened, out or opened.path / "detector", DetectorSettings(seal, cells or None, keep_records=records), Bars()
+        opened, out or opened.folder / DETECTOR, DetectorSettings(seal, cells or None, keep_records=records), Bars()
     )
-    print_detector(artifact.config, str(out or beside(run, "detector")))
+    print_detector(artifact.config, str(out or path_in_run(run, DETECTOR)))
 
 
 def _cell(text: str) -> tuple[int, Position]:

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from truthmap.detector.config import DetectorConfig, Role
 from truthmap.detector.verdict import PromptForecast, Trust, Verdict
+from truthmap.text import sanitize
 
 _STYLE = {Trust.TRUST: "bold green", Trust.DONT_TRUST: "bold red", Trust.NO_EXACT_ANSWER: "bold yellow"}
 _SIGN = {Trust.TRUST: "✓", Trust.DONT_TRUST: "✗", Trust.NO_EXACT_ANSWER: "?"}
@@ -27,7 +28,7 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
                 f"(by chance {error.chance_calibration_error:.3f})"
             )
         )
-        console.print(Text(f"  {head.ood.false_alarms:.1%} of the test answers flagged as out of distribution"))
+        console.print(Text(f"  {head.ood.false_alarms.value:.1%} of the test answers flagged as out of distribution"))
     console.print(Text("Guarantees of the answer head", "bold"))
     for guarantee in config.heads[0].guarantees:
         sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")
@@ -54,7 +55,7 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
         console.print(Text(f"Of the {near.n} most similar training answers {near.right} were right, among them:"))
         for record in near.nearest:
             mark = "right" if record.right else "wrong"
-            console.print(Text(f"  {_plain(record.question)} – {_plain(record.exact_answer) or '(none)'} ({mark})"))
+            console.print(Text(f"  {sanitize(record.question)} – {sanitize(record.exact_answer) or '(none)'} ({mark})"))
     if verdict.out_of_distribution and verdict.role is not None:
         console.print(Text(_out_of_distribution(config, verdict.role, "answers", verdict.distance), style="yellow"))
     elif verdict.question_out_of_distribution:
@@ -75,10 +76,10 @@ def _answer(verdict: Verdict) -> Text:
     """Return the answer's text with the exact answer in ⟦ ⟧ and underlined."""
     text, span = verdict.answer.text, verdict.exact_answer
     if span is None:
-        return Text(_plain(text).strip() or "(no answer)")
-    shown = Text(_plain(text[: span.start]).lstrip())
-    shown.append(f"⟦{_plain(text[span.start : span.end])}⟧", style="bold underline")
-    shown.append(_plain(text[span.end :]).rstrip())
+        return Text(sanitize(text).strip() or "(no answer)")
+    shown = Text(sanitize(text[: span.start]).lstrip())
+    shown.append(f"⟦{sanitize(text[span.start : span.end])}⟧", style="bold underline")
+    shown.append(sanitize(text[span.end :]).rstrip())
     return shown
 
 
@@ -88,10 +89,5 @@ def _out_of_distribution(config: DetectorConfig, role: Role, what: str, distance
     how_far = "" if distance is None else f"distance {distance:.0f}, "
     return (
         f"Out of distribution, unlike the training {what} ({how_far}beyond {head.ood.threshold:.0f}, as "
-        f"{head.ood.false_alarms:.1%} of the test part was): the probability may not hold here."
+        f"{head.ood.false_alarms.value:.1%} of the test part was): the probability may not hold here."
     )
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of an answer out of the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)

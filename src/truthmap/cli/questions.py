@@ -9,17 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from truthmap.questions.catalogue import known_sets
+from truthmap.questions.catalogue import named_sets
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
-from truthmap.questions.tasks import Locating
-from truthmap.questions.validation import Report
+from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.output import plain, printable
 from truthmap.terminal.study_options import study_options
-from truthmap.terminal.text import plain, printable
 
-_SHOWN_FAULTS = 100
+_SHOWN_ISSUES = 100
 _LONGEST = 300
 _OTHERWISE = {"questions", "limit", "skip_bad"}
 """Settings of a study's questions that this command has in another form."""
@@ -51,7 +50,7 @@ def questions(
     found = load_questions(name, settings)
     _show_set(console, found, sample)
     if found.report.bad:
-        _show_faults(console, found.report)
+        _show_issues(console, found.report)
         raise typer.Exit(1)
 
 
@@ -59,7 +58,7 @@ def _list_sets(console: Console) -> None:
     table = Table(title="Question sets", title_justify="left")
     for heading in ("Name", "Asks", "Source", "Grading", "Exact answer"):
         table.add_column(heading, overflow="fold")
-    for known in known_sets():
+    for known in named_sets():
         task = known.task
         table.add_row(*map(plain, (known.name, known.about, known.source, str(task.grading), str(task.locating))))
     console.print(table)
@@ -67,8 +66,11 @@ def _list_sets(console: Console) -> None:
 
 
 def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
+    from truthmap.grading.kinds import LOCATINGS
+
     task, report = found.task, found.report
-    by = f"{task.locating} (without a --locator: name)" if task.locating is Locating.MODEL else str(task.locating)
+    stand_in = LOCATINGS[task.locating].stand_in
+    by = str(task.locating) if stand_in is None else f"{task.locating} (without a --locator: {stand_in})"
     console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {by}"))
     if report.rows:
         left_out = f", {report.left_out:,} left out" if report.left_out else ""
@@ -96,13 +98,13 @@ def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
     return lines
 
 
-def _show_faults(console: Console, report: Report) -> None:
+def _show_issues(console: Console, report: ValidationReport) -> None:
     console.print()
     table = Table(title=f"{report.bad:,} rows make no question: {report.counted()}", title_justify="left")
     for heading in ("Line", "Column", "Fault"):
         table.add_column(heading, overflow="fold")
-    for fault in report.faults[:_SHOWN_FAULTS]:
-        table.add_row(str(fault.line), plain(fault.column or ""), plain(fault.what))
+    for issue in report.issues[:_SHOWN_ISSUES]:
+        table.add_row(str(issue.line), plain(issue.column or ""), plain(issue.what))
     console.print(table)
-    if report.bad > _SHOWN_FAULTS:
-        console.print(f"and {report.bad - _SHOWN_FAULTS:,} more")
+    if report.bad > _SHOWN_ISSUES:
+        console.print(f"and {report.bad - _SHOWN_ISSUES:,} more")

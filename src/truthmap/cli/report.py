@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import RunArgument, beside, local
+from truthmap.terminal.options import RunArgument, local, path_in_run
 
 
 def report(
@@ -24,4 +24,4 @@ def report(
     from truthmap.report.build import write_report
 
     path = write_report(open_run(run), out)
-    typer.echo(f"{out or beside(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)")
+    typer.echo(f"{out or path_in_run(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from truthmap.runs.remote import spoken
 from truthmap.terminal.options import RunArgument
 from truthmap.terminal.progress import Bars
 
@@ -33,7 +32,7 @@ def verify(
         repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)
         broken = verify_run(run, Bars())
     for fault in broken:
-        typer.echo(spoken(str(fault)))
+        typer.echo(str(fault))
     if broken:
         typer.echo(f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again")
         raise typer.Exit(1)

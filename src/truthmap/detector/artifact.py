@@ -25,7 +25,7 @@ from truthmap.detector.config import FORMAT, DetectorConfig, HeadConfig, Role
 from truthmap.detector.heads import Head, SelfTest
 from truthmap.detector.ood import GaussianOOD
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import digest_of, write_bytes, write_json, write_text
+from truthmap.files import AnyPath, digest_of, write_bytes, write_json, write_text
 
 CONFIG, TENSORS, RECORDS = "config.json", "model.safetensors", "records.json"
 
@@ -62,7 +62,7 @@ class Artifact:
     records: tuple[TrainingRecord, ...]
 
 
-def save_artifact(artifact: Artifact, folder: Path) -> Artifact:
+def save_artifact(artifact: Artifact, folder: AnyPath) -> Artifact:
     """Write the folder: the tensors first, the config that vouches for them last.
 
     Returns:
@@ -72,7 +72,7 @@ def save_artifact(artifact: Artifact, folder: Path) -> Artifact:
         RunFolderError: the folder holds something that is no detector.
         StorageError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / CONFIG).exists())):
+    if folder.exists() and (not folder.is_dir() or (any(Path(folder).iterdir()) and not (folder / CONFIG).exists())):
         raise RunFolderError(f"{folder} is not empty and holds no detector; choose a new or empty folder with --out")
     tensors = save_tensors({name: t for head in artifact.heads.values() for name, t in _tensors(head).items()})
     records = _RECORDS.dump_json(artifact.records).decode("utf-8")
@@ -86,7 +86,7 @@ def save_artifact(artifact: Artifact, folder: Path) -> Artifact:
     return replace(artifact, config=config)
 
 
-def load_artifact(folder: Path) -> Artifact:
+def load_artifact(folder: AnyPath) -> Artifact:
     """Read a sealed folder and check everything in it.
 
     Raises:
@@ -111,7 +111,7 @@ def load_artifact(folder: Path) -> Artifact:
     return Artifact(config, heads, records)
 
 
-def _read_config(folder: Path) -> DetectorConfig:
+def _read_config(folder: AnyPath) -> DetectorConfig:
     path = folder / CONFIG
     try:
         content = json.loads(_read(path).decode("utf-8"))
@@ -121,7 +121,7 @@ def _read_config(folder: Path) -> DetectorConfig:
         raise DamagedFileError(
             f"{path} is no config of a detector: expected a JSON object, got {type(content).__name__}"
         )
-    _require_format(path, content.get("format"))
+    _require_format(folder, content.get("format"))
     seal = content.pop("seal", None)
     try:
         intact = digest_of(content) == seal
@@ -139,40 +139,41 @@ def _read_config(folder: Path) -> DetectorConfig:
     return config
 
 
-def _require_format(path: Path, found: object) -> None:
+def _require_format(folder: AnyPath, found: object) -> None:
     """Refuse a config of another format, and say what to do about it."""
     if found == FORMAT:
         return
     kind, _, number = FORMAT.rpartition(" ")
     known = re.fullmatch(rf"{kind} (\d{{1,9}})", found) if isinstance(found, str) else None
     if known is None:
-        raise DamagedFileError(f"{path} is no config of a detector: expected the format {FORMAT!r}, got {found!r}")
+        raise DamagedFileError(
+            f"{folder / CONFIG} is no config of a detector: expected the format {FORMAT!r}, got {found!r}"
+        )
     advice = (
         "seal it again with `truthmap detector RUN`"
         if int(known[1]) < int(number)
         else "update truthmap, or seal it again with this version: `truthmap detector RUN`"
     )
     raise RunFolderError(
-        f"{path.parent} was sealed by another version of truthmap: expected the format {FORMAT!r}, got {found!r}; "
-        f"{advice}"
+        f"{folder} was sealed by another version of truthmap: expected the format {FORMAT!r}, got {found!r}; {advice}"
     )
 
 
-def _read(path: Path) -> bytes:
+def _read(path: AnyPath) -> bytes:
     """Read a file whole, if it is a regular file of a size that can be."""
     most = _MAX_BYTES[path.name]
     try:
-        found = path.stat()
+        found = Path(path).stat()
         if not stat.S_ISREG(found.st_mode):
             raise DamagedFileError(f"{path} is no regular file")
         if found.st_size > most:
             raise DamagedFileError(f"{path} is too large for a detector: {found.st_size} bytes, at most {most}")
-        return path.read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise DamagedFileError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _read_tensors(path: Path, content: bytes) -> dict[str, np.ndarray[Any, Any]]:
+def _read_tensors(path: AnyPath, content: bytes) -> dict[str, np.ndarray[Any, Any]]:
     header = int.from_bytes(content[:8], "little")
     if len(content) < 8 or header > min(_MAX_HEADER_BYTES, len(content) - 8):
         raise DamagedFileError(f"{path} is damaged: its header claims {header} bytes")
@@ -183,7 +184,7 @@ def _read_tensors(path: Path, content: bytes) -> dict[str, np.ndarray[Any, Any]]
 
 
 def _head(
-    head: HeadConfig, config: DetectorConfig, tensors: dict[str, np.ndarray[Any, Any]], n_records: int, path: Path
+    head: HeadConfig, config: DetectorConfig, tensors: dict[str, np.ndarray[Any, Any]], n_records: int, path: AnyPath
 ) -> Head:
     """Take a head's tensors out of the file, and check that they are what its config says."""
     cells, width, n = len(head.cells), config.model.width, head.n_fitted
@@ -227,7 +228,7 @@ class _TensorTaker:
 
     tensors: dict[str, np.ndarray[Any, Any]]
     prefix: str
-    path: Path
+    path: AnyPath
 
     def __call__(self, name: str, kind: type[np.generic], shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
         found = self.tensors.pop(self.prefix + name, None)
@@ -245,7 +246,7 @@ class _TensorTaker:
         return found
 
 
-def _require_self_test(head: Head, path: Path) -> None:
+def _require_self_test(head: Head, path: AnyPath) -> None:
     test = head.self_test
     pairs = ((head.score(test.states), test.scores), (head.distance(test.states), test.distances))
     if not len(test.states) or not all(np.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE) for a, b in pairs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from scipy.special import expit, log_expit
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.probability import brier_many, ece_many, log_loss
 from truthmap.seeding import seed_from
 
 _DRAWS = 200
@@ -152,13 +152,8 @@ def fit_calibrator(scores: Floats, right: Bools, fold: Ints) -> Platt | Isotonic
     for f in folds:
         for kind, predicted in held_out.items():
             predicted[fold == f] = kind(scores[fold != f], right[fold != f]).p_wrong(scores[fold == f])
-    better = min(held_out, key=lambda kind: log_loss(held_out[kind], right))
+    better = min(held_out, key=lambda kind: log_loss(held_out[kind], ~right))
     return better(scores, right)
-
-
-def log_loss(p_wrong: Floats, right: Bools) -> float:
-    """Return the mean negative log-likelihood of the outcomes, in nats."""
-    return float(-np.log(np.where(right, 1 - p_wrong, p_wrong)).mean())
 
 
 def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
@@ -169,16 +164,13 @@ def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
         ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), share_wrong=float((~right[part]).mean()))
         for part in parts
     )
+    number = np.empty(len(p_wrong), dtype=np.int64)
+    for n, part in enumerate(parts):
+        number[part] = n
     drawn = np.random.default_rng(seed_from("reliability")).random((_DRAWS, len(p_wrong))) < p_wrong
     return Reliability(
         bins=bins,
-        brier=float(((p_wrong - (~right)) ** 2).mean()),
-        expected_calibration_error=float(_error(p_wrong, (~right)[None], parts)[0]),
-        chance_calibration_error=float(_error(p_wrong, drawn, parts).mean()),
+        brier=float(brier_many(p_wrong[None], ~right)[0]),
+        expected_calibration_error=float(ece_many(p_wrong, ~right, number)[0]),
+        chance_calibration_error=float(ece_many(p_wrong, drawn, number).mean()),
     )
-
-
-def _error(p_wrong: Floats, wrong: Bools, parts: Sequence[Ints]) -> Floats:
-    """Return the expected calibration error of outcomes bool (m, n): float64 (m,)."""
-    differences = [len(part) * np.abs(wrong[:, part].mean(axis=1) - p_wrong[part].mean()) for part in parts]
-    return np.asarray(sum(differences) / len(p_wrong), dtype=np.float64)

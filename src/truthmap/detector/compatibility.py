@@ -20,7 +20,7 @@ def differences(config: DetectorConfig, lm: LanguageModel) -> tuple[str, ...]:
     found = identity_differences(config.model.identity, identity)
     if lm.n_layers != config.model.n_layers:
         found += (f"it has {lm.n_layers} layers, not {config.model.n_layers}",)
-    hook_points = lm.blocks.taps[config.site]
+    hook_points = lm.blocks.hook_points[config.site]
     if isinstance(hook_points, str):
         found += (f"it has no site {config.site}: {hook_points}",)
     return found
@@ -59,7 +59,7 @@ def require_match(config: DetectorConfig, lm: LanguageModel, *, allow_different:
 def _width(config: DetectorConfig, lm: LanguageModel) -> int | None:
     """Return the width of the states at the detector's cells, by reading one token; `None` where there are none."""
     layers = tuple(sorted({cell.layer for head in config.heads for cell in head.cells}))
-    if lm.n_layers <= layers[-1] or isinstance(lm.blocks.taps[config.site], str):
+    if lm.n_layers <= layers[-1] or isinstance(lm.blocks.hook_points[config.site], str):
         return None
     return int(record_answer_states(lm, [((0,), ())], StateSpec(config.site, layers))[0].shape[-1])
 

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.questions.tasks import Task
 from truthmap.records import Site, StrEnum
 
 FORMAT = "truthmap detector 2"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
-SAME = "same"
-"""Names the studied model as the one that finds exact answers."""
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(max_length=100_000)]
+
+
+def _within_0_and_1(found: Estimate) -> Estimate:
+    if not 0 <= found.low <= found.value <= found.high <= 1 or found.n < 0:
+        raise ValueError(f"expected a share with its interval, between 0 and 1, got {found} of {found.n}")
+    return found
+
+
+_Share = Annotated[Estimate, AfterValidator(_within_0_and_1)]
 
 
 class Role(StrEnum):
@@ -44,37 +52,20 @@ class CellAt(BaseModel):
     C: float = Field(gt=0)
 
 
-class Measured(BaseModel):
-    """An AUC on the test part with its 95 % interval, of n answers."""
-
-    model_config = _STRICT
-
-    auc: float = Field(ge=0, le=1)
-    low: float = Field(ge=0, le=1)
-    high: float = Field(ge=0, le=1)
-    n: int = Field(ge=0)
-
-    def __str__(self) -> str:
-        return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
 class OODThreshold(BaseModel):
     """When a state counts as out of distribution, that is, far from those of the training parts.
 
     Attributes:
         threshold: Mahalanobis distance above which a state is flagged.
         target_rate: The false-alarm rate the threshold was set for, on the training parts, out of fold.
-        false_alarms: The share of the n test answers that it flags, with its exact 95 % interval.
+        false_alarms: The share of the test answers that it flags, with its exact 95 % interval.
     """
 
     model_config = _STRICT
 
     threshold: float = Field(gt=0)
     target_rate: float = Field(gt=0, lt=1)
-    false_alarms: float = Field(ge=0, le=1)
-    low: float = Field(ge=0, le=1)
-    high: float = Field(ge=0, le=1)
-    n: int = Field(ge=0)
+    false_alarms: _Share
 
 
 class CoveragePoint(BaseModel):
@@ -93,6 +84,7 @@ class HeadConfig(BaseModel):
     Attributes:
         role: When it is used.
         cells: Where it reads (K of them); their dot products are summed.
+        stack_c: The inverse strength of regularisation with which several cells are stacked; `None` of one cell.
         n_fitted, n_fitted_right: Answers it was fitted to (train + validation), and the right ones among them.
         test: Its AUC on the test part.
         calibration: From score to P(wrong).
@@ -106,9 +98,10 @@ class HeadConfig(BaseModel):
 
     role: Role
     cells: tuple[CellAt, ...] = Field(min_length=1, max_length=64)
+    stack_c: float | None = Field(gt=0)
     n_fitted: int = Field(ge=2)
     n_fitted_right: int = Field(ge=1)
-    test: Measured
+    test: _Share
     calibration: Calibrator
     reliability: Reliability
     guarantees: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)

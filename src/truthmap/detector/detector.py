@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.prompted import LocalTextModel
-from truthmap.answers.ready import ready_answer
+from truthmap.answers.to_answer import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.compatibility import model_load_settings, require_match
-from truthmap.detector.config import SAME, DetectorConfig
+from truthmap.detector.config import DetectorConfig
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
 from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.errors import UsageError
-from truthmap.grading.asking import Graders
-from truthmap.grading.grade import needs_locator
+from truthmap.files import AnyPath
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import SAME, Graders
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question
@@ -47,7 +49,7 @@ class Detector:
         """The artifact's config.json."""
         return self.artifact.config
 
-    @property
+    @cached_property
     def graders(self) -> Graders:
         """The model that finds exact answers, where the task asks for one and it is the studied one."""
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
@@ -191,7 +193,7 @@ class Detector:
 
 
 def load_detector(
-    path: Path | str,
+    path: AnyPath | str,
     model: str | LanguageModel | None = None,
     *,
     device: str = "auto",
@@ -212,7 +214,7 @@ def load_detector(
         DamagedFileError: a file of it is damaged.
         ModelError: the model cannot be loaded, or is not the sealed one; the message says in what it differs.
     """
-    artifact = load_artifact(Path(path))
+    artifact = load_artifact(Path(path) if isinstance(path, str) else path)
     if not isinstance(model, LanguageModel):
         settings = model_load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
         model = load_model(model or artifact.config.model.identity.get("name", ""), settings)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+from matplotlib.axes import Axes
 
 from truthmap.detector.config import HeadConfig
 from truthmap.detector.guarantee import Risk
-from truthmap.figures.frame import new_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from truthmap.figures.canvas import new_axes
+from truthmap.metrics.intervals import wilson
 
 _BLUE = "#08519c"
 _SIZE = (5, 4)  # inches
@@ -61,12 +60,9 @@ def draw_reliability(head: HeadConfig, axes: Axes | None = None) -> Axes:
     axes = new_axes(*_SIZE) if axes is None else axes
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="perfectly calibrated")
     bins = head.reliability.bins
-    shares = [b.share_wrong for b in bins]
-    bounds = [_wilson(b.share_wrong, b.n) for b in bins]
-    errors = [
-        [share - low for share, (low, _) in zip(shares, bounds, strict=True)],
-        [high - share for share, (_, high) in zip(shares, bounds, strict=True)],
-    ]
+    shares = np.array([b.share_wrong for b in bins])
+    low, high = wilson(np.array([round(b.share_wrong * b.n) for b in bins]), np.array([b.n for b in bins]))
+    errors = np.maximum([shares - low, high - shares], 0)
     axes.errorbar([b.p_wrong for b in bins], shares, yerr=errors, fmt="o", color=_BLUE, capsize=3, label="test answers")
     axes.set_xlabel("Predicted P(wrong)")
     axes.set_ylabel("Observed share wrong")
@@ -74,10 +70,3 @@ def draw_reliability(head: HeadConfig, axes: Axes | None = None) -> Axes:
     axes.set_ylim(-0.02, 1.02)
     axes.legend(loc="upper left", frameon=False)
     return axes
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    z = 1.959964
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))

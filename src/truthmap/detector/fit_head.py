@@ -8,13 +8,15 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.detector.calibration import fit_calibrator, reliability
-from truthmap.detector.config import CellAt, CoveragePoint, HeadConfig, Measured, OODThreshold, Role
-from truthmap.detector.guarantee import Risk, RiskGuarantee, ScoredAnswers, guarantee_risk, lower_bound, upper_bound
+from truthmap.detector.config import CellAt, CoveragePoint, HeadConfig, OODThreshold, Role
+from truthmap.detector.guarantee import Risk, RiskGuarantee, ScoredAnswers, guarantee_risk
 from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.intervals import exact_share
+from truthmap.metrics.selective import risk_coverage
 
 _SELF_TESTS = 8
 _CURVE_POINTS = 101
@@ -56,6 +58,8 @@ class HeadData:
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together, n of them: the tests behind a guarantee need independent answers.
         record_index: int64 (n,), which training record each answer is; -1 in the test part.
+        stack_c: The inverse strength of regularisation of the stack of several cells, as a run measured it; `None`: it
+            is chosen by cross-validation, or there is one cell only.
     """
 
     role: Role
@@ -65,6 +69,7 @@ class HeadData:
     fold: Ints
     group: tuple[str, ...]
     record_index: Ints
+    stack_c: float | None = None
 
 
 def fit_head(data: HeadData, settings: SealSettings) -> Head:
@@ -78,21 +83,19 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     """
     known = data.fold >= 0
     _require_both(data, known)
-    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells))
+    readout = fit_readout(data.states, data.right, data.fold, tuple(cell.C for cell in data.cells), data.stack_c)
     scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
     flat = data.states.reshape(len(data.states), -1)
     gaussian = fit_gaussian_ood(flat[known])
     distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
-    found = auc_many(round_scores(scores[None, ~known]), data.right[~known])
     config = HeadConfig(
         role=data.role,
         cells=data.cells,
+        stack_c=readout.stack_c,
         n_fitted=int(known.sum()),
         n_fitted_right=int(data.right[known].sum()),
-        test=Measured(
-            auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=int((~known).sum())
-        ),
+        test=auc_estimate(scores[~known], data.right[~known]),
         calibration=calibrator,
         reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
         guarantees=_guarantees(data, scores, settings),
@@ -141,14 +144,14 @@ def _guarantees(data: HeadData, scores: Floats, settings: SealSettings) -> tuple
 
 
 def _risk_coverage(scores: Floats, right: Bools) -> tuple[CoveragePoint, ...]:
-    order = np.argsort(-scores, kind="stable")
-    wrong = np.cumsum(~right[order]) / np.arange(1, len(scores) + 1)
-    last = np.append(np.diff(scores[order]) < 0, True)  # answers that score alike are accepted together
-    places = np.flatnonzero(last)
-    places = places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _CURVE_POINTS)).round().astype(int))]
+    curve = risk_coverage(scores, right)
+    n = len(curve.threshold)
+    points = np.unique(np.linspace(0, n - 1, min(n, _CURVE_POINTS)).round().astype(int))
     return tuple(
-        CoveragePoint(threshold=float(scores[order[p]]), coverage=(p + 1) / len(scores), selective_risk=float(wrong[p]))
-        for p in places
+        CoveragePoint(
+            threshold=float(curve.threshold[p]), coverage=float(curve.coverage[p]), selective_risk=float(curve.risk[p])
+        )
+        for p in points
     )
 
 
@@ -156,15 +159,8 @@ def _ood_threshold(held_out: Floats, testing: Floats, wanted: float) -> OODThres
     """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
     rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
     threshold = float(np.sort(held_out)[rank - 1])
-    flagged, n = int((testing > threshold).sum()), len(testing)
-    return OODThreshold(
-        threshold=threshold,
-        target_rate=wanted,
-        false_alarms=flagged / n,
-        low=lower_bound(flagged, n, 0.975),
-        high=upper_bound(flagged, n, 0.975),
-        n=n,
-    )
+    flagged = int((testing > threshold).sum())
+    return OODThreshold(threshold=threshold, target_rate=wanted, false_alarms=exact_share(flagged, len(testing)))
 
 
 def _with_self_test(head: Head, states: Floats32) -> Head:

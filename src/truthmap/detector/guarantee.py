@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import beta, binom
+from scipy.stats import binom
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import UsageError
+from truthmap.metrics.intervals import exact_upper_bound
 from truthmap.records import StrEnum
 
 _MOST_THRESHOLDS = 200
@@ -114,16 +115,6 @@ def guarantee_risk(
     return _guarantee_at((risk, limit, confidence), _guess(risk, limit, choosing), testing, holds=False)
 
 
-def upper_bound(hits: int, tested: int, confidence: float) -> float:
-    """Return the exact one-sided upper confidence bound of a share (Clopper and Pearson 1934)."""
-    return 1.0 if hits >= tested else float(beta.ppf(confidence, hits + 1, tested - hits))
-
-
-def lower_bound(hits: int, tested: int, confidence: float) -> float:
-    """Return the exact one-sided lower confidence bound of a share."""
-    return 0.0 if hits == 0 else float(beta.ppf(1 - confidence, hits, tested - hits + 1))
-
-
 def fewest_for(limit: float, confidence: float) -> int:
     """Return how many answers must be tested, none of them a hit, before a limit can be guaranteed."""
     return math.ceil(math.log(1 - confidence) / math.log(1 - limit))
@@ -184,7 +175,7 @@ def _guarantee_at(
     at = np.array([np.inf if threshold is None else threshold])
     counts = _count(risk, at, testing)
     tested, hits = int(counts.tested[0]), int(counts.hits[0])
-    upper = upper_bound(hits, tested, confidence) if tested else 1.0
+    upper = exact_upper_bound(hits, tested, confidence) if tested else 1.0
     return RiskGuarantee(
         risk=risk,
         limit=limit,

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
+from truthmap.probes.cross_validation import best_on_path, out_of_fold, out_of_fold_path
+from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.linear import fit_probe
-
-_STACK_C = 1.0  # a handful of scores needs next to no regularisation
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,18 @@ class Readout:
         weight: float64 (K, d); standardising is folded in.
         bias: float.
         held_out: float64 (n,), log-odds from fits without the answer's fold; NaN in the test part.
+        stack_c: The inverse strength of regularisation of the second level; `None` of one cell, which has none.
     """
 
     weight: Floats
     bias: float
     held_out: Floats
+    stack_c: float | None
 
 
-def fit_readout(states: Floats32, right: Bools, fold: Ints, cs: tuple[float, ...]) -> Readout:
+def fit_readout(
+    states: Floats32, right: Bools, fold: Ints, cs: tuple[float, ...], stack_c: float | None = None
+) -> Readout:
     """Fit K cells on the answers outside the test part.
 
     Several cells are stacked (Wolpert 1992): a second logistic regression weighs the out-of-fold scores of their
@@ -39,20 +43,25 @@ def fit_readout(states: Floats32, right: Bools, fold: Ints, cs: tuple[float, ...
         right: bool (n,).
         fold: int64 (n,), -1 in the test part.
         cs: The inverse strength of regularisation of each cell.
+        stack_c: That of the second level, as it was measured; by default it is chosen by cross-validation.
 
     Raises:
         NotEnoughDataError: all answers outside a fold are right, or all are wrong.
     """
     known = fold >= 0
-    probes = [_fit(states[known, k], right[known], c) for k, c in enumerate(cs)]
-    scores = np.stack([_held_out(states[:, k], right, fold, c) for k, c in enumerate(cs)], axis=1)
+    y, folds = right[known], fold[known]
+    probes = [_fit(states[known, k], y, c) for k, c in enumerate(cs)]
+    scores = [out_of_fold(_tensor(states[known, k]), y, folds, c) for k, c in enumerate(cs)]
     if len(cs) == 1:
-        return Readout(probes[0].weight[None], probes[0].bias, scores[:, 0])
-    top = _fit(scores[known], right[known], _STACK_C)
+        return Readout(probes[0].weight[None], probes[0].bias, _everywhere(scores[0], known), None)
+    features = np.stack(scores, axis=1)
+    c = _choose_c(features, y, folds) if stack_c is None else stack_c
+    top = _fit(features, y, c)
     return Readout(
         weight=np.stack([share * probe.weight for share, probe in zip(top.weight, probes, strict=True)]),
         bias=top.bias + float(top.weight @ np.array([probe.bias for probe in probes])),
-        held_out=_held_out(scores, right, fold, _STACK_C),
+        held_out=_everywhere(out_of_fold(_tensor(features), y, folds, c), known),
+        stack_c=c,
     )
 
 
@@ -65,16 +74,22 @@ class _Raw:
 
 
 def _fit(features: AnyArray, right: Bools, c: float) -> _Raw:
-    probe = fit_probe(torch.from_numpy(np.ascontiguousarray(features)), right, c)
+    probe = fit_probe(_tensor(features), right, c)
     weight = probe.weight / probe.scale
     return _Raw(weight, probe.bias - float(weight @ probe.mean))
 
 
-def _held_out(features: AnyArray, right: Bools, fold: Ints, c: float) -> Floats:
-    """Score each answer by a fit that did not see its fold: features (n, d) → float64 (n,), NaN in the test part."""
-    scores = np.full(len(features), np.nan)
-    for held in np.unique(fold[fold >= 0]):
-        rest = (fold >= 0) & (fold != held)
-        fitted = _fit(features[rest], right[rest], c)
-        scores[fold == held] = features[fold == held].astype(np.float64) @ fitted.weight + fitted.bias
-    return scores
+def _choose_c(features: Floats, right: Bools, fold: Ints) -> float:
+    """Choose the second level's C as a run does when it stacks cells: by the out-of-fold AUC."""
+    path = out_of_fold_path(_tensor(features), right, fold, GridSettings.cs)
+    return best_on_path(path, right).c
+
+
+def _everywhere(scores: Floats, known: Bools) -> Floats:
+    spread: Floats = np.full(len(known), np.nan)
+    spread[known] = scores
+    return spread
+
+
+def _tensor(features: AnyArray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(features))

@@ -14,13 +14,12 @@ from truthmap.detector.heads import Head
 from truthmap.detector.streaming import StateSpec
 from truthmap.detector.verdict import Neighbours, PromptForecast, TokenScore, Trust, Verdict
 from truthmap.errors import UsageError
-from truthmap.grading.asking import Graders
 from truthmap.grading.grade import grade as grade_answer
+from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, Group, Position
 from truthmap.records import Answer, Grade, Outcome, Question
 
-NO_GRADERS = Graders()
 _NEIGHBOURS = 10
 _SHOWN = 3
 

@@ -46,7 +46,7 @@ def score_file(
     if not source.is_file():
         raise QuestionsError(f"there is no file {source}")
     counts: Counter[str] = Counter()
-    with atomic_write(target) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(target) as temp_path, temp_path.open("w", encoding="utf-8", newline="") as file:
         writer = _Writer(file, target.suffix.lower())
         rows = _rows(source)
         while chunk := list(islice(rows, _CHUNK)):

@@ -11,7 +11,6 @@ from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.config import Role
 from truthmap.detector.score import (
-    NO_GRADERS,
     AnswerStates,
     locate_exact_answer,
     score_answer,
@@ -19,8 +18,8 @@ from truthmap.detector.score import (
 )
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
-from truthmap.grading.asking import Graders
-from truthmap.grading.grade import needs_locator
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question, Span
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from truthmap.answers.decoding import Running
-from truthmap.answers.generate import GenerateSettings, Prompt
+from truthmap.answers.decoding import DecodeState
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
 from truthmap.arrays import Floats32
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, forward_inputs
 from truthmap.records import Site
@@ -74,8 +74,8 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
     recorder = StateRecorder(len(spec.layers))
     hook_points = lm.blocks.at(spec.site) if spec.layers else ()
     answers = [_DecodedAnswer() for _ in requests]
-    running = Running(lm, NO_PREFIX, (), len(requests), 0)
-    with watched([hook_points[layer] for layer in spec.layers], recorder.feed):
+    running = DecodeState(lm, NO_PREFIX, (), len(requests), 0)
+    with record_hidden_states([hook_points[layer] for layer in spec.layers], recorder.feed):
         prompts = [request.prompt.prompt_ids for request in requests]
         unique = {ids: place for place, ids in enumerate(dict.fromkeys(prompts))}
         recorder.rows = len(unique)
@@ -128,7 +128,7 @@ def record_answer_states(
         by_layer[place] = states.reshape(len(sequences), longest, -1).float().cpu()
 
     hook_points = lm.blocks.at(spec.site)
-    with watched([hook_points[layer] for layer in spec.layers], keep):
+    with record_hidden_states([hook_points[layer] for layer in spec.layers], keep):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     stacked = torch.stack([by_layer[place] for place in range(len(spec.layers))], dim=2).numpy()
     return [
@@ -180,7 +180,7 @@ class StateRecorder:
 
 
 def _choose(
-    running: Running, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
+    running: DecodeState, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
 ) -> tuple[torch.Tensor, list[float]]:
     """Choose the next token of each active row, rows with the same settings and step together."""
     alike: dict[tuple[GenerateSettings, int], list[int]] = {}

@@ -31,8 +31,8 @@ class TrainingData:
     grid: Grid
 
 
-def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> HeadData:
-    """Read the states of the answers that have all K cells of a head."""
+def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell], stack_c: float | None = None) -> HeadData:
+    """Read the states of the answers that have all K cells of a head; for `stack_c` see `HeadData`."""
     labels, c = data.labels, data.grid.c
     read = [data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids) for cell in cells]
     here = np.flatnonzero(np.all([each.present[0] for each in read], axis=0))
@@ -48,6 +48,7 @@ def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell]) -> Hea
         fold=labels.fold[here],
         group=tuple(labels.group[n] for n in here),
         record_index=np.array([record_index.get(labels.ids[n], -1) for n in here], dtype=np.int64),
+        stack_c=stack_c,
     )
 
 

@@ -8,21 +8,23 @@ from functools import cached_property
 from pathlib import Path
 
 from truthmap.answers.engines.base import Engine
-from truthmap.answers.generate import Prompt
+from truthmap.answers.prompt import Prompt
 from truthmap.errors import RunFolderError
 from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.models import ModelHolder, graders_of
 from truthmap.execution.ray import RayCluster
-from truthmap.grading.asking import Graders
 from truthmap.grading.gold import at_gold
-from truthmap.grading.grade import grade_many, needs_judge, needs_locator
+from truthmap.grading.grade import grade_many
+from truthmap.grading.kinds import needs_judge, needs_locator
+from truthmap.grading.text_model import Graders
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Question
-from truthmap.runs.folder import RunFolder
+from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.store.states import StateStore
-from truthmap.study.stage_settings import generate_settings
+from truthmap.study.stage_settings import generate_settings, uses_gold
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -63,6 +65,11 @@ class ActiveRun:
         return self.models.model()
 
     @property
+    def prefixes(self) -> PrefixCache:
+        """What the model's prompts share, computed once for all who run it."""
+        return self.models.prefixes()
+
+    @property
     def tokens(self) -> LanguageModel:
         """The model as far as prompts and tokens go; its weights may be elsewhere."""
         return self.models.tokens()
@@ -92,9 +99,8 @@ class ActiveRun:
         """Who does the shards: this machine, or the workers of a cluster."""
         if self.study.resources.cluster is None:
             return ThisMachine(self, self.stop)
-        worker = RunOfWorker(
-            self.study.model_copy(update={"out": self.folder.path.absolute()}), dict(self.keys), self.question_set
-        )
+        out = self.folder.address if self.folder.is_remote else self.folder.path.absolute()
+        worker = RunOfWorker(self.study.model_copy(update={"out": out}), dict(self.keys), self.question_set)
         return RayCluster(worker, self.study.resources, self.progress, self.stop)
 
     def identity(self) -> dict[str, str]:
@@ -117,7 +123,7 @@ class ActiveRun:
         task = self.question_set.task
         pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
         grades = grade_many(pairs, task, self.graders)
-        if self.study.protocol == "study":
+        if uses_gold(self.study):
             grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
         return {grade.question_id: grade for grade in grades}
 
@@ -150,10 +156,10 @@ class RunOfWorker:
 
     def __call__(self) -> ActiveRun:
         """Return the run; its model is loaded when a job needs it."""
-        return ActiveRun(self.study, RunFolder(Path(self.study.out)), self.keys, self.question_set)
+        return ActiveRun(self.study, run_folder(self.study.out), self.keys, self.question_set)
 
 
-def require_identity(address: Path | str, known: Mapping[str, str], found: Mapping[str, str]) -> None:
+def require_identity(address: str, known: Mapping[str, str], found: Mapping[str, str]) -> None:
     """See that a model is the one that a run was made with.
 
     Raises:

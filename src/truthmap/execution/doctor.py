@@ -10,14 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from truthmap.answers.engines.local import LocalEngine
 from truthmap.answers.engines.vllm import vllm_version
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.execution.estimate import Forecast, forecast
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import forward_inputs, shared_prefix, shortest_window
+from truthmap.lm.prefix import forward_inputs, shared_ids, shortest_window
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Site, StrEnum
@@ -100,7 +102,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
     checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
-    takes = forecast(lm, prompts, settings, (Site.RESIDUAL,), budget)
+    takes = forecast(LocalEngine(lm), prompts, settings, (Site.RESIDUAL,), budget)
     return Checkup(lm.name, checks, takes, time.perf_counter() - started)
 
 
@@ -134,7 +136,7 @@ def _prompt_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Che
     yield Check(
         "context", CheckStatus.HOLDS, limit + ("" if window is None else f", sliding window of {window:,} tokens")
     )
-    shared = shared_prefix(lm, [p.prompt_ids for p in prompts]).length
+    shared = len(shared_ids(lm, [p.prompt_ids for p in prompts]))
     yield Check("shared prefix", CheckStatus.HOLDS, f"{shared} of {len(ids)} prompt tokens are computed once")
 
 
@@ -154,9 +156,9 @@ def _bos_check(lm: LanguageModel, ids: Sequence[int]) -> Check:
 def _structure_checks(lm: LanguageModel) -> Iterator[Check]:
     yield Check("blocks", CheckStatus.HOLDS, f"{lm.n_layers} in {lm.blocks.path}, width {lm.width}")
     there, missing = [], []
-    for site, taps in lm.blocks.taps.items():
-        if isinstance(taps, str):
-            missing.append(f"{site} ({taps})")
+    for site, hook_points in lm.blocks.hook_points.items():
+        if isinstance(hook_points, str):
+            missing.append(f"{site} ({hook_points})")
         else:
             there.append(str(site))
     yield Check("sites", CheckStatus.HOLDS, ", ".join(there) + (f"; not {'; '.join(missing)}" if missing else ""))
@@ -224,7 +226,7 @@ def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = Tr
     def look(layer: int, states: torch.Tensor) -> None:
         seen[layer] = states.reshape(len(rows), longest, -1).cpu()
 
-    with watched(lm.blocks.at(Site.RESIDUAL), look):
+    with record_hidden_states(lm.blocks.at(Site.RESIDUAL), look):
         lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     every = torch.stack([seen[layer] for layer in range(lm.n_layers)])
     return [every[:, n, place] for n, place in enumerate(places)]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import torch
 
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.engines.local import LocalEngine
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import StorageError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import shared_prefix
+from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
 from truthmap.positions import PAPER
 from truthmap.records import Question, Site
@@ -62,7 +63,7 @@ class Forecast:
 
 
 def forecast(
-    lm: LanguageModel,
+    engine: LocalEngine,
     prompts: Sequence[Prompt],
     settings: GenerateSettings,
     sites: tuple[Site, ...],
@@ -75,13 +76,14 @@ def forecast(
     away).
 
     Args:
-        lm: The model.
+        engine: The model, as it answers by itself.
         prompts: All prompts.
         settings: How they will be answered.
         sites: What will be kept.
         budget: Seconds that the few answers may take; 0 forecasts no time.
         ready: Answers that are there already and whose states alone are to be kept.
     """
+    lm = engine.model
     sizes = measure_sizes(lm, sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
@@ -91,8 +93,8 @@ def forecast(
     if budget <= 0 or not fits:
         return Forecast(answers, disk, memory, too_long)
     step = _timed_step(lm, max(batch.rows for batch in batches))
-    tokens = _expected_tokens(lm, fits, settings, step, budget)
-    shared = shared_prefix(lm, [p.prompt_ids for p in fits]).length if settings.share_prefix else 0
+    tokens = _expected_tokens(engine, fits, settings, step, budget)
+    shared = len(shared_ids(lm, [p.prompt_ids for p in fits])) if settings.share_prefix else 0
     own = sum(len(p.prompt_ids) - shared for p in fits)
     # A batch goes on until its longest answer ends; each token of each row is computed once.
     steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
@@ -112,7 +114,8 @@ def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0)
     with run.progress.stage("Estimating", None):
         # How long another engine takes cannot be told from steps of this one.
         budget = 0 if another else budget
-        takes = forecast(run.model, prompts, settings, run.study.states.sites, budget, len(questions) - len(prompts))
+        local = LocalEngine(run.model, run.prefixes)
+        takes = forecast(local, prompts, settings, run.study.states.sites, budget, len(questions) - len(prompts))
     if isinstance(run.states_at, Path):
         require_room(run.folder.path, takes.disk)
     run.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
@@ -181,19 +184,19 @@ def _seconds(lm: LanguageModel, rows: int) -> float:
 
 
 def _expected_tokens(
-    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
+    engine: LocalEngine, prompts: Sequence[Prompt], settings: GenerateSettings, step: _Step, budget: float
 ) -> float:
     """Return the mean length of a few answers; where answering them would take too long, the longest there can be."""
     # Spread over the questions, so that a data set that is sorted by length or kind does not mislead.
     sample = prompts[:: max(1, len(prompts) // _SAMPLE)][:_SAMPLE]
     if settings.max_new_tokens * (step.base + len(sample) * step.row) > budget:
         return float(settings.max_new_tokens)
-    return _answer(lm, sample, settings) / len(sample)
+    return _answer(engine, sample, settings) / len(sample)
 
 
-def _answer(lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
+def _answer(engine: LocalEngine, prompts: Sequence[Prompt], settings: GenerateSettings) -> int:
     """Answer prompts and give how many tokens that took."""
-    return sum(len(answer.answer_ids) for batch in generate_answers(lm, prompts, settings) for answer in batch.answers)
+    return sum(len(answer.answer_ids) for batch in engine.answer(prompts, settings) for answer in batch.answers)
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,17 @@ from dataclasses import replace
 
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.prompted import LocalTextModel
-from truthmap.grading.asking import Graders, TextModel
-from truthmap.grading.grade import needs_judge, needs_locator
-from truthmap.grading.text_model import Endpoint
+from truthmap.grading.kinds import needs_judge, needs_locator
+from truthmap.grading.text_model import SAME, EndpointTextModel, Graders, TextModel
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.meta_model import meta_model, release_memory
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.tasks import Task
 from truthmap.study.stage_settings import load_settings
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Advance, Progress
-
-SAME = "same"
-"""Names the studied model as judge or locator."""
 
 
 class ModelHolder:
@@ -39,6 +36,7 @@ class ModelHolder:
         self._study, self._progress = study, progress
         self.longest_sequence = longest_sequence
         self._model: LanguageModel | None = None
+        self._prefixes: PrefixCache | None = None
         self._without_weights: LanguageModel | None = None
         self._engine: Engine | None = None
 
@@ -65,6 +63,12 @@ class ModelHolder:
                 self._model = load_model(self.source, self.load)
         return self._model
 
+    def prefixes(self) -> PrefixCache:
+        """Return the prefix cache of the model, which all who run it share: the engine, the capture of states."""
+        if self._prefixes is None:
+            self._prefixes = PrefixCache(self.model())
+        return self._prefixes
+
     def tokens(self) -> LanguageModel:
         """Return the model for what needs no weights: prompts, tokens, limits."""
         return self._model or self._without_weights or self.model()
@@ -73,7 +77,8 @@ class ModelHolder:
         """Free the memory that the model takes, and return what knows its tokens."""
         if self._model is not None or self._without_weights is None:
             model = self.model()
-            device, self._without_weights, self._model = model.device, meta_model(model), None
+            device, self._without_weights = model.device, meta_model(model)
+            self._model = self._prefixes = None
             del model
             release_memory(device)
         return self._without_weights
@@ -109,21 +114,34 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
         task: Needs them or not.
         own_model: Called for the studied model, where it is its own judge or locator.
         progress: Shows what is being loaded.
+
+    Raises:
+        UsageError: an endpoint is named in another form than `http(s)://host/v1#model`.
+        ModelError: a model cannot be loaded.
     """
 
-    def text_model(name: str) -> TextModel:
-        if "://" in name:
-            return Endpoint.of(name)
+    def load(name: str) -> LanguageModel:
         if name in (SAME, study.model.name):
-            model = own_model()
-        else:
-            settings = replace(load_settings(study), revision=None, blocks=None)
-            with progress.stage(f"Loading {name}", None):
-                model = load_model(name, settings)
-        return LocalTextModel(model, study.resources.batch_tokens)
+            return own_model()
+        with progress.stage(f"Loading {name}", None):
+            return load_model(name, replace(load_settings(study), revision=None, blocks=None))
+
+    def named(name: str) -> TextModel:
+        return text_model_of(name, load, study.resources.batch_tokens)
 
     judge, locator = study.grading.judge, study.grading.locator
     return Graders(
-        judge=text_model(judge) if needs_judge(task) and judge else None,
-        locator=text_model(locator or SAME) if needs_locator(task) else None,
+        judge=named(judge) if needs_judge(task) and judge else None,
+        locator=named(locator or SAME) if needs_locator(task) else None,
     )
+
+
+def text_model_of(name: str, load: Callable[[str], LanguageModel], batch_tokens: int) -> TextModel:
+    """Return a model that answers prompts, by its address or by the name that `load` takes.
+
+    Args:
+        name: `http(s)://host/v1#model`, or what names a local model.
+        load: Loads a local model.
+        batch_tokens: Tokens in one batch of a local model.
+    """
+    return EndpointTextModel.of(name) if "://" in name else LocalTextModel(load(name), batch_tokens)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.lm.model import LanguageModel
-from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
@@ -26,15 +25,15 @@ def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress
         RunFolderError: the answers in the folder are not those that its settings and questions would give today.
     """
     progress, reopening = progress or Silence(), reopening or ReopenSettings()
-    own = {"resources": reopening.resources, "states_at": run.settings.get("states_at"), "out": run.path}
+    own = {"resources": reopening.resources, "states_at": run.settings.get("states_at"), "out": run.address}
     if reopening.endpoint is not None:
         own["endpoint"] = reopening.endpoint
     study = with_settings(Study(**run.settings["settings"]), own)
-    folder, keys = RunFolder(run.path), stage_keys(study)
+    folder, keys = run.folder, stage_keys(study)
     answers = folder.entry("answers")
     if answers is None or answers.key != keys["answers"]:
         raise RunFolderError(
-            f"the answers in {run.path} are not those of its settings: the questions' file has changed or another "
+            f"the answers in {run.address} are not those of its settings: the questions' file has changed or another "
             "version of truthmap made them; run the same study again with --update"
         )
     # The keys are those of the run; whether code that came with its model runs is decided here and now.
@@ -49,7 +48,7 @@ def model_of(run: Run, active: ActiveRun) -> LanguageModel:
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
-    require_identity(run.path, run.settings.get("model_identity") or {}, active.model.identity())
+    require_identity(run.address, run.settings.get("model_identity") or {}, active.model.identity())
     return active.model
 
 
@@ -59,4 +58,4 @@ def require_same_model(run: Run, active: ActiveRun) -> None:
     Raises:
         RunFolderError: another model goes by the same name now; the message says in what it differs.
     """
-    require_identity(run.path, run.settings.get("model_identity") or {}, active.executor.identity())
+    require_identity(run.address, run.settings.get("model_identity") or {}, active.executor.identity())

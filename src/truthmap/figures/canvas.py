@@ -1,20 +1,63 @@
-"""How a figure looks on paper: its size, its letters, its title."""
+"""Where figures are drawn and how they look on paper: new canvases, their style, and saving them.
+
+Never through pyplot: no window, no global state, nothing to close.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
 
 from truthmap.errors import UsageError
-from truthmap.figures.heatmap import figure_of, save_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from truthmap.files import AnyPath, atomic_write
 
 ENDINGS = (".pdf", ".png", ".svg")
 _SIZES = (0.5, 60.0)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of this size, in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def new_axes(width: float = 5.4, height: float = 3.6) -> Axes:
+    """Return axes on a new figure of this size, in inches; by default of a usual one for a plot that is no map."""
+    return new_figure(width, height).add_subplot()
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that axes are drawn on."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def save_figure(figure: Figure, path: AnyPath, *, dpi: int = 150, tight: bool = True) -> None:
+    """Save a figure as its file name's ending says (png, svg, pdf): same figure, same bytes; whole or absent.
+
+    Args:
+        figure: What to save.
+        path: Where to.
+        dpi: Dots per inch of a png.
+        tight: Cut empty edges off; otherwise the file has exactly the figure's size.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+    # Type 42: text in a PDF stays text, as journals ask.
+    with mpl.rc_context({"svg.hashsalt": "truthmap", "pdf.fonttype": 42}), atomic_write(path) as temp_path:
+        figure.savefig(temp_path, format=kind, dpi=dpi, bbox_inches="tight" if tight else None, metadata=undated)
 
 
 @dataclass(frozen=True)
@@ -56,8 +99,6 @@ def draw_and_save(draw: Callable[[], Axes], path: Path, style: FigureStyle) -> N
         UsageError: another ending, or a font that is not installed.
         StorageError: the file cannot be written.
     """
-    import matplotlib as mpl
-
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"{path} has no ending that can be drawn: expected one of {', '.join(ENDINGS)}")
     family = _family(style.font) or mpl.rcParams["font.family"]
@@ -71,8 +112,6 @@ def draw_and_save(draw: Callable[[], Axes], path: Path, style: FigureStyle) -> N
 
 def _family(font: str | None) -> str | None:
     """Return the font family back if matplotlib finds it."""
-    from matplotlib.font_manager import findfont
-
     try:
         return font if font is None or findfont(font, fallback_to_default=False) else None
     except ValueError as error:

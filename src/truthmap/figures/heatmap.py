@@ -1,25 +1,25 @@
-"""The map as a figure: layers down, token positions across, colour is the AUC of the probe in each cell."""
+"""The map as a figure: layers down, token positions across, colour is the AUC of the probe in each cell.
+
+Its controls are drawn like the map itself: significance, gain over the text baseline, AUC within one answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.patches import Rectangle
 
 from truthmap.arrays import Bools, Floats
-from truthmap.files import atomic_write
+from truthmap.figures.canvas import figure_of, new_axes
 from truthmap.positions import PAPER, Group, Position, columns_in
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
-
-
 _CHANCE, _PERFECT = 0.5, 1.0
+_P_TICKS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,6 @@ def draw_heatmap(
     Returns:
         The axes drawn on; its `figure` also holds the colour bar.
     """
-    from matplotlib.patches import Rectangle
-
     axes = draw_cells(auc, Scale("AUC", _CHANCE, _PERFECT), axes, title=title, positions=positions)
     if not_significant is not None:
         for layer, column in np.argwhere(not_significant):
@@ -60,6 +58,48 @@ def draw_heatmap(
                 Rectangle((column - 0.5, layer - 0.5), 1, 1, fill=False, hatch="////", edgecolor="0.6", linewidth=0)
             )
     return axes
+
+
+def draw_significance(
+    p_value: Floats, axes: Axes | None = None, *, title: str | None = None, positions: Sequence[Position] = PAPER
+) -> Axes:
+    """Draw corrected p-values (L, P) on a logarithmic scale: the darker, the stronger the evidence."""
+    known = p_value[np.isfinite(p_value)]
+    least = min(float(known.min()), 0.01) if known.size else 0.01
+    least = max(least, _P_TICKS[-1])
+    strength = -np.log10(np.clip(p_value, least, 1.0))
+    scale = Scale("p-value, corrected for looking at every cell", 0.0, float(-np.log10(least)))
+    axes = draw_cells(strength, scale, axes, title=title, positions=positions)
+    bar = figure_of(axes).axes[-1]
+    ticks = [p for p in _P_TICKS if p >= least]
+    bar.set_yticks([-np.log10(p) for p in ticks], [f"{p:g}" for p in ticks])
+    return axes
+
+
+def draw_gain(
+    auc: Floats,
+    text_baseline_auc: Floats,
+    axes: Axes | None = None,
+    *,
+    title: str | None = None,
+    positions: Sequence[Position] = PAPER,
+) -> Axes:
+    """Draw how far each cell's AUC (L, P) lies above the text baseline's (L, P); cells below are marked with −."""
+    gain = auc - text_baseline_auc
+    highest = max(0.05, float(np.nanmax(gain))) if np.isfinite(gain).any() else 0.05
+    scale = Scale("AUC gained over the text baseline", 0, highest)
+    axes = draw_cells(gain, scale, axes, title=title, positions=positions)
+    for layer, column in np.argwhere(gain <= 0):
+        axes.plot(column, layer, marker="_", color="0.25", markersize=4)
+    return axes
+
+
+def draw_within(
+    within_auc: Floats, axes: Axes | None = None, *, title: str | None = None, positions: Sequence[Position] = PAPER
+) -> Axes:
+    """Draw the AUC within one exact answer (L, P)."""
+    scale = Scale("AUC within one exact answer", _CHANCE, _PERFECT)
+    return draw_cells(within_auc, scale, axes, title=title, positions=positions)
 
 
 def draw_cells(
@@ -76,7 +116,7 @@ def draw_cells(
         The axes drawn on; its `figure` also holds the colour bar, as its last axes.
     """
     n_layers, n_positions = values.shape
-    axes = _new_axes(n_layers, n_positions) if axes is None else axes
+    axes = new_map_axes(n_layers, n_positions) if axes is None else axes
     axes.set_facecolor("0.85")
     shown = np.ma.masked_invalid(values)
     image = axes.imshow(shown, cmap=_blues(), vmin=scale.lowest, vmax=scale.highest, aspect="auto")
@@ -92,9 +132,12 @@ def draw_cells(
     return axes
 
 
-def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) -> None:
-    from matplotlib.patches import Rectangle
+def new_map_axes(n_layers: int, n_positions: int) -> Axes:
+    """Return axes on a new figure of the size that suits a map."""
+    return new_axes(2.2 + 0.45 * n_positions, 2.0 + max(2.0, 0.22 * n_layers))
 
+
+def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) -> None:
     boxed = columns_in(positions, Group.EXACT)
     if not boxed:
         return
@@ -106,55 +149,4 @@ def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) 
 
 def _blues() -> Colormap:
     """Light blue to dark blue: chance is a colour of its own, not the white of the page."""
-    from matplotlib import colormaps
-    from matplotlib.colors import LinearSegmentedColormap
-
     return LinearSegmentedColormap.from_list("truthmap", colormaps["Blues"](np.linspace(0.12, 1.0, 256)))
-
-
-def figure_of(axes: Axes) -> Figure:
-    """Return the figure that axes are drawn on."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    return figure
-
-
-def save_figure(figure: Figure, path: Path, *, dpi: int = 150, tight: bool = True) -> None:
-    """Save a figure as its file name's ending says (png, svg, pdf): same figure, same bytes; whole or absent.
-
-    Args:
-        figure: What to save.
-        path: Where to.
-        dpi: Dots per inch of a png.
-        tight: Cut empty edges off; otherwise the file has exactly the figure's size.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    import matplotlib as mpl
-
-    kind = path.suffix.removeprefix(".").lower()
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
-    # Type 42: text in a PDF stays text, as journals ask.
-    with mpl.rc_context({"svg.hashsalt": "truthmap", "pdf.fonttype": 42}), atomic_write(path) as beside:
-        figure.savefig(beside, format=kind, dpi=dpi, bbox_inches="tight" if tight else None, metadata=undated)
-
-
-def small_axes() -> Axes:
-    """Return axes on a new figure of a usual size, for a plot that is no map."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.4, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
-
-
-def _new_axes(n_layers: int, n_positions: int) -> Axes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # Not through pyplot: no window, no global state, nothing to close.
-    figure = Figure(figsize=(2.2 + 0.45 * n_positions, 2.0 + max(2.0, 0.22 * n_layers)), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from truthmap.grading.mentions import repeats_question
 from truthmap.grading.refusals import is_refusal
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import DECLINES, RuleResult
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Outcome, Question, Span
-from truthmap.text import NormalizedText, find_words, fold
+from truthmap.text import NormalizedText, find_words, normalize
 
 RULE = str(GradingRule.ALIAS)
 
@@ -30,12 +32,22 @@ class AliasMention:
     alias: str
 
 
+class AliasRule(RuleKind):
+    """The answer contains an accepted answer as whole words."""
+
+    name = GradingRule.ALIAS
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the accepted answers that they contain."""
+        return grade_each(pairs, lambda question, answer: by_alias(question, answer.text))
+
+
 def by_alias(question: Question, text: str) -> RuleResult:
     """Grade right if the answer contains an accepted answer, wrong if it says something else."""
     mention = find_alias(text, question.text, question.accepted)
     if mention is not None:
         why = f"contains {text[mention.span.start : mention.span.end]!r}, an accepted answer"
-        return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalised(question.accepted[0]))
+        return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalized_answer(question.accepted[0]))
     if is_refusal(text, open_question=True):
         return RuleResult(Outcome.WRONG, RULE, DECLINES, refusal=True)
     return RuleResult(Outcome.WRONG, RULE, "contains no accepted answer")
@@ -49,7 +61,7 @@ def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMentio
     """
     places: list[tuple[int, int, str]] = []
     for alias in dict.fromkeys(accepted):
-        compared = fold if _bare(alias) is None else bare
+        compared = normalize if _normalize_answer(alias) is None else normalize_answer
         said, asked, wanted = compared(text), compared(question).text, compared(alias).text.strip()
         at = find_words(said.text, wanted)
         while at >= 0:
@@ -66,23 +78,23 @@ def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMentio
     return AliasMention(Span(start, -minus_end), alias)
 
 
-def normalised(text: str) -> str:
-    """Return a text in the one spelling in which answers are compared: folded, without punctuation and articles.
+def normalized_answer(text: str) -> str:
+    """Return a text in the one spelling in which answers are compared: normalized, without punctuation and articles.
 
-    >>> normalised("The J.R.R. Tolkien’s")
+    >>> normalized_answer("The J.R.R. Tolkien’s")
     'j r r tolkien s'
     """
-    return bare(text).text.strip()
+    return normalize_answer(text).text.strip()
 
 
-def bare(text: str) -> NormalizedText:
-    """Fold a text, make punctuation blank and drop articles; where nothing is left ("The The", "!!!"), only fold it."""
-    return _bare(text) or fold(text)
+def normalize_answer(text: str) -> NormalizedText:
+    """Normalize a text, make punctuation blank and drop articles, unless that leaves nothing ("The The", "!!!")."""
+    return _normalize_answer(text) or normalize(text)
 
 
 @lru_cache(maxsize=4096)
-def _bare(text: str) -> NormalizedText | None:
-    whole = fold(text)
+def _normalize_answer(text: str) -> NormalizedText | None:
+    whole = normalize(text)
     plain = "".join(" " if _is_punctuation(character) else character for character in whole.text)
     plain = _ARTICLE.sub(lambda match: " " * len(match.group()), plain)
     kept = [i for i, character in enumerate(plain) if character != " " or (i > 0 and plain[i - 1] != " ")]

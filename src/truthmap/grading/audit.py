@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+import torch
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import fisher_exact
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import StratifiedKFold
 
-from truthmap.arrays import Floats
+from truthmap.arrays import Bools, Ints
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.token_spans import span_tokens
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
+from truthmap.probes.cross_validation import out_of_fold
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -26,6 +26,7 @@ TELLING_AUC = 0.6
 TELLING_GAP = 0.1
 """Found-rates are said to differ when they do by more than this, and by more than chance (Fisher's exact test, 1 %)."""
 _FOLDS = 5
+_C = 1.0  # a handful of features needs next to no regularisation
 
 Judged = tuple[Question, Answer, Grade]
 
@@ -55,17 +56,6 @@ class Located(BaseModel):
         return self.found / self.n if self.n else 0.0
 
 
-class PlaceAuc(BaseModel):
-    """How well the place of the exact answer alone tells right from wrong: AUC with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-
 class Audit(BaseModel):
     """The audit of a run's grades.
 
@@ -86,7 +76,7 @@ class Audit(BaseModel):
     wrong: Located
     refusals: int
     unscored: dict[str, int]
-    place: PlaceAuc | None
+    place: Estimate | None
     agreeing: int
     compared: int
     warnings: tuple[str, ...]
@@ -129,31 +119,28 @@ def _place(answer: Answer, grade: Grade) -> tuple[int, int, int]:
     return (0, 0, 0) if tokens is None else (1, tokens.start, tokens.end - tokens.start)
 
 
-def _place_auc(scored: Sequence[Judged]) -> PlaceAuc | None:
+def _place_auc(scored: Sequence[Judged]) -> Estimate | None:
     y = np.array([grade.outcome is Outcome.RIGHT for _, _, grade in scored], dtype=bool)
     if min(y.sum(), (~y).sum()) < FEWEST:
         return None
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
-    scores = _out_of_fold(features, y)
-    from truthmap.metrics.auc import auc_many, round_scores
-
-    auc = auc_many(round_scores(scores[None]), y)
-    return PlaceAuc(auc=float(auc.auc[0]), low=float(auc.low[0]), high=float(auc.high[0]), n=len(y))
+    return auc_estimate(out_of_fold(torch.from_numpy(features), y, _stratified_folds(y), _C), y)
 
 
-def _out_of_fold(features: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> Floats:
-    classifier = make_pipeline(StandardScaler(), LogisticRegression())
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    probabilities = cross_val_predict(classifier, features, y, cv=folds, method="predict_proba")
-    return np.asarray(probabilities[:, 1], dtype=np.float64)
+def _stratified_folds(y: Bools) -> Ints:
+    """Deal answers out so that each fold has its share of right ones: int64 (n,)."""
+    fold = np.empty(len(y), dtype=np.int64)
+    for number, (_, held_out) in enumerate(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(y, y)):
+        fold[held_out] = number
+    return fold
 
 
-def _warnings(right: Located, wrong: Located, place: PlaceAuc | None) -> Iterable[str]:
+def _warnings(right: Located, wrong: Located, place: Estimate | None) -> Iterable[str]:
     if place is not None and place.low > TELLING_AUC:
         yield (
-            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.auc:.2f} "
-            f"[{place.low:.2f}, {place.high:.2f}]): part of what the exact-answer columns show may be that"
+            f"where the exact answer stands and how long it is tells right from wrong (AUC {place.short}): "
+            "part of what the exact-answer columns show may be that"
         )
     if right.n and wrong.n and abs(right.rate - wrong.rate) > TELLING_GAP:
         table = [[right.found, right.n - right.found], [wrong.found, wrong.n - wrong.found]]

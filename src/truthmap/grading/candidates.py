@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from truthmap.grading.mentions import first_mention, is_accepted
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
 
 RULE = str(GradingRule.CANDIDATES)
+
+
+class CandidatesRule(RuleKind):
+    """The first candidate that the answer names is an accepted one."""
+
+    name = GradingRule.CANDIDATES
+    needs_candidates = True
+    finds_span = True
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the first candidate that each names."""
+        return grade_each(pairs, lambda question, answer: by_candidates(question, answer.text, task.shadows))
 
 
 def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> RuleResult:
@@ -21,5 +37,5 @@ def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> Ru
         rule=RULE,
         why=f"names {text[mention.start : mention.end]!r} first",
         span=Span(mention.start, mention.end),
-        meaning=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
+        canonical=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
     )

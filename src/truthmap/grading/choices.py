@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from truthmap.grading.comparisons import less_than, told_apart
+from truthmap.grading.comparisons import less_than, only_describes
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
-from truthmap.text import folded
+from truthmap.text import normalized
 
 _ARTICLES = r"(?:the |a |an |both |either )*"
 # Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
@@ -28,6 +30,24 @@ _QUOTED_RUN = 5
 """A run of this many words that the question has too is a quotation of it."""
 
 
+class ChoiceRule(RuleKind):
+    """Of the few candidates that the question offers, the answer chooses an accepted one."""
+
+    name = GradingRule.CHOICE
+    needs_candidates = True
+    finds_span = True
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the first candidate that each chooses."""
+        return grade_each(pairs, lambda question, answer: by_choice(question, answer.text, self.name))
+
+
+class LabelRule(ChoiceRule):
+    """The same for the labels of a classification."""
+
+    name = GradingRule.LABEL
+
+
 def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
     """Grade by the first candidate that the answer chooses.
 
@@ -39,7 +59,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
     """
     candidates = question.candidates or ()
     mentions = find_mentions(text, candidates)
-    if told_apart(text, mentions):
+    if only_describes(text, mentions):
         return nothing_found(text, str(rule), "says what each candidate is but chooses none")
     chosen = next(_choices(text, question.text, mentions), None)
     if chosen is None:
@@ -50,7 +70,7 @@ def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
         rule=str(rule),
         why=f"chooses {text[chosen.start : chosen.end]!r}",
         span=Span(chosen.start, chosen.end),
-        meaning=folded(candidates[chosen.things[0]][0]),
+        canonical=normalized(candidates[chosen.things[0]][0]),
     )
 
 
@@ -87,10 +107,10 @@ def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
 
 def _quotations(text: str, question: str) -> list[tuple[int, int]]:
     """Return the ranges of the answer's characters that repeat five or more words of the question in a row."""
-    asked = [folded(word) for word in _WORDS.findall(question)]
+    asked = [normalized(word) for word in _WORDS.findall(question)]
     runs = {tuple(asked[start : start + _QUOTED_RUN]) for start in range(len(asked) - _QUOTED_RUN + 1)}
     words = list(_WORDS.finditer(text))
-    said = [folded(word.group()) for word in words]
+    said = [normalized(word.group()) for word in words]
     return [
         (words[start].start(), words[start + _QUOTED_RUN - 1].end())
         for start in range(len(words) - _QUOTED_RUN + 1)

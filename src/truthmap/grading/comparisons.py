@@ -22,14 +22,14 @@ _OPENING = re.compile(
     re.IGNORECASE,
 )
 # An answer may be cut off at any word.
-_TOLD = re.compile(
+_DESCRIBED = re.compile(
     r"[\"'*_`]*(?:,[^,.;\n]{1,40},)?\s*(?:$|(?:is|was|has|had)(?:$|\s+(?!(?:not|the (?:one|answer|correct|right))\b)))",
     re.IGNORECASE,
 )
 
 
-def told_apart(text: str, mentions: Sequence[Mention]) -> bool:
-    """Tell whether an answer only says of each candidate by itself what it is: "X is in India, while Y is in Spain".
+def only_describes(text: str, mentions: Sequence[Mention]) -> bool:
+    """Return whether an answer only says of each candidate by itself what it is: "X is in India, while Y is in Spain".
 
     It names two or more; each opens a clause that tells about it; nothing compares them.
     """
@@ -39,7 +39,7 @@ def told_apart(text: str, mentions: Sequence[Mention]) -> bool:
     subjects = {
         mention.things
         for mention in mentions
-        if _OPENING.search(text[: mention.start]) and _TOLD.match(text, mention.end)
+        if _OPENING.search(text[: mention.start]) and _DESCRIBED.match(text, mention.end)
     }
     return len(named) > 1 and named == subjects
 

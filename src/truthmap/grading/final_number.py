@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from truthmap.grading.numbers import Number, find_numbers, said_value, same_value, written_value
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.grading.text_model import Graders
 from truthmap.grading.units import Unit
-from truthmap.questions.tasks import GradingRule
-from truthmap.records import Answer, Question, Span
+from truthmap.questions.tasks import GradingRule, Task
+from truthmap.records import Answer, Grade, Question, Span
 
 RULE = str(GradingRule.NUMBER)
 
@@ -21,6 +23,25 @@ _MARKER = re.compile(
 )
 # A sentence ends at a line's end, or at a full stop that no digit follows.
 _SENTENCE_END = re.compile(r"\n|[.!?](?=\s|$)")
+
+
+class NumberRule(RuleKind):
+    """The number that the answer concludes with equals an accepted one."""
+
+    name = GradingRule.NUMBER
+    finds_span = True
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the number that each concludes with."""
+        return grade_each(pairs, by_number)
+
+    def canonical(self, result: RuleResult, span: Span) -> str:  # noqa: ARG002
+        """Return the number itself: it is what the answer says, wherever the exact answer was located."""
+        return result.canonical
+
+    def agrees(self, question: Question, grade: Grade) -> bool:  # noqa: ARG002
+        """Return whether the exact answer holds the number that decided."""
+        return any(written_value(number.value) == grade.canonical for number in find_numbers(grade.exact_answer))
 
 
 def by_number(question: Question, answer: Answer) -> RuleResult:
@@ -40,7 +61,7 @@ def by_number(question: Question, answer: Answer) -> RuleResult:
         rule=RULE,
         why=f"concludes with {answer.text[said.start : said.end]!r}",
         span=Span(said.start, said.end),
-        meaning=_meaning(values, said),
+        canonical=_canonical(values, said),
     )
 
 
@@ -105,7 +126,7 @@ def _wanted(accepted: str) -> Number:
     return numbers[0] if numbers else Number(0, 0, Fraction(0), Unit("none", Fraction(1)))
 
 
-def _meaning(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
+def _canonical(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
     """Write the number in the accepted answer's unit, as the accepted answer where the two are the same value."""
     if not values:
         return written_value(said.value)

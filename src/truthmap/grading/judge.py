@@ -6,14 +6,13 @@ import re
 from collections.abc import Sequence
 
 from truthmap.grading.aliases import by_alias
-from truthmap.grading.asking import Graders
-from truthmap.grading.rule_result import RuleResult
-from truthmap.questions.tasks import GradingRule
+from truthmap.grading.rule import Pair, RuleKind
+from truthmap.grading.rule_result import RuleResult, without_reference
+from truthmap.grading.text_model import Graders, TextModel
+from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Answer, Outcome, Question
 
 RULE = str(GradingRule.JUDGE)
-
-_Pair = tuple[Question, Answer]
 
 TRIES = 2
 _LONGEST_ANSWER = 2000
@@ -33,29 +32,44 @@ _NO = r"wrong|incorrect|no|false|0"
 _REPLY = re.compile(rf"\b(?:(?P<denied>(?:not|n't|isn't)\s+(?:{_YES}))|(?P<no>{_NO})|(?P<yes>{_YES}))\b", re.IGNORECASE)
 
 
-def by_judge(pairs: Sequence[_Pair], helpers: Graders) -> list[RuleResult]:
+class JudgeRule(RuleKind):
+    """A model reads question, accepted answers and answer, and decides."""
+
+    name = GradingRule.JUDGE
+    needs_judge = True
+
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+        """Grade answers by the judge; it is not asked where there is no accepted answer to compare with."""
+        compared = [index for index, (question, _) in enumerate(pairs) if question.accepted]
+        results = [without_reference(RuleResult(Outcome.UNSCORED, RULE, ""))] * len(pairs)
+        if compared:
+            assert graders.judge is not None
+            judged = by_judge([pairs[index] for index in compared], graders.judge)
+            for index, result in zip(compared, judged, strict=True):
+                results[index] = result
+        return results
+
+
+def by_judge(pairs: Sequence[Pair], judge: TextModel) -> list[RuleResult]:
     """Grade answers: right where they contain an accepted answer, wrong where they decline, else by the judge.
 
     A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
     """
-    verdicts: list[RuleResult] = [by_alias(question, answer.text) for question, answer in pairs]
-    places = [p for p, v in enumerate(verdicts) if v.outcome is not Outcome.RIGHT and not v.refusal]
+    results: list[RuleResult] = [by_alias(question, answer.text) for question, answer in pairs]
+    indices = [p for p, v in enumerate(results) if v.outcome is not Outcome.RIGHT and not v.refusal]
     replies: dict[int, str] = {}
-    for _ in range(TRIES if places else 0):
-        asked = [place for place in places if read_reply(replies.get(place, "")) is None]
+    for _ in range(TRIES if indices else 0):
+        asked = [index for index in indices if read_reply(replies.get(index, "")) is None]
         if not asked:
             break
-        assert helpers.judge is not None
-        replies.update(
-            zip(asked, helpers.judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True)
-        )
-    for place in places:
-        verdicts[place] = _verdict(replies[place])
-    return verdicts
+        replies.update(zip(asked, judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True))
+    for index in indices:
+        results[index] = _result(replies[index])
+    return results
 
 
 def read_reply(reply: str) -> Outcome | None:
-    """Read a judge's reply: what its first line with a verdict says first; `None` if it says neither."""
+    """Read a judge's reply: what its first line that decides says first; `None` if it says neither."""
     for line in reply.splitlines():
         said = {_said(match) for match in _REPLY.finditer(line)}
         if len(said) == 2 and re.search(r"\bor\b", line):
@@ -70,7 +84,7 @@ def _said(match: re.Match[str]) -> Outcome:
     return Outcome.RIGHT if match["yes"] is not None else Outcome.WRONG
 
 
-def _verdict(reply: str) -> RuleResult:
+def _result(reply: str) -> RuleResult:
     outcome = read_reply(reply)
     if outcome is None:
         return RuleResult(Outcome.UNSCORED, RULE, "the judge's reply is unreadable")

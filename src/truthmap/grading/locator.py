@@ -1,6 +1,6 @@
 """Locating the exact answer by a model that copies the shortest piece of the answer which answers the question.
 
-The idea is the study's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
+The idea is the paper's (arXiv 2410.02707); unlike there, right and wrong answers go through it alike, and a copy counts
 only if it stands in the answer.
 """
 
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from truthmap.grading.asking import TextModel
+from truthmap.grading.locating import LocatingKind
 from truthmap.grading.mentions import repeats_question
+from truthmap.grading.rule import Pair
+from truthmap.grading.rule_result import RuleResult
+from truthmap.grading.text_model import Graders, TextModel
+from truthmap.questions.tasks import Locating
 from truthmap.records import Answer, Question, Span
-from truthmap.text import find_words, fold, folded
-
-_Pair = tuple[Question, Answer]
+from truthmap.text import find_words, normalize, normalized
 
 LONGEST_PIECE = 12
 """Words in a copied piece: a longer one is no exact answer."""
@@ -38,7 +40,20 @@ _LABEL = re.compile(r"^\W*(?:(?:shortest )?piece|exact answer|short answer|answe
 _EDGES = " \t\"'“”‘’`*_.,;:!?()[]"
 
 
-def extract(pairs: Sequence[_Pair], locator: TextModel) -> list[Span | None]:
+class ModelLocating(LocatingKind):
+    """A model copies the shortest piece of the answer that carries it."""
+
+    name = Locating.MODEL
+    needs_locator = True
+    stand_in = Locating.NAME
+
+    def locate(self, pairs: Sequence[Pair], results: Sequence[RuleResult], graders: Graders) -> list[Span | None]:  # noqa: ARG002
+        """Have the locator copy each answer's exact answer."""
+        assert graders.locator is not None
+        return extract(pairs, graders.locator)
+
+
+def extract(pairs: Sequence[Pair], locator: TextModel) -> list[Span | None]:
     """Have a model copy each answer's exact answer; `None` where it finds none.
 
     A reply that is not in the answer as whole words, or longer than twelve words, is asked for again in other words: at
@@ -46,21 +61,21 @@ def extract(pairs: Sequence[_Pair], locator: TextModel) -> list[Span | None]:
     counts that does not only repeat the question.
     """
     spans: list[Span | None] = [None] * len(pairs)
-    open_places = list(range(len(pairs)))
+    open_indices = list(range(len(pairs)))
     for prompt in PROMPTS:
-        if not open_places:
+        if not open_indices:
             break
-        replies = locator.ask([prompt(*pairs[place]) for place in open_places])
+        replies = locator.ask([prompt(*pairs[index]) for index in open_indices])
         still_open = []
-        for place, reply in zip(open_places, replies, strict=True):
-            question, answer = pairs[place]
+        for index, reply in zip(open_indices, replies, strict=True):
+            question, answer = pairs[index]
             piece = read_piece(reply)
             if piece == _NONE:
                 continue
-            spans[place] = place_of(piece, answer.text, question.text)
-            if spans[place] is None:
-                still_open.append(place)
-        open_places = still_open
+            spans[index] = locate_piece(piece, answer.text, question.text)
+            if spans[index] is None:
+                still_open.append(index)
+        open_indices = still_open
     return spans
 
 
@@ -68,12 +83,12 @@ def read_piece(reply: str) -> str:
     """Return the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
     line = next((line for line in reply.splitlines() if line.strip(_EDGES)), "")
     piece = _LABEL.sub("", line).strip(_EDGES)
-    return _NONE if folded(piece) in ("none", "no answer") else piece
+    return _NONE if normalized(piece) in ("none", "no answer") else piece
 
 
-def place_of(piece: str, text: str, question: str) -> Span | None:
+def locate_piece(piece: str, text: str, question: str) -> Span | None:
     """Find where an answer says a piece as whole words, at first where it does not only repeat the question."""
-    answered, wanted, asked = fold(text), folded(piece), folded(question)
+    answered, wanted, asked = normalize(text), normalized(piece), normalized(question)
     if not wanted or len(wanted.split()) > LONGEST_PIECE:
         return None
     first = at = find_words(answered.text, wanted)

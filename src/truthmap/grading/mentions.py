@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from truthmap.text import NormalizedText, find_words, fold, folded
+from truthmap.text import NormalizedText, find_words, normalize, normalized
 
 Candidates = tuple[tuple[str, ...], ...]
 
@@ -29,7 +29,7 @@ class Mention:
     Attributes:
         start: First character, in the original text.
         end: One past the last character, in the original text.
-        name: The name that was matched, folded.
+        name: The name that was matched, normalized.
         things: Indices of the candidates that have this name; several where a name is ambiguous.
     """
 
@@ -56,11 +56,11 @@ class _Shadow:
 def find_mentions(text: str, candidates: Candidates, shadows: tuple[str, ...] = ()) -> tuple[Mention, ...]:
     """Find where `text` names candidates, in order, without overlaps: the earliest first, of those the longest.
 
-    Names match as whole words with case and accents folded ("Niger" is not in "Nigeria"), hyphens like blanks; a name
-    written in capitals only, of up to six characters (US, U.K.), matches in capitals only. A name within a `shadow`
-    phrase ("New [Mexico]") is not a mention.
+    Names match as whole words with case and accents set aside ("Niger" is not in "Nigeria"), hyphens like blanks; a
+    name written in capitals only, of up to six characters (US, U.K.), matches in capitals only. A name within a
+    `shadow` phrase ("New [Mexico]") is not a mention.
     """
-    return tuple(mention for _, _, mention in _found(fold(text), text, candidates, shadows))
+    return tuple(mention for _, _, mention in _found(normalize(text), text, candidates, shadows))
 
 
 def first_mention(text: str, question: str, candidates: Candidates, shadows: tuple[str, ...] = ()) -> Mention | None:
@@ -72,8 +72,8 @@ def first_mention(text: str, question: str, candidates: Candidates, shadows: tup
     also does when the question's name ends its clause and the answer opens a clause with it as the subject
     ("Singapore is in …").
     """
-    asked = folded(question)
-    answered = fold(text)
+    asked = normalized(question)
+    answered = normalize(text)
     for start, end, mention in _found(answered, text, candidates, shadows):
         if not repeats_question(answered.text, start, end, asked):
             return mention
@@ -81,7 +81,7 @@ def first_mention(text: str, question: str, candidates: Candidates, shadows: tup
 
 
 def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
-    """Say whether the characters `[start, end)` of the folded answer only repeat words of the folded question."""
+    """Return whether the characters `[start, end)` of an answer only repeat words of the question, both normalized."""
     name = answer[start:end]
     at = find_words(question, name)
     while at >= 0:
@@ -94,7 +94,7 @@ def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
 def _found(
     answered: NormalizedText, text: str, candidates: Candidates, shadows: tuple[str, ...]
 ) -> Iterator[tuple[int, int, Mention]]:
-    """Return folded start, folded end and the mention, in order."""
+    """Yield normalized start, normalized end and the mention, in order."""
     places = sorted(_places(answered, text, candidates), key=lambda place: (place[0], -place[1]))
     hidden = _hidden(answered.text, shadows)
     reached = 0
@@ -130,11 +130,11 @@ def _hidden(text: str, shadows: tuple[str, ...]) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=1024)
 def _names(candidates: Candidates) -> tuple[_Name, ...]:
-    """Return the folded names with the candidates that have them."""
+    """Return the normalized names with the candidates that have them."""
     things: dict[tuple[str, bool], list[int]] = {}
     for index, names in enumerate(candidates):
         for name in names:
-            key = (folded(name), _is_abbreviation(name))
+            key = (normalized(name), _is_abbreviation(name))
             if key[0] and index not in things.setdefault(key, []):
                 things[key].append(index)
     return tuple(_Name(text, short, tuple(found)) for (text, short), found in things.items())
@@ -148,11 +148,11 @@ def _shadows(phrases: tuple[str, ...]) -> tuple[_Shadow, ...]:
 def _shadow(phrase: str) -> _Shadow:
     before, bracket, rest = phrase.partition("[")
     if not bracket:
-        whole = folded(phrase)
+        whole = normalized(phrase)
         return _Shadow(whole, 0, len(whole))
     name, _, after = rest.partition("]")
-    start = len(fold(before).text)
-    return _Shadow(fold(before + name + after).text, start, start + len(folded(name)))
+    start = len(normalize(before).text)
+    return _Shadow(normalize(before + name + after).text, start, start + len(normalized(name)))
 
 
 def _is_abbreviation(name: str) -> bool:
@@ -200,12 +200,12 @@ def _words_before(text: str, start: int) -> list[str]:
 
 
 def is_accepted(mention: Mention, candidates: Candidates, accepted: Iterable[str]) -> bool:
-    """Say whether what a mention names is accepted: by the name itself, or by a name that only this candidate has.
+    """Return whether what a mention names is accepted: by the name itself, or by a name that only this candidate has.
 
     Where "Congo" stands for two countries and is accepted for one of them, "Congo" is accepted, the full name of the
     other country is not.
     """
-    wanted = {folded(name) for name in accepted}
+    wanted = {normalized(name) for name in accepted}
     if mention.name in wanted:
         return True
     own = {name.text for name in _names(candidates) if name.things in [(thing,) for thing in mention.things]}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from truthmap.grading.locating import LocatingKind
 from truthmap.grading.numbers import find_numbers
+from truthmap.grading.rule import Pair
+from truthmap.grading.rule_result import RuleResult
+from truthmap.grading.text_model import Graders
+from truthmap.questions.tasks import Locating
 from truthmap.records import Span
-from truthmap.text import folded
+from truthmap.text import normalized
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’\-][^\W_]+)*")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,80})[\"”]")
@@ -34,6 +39,16 @@ _ASKS_NUMBER = re.compile(
 _SHORT_ANSWER = 6
 
 
+class NameLocating(LocatingKind):
+    """The first proper name or number that the question does not contain: a rough rule that needs no model."""
+
+    name = Locating.NAME
+
+    def locate(self, pairs: Sequence[Pair], results: Sequence[RuleResult], graders: Graders) -> list[Span | None]:  # noqa: ARG002
+        """Find the first name or number of each answer."""
+        return [find_name(answer.text, question.text) for question, answer in pairs]
+
+
 @dataclass(frozen=True, slots=True)
 class _Word:
     start: int
@@ -52,9 +67,9 @@ def find_name(text: str, question: str) -> Span | None:
     six words in which neither stands is taken whole. Rough: a name at the start of a sentence is told from an ordinary
     word by a short list of ordinary words.
     """
-    asked = frozenset(folded(word.text) for word in _words(question))
+    asked = frozenset(normalized(word.text) for word in _words(question))
     names = [span for span in _names(text) if _is_new(text, span, asked)]
-    numbers = [Span(n.start, n.end) for n in find_numbers(text) if folded(text[n.start : n.end]) not in asked]
+    numbers = [Span(n.start, n.end) for n in find_numbers(text) if normalized(text[n.start : n.end]) not in asked]
     if _ASKS_NUMBER.search(question) and numbers:
         return numbers[0]
     either = names if _ASKS_NAME.search(question) else [*names, *numbers]
@@ -78,7 +93,7 @@ def _names(text: str) -> Iterator[Span]:
 
 
 def _name(run: list[_Word]) -> Iterator[Span]:
-    """Return the span of a run of capitalised words, without particles and ordinary words at its end."""
+    """Yield the span of a run of capitalised words, without particles and ordinary words at its end."""
     while run and (not run[-1].capital or _is_ordinary(run[-1])):
         run = run[:-1]
     if run:
@@ -88,22 +103,22 @@ def _name(run: list[_Word]) -> Iterator[Span]:
 
 
 def _is_new(text: str, span: Span, asked: frozenset[str]) -> bool:
-    return any(folded(word.text) not in asked for word in _words(text[span.start : span.end]))
+    return any(normalized(word.text) not in asked for word in _words(text[span.start : span.end]))
 
 
 def _whole(text: str, asked: frozenset[str]) -> Span | None:
     line = next((line for line in text.splitlines() if line.strip()), "")
     words = list(_words(line))
-    if not words or len(words) > _SHORT_ANSWER or all(folded(word.text) in asked for word in words):
+    if not words or len(words) > _SHORT_ANSWER or all(normalized(word.text) in asked for word in words):
         return None
     start = text.index(line)
-    while len(words) > 1 and folded(words[0].text) in ("a", "an", "the"):
+    while len(words) > 1 and normalized(words[0].text) in ("a", "an", "the"):
         words = words[1:]
     return Span(start + words[0].start, start + words[-1].end)
 
 
 def _is_ordinary(word: _Word) -> bool:
-    return folded(word.text).partition("'")[0] in _NO_NAMES
+    return normalized(word.text).partition("'")[0] in _NO_NAMES
 
 
 def _words(text: str) -> Iterator[_Word]:

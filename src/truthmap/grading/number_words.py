@@ -21,7 +21,7 @@ _NO_ONE = re.compile(r"\b(?:no|any|every|some|each|this|that|the|which)[\s-]+$",
 
 
 def spelled_numbers(text: str) -> Iterator[tuple[int, int, int]]:
-    """Return start, end and value of every number in words; a run that is no number ("two three") gives each of its."""
+    """Yield start, end and value of every number in words; a run that is no number ("two three") gives each of its."""
     for run in _RUN.finditer(text):
         if run.group().lower() == "one" and (
             _NO_NUMBER.match(text, run.end()) or _NO_ONE.search(text[max(0, run.start() - 12) : run.start()])

@@ -77,7 +77,7 @@ def said_value(number: Number, wanted: Unit | None) -> Fraction | None:
 
 
 def same_value(one: Fraction, other: Fraction) -> bool:
-    """Say whether two values are the same number, or one is the other rounded to two decimals or more.
+    """Return whether two values are the same number, or one is the other rounded to two decimals or more.
 
     3.7 is not 3 and not 4; 3.14159 is 3.14; 0.333 is 1/3.
     """
@@ -163,7 +163,7 @@ def _with_unit(text: str, start: int, end: int, value: Fraction) -> Number:
 
 
 def _in_word(text: str, start: int, end: int) -> bool:
-    """Say whether the digits belong to a word: `A4`, `x2`, `v1.2.3`; `5km` and `2nd` do not hide theirs."""
+    """Return whether the digits belong to a word: `A4`, `x2`, `v1.2.3`; `5km` and `2nd` do not hide theirs."""
     before, after = text[start - 1 : start], text[end : end + 1]
     continues = before in (".", "/") and text[start - 2 : start - 1].isdigit()
     continues = continues or (text[start] == "." and before.isdigit())
@@ -171,7 +171,7 @@ def _in_word(text: str, start: int, end: int) -> bool:
 
 
 def _is_negative(text: str, start: int) -> bool:
-    """Say whether the sign before a number is a minus: `x = -3`, `are -3`; not `9-3`, `9 -3`, `A-3`."""
+    """Return whether the sign before a number is a minus: `x = -3`, `are -3`; not `9-3`, `9 -3`, `A-3`."""
     if start == 0 or text[start - 1] not in _MINUS:
         return False
     before = text[: start - 1]

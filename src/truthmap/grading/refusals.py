@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from truthmap.text import folded
+from truthmap.text import normalized
 
-# Folded text: lower case, no accents, hyphens are blanks, one kind of apostrophe.
+# Normalized text: lower case, no accents, hyphens are blanks, one kind of apostrophe.
 _NOT = r"(?:do not|don't|dont|cannot|can't|can not|am not able to|could not|couldn't|am unable to|'m unable to)"
 _KNOW = (
     r"(?:know|answer|say|tell|determine|provide|find|recall|remember|help|assist|identify|give|"
@@ -34,13 +34,13 @@ _OPENING = 300
 
 
 def is_refusal(text: str, *, open_question: bool = False) -> bool:
-    """Say whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
+    """Return whether an answer declines to answer ("I don't know", "As an AI, …"); for English answers.
 
     Grading asks this only of answers that name nothing that could be right or wrong: "I'm not sure, perhaps Peru" names
     Peru and is graded by it. With an open question nobody knows what could be named: there an answer that goes on to
     offer something ("perhaps", "I think", "my guess") is no refusal.
     """
-    opening = folded(text[:_OPENING])
+    opening = normalized(text[:_OPENING])
     match = _REFUSAL.search(opening)
     if match is None:
         return False

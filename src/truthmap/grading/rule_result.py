@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from truthmap.grading.refusals import is_refusal
 from truthmap.records import Outcome, Span
@@ -17,29 +17,39 @@ class RuleResult:
         rule: The rule that decided.
         why: One line for a reader.
         span: Where the rule found what decided (the candidate, the number); `None` where it found nothing.
-        meaning: What stands there, in one spelling.
+        canonical: What stands there, in one spelling.
         refusal: The answer declines to answer.
+        has_reference: There was something to grade by; without it the answer is unscored and located all the same.
     """
 
     outcome: Outcome
     rule: str
     why: str
     span: Span | None = None
-    meaning: str = ""
+    canonical: str = ""
     refusal: bool = False
+    has_reference: bool = True
 
 
 DECLINES = "declines to answer"
+NOTHING_ACCEPTED = "the question has no accepted answers to compare with"
 
 
 def nothing_found(text: str, rule: str, why: str) -> RuleResult:
-    """Return the verdict on an answer in which a rule found nothing: a refusal is wrong, anything else is unscored."""
+    """Return the result for an answer in which a rule found nothing: a refusal is wrong, anything else is unscored."""
     if is_refusal(text):
         return RuleResult(Outcome.WRONG, rule, DECLINES, refusal=True)
     return RuleResult(Outcome.UNSCORED, rule, why)
 
 
-def found(*, right: bool, rule: str, why: str, span: Span, meaning: str) -> RuleResult:
-    """Return the verdict on an answer in which a rule found what decides."""
+def found(*, right: bool, rule: str, why: str, span: Span, canonical: str) -> RuleResult:
+    """Return the result for an answer in which a rule found what decides."""
     ending = "an accepted answer" if right else "not an accepted answer"
-    return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, meaning)
+    return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, canonical)
+
+
+def without_reference(result: RuleResult) -> RuleResult:
+    """Return the result for an answer whose question has no accepted answers: unscored, with what the rule found."""
+    if result.refusal:
+        return result
+    return replace(result, outcome=Outcome.UNSCORED, why=NOTHING_ACCEPTED, has_reference=False)

@@ -1,20 +1,42 @@
-"""An OpenAI-compatible endpoint that judges or locates."""
+"""Models that answer prompts, as judges and locators do: here, or at an OpenAI-compatible endpoint."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from truthmap import endpoint
+from truthmap.endpoint import Endpoint, Refusal, checked_url, send_all
 from truthmap.errors import UsageError
 
 KEY_VARIABLE = "TRUTHMAP_ENDPOINT_KEY"
 """Environment variable with the key of an endpoint that judges or locates."""
+SAME = "same"
+"""Names the studied model as judge or locator."""
+
+
+class TextModel(Protocol):
+    """A model that answers prompts: the studied one, another local one, or one at an endpoint."""
+
+    def ask(self, prompts: Sequence[str]) -> list[str]:
+        """Answer each prompt, in order; an empty string where there is no answer to a prompt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Graders:
+    """The models that grade: `judge` decides outcomes, `locator` copies exact answers; `None` where none is named."""
+
+    judge: TextModel | None = None
+    locator: TextModel | None = None
+
+
+NO_GRADERS = Graders()
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EndpointTextModel:
     """A model behind `POST {url}/chat/completions`.
 
     Attributes:
@@ -36,7 +58,7 @@ class Endpoint:
     sleep: Callable[[float], object] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, name: str) -> Endpoint:
+    def of(cls, name: str) -> EndpointTextModel:
         """Read `http://host:port/v1#model`, the form in which a judge or locator is named.
 
         Raises:
@@ -46,7 +68,7 @@ class Endpoint:
         if not model:
             raise UsageError(f"{name!r} names no endpoint: expected http(s)://host/v1#model")
         try:
-            return cls(endpoint.checked_url(address, KEY_VARIABLE), model)
+            return cls(checked_url(address, KEY_VARIABLE), model)
         except ValueError as error:
             raise UsageError(str(error)) from error
 
@@ -56,7 +78,7 @@ class Endpoint:
         Raises:
             ModelError: it cannot be reached, refuses the key, or fails as often as is tried.
         """
-        where = endpoint.Endpoint(self.url, KEY_VARIABLE, self.tries, self.timeout, self.parallel, self.sleep)
+        endpoint = Endpoint(self.url, KEY_VARIABLE, self.tries, self.timeout, self.parallel, self.sleep)
         contents = [
             {
                 "model": self.model,
@@ -66,8 +88,8 @@ class Endpoint:
             }
             for prompt in prompts
         ]
-        replies = endpoint.send_all(where, "/chat/completions", contents, read_completion)
-        return ["" if isinstance(reply, endpoint.Refusal) else reply for reply in replies]
+        replies = send_all(endpoint, "/chat/completions", contents, read_completion)
+        return ["" if isinstance(reply, Refusal) else reply for reply in replies]
 
 
 def read_completion(body: bytes) -> str:

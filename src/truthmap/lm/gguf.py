@@ -18,23 +18,23 @@ _CONVERTED = 1
 
 
 @contextmanager
-def made_whole(folder: Path) -> Iterator[Path]:
-    """Return a folder to fill; on success it takes the name `folder`, else it is removed.
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to fill; on success it takes the name `folder`, else it is removed.
 
     Two processes may make the same folder at once: the first to finish wins, the other's work is dropped.
     """
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    temp_path = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     with storage_errors(folder):
-        beside.mkdir(parents=True)
+        temp_path.mkdir(parents=True)
         try:
-            yield beside
+            yield temp_path
             try:
-                beside.rename(folder)
+                temp_path.rename(folder)
             except OSError:
                 if not folder.is_dir():
                     raise
         finally:
-            shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(temp_path, ignore_errors=True)
 
 
 def converted_gguf(path: Path) -> Path:
@@ -49,8 +49,8 @@ def converted_gguf(path: Path) -> Path:
     """
     folder = cache_folder() / "gguf" / f"{path.stem}-{file_digest(path)[:16]}-v{_CONVERTED}"
     if not folder.is_dir():
-        with made_whole(folder) as beside:
-            _convert(path, beside)
+        with atomic_folder(folder) as temp_path:
+            _convert(path, temp_path)
     return folder
 
 

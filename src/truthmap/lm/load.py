@@ -13,8 +13,7 @@ import torch
 from truthmap.errors import ModelError
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.gguf import converted_gguf
-from truthmap.lm.hub import hub_answers
-from truthmap.lm.load_errors import POSSIBLE, as_model_error
+from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 
@@ -44,7 +43,7 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
         options["local_files_only"] = True  # what was fetched before is in the hub's cache
     with as_model_error(name, source, settings.revision), quiet():
         config = AutoConfig.from_pretrained(source, **options)
-        if config.is_encoder_decoder:  # told before gigabytes are fetched
+        if config.is_encoder_decoder:  # refused before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model = AutoModelForCausalLM.from_pretrained(

@@ -1,4 +1,4 @@
-"""What loading a model can raise, told in one plain line that says what to do."""
+"""What loading a model can raise, in one plain line that says what to do; and whether the model hub answers at all."""
 
 from __future__ import annotations
 
@@ -34,10 +34,31 @@ def as_model_error(name: str, source: str, revision: str | None) -> Iterator[Non
     except json.JSONDecodeError as error:
         raise ModelError(f"{name} cannot be loaded: one of its files is not JSON ({error})") from error
     except Exception as error:
-        raise ModelError(_told(name, source, revision, error)) from error
+        raise ModelError(_message(name, source, revision, error)) from error
 
 
-def _told(name: str, source: str, revision: str | None, error: Exception) -> str:
+def hub_answers(name: str, revision: str | None) -> bool:
+    """Ask the hub once about a model; tell whether it answers, be it with a refusal.
+
+    The libraries that load from it would wait for ever. This waits as long as the hub's own downloads do:
+    `$HF_HUB_ETAG_TIMEOUT` seconds, 10 by default.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    try:
+        HfApi().model_info(name, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled):
+        return True  # loading says which of these it is
+    except Exception as error:
+        if not _is_of_the_network(error):
+            raise
+        return False
+    return True
+
+
+def _message(name: str, source: str, revision: str | None, error: Exception) -> str:
     from huggingface_hub import errors as hub
 
     chain = list(_causes(error))
@@ -66,7 +87,7 @@ def _told(name: str, source: str, revision: str | None, error: Exception) -> str
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Return an error and what it came from."""
+    """Yield an error and what it came from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -76,3 +97,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _any(chain: list[BaseException], *kinds: type[BaseException]) -> bool:
     return any(isinstance(error, kinds) for error in chain)
+
+
+def _is_of_the_network(error: Exception) -> bool:
+    # The hub's HTTP library has changed its name and may again; its errors have kept theirs.
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, OSError) or not kinds.isdisjoint({"TransportError", "TimeoutException", "Timeout"})

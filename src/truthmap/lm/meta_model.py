@@ -8,7 +8,7 @@ import gc
 import torch
 
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.oom import release
+from truthmap.lm.oom import release_cached_memory
 
 
 def meta_model(lm: LanguageModel) -> LanguageModel:
@@ -25,6 +25,6 @@ def meta_model(lm: LanguageModel) -> LanguageModel:
 
 
 def release_memory(device: torch.device) -> None:
-    """Return back to the device what dropped models held there."""
+    """Give back to the device what dropped models held there."""
     gc.collect()
-    release(device)
+    release_cached_memory(device)

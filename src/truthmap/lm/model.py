@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
+from jinja2 import TemplateError
 
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
@@ -21,8 +22,6 @@ from truthmap.lm.sites import Blocks, find_blocks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from truthmap.lm.prefix import Prefix
 
 _SAMPLED = 1024  # numbers of each weight tensor that go into the fingerprint
 
@@ -102,8 +101,6 @@ class LanguageModel:
         found = usual if usual in self.stop_ids else None
         if not self.asks_in_chat:
             return found
-        from jinja2 import TemplateError
-
         said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
         try:
             whole = self.tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
@@ -130,10 +127,10 @@ class LanguageModel:
             ModelError: the chat template refuses the message, or a control token in it cannot be read as text.
         """
         if not self.asks_in_chat:
-            ids = self.literal.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
+            ids = self.prompt_encoder.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
             # Some tokenizers close every text; a prompt must stay open.
             return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
-        return self.literal.chat_ids([{"role": "user", "content": chat}])
+        return self.prompt_encoder.chat_ids([{"role": "user", "content": chat}])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""
@@ -145,21 +142,16 @@ class LanguageModel:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids of text that continues a prompt: no special token is added or read from the text."""
-        return self.literal.ids(text, add_special_tokens=False)
+        return self.prompt_encoder.ids(text, add_special_tokens=False)
 
     @cached_property
-    def literal(self) -> PromptEncoder:
-        """What reads text that nobody vouches for."""
+    def prompt_encoder(self) -> PromptEncoder:
+        """What encodes prompts; control tokens in untrusted text stay text."""
         return PromptEncoder(self.name, self.tokenizer)
 
     @cached_property
-    def prefixes(self) -> dict[tuple[int, ...], Prefix]:
-        """The shared prefix that was computed last, by its ids: see `shared_prefix`."""
-        return {}
-
-    @cached_property
     def takes_positions(self) -> bool:
-        """Whether a forward pass is told each token's place; models with relative places derive it from the mask."""
+        """Whether a forward pass takes `position_ids`; models with relative positions derive them from the mask."""
         return "position_ids" in inspect.signature(self.model.base_model.forward).parameters
 
     @cached_property
@@ -168,7 +160,7 @@ class LanguageModel:
         return "logits_to_keep" in inspect.signature(self.model.forward).parameters
 
     def identity(self) -> dict[str, str]:
-        """Say which model this is, so that another one under the same name is noticed.
+        """Return which model this is, so that another one under the same name is noticed.
 
         The weights' fingerprint covers every tensor's name, shape and dtype and up to 1,024 of its numbers.
         """

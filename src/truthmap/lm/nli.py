@@ -35,7 +35,7 @@ class EntailmentModel:
 
     @torch.inference_mode()
     def entails(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-        """Say for each (premise, conclusion) whether entailment is the likeliest label."""
+        """Return for each (premise, conclusion) whether entailment is the likeliest label."""
         found: list[bool] = []
         for start in range(0, len(pairs), _PAIRS):
             batch = pairs[start : start + _PAIRS]

@@ -21,7 +21,7 @@ def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
 
 
 def token_offsets(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Give, for each id, the characters `[start, end)` of `decode(ids)` that it wrote.
+    """Return, for each id, the characters `[start, end)` of `decode(ids)` that it wrote.
 
     The text is decoded prefix by prefix, never tokenised again: tokenising a text rarely gives back the ids that made
     it. A character whose bytes come from several ids belongs to each of them; a special token wrote nothing.

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from truthmap.lm.model import LanguageModel
 from truthmap.lm.offsets import shared_length
 
 if TYPE_CHECKING:
     from transformers import Cache
-
-    from truthmap.lm.model import LanguageModel
 
 _WORTH_SHARING = 4  # tokens: below, copying the prefix to every row costs as much as computing it
 
@@ -49,26 +48,49 @@ class Prefix:
 NO_PREFIX = Prefix((), None)
 
 
-def shared_prefix(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> Prefix:
-    """Compute the longest prefix that all sequences share, each keeping at least one token of its own.
+class PrefixCache:
+    """Computes what sequences share, and keeps the newest prefix: the shards of a run compute theirs once.
 
-    The newest prefix is kept, so that the shards of a run compute it once. Models whose state is not one of keys and
-    values (recurrent layers) share nothing.
+    Whoever runs one model many times holds one: an engine, a capture of states, a judge.
+
+    Args:
+        lm: The model that computes the keys and values.
+    """
+
+    def __init__(self, lm: LanguageModel) -> None:
+        self.lm = lm
+        self._newest = NO_PREFIX
+
+    def shared_by(self, sequences: Sequence[Sequence[int]]) -> Prefix:
+        """Return the longest prefix that all sequences share, computed now unless it is the newest one."""
+        ids = shared_ids(self.lm, sequences)
+        if not ids:
+            return NO_PREFIX
+        prefix = self._newest
+        if ids != prefix.ids:
+            self._newest = NO_PREFIX  # older ones would only take memory
+            self._newest = prefix = _computed(self.lm, ids)
+        return prefix
+
+
+def shared_ids(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    """Return the longest prefix that sequences share, each keeping at least one token of its own; nothing is computed.
+
+    It is empty where sharing would not pay, and for models whose state is not one of keys and values (recurrent
+    layers).
     """
     if len(sequences) < 2:
-        return NO_PREFIX
+        return ()
     first = sequences[0]
     length = min(min(shared_length(first, other), len(other) - 1) for other in sequences)
-    if length < _WORTH_SHARING or not _has_plain_cache(lm):
-        return NO_PREFIX
-    ids = tuple(first[:length])
-    if ids not in lm.prefixes:
-        tokens = torch.tensor([ids], device=lm.device)
-        with torch.inference_mode():
-            output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
-        lm.prefixes.clear()  # the shards of a run share one; older ones would only take memory
-        lm.prefixes[ids] = Prefix(ids, output.past_key_values)
-    return lm.prefixes[ids]
+    return () if length < _WORTH_SHARING or not _has_plain_cache(lm) else tuple(first[:length])
+
+
+@torch.inference_mode()
+def _computed(lm: LanguageModel, ids: tuple[int, ...]) -> Prefix:
+    tokens = torch.tensor([ids], device=lm.device)
+    output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
+    return Prefix(ids, output.past_key_values)
 
 
 def shortest_window(lm: LanguageModel) -> int | None:

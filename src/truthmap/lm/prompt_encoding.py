@@ -1,4 +1,4 @@
-"""Text from outside in a prompt: a control token that is written in it stays text, it opens and closes no turn."""
+"""Encoding untrusted text in a prompt: a control token written in it stays text, it opens and closes no turn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from jinja2 import TemplateError
+
 from truthmap.errors import ModelError
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PromptEncoder:
-    """Tokenizes text that nobody vouches for; ids of text without control tokens are the tokenizer's own.
+    """Tokenizes untrusted text; ids of text without control tokens are the tokenizer's own.
 
     Attributes:
         name: What the model is called, for errors.
@@ -61,8 +63,6 @@ class PromptEncoder:
         Raises:
             ModelError: the template refuses the messages, or a control token in one of them cannot be read as text.
         """
-        from jinja2 import TemplateError
-
         written = self._written("\0".join(message["content"] for message in messages))
         # An older transformers would hand the option on to the template, which does not know it.
         known = "sanitize_control_tokens" in inspect.signature(self.tokenizer.apply_chat_template).parameters

@@ -5,25 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from truthmap.errors import ModelError
-from truthmap.lm.hooks import calls_recorded
+from truthmap.lm.hooks import HookPoint, record_calls
 from truthmap.records import Site
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-@dataclass(frozen=True)
-class HookPoint:
-    """Where a site is read in one block: what goes into a module, or what comes out of it."""
-
-    module: nn.Module
-    reads_input: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class Blocks:
 
     path: str
     modules: tuple[nn.Module, ...]
-    taps: Mapping[Site, tuple[HookPoint, ...] | str]
+    hook_points: Mapping[Site, tuple[HookPoint, ...] | str]
 
     def at(self, site: Site) -> tuple[HookPoint, ...]:
         """Return the L places where a site is read.
@@ -46,9 +38,9 @@ class Blocks:
         Raises:
             ModelError: the model has no such site.
         """
-        found = self.taps[site]
+        found = self.hook_points[site]
         if isinstance(found, str):
-            known = ", ".join(str(s) for s, taps in self.taps.items() if not isinstance(taps, str))
+            known = ", ".join(str(s) for s, hook_points in self.hook_points.items() if not isinstance(hook_points, str))
             raise ModelError(f"this model has no site {site}: {found}; it has {known}")
         return found
 
@@ -76,9 +68,8 @@ def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
     if not isinstance(listed, nn.ModuleList) or len(listed) == 0:
         raise ModelError(f"`blocks` = {path!r} names a {type(listed).__name__}, expected a non-empty list of modules")
     modules = tuple(listed)
-    return Blocks(
-        path, modules, {Site.RESIDUAL: tuple(HookPoint(block) for block in modules), **_inner_taps(model, modules)}
-    )
+    residual = tuple(HookPoint(block) for block in modules)
+    return Blocks(path, modules, {Site.RESIDUAL: residual, **_inner_sites(model, modules)})
 
 
 def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
@@ -96,10 +87,10 @@ def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
     return str(outermost[0])
 
 
-def _inner_taps(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[Site, tuple[HookPoint, ...] | str]:
+def _inner_sites(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[Site, tuple[HookPoint, ...] | str]:
     leaves = {leaf: None for block in blocks for leaf in block.modules() if _is_projection(leaf)}
     token = torch.zeros((1, 2), dtype=torch.long, device=model.get_input_embeddings().weight.device)
-    with torch.inference_mode(), calls_recorded(leaves) as calls:
+    with torch.inference_mode(), record_calls(leaves) as calls:
         model.base_model(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
     sites: dict[Site, list[HookPoint | str]] = {site: [] for site in (Site.MLP, Site.MLP_POST, Site.ATTENTION)}
     for block in blocks:
@@ -115,7 +106,7 @@ def _inner_taps(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[S
             sites[Site.MLP_POST].append(
                 projection if isinstance(projection, str) else HookPoint(projection.module, reads_input=True)
             )
-    return {site: _all_or_reason(taps) for site, taps in sites.items()}
+    return {site: _all_or_reason(hook_points) for site, hook_points in sites.items()}
 
 
 def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -146,14 +137,6 @@ def _has_list(modules: list[nn.Module]) -> bool:
     return any(isinstance(inner, nn.ModuleList) for module in modules for inner in module.modules())
 
 
-def _all_or_reason(taps: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
-    reason = next((tap for tap in taps if isinstance(tap, str)), None)
-    return reason if reason is not None else tuple(tap for tap in taps if isinstance(tap, HookPoint))
-
-
-def first_tensor(output: Any) -> torch.Tensor:
-    """Return the hidden states from what a module returned: the tensor itself, or the first of a tuple."""
-    while isinstance(output, (tuple, list)):
-        output = output[0]
-    assert isinstance(output, torch.Tensor), type(output)
-    return output
+def _all_or_reason(hook_points: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
+    reason = next((found for found in hook_points if isinstance(found, str)), None)
+    return reason if reason is not None else tuple(found for found in hook_points if isinstance(found, HookPoint))

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from truthmap.lm.hooks import watched
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Site
 
@@ -48,7 +48,7 @@ def measure_sizes(lm: LanguageModel, sites: tuple[Site, ...]) -> Sizes:
     tokens = torch.zeros((1, _TOKENS), dtype=torch.long, device=lm.device)
     inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     for site in sites:
-        with watched(lm.blocks.at(site), partial(look, site)):
+        with record_hidden_states(lm.blocks.at(site), partial(look, site)):
             output = lm.model.base_model(**inputs, use_cache=True)
     tensors = [*lm.model.parameters(), *lm.model.buffers()]
     return Sizes(

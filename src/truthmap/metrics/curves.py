@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import expit
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-
-_Z = 1.959963984540054  # the normal distribution's 97.5 % point
+from truthmap.metrics.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,6 @@ class CellDetails:
     @cached_property
     def probability(self) -> Floats:
         """float64 (n,): the predicted probability of being right."""
-        from scipy.special import expit
-
         probability: Floats = expit(self.log_odds)
         return probability
 
@@ -168,11 +166,3 @@ class CellDetails:
 def at_shares(curve: RocCurve, points: int = DetailSettings.roc_points) -> Floats:
     """Return the true-positive shares (points,) of a curve at false-positive shares evenly from 0 to 1."""
     return np.interp(np.linspace(0, 1, points), curve.false_positive, curve.true_positive)
-
-
-def wilson(k: Ints, n: Ints) -> tuple[Floats, Floats]:
-    """Return the 95 % interval of shares k / n: Wilson's score interval (JASA 1927)."""
-    share = k / n
-    centre = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)

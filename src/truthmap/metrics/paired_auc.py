@@ -5,65 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import norm
 
 from truthmap.arrays import Bools, Floats
-from truthmap.errors import NotEnoughDataError
-
-
-@dataclass(frozen=True)
-class Placements:
-    """Where each answer stands among those of the other outcome, for m score vectors.
-
-    Attributes:
-        right: float64 (m, n_right): share of the wrong answers below each right one; its mean is the AUC.
-        wrong: float64 (m, n_wrong): share of the right answers above each wrong one.
-    """
-
-    right: Floats
-    wrong: Floats
-
-    @property
-    def auc(self) -> Floats:
-        """The AUCs, float64 (m,)."""
-        return np.asarray(self.right.mean(axis=1), dtype=np.float64)
+from truthmap.metrics.auc import placements, round_scores
+from truthmap.metrics.estimate import Estimate
 
 
 @dataclass(frozen=True)
 class AucDifferences:
-    """AUCs minus the AUC of a reference, on the same answers.
+    """AUCs minus the AUC of a reference, on the same n answers.
 
     Attributes:
         difference: float64 (m,).
         low, high: float64 (m,), the confidence interval, inside [-1, 1].
         p_value: float64 (m,), two-sided; 1 where two score vectors order the answers alike.
+        n: How many answers.
     """
 
     difference: Floats
     low: Floats
     high: Floats
     p_value: Floats
+    n: int
+
+    def estimate(self, row: int) -> Estimate:
+        """Return the difference of one score vector."""
+        value, low, high = (float(each[row]) for each in (self.difference, self.low, self.high))
+        return Estimate(value=value, low=low, high=high, n=self.n)
 
 
-def placements(scores: Floats, y: Bools) -> Placements:
-    """Return each answer's placement value (Hanley and Hajian-Tilaki 1997); ties count one half.
-
-    Args:
-        scores: float (m, n), higher means right.
-        y: bool (n,).
+def auc_gain(scores: Floats, reference: Floats, y: Bools, confidence: float = 0.95) -> Estimate:
+    """Return the AUC of scores float (n,) minus that of a reference (n,), scores that differ by rounding being ties.
 
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
-    right, wrong = scores[:, y], scores[:, ~y]
-    n_right, n_wrong = right.shape[1], wrong.shape[1]
-    if not n_right or not n_wrong:
-        raise NotEnoughDataError(f"an AUC needs right and wrong answers, got {n_right} right and {n_wrong} wrong")
-    ranks = rankdata(np.concatenate([right, wrong], axis=1), axis=1)
-    return Placements(
-        right=(ranks[:, :n_right] - rankdata(right, axis=1)) / n_wrong,
-        wrong=1 - (ranks[:, n_right:] - rankdata(wrong, axis=1)) / n_right,
-    )
+    return auc_differences(round_scores(np.stack([reference, scores])), y, 0, confidence).estimate(1)
 
 
 def auc_differences(scores: Floats, y: Bools, reference: int, confidence: float = 0.95) -> AucDifferences:
@@ -93,6 +71,7 @@ def auc_differences(scores: Floats, y: Bools, reference: int, confidence: float 
         low=np.clip(difference - half, -1, 1),
         high=np.clip(difference + half, -1, 1),
         p_value=np.where(certain, 0.0, 2 * norm.sf(z)),
+        n=len(y),
     )
 
 

@@ -1,23 +1,21 @@
-"""Scores that read the predicted probability, and the interval by resampling questions; for many probes at once."""
+"""Scores that read the predicted probability, and average precision; for many probes at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.special import expit
 from scipy.stats import rankdata
 
-from truthmap.arrays import Bools, Floats, Floats32
+from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import Auc, auc_many
 
 ECE_BINS = 10
-_PAIRS_AT_ONCE = 8_000_000  # comparisons of right with wrong answers held at once: 32 MB
 
 
 def average_precision_many(scores: Floats, y: Bools) -> Floats:
     """Return the average precision of each row of scores (m, n) for the labels y: bool (n,); ties come together.
+
+    It is scikit-learn's `average_precision_score`: precision at each threshold, weighted by the recall that the
+    threshold adds. Chance is the share of right ones.
 
     Raises:
         NotEnoughDataError: no answer is right.
@@ -31,61 +29,37 @@ def average_precision_many(scores: Floats, y: Bools) -> Floats:
     return np.asarray((right_not_below / not_below[:, y]).mean(axis=1), dtype=np.float64)
 
 
-def brier_many(log_odds: Floats, y: Bools) -> Floats:
-    """Return the Brier score (Brier 1950) of every row of log-odds (m, n): mean squared error of the probability."""
-    return np.asarray(np.square(expit(log_odds) - y).mean(axis=1), dtype=np.float64)
+def brier_many(probability: Floats, y: Bools) -> Floats:
+    """Return the Brier score (Brier 1950) of every row of probabilities (m, n): their mean squared error."""
+    return np.asarray(np.square(probability - y).mean(axis=1), dtype=np.float64)
 
 
-def ece_many(log_odds: Floats, y: Bools) -> Floats:
-    """Return the expected calibration error of every row of log-odds (m, n), with ten bins of equal width.
+def log_loss(probability: Floats, y: Bools) -> float:
+    """Return the mean negative log-likelihood of outcomes y: bool (n,), in nats, probability (n,) being that of True.
+
+    Probabilities of 0 and 1 are taken at their word: an outcome that cannot be costs infinitely much.
+    """
+    return float(-np.log(np.where(y, probability, 1 - probability)).mean())
+
+
+def equal_width_bins(probability: Floats) -> Ints:
+    """Return the number of each probability's bin, of ten of equal width: int64, of the same shape."""
+    return np.minimum((probability * ECE_BINS).astype(np.int64), ECE_BINS - 1)
+
+
+def ece_many(probability: Floats, y: Bools, bins: Ints) -> Floats:
+    """Return the expected calibration error of every row of probabilities: float64 (m,).
 
     After Guo et al., "On Calibration of Modern Neural Networks" (arXiv 1706.04599): the mean distance, weighted by
     counts, between the probability that a bin's answers are given and the share of them that is right.
+
+    Args:
+        probability: float (m, n), or (n,) for all rows.
+        y: bool (n,), or (m, n): the outcomes of each row.
+        bins: int64, of the shape of the probabilities: the number of each one's bin.
     """
-    probability = expit(log_odds)
-    bins = np.minimum((probability * ECE_BINS).astype(np.int64), ECE_BINS - 1)
-    error = np.zeros(len(log_odds))
-    for number in range(ECE_BINS):
-        error += np.abs(((probability - y) * (bins == number)).sum(axis=1))
-    return error / len(y)
-
-
-def bootstrap_auc(
-    scores: Floats, y: Bools, group: Sequence[str], confidence: float, n_resamples: int = 1000, seed: int = 0
-) -> Auc:
-    """Return the AUC of every row of scores (m, n) with the percentile interval of resampled groups.
-
-    Whole groups are drawn with replacement, so answers to one question rise and fall together; every row sees the same
-    draws. Draws without right or without wrong answers are left out.
-
-    Raises:
-        NotEnoughDataError: all answers are right, or all are wrong.
-    """
-    point = auc_many(scores, y, confidence)
-    _, unit = np.unique(np.asarray(group, dtype=object).astype(str), return_inverse=True)
-    draws = np.random.default_rng(seed).multinomial(
-        unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), n_resamples
-    )
-    weights = draws[:, unit].astype(np.float32)
-    right, wrong = weights[:, y], weights[:, ~y]
-    pairs = right.sum(axis=1, dtype=np.float64) * wrong.sum(axis=1, dtype=np.float64)
-    usable = pairs > 0
-    aucs = np.stack([_weighted_wins(row[y], row[~y], right, wrong) for row in scores])[:, usable] / pairs[usable]
-    low, high = np.quantile(aucs, [(1 - confidence) / 2, (1 + confidence) / 2], axis=1)
-    return Auc(point.auc, low, high, aucs.var(axis=1, ddof=1))
-
-
-def _weighted_wins(
-    above: Floats,
-    below: Floats,
-    right: Floats32,
-    wrong: Floats32,
-) -> Floats:
-    """Sum over pairs of right and wrong answers, weights (R, ·) multiplied, a tie counting ½: float64 (R,)."""
-    total = np.zeros(len(right))
-    rows = max(1, _PAIRS_AT_ONCE // len(below))
-    for start in range(0, len(above), rows):
-        piece = above[start : start + rows, None]
-        wins = (piece > below).astype(np.float32) + np.float32(0.5) * (piece == below)
-        total += np.einsum("rj,rj->r", right[:, start : start + rows] @ wins, wrong, dtype=np.float64)
-    return total
+    off: Floats = np.atleast_2d(probability - y)
+    error: Floats = np.zeros(len(off))
+    for number in range(int(bins.max()) + 1):
+        error += np.abs((off * (bins == number)).sum(axis=1))
+    return np.asarray(error / off.shape[1], dtype=np.float64)

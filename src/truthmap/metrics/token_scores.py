@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from truthmap.records import Answer, Span
 
 
-class Digest(NamedTuple):
+@dataclass(frozen=True)
+class TokenSummary:
     """Four ways to sum up a number per token; NaN without tokens."""
 
     mean: float
@@ -24,10 +25,10 @@ def mean_log_prob(answer: Answer) -> float:
     This is the length-normalised sequence log-probability of Malinin and Gales, "Uncertainty Estimation in
     Autoregressive Structured Prediction" (arXiv 2002.07650).
     """
-    return math.fsum(answer.log_probs) / len(answer.log_probs) if answer.log_probs else math.nan
+    return summarize_tokens(answer.log_probs).mean
 
 
-def digest(values: Sequence[float], tokens: Span | None = None) -> Digest:
+def summarize_tokens(values: Sequence[float], tokens: Span | None = None) -> TokenSummary:
     """Sum up what is known of each token of an answer.
 
     Of log-probabilities, `total` is the sequence's log-probability, `mean` the length-normalised one (Malinin and
@@ -40,6 +41,6 @@ def digest(values: Sequence[float], tokens: Span | None = None) -> Digest:
     """
     chosen = values if tokens is None else values[tokens.start : tokens.end]
     if not chosen:
-        return Digest(math.nan, math.nan, math.nan, math.nan)
+        return TokenSummary(math.nan, math.nan, math.nan, math.nan)
     total = math.fsum(chosen)
-    return Digest(total / len(chosen), total, min(chosen), chosen[-1])
+    return TokenSummary(total / len(chosen), total, min(chosen), chosen[-1])

@@ -25,10 +25,11 @@ from truthmap.pipeline.stages.grid import fit_map
 from truthmap.pipeline.stages.questions import write_questions
 from truthmap.pipeline.stages.report import write_report_stage
 from truthmap.pipeline.stages.states import capture_missing_states
-from truthmap.runs.folder import FORMAT, STAGES, RunFolder
-from truthmap.runs.remote import local_folder, remove_folder
+from truthmap.runs.file_names import STUDY
+from truthmap.runs.folder import FORMAT, RunFolder, run_folder
+from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run
-from truthmap.sections import Resource, marker
+from truthmap.settings_base import Resource, marker
 from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set
@@ -63,18 +64,18 @@ def run_study(study: Study, *, update: bool = False, progress: Progress | None =
         TruthmapError: any of its kinds, with what to do; finished work is kept.
     """
     progress = progress or Silence()
-    path = local_folder(study.out)
-    folder, existed = RunFolder(path), path.exists()
+    folder = run_folder(study.out)
+    existed = folder.path.exists()
     with folder.held(progress.say):
         try:
             _refuse_other_settings(folder, study, update=update)
             _make(study, folder, progress)
         except BaseException:
             # A run that never began leaves no folder behind, so that the corrected command finds none in its way.
-            if not existed and not (path / "study.yaml").exists():
-                shutil.rmtree(path, ignore_errors=True)
+            if not existed and not (folder.path / STUDY).exists():
+                shutil.rmtree(folder.path, ignore_errors=True)
             raise
-    return Run(path)
+    return Run(folder)
 
 
 def _make(study: Study, folder: RunFolder, progress: Progress) -> None:
@@ -82,7 +83,7 @@ def _make(study: Study, folder: RunFolder, progress: Progress) -> None:
     states_at = study.resources.states_at or folder.own_states
     unfinished = [stage for stage in STAGES if not is_up_to_date(folder, stage, keys, states_at)]
     if not unfinished:
-        progress.say(f"nothing to do: {study.out} is finished")
+        progress.say(f"nothing to do: {folder.address} is finished")
         return
     stop = Stop()
     with stop.listening(progress.say):
@@ -126,10 +127,10 @@ def _make_stages(run: ActiveRun) -> None:
         note = {**made.note, "peak_bytes": peak_bytes()}
         run.folder.finish(name, run.keys[name], made.files, time.perf_counter() - started, note)
         for scratch in made.scratch:
-            remove_folder(run.folder.path / scratch)
+            run.folder.remove(scratch)
     for scratch in _SCRATCH:
         # A kill right after a stage was written down has left it.
-        remove_folder(run.folder.path / scratch)
+        run.folder.remove(scratch)
 
 
 def is_up_to_date(
@@ -168,13 +169,13 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
         return
     if known.get("format") != FORMAT:
         raise RunFolderError(
-            f"{folder.path} was made by a version of truthmap that wrote other files: choose another --out, or add "
+            f"{folder.address} was made by a version of truthmap that wrote other files: choose another --out, or add "
             "--update to make it anew"
         )
     different = _differences(_known_study(folder, known["settings"]), study)
     if different:
         raise RunFolderError(
-            f"{folder.path} was made with other settings ({'; '.join(different)}): "
+            f"{folder.address} was made with other settings ({'; '.join(different)}): "
             "choose another --out, or add --update to redo what depends on them"
         )
 
@@ -185,8 +186,8 @@ def _known_study(folder: RunFolder, settings: Mapping[str, Any]) -> Study:
         return Study(**settings)
     except UsageError as error:
         raise RunFolderError(
-            f"{folder.path} was made with settings that this version does not know ({error}): choose another --out, or "
-            "add --update to make it anew"
+            f"{folder.address} was made with settings that this version does not know ({error}): choose another --out, "
+            "or add --update to make it anew"
         ) from error
 
 
@@ -217,5 +218,5 @@ def _identity(run: ActiveRun) -> dict[str, str]:
     identity = run.executor.identity()
     answers = run.folder.entry("answers")
     if known and answers and answers.key == run.keys["answers"]:
-        require_identity(run.folder.path, known, identity)
+        require_identity(run.folder.address, known, identity)
     return identity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from truthmap._version import __version__
 from truthmap.detector.artifact import Artifact, save_artifact
@@ -11,7 +10,6 @@ from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
 from truthmap.detector.config import (
     FORMAT,
     LABEL,
-    SAME,
     AskingConfig,
     DetectorConfig,
     ModelConfig,
@@ -23,14 +21,15 @@ from truthmap.detector.fit_head import SealSettings, fit_head
 from truthmap.detector.heads import Head
 from truthmap.detector.training_data import TrainingData, closing_token, read_head_data, training_records
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.figures.heatmap import figure_of, save_figure
-from truthmap.files import file_digest
-from truthmap.grading.grade import needs_locator
+from truthmap.figures.canvas import figure_of, save_figure
+from truthmap.files import AnyPath, file_digest, syncing
+from truthmap.grading.kinds import needs_locator
+from truthmap.grading.text_model import SAME
 from truthmap.probes.grid import Cell, Grid
-from truthmap.probes.join_labels import label_answers
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import Answer, Grade, Question, Site
-from truthmap.runs.remote import syncing
+from truthmap.records import Site
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.run import Run, Summary
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
@@ -53,7 +52,7 @@ class DetectorSettings:
 
 
 def seal_detector(
-    run: Run, out: Path, settings: DetectorSettings | None = None, progress: Progress | None = None
+    run: Run, out: AnyPath, settings: DetectorSettings | None = None, progress: Progress | None = None
 ) -> Artifact:
     """Make a detector from a finished run and write it, with its figures, to the folder `out`.
 
@@ -67,14 +66,15 @@ def seal_detector(
     site = settings.cells[0].site if settings.cells else run.summary.site
     grid = _grid(inputs, site)
     roles = cells_by_role(grid, settings.cells or chosen_cells(run.summary, grid))
-    labels = label_answers(inputs.questions, inputs.grades, run.splits())
-    data = TrainingData(labels, run.states(), grid)
+    data = inputs.data
+    training = TrainingData(data.labels, data.states, grid)
     heads: dict[Role, Head] = {}
     with (progress or Silence()).stage("Sealing the detector", len(roles)) as advance:
         for done, (role, cells) in enumerate(roles.items(), 1):
-            heads[role] = fit_head(read_head_data(data, role, cells), settings.seal)
+            stack_c = measured_stack_c(run.summary, cells)
+            heads[role] = fit_head(read_head_data(training, role, cells, stack_c), settings.seal)
             advance(done)
-    records = training_records(labels, inputs.questions, inputs.grades) if settings.keep_records else ()
+    records = training_records(data.labels, data.questions, data.grades) if settings.keep_records else ()
     artifact = Artifact(_config(inputs, site, heads), heads, records)
     with syncing(out):
         sealed = save_artifact(artifact, out)
@@ -84,47 +84,53 @@ def seal_detector(
 
 @dataclass(frozen=True)
 class _RunInputs:
-    """What a detector takes from a run, each file read once."""
+    """What a detector takes from a run."""
 
     run: Run
     study: Study
     question_set: QuestionSet
-    questions: tuple[Question, ...]
-    answers: tuple[Answer, ...]
-    grades: tuple[Grade, ...]
+    data: RunData
 
 
 def _read_run(run: Run) -> _RunInputs:
-    study = Study(**run.settings["settings"], out=run.path)
+    study = Study(**run.settings["settings"], out=run.address)
     question_set = load_question_set(study)
     if question_set.digest != run.settings["questions"]["digest"]:
         raise RunFolderError(
-            f"the question set {study.questions.name} has changed since {run.path} was made: "
+            f"the question set {study.questions.name} has changed since {run.address} was made: "
             "start the same `truthmap run --update` again, then make the detector"
         )
-    return _RunInputs(run, study, question_set, run.questions(), run.answers(), run.grades())
+    return _RunInputs(run, study, question_set, RunData.load(run))
 
 
 def _grid(inputs: _RunInputs, site: Site) -> Grid:
     sites = inputs.study.states.sites
     if site not in sites:
         raise UsageError(f"the run read the sites {', '.join(sites)}, not {site}")
-    return inputs.run.grid(site)
+    return inputs.data.grid(site)
 
 
 def chosen_cells(summary: Summary, grid: Grid) -> tuple[Cell, ...]:
     """Return a run's best cell, or the stack that beats it where nearly all answers have all of its cells."""
     best = Cell(summary.site, summary.layer, summary.position)
-    if summary.several is None or not summary.several.chosen:
+    if summary.stack is None or not summary.stack.chosen:
         return (best,)
-    stack = tuple(Cell(summary.site, layer, position) for layer, position in summary.several.cells)
+    stack = tuple(Cell(summary.site, layer, position) for layer, position in summary.stack.cells)
     return stack if nearly_all_have(grid, stack, best) else (best,)
+
+
+def measured_stack_c(summary: Summary, cells: tuple[Cell, ...]) -> float | None:
+    """Return the C with which a run measured a stack of these cells; `None` where it measured none."""
+    if summary.stack is None:
+        return None
+    measured = tuple(Cell(summary.site, layer, position) for layer, position in summary.stack.cells)
+    return summary.stack.C if measured == cells else None
 
 
 def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> DetectorConfig:
     run, study, task = inputs.run, inputs.study, inputs.question_set.task
-    n_layers, width = run.states().layout()[site]
-    shared_candidates = {question.candidates for question in inputs.questions}
+    n_layers, width = inputs.data.states.layout()[site]
+    shared_candidates = {question.candidates for question in inputs.data.questions}
     summary = run.summary
     return DetectorConfig(
         format=FORMAT,
@@ -143,12 +149,12 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
             locator=_locator(inputs),
             candidates=shared_candidates.pop() if len(shared_candidates) == 1 else None,
             max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
-            closing_id=closing_token(inputs.answers),
+            closing_id=closing_token(inputs.data.answers),
         ),
         training=TrainingConfig(
             questions=inputs.question_set.name,
             questions_digest=inputs.question_set.digest,
-            answers_digest=file_digest(run.path / "answers.parquet"),
+            answers_digest=file_digest(run.path / ANSWERS),
             right=summary.right,
             wrong=summary.wrong,
             unscored=summary.unscored,
@@ -168,7 +174,7 @@ def _locator(inputs: _RunInputs) -> str | None:
     return SAME if named == inputs.study.model.name else named
 
 
-def _draw(artifact: Artifact, out: Path) -> None:
+def _draw(artifact: Artifact, out: AnyPath) -> None:
     head = artifact.heads[Role.ANSWER].config
     for name, axes in (("risk_coverage", draw_risk_coverage(head)), ("reliability", draw_reliability(head))):
         for kind in ("png", "svg"):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.pipeline.runner import run_study
-from truthmap.runs.folder import STAGES, RunFolder
-from truthmap.runs.remote import local_folder
+from truthmap.runs.file_names import LEDGER, STUDY
+from truthmap.runs.folder import RunFolder, run_folder
+from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run
 from truthmap.storage import storage_at
 from truthmap.store.index import rebuild_index
@@ -48,7 +49,7 @@ def verify_run(path: Path | str, progress: Progress | None = None) -> tuple[Brok
     Raises:
         RunFolderError: the folder is no run, or a run is working in it.
     """
-    folder = _run_folder(path)
+    folder = _fetched(path)
     with _undisturbed(folder):
         return tuple(_broken(folder, progress or Silence()))
 
@@ -76,7 +77,7 @@ def repair_run(
         TruthmapError: whatever a run may raise.
     """
     progress = progress or Silence()
-    folder = _run_folder(path)
+    folder = _fetched(path)
     study = _study(folder)
     if study.model.trust_remote_code and not trust_remote_code:
         raise UsageError(
@@ -95,11 +96,11 @@ def repair_run(
     return run_study(study, update=True, progress=progress)
 
 
-def _run_folder(path: Path | str) -> RunFolder:
-    folder = RunFolder(local_folder(path))
+def _fetched(path: Path | str) -> RunFolder:
+    folder = run_folder(path)
     # What lies at a URL is what is asked about, not the working copy.
     folder.refresh(anew=True)
-    if not (folder.path / "study.yaml").is_file():
+    if not (folder.path / STUDY).is_file():
         raise RunFolderError(f"{path} is no run folder: it has no study.yaml; name the folder of a run")
     return folder
 
@@ -117,10 +118,10 @@ def _study(folder: RunFolder) -> Study:
     """Return the study that made a run, from its study.yaml."""
     known = folder.settings() or {}
     try:
-        return with_settings(Study(**known["settings"]), {"states_at": known.get("states_at"), "out": folder.path})
+        return with_settings(Study(**known["settings"]), {"states_at": known.get("states_at"), "out": folder.address})
     except (UsageError, TypeError) as error:
         raise DamagedFileError(
-            f"{folder.path / 'study.yaml'} is damaged: {error}; "
+            f"{folder / STUDY} is damaged: {error}; "
             "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
         ) from error
 
@@ -129,18 +130,18 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
     try:
         keys = stage_keys(_study(folder))
     except DamagedFileError as error:
-        yield Broken("study", "study.yaml", str(error))
+        yield Broken("study", STUDY, str(error))
         return
     for stage in STAGES:
         try:
             entry = folder.entry(stage)
         except DamagedFileError as error:
-            yield Broken("study", "stages.json", str(error))
+            yield Broken("study", LEDGER, str(error))
             return
         if entry is None:
             yield Broken(stage, "", "not finished")
         elif entry.key != keys[stage]:
-            yield Broken(stage, "study.yaml", "the stage was made with other settings, or by another version")
+            yield Broken(stage, STUDY, "the stage was made with other settings, or by another version")
         else:
             for name in folder.broken_files(entry):
                 missing = not (folder.path / name).exists()
@@ -150,7 +151,6 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
 
 
 def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> Iterator[Broken]:
-
     try:
         store = StateStore(folder.states)
     except DamagedFileError as error:
@@ -178,5 +178,5 @@ def _clear_away(folder: RunFolder, broken: Broken) -> None:
             storage_at(folder.states).remove(Path(_INDEX).name)
     elif broken.name.startswith("states/"):
         StateStore(folder.states).forget(int(Path(broken.name).stem))
-    elif broken.name and broken.name != "study.yaml":
+    elif broken.name and broken.name != STUDY:
         (folder.path / broken.name).unlink(missing_ok=True)

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.probability import average_precision_many, bootstrap_auc, brier_many, ece_many
+from truthmap.metrics.bootstrap import bootstrap_auc
+from truthmap.metrics.probability import average_precision_many, brier_many, ece_many, equal_width_bins
 from truthmap.metrics.within_group_auc import within_auc_many
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
@@ -39,7 +41,8 @@ def score_cell(log_odds: Floats, y: Bools, labels: LabelledAnswers, settings: Gr
     alone = len(set(labels.group)) == len(labels.group)
     confidence = settings.confidence
     auc = auc_many(row, y, confidence) if alone else bootstrap_auc(row, y, labels.group, confidence, seed=settings.seed)
-    within = within_auc_many(row, y, labels.meaning)
+    probability = expit(log_odds[None])
+    within = within_auc_many(row, y, labels.canonical)
     numbers = {
         "auc": float(auc.auc[0]),
         "low": float(auc.low[0]),
@@ -47,8 +50,8 @@ def score_cell(log_odds: Floats, y: Bools, labels: LabelledAnswers, settings: Gr
         "n": len(y),
         "n_right": int(y.sum()),
         "average_precision": float(average_precision_many(row, y)[0]),
-        "brier": float(brier_many(log_odds[None], y)[0]),
-        "ece": float(ece_many(log_odds[None], y)[0]),
+        "brier": float(brier_many(probability, y)[0]),
+        "ece": float(ece_many(probability, y, equal_width_bins(probability))[0]),
         "within_auc": float(within.auc[0]),
         "within_pairs": within.pairs,
     }

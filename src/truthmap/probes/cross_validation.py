@@ -1,4 +1,4 @@
-"""One cell made ready for its probes: standardised states, training parts, and the scores of answers left out."""
+"""Cross-validation of probes: each answer is scored by a probe that did not see it, all probes with one intercept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Floats, Ints
+from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.linear import standardise
 from truthmap.probes.solver.path import Problems, solve_path
 from truthmap.probes.solver.products import transpose_matmul
@@ -47,9 +49,15 @@ class CellStates:
     held_out: torch.Tensor
 
     @classmethod
+    def by_fold(cls, states: torch.Tensor, fold: Ints) -> CellStates:
+        """Prepare states (n, d) of answers in folds, int64 (n,): each training part is all that one fold leaves."""
+        folds = np.unique(fold)
+        return cls.of(states, fold[None] != folds[:, None], np.searchsorted(folds, fold))
+
+    @classmethod
     def of(cls, states: torch.Tensor, training: Bools, held_out: Ints) -> CellStates:
         """Prepare states (n, d); `training` is bool (F, n), `held_out` int64 (n,)."""
-        x, _, _ = standardise(states)
+        x = standardise(states).x
         member = torch.from_numpy(training).to(x)
         spread = _spread(x, member / member.sum(dim=1, keepdim=True))
         scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
@@ -66,17 +74,25 @@ class CellStates:
             self.member.repeat(len(y), 1),
         )
 
-    def left_out(self, scores: torch.Tensor) -> torch.Tensor:
-        """Return each answer the score of the probe that did not see it: float (K, F, n) → float32 (K, n).
 
-        The probes of the training parts are brought to one intercept: a part short of right answers has a low
-        intercept just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
-        """
-        own_mean = (scores * self.member).sum(dim=2) / self.member.sum(dim=1)
-        shift = own_mean.mean(dim=1, keepdim=True) - own_mean
-        # Where all states are the same, only the folds' rounding would tell the answers apart.
-        scores = torch.round(scores + shift[:, :, None], decimals=_DECIMALS)
-        return scores.gather(1, self.held_out.expand(len(scores), 1, -1))[:, 0]
+def scores_left_out(
+    scores: torch.Tensor, member: torch.Tensor, held_out: torch.Tensor, decimals: int = _DECIMALS
+) -> torch.Tensor:
+    """Return each answer's score by the model that did not see it, of K label vectors: float (K, n).
+
+    The models of the training parts are brought to one intercept: a part short of right answers has a low intercept
+    just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
+
+    Args:
+        scores: float (K, F, n), what the model of each training part says of every answer.
+        member: float (F, n), 1 where an answer belongs to a training part.
+        held_out: int64 (n,), for each answer the training part that lacks it.
+        decimals: Of log-odds, to keep: where all features are alike, only rounding would tell the answers apart.
+    """
+    own_mean = (scores * member).sum(dim=2) / member.sum(dim=1)
+    shift = own_mean.mean(dim=1, keepdim=True) - own_mean
+    scores = torch.round(scores + shift[:, :, None], decimals=decimals)
+    return scores.gather(1, held_out.expand(len(scores), 1, -1))[:, 0]
 
 
 def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -107,12 +123,54 @@ class OutOfFoldScores:
 
 
 def cross_validate(cell: CellStates, y: Bools, cs: Sequence[float]) -> Iterator[OutOfFoldScores]:
-    """Fit the probes of all training parts for y: bool (K, n), and score the answers left out, for each C in turn."""
+    """Fit the probes of all training parts for y: bool (K, n), score the answers left out, for each C from below."""
     n_labels, n_parts = len(y), len(cell.member)
     for solutions in solve_path(cell.problems(y), cs):
+        scores = scores_left_out(solutions.scores.view(n_labels, n_parts, -1), cell.member, cell.held_out)
         yield OutOfFoldScores(
             solutions.c,
-            cell.left_out(solutions.scores.view(n_labels, n_parts, -1)).double().cpu().numpy(),
+            scores.double().cpu().numpy(),
             solutions.gap.view(n_labels, n_parts).amax(dim=1).double().cpu().numpy(),
             solutions.converged.view(n_labels, n_parts).all(dim=1).cpu().numpy(),
         )
+
+
+def out_of_fold(x: torch.Tensor, y: Bools, fold: Ints, c: float) -> Floats:
+    """Return each answer's log-odds of being right by a probe that did not see its fold: float64 (n,).
+
+    Args:
+        x: float (n, d).
+        y: bool (n,), whether each answer is right.
+        fold: int64 (n,), which answers are held out together; none of the test part's.
+        c: Inverse strength of regularisation.
+
+    Raises:
+        NotEnoughDataError: a training part lacks an outcome.
+    """
+    return np.asarray(out_of_fold_path(x, y, fold, [c])[0].scores[0])
+
+
+def out_of_fold_path(x: torch.Tensor, y: Bools, fold: Ints, cs: Sequence[float]) -> list[OutOfFoldScores]:
+    """Return what `out_of_fold` does for each C, the smallest first: K is 1.
+
+    Raises:
+        NotEnoughDataError: a training part lacks an outcome.
+    """
+    for each in np.unique(fold):
+        training = y[fold != each]
+        if training.all() or not training.any():
+            raise NotEnoughDataError(
+                f"without fold {each}, {int(training.sum())} of {len(training)} answers are right: a probe needs both; "
+                "ask more questions"
+            )
+    return list(cross_validate(CellStates.by_fold(x, fold), y[None], cs))
+
+
+def best_on_path(path: Sequence[OutOfFoldScores], y: Bools) -> OutOfFoldScores:
+    """Return what the probes say at the C that is chosen for labels y: bool (n,), K being 1 on the whole path."""
+    return path[highest_auc(np.concatenate([each.scores for each in path]), y)]
+
+
+def highest_auc(scores: Floats, y: Bools) -> int:
+    """Return which row of out-of-fold scores (C, n) has the highest AUC, the first of equals: how a C is chosen."""
+    return int(np.argmax(auc_many(round_scores(scores), y).auc))

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-import torch
 
 from truthmap.arrays import Bools, Floats, Floats32
-from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.positions import Position
-from truthmap.probes.cell_scores import CellScores, score_cell
-from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, cross_validate, usable
-from truthmap.probes.grid import ARRAYS, Grid, OutOfFold
+from truthmap.probes.cell_scores import CellScores
+from truthmap.probes.cross_validation import usable
+from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.probes.paper_protocol import fit_cell_paper_protocol, ignore_convergence_warnings
-from truthmap.probes.permutation import corrected_p_values, max_null, null_aucs, shuffled_labels
+from truthmap.probes.permutation import corrected_p_values, max_null, shuffled_labels
+from truthmap.probes.recipe import Targets
+from truthmap.probes.recipes import recipe_named
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import Site, Split
 from truthmap.store.shards import LayerStates
@@ -38,7 +36,7 @@ class GridFit:
     """
 
     grid: Grid
-    out_of_fold: OutOfFold
+    out_of_fold: GridScores
     null: Floats
 
 
@@ -82,16 +80,16 @@ def fit_grids(
         on_progress: Called with (layers done, layers).
     """
     chosen = labels.of(test=False)
-    kept = np.array([part is not Split.TEST for part in labels.part])
+    kept = np.array([split is not Split.TEST for split in labels.split])
     y = np.stack([target[kept] for target in targets.values()])
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
     n_layers, _ = source.layout()[site]
     layers: list[list[list[CellScores]]] = []
-    quiet = ignore_convergence_warnings() if settings.protocol == "study" else nullcontext()
-    with quiet, one_thread_per_cell(settings.device) as every:
+    recipe = recipe_named(settings.protocol)
+    with recipe.fitting(), one_thread_per_cell(settings.device) as every:
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
-            work = partial(_fit_position, read, chosen, (y, shuffled), settings)
+            work = partial(_fit_position, read, chosen, Targets(y, shuffled), settings)
             layers.append(every(work, source.positions))
             if on_progress is not None:
                 on_progress(layer + 1, n_layers)
@@ -104,22 +102,18 @@ def fit_grids(
 def _fit_position(
     read: Callable[[Position], LayerStates],
     labels: LabelledAnswers,
-    targets: tuple[Bools, Bools],
+    targets: Targets,
     settings: GridSettings,
     position: Position,
 ) -> list[CellScores]:
-    """Read and fit one cell; targets are (labels (K, n), shuffled (K, R, n)).
+    """Read and fit one cell.
 
     Its states are in memory while it is being fitted, and no longer. The scores are those of all n answers, NaN where
     an answer has no state here.
     """
     cell = read(position)
     states, here = cell.states[0], usable(cell.states[0], cell.present[0])
-    y, shuffled = targets[0][:, here], targets[1][:, :, here]
-    if settings.protocol == "study":
-        fits = [fit_cell_paper_protocol(states[here], row, labels.take(here), settings) for row in y]
-    else:
-        fits = _fit_cell(states[here].to(settings.device), labels.take(here), y, shuffled, settings)
+    fits = recipe_named(settings.protocol).fit_cell(states[here], labels.take(here), targets.take(here), settings)
     return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
 
 
@@ -127,53 +121,6 @@ def _spread(scores: Floats32, here: Bools) -> Floats32:
     everywhere = np.full(len(here), np.nan, dtype=np.float32)
     everywhere[here] = scores
     return everywhere
-
-
-def _fit_cell(
-    states: torch.Tensor, rows: LabelledAnswers, y: Bools, shuffled: Bools, settings: GridSettings
-) -> list[CellScores]:
-    """Fit one cell: states (n, d), labels (K, n) and shuffled ones (K, R, n) of the answers that have one there."""
-    folds = np.unique(rows.fold)
-    training: Bools = rows.fold[None] != folds[:, None]
-    fits = [_nothing(row, shuffled.shape[1]) for row in y]
-    fit = [number for number, row in enumerate(y) if _enough(row, training, settings.fewest)]
-    if fit:
-        held_out = np.searchsorted(folds, rows.fold)
-        cell = CellStates.of(states, training, held_out)
-        paths = list(cross_validate(cell, y[fit], settings.cs))
-        for number, each in enumerate(fit):
-            fits[each] = _cell_fit([_one(left_out, number) for left_out in paths], y[each], rows, settings)
-            fits[each] = replace(fits[each], null=null_aucs(cell, shuffled[each], settings.cs))
-    return fits
-
-
-def _enough(y: Bools, training: Bools, fewest: int) -> bool:
-    """Say whether a label has `fewest` of each outcome and both outcomes in every training part."""
-    n, n_right = len(y), int(y.sum())
-    return min(n_right, n - n_right) >= max(fewest, 1) and all(y[t].any() and not y[t].all() for t in training)
-
-
-def _nothing(y: Bools, n_permutations: int) -> CellScores:
-    unknown = np.full(len(y), np.nan, dtype=np.float32)
-    return CellScores({"n": len(y), "n_right": int(y.sum())}, unknown, np.full(n_permutations, 0.5))
-
-
-def _one(left_out: OutOfFoldScores, number: int) -> OutOfFoldScores:
-    only = slice(number, number + 1)
-    return OutOfFoldScores(left_out.c, left_out.scores[only], left_out.gap[only], left_out.converged[only])
-
-
-def _cell_fit(path: Sequence[OutOfFoldScores], y: Bools, labels: LabelledAnswers, settings: GridSettings) -> CellScores:
-    """Choose C by out-of-fold AUC and score the cell there."""
-    log_odds = np.concatenate([left_out.scores for left_out in path])
-    best = int(np.argmax(auc_many(round_scores(log_odds), y, settings.confidence).auc))
-    scored = score_cell(log_odds[best], y, labels, settings)
-    fit = {
-        "c": path[best].c,
-        "converged": all(left_out.converged.all() for left_out in path),
-        "gap": max(float(left_out.gap.max()) for left_out in path),
-    }
-    return replace(scored, numbers={**scored.numbers, **fit})
 
 
 def _grid_of(
@@ -188,7 +135,7 @@ def _grid_of(
     scores = np.stack([np.stack([cell.scores for cell in row]) for row in rows])
     null = max_null([cell.null for row in rows for cell in row])
     grid = Grid(site, positions, **arrays)
-    return GridFit(with_p_values(grid, null), OutOfFold(site, positions, ids, scores), null)
+    return GridFit(with_p_values(grid, null), GridScores(site, positions, ids, scores), null)
 
 
 def with_p_values(grid: Grid, null: Floats) -> Grid:

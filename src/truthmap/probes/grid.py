@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position, column_of, in_table_order
 from truthmap.records import Site
 
@@ -45,8 +46,8 @@ class Grid:
         gap: The worst certificate among them.
         average_precision, brier, ece: Of the same out-of-fold scores.
         p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
-        text_baseline_auc: The best of the three words-only baselines on the same answers and folds.
-        words_answer_auc, words_question_auc, words_length_auc: The exact answer's text, the question's text, lengths.
+        text_baseline_auc: The best of the three text-only baselines on the same answers and folds.
+        answer_text_auc, question_text_auc, length_auc: Of the exact answer's text, the question's text, and lengths.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.
     """
@@ -66,9 +67,9 @@ class Grid:
     ece: Floats = field(default_factory=_not_computed)
     p_value: Floats = field(default_factory=_not_computed)
     text_baseline_auc: Floats = field(default_factory=_not_computed)
-    words_answer_auc: Floats = field(default_factory=_not_computed)
-    words_question_auc: Floats = field(default_factory=_not_computed)
-    words_length_auc: Floats = field(default_factory=_not_computed)
+    answer_text_auc: Floats = field(default_factory=_not_computed)
+    question_text_auc: Floats = field(default_factory=_not_computed)
+    length_auc: Floats = field(default_factory=_not_computed)
     within_auc: Floats = field(default_factory=_not_computed)
     within_pairs: Ints = field(default_factory=_not_computed)
 
@@ -95,6 +96,12 @@ class Grid:
     def significant(self, level: float = 0.05) -> Bools:
         """Say which cells are significant at `level`, corrected for looking at all of them; bool (L, P)."""
         return np.asarray(self.p_value <= level)
+
+    def estimate(self, cell: Cell) -> Estimate:
+        """Return a cell's AUC with its interval, n being the answers that have its position."""
+        at = self.index(cell)
+        value, low, high = (float(each[at]) for each in (self.auc, self.low, self.high))
+        return Estimate(value=value, low=low, high=high, n=int(self.n[at]))
 
     def to_frame(self) -> pd.DataFrame:
         """Return the grid as a table, a row per cell."""
@@ -127,7 +134,7 @@ def _column(name: str) -> str:
 
 
 @dataclass(frozen=True)
-class OutOfFold:
+class GridScores:
     """What the grid's probes say of answers they have not seen.
 
     Attributes:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from truthmap.errors import UsageError
-
-Protocol = Literal["truthmap", "study"]
+from truthmap.probes.protocols import ProbeProtocol, protocol_named
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class GridSettings:
         cs: Values of C to choose from, by cross-validation, in each cell.
         confidence: Coverage of the intervals.
         fewest: Answers of each outcome that a cell needs in train + validation; below, it has no probe.
-        protocol: `study`: the way of "LLMs Know More Than They Show", see `study_way`.
+        protocol: How the probes are made, one of `ProbeProtocol`; `paper`: as "LLMs Know More Than They Show" does.
         n_permutations: Shuffles of the labels for the null of the whole map; 0: no p-values.
         seed: Where the shuffles and the subsets of the sample-size curve start.
         device: Where the solver works; states are moved there cell by cell.
@@ -27,12 +25,13 @@ class GridSettings:
     cs: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
     confidence: float = 0.95
     fewest: int = 10
-    protocol: Protocol = "truthmap"
+    protocol: str = ProbeProtocol.TRUTHMAP
     n_permutations: int = 100
     seed: int = 0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "protocol", protocol_named(self.protocol))
         if not self.cs or any(not c > 0 for c in self.cs):
             raise UsageError(f"cs must be positive numbers, got {self.cs}")
         if not 0 < self.confidence < 1:

@@ -9,9 +9,14 @@ from typing import Protocol
 import numpy as np
 
 from truthmap.arrays import Bools, Ints
+from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position
-from truthmap.records import Site, Split
+from truthmap.questions.splits import group_of
+from truthmap.records import Grade, Outcome, Question, Site, Split, SplitAssignment
 from truthmap.store.shards import LayerStates
+
+FEWEST = 2
+"""Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
 
 
 @dataclass(frozen=True)
@@ -21,22 +26,22 @@ class LabelledAnswers:
     Attributes:
         ids: Question ids.
         y: bool (n,), whether the answer is right.
-        part: Each answer's part of the study.
+        split: Where each answer's question stands: train, validation or test.
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together: the unit that is resampled.
-        meaning: The exact answer in one spelling.
+        canonical: The exact answer in one spelling.
     """
 
     ids: tuple[str, ...]
     y: Bools
-    part: tuple[Split, ...]
+    split: tuple[Split, ...]
     fold: Ints
     group: tuple[str, ...]
-    meaning: tuple[str, ...]
+    canonical: tuple[str, ...]
 
     def of(self, test: bool) -> LabelledAnswers:
         """Keep the answers of the test part, or those of all others."""
-        return self.take(np.array([(part is Split.TEST) == test for part in self.part], dtype=bool))
+        return self.take(np.array([(split is Split.TEST) == test for split in self.split], dtype=bool))
 
     def take(self, chosen: Bools) -> LabelledAnswers:
         """Keep the chosen answers: bool (n,)."""
@@ -44,10 +49,10 @@ class LabelledAnswers:
         return LabelledAnswers(
             tuple(self.ids[n] for n in rows),
             self.y[rows],
-            tuple(self.part[n] for n in rows),
+            tuple(self.split[n] for n in rows),
             self.fold[rows],
             tuple(self.group[n] for n in rows),
-            tuple(self.meaning[n] for n in rows),
+            tuple(self.canonical[n] for n in rows),
         )
 
 
@@ -70,3 +75,65 @@ class LayerSource(Protocol):
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
         """Read one cell for `ids`, in that order: P is 1. Several threads may do so at once."""
         ...
+
+
+def label_answers(
+    questions: Sequence[Question], grades: Sequence[Grade], splits: Sequence[SplitAssignment]
+) -> LabelledAnswers:
+    """Join grades, splits and groups by question id; unscored answers are left out.
+
+    Folds in which too few answers of an outcome are left are joined to others.
+    """
+    assigned = {s.question_id: s for s in splits}
+    group = {q.id: ":".join(group_of(q)) for q in questions}
+    scored = [g for g in grades if g.outcome is not Outcome.UNSCORED]
+    y = np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool)
+    return LabelledAnswers(
+        ids=tuple(g.question_id for g in scored),
+        y=y,
+        split=tuple(assigned[g.question_id].split for g in scored),
+        fold=_joined_folds(np.array([assigned[g.question_id].fold for g in scored], dtype=np.int64), y),
+        group=tuple(group[g.question_id] for g in scored),
+        canonical=tuple(g.canonical for g in scored),
+    )
+
+
+def _joined_folds(fold: Ints, y: Bools) -> Ints:
+    """Join each fold that has fewer than `FEWEST` answers of an outcome to the next poorest, while two are left."""
+    joined: Ints = fold.copy()
+    while True:
+        fewest = {n: int(min(y[joined == n].sum(), (~y[joined == n]).sum())) for n in np.unique(joined[joined >= 0])}
+        poorest = sorted(fewest, key=lambda n: (fewest[n], n))
+        if len(poorest) <= 2 or fewest[poorest[0]] >= FEWEST:
+            return joined
+        joined[joined == poorest[0]] = poorest[1]
+
+
+def require_enough(labels: LabelledAnswers, grades: Sequence[Grade]) -> None:
+    """Refuse answers that no honest map can be drawn from.
+
+    Raises:
+        NotEnoughDataError: one outcome only, or too few of one in a fold or in the test part; the message
+            says how many.
+    """
+    right, wrong = int(labels.y.sum()), int((~labels.y).sum())
+    counts = f"{right} right, {wrong} wrong, {len(grades) - right - wrong} unscored"
+    if not right or not wrong:
+        only = (
+            "no answer could be scored"
+            if not right and not wrong
+            else f"all scored answers are {'right' if right else 'wrong'}"
+        )
+        raise NotEnoughDataError(
+            f"{only} ({counts}): a map needs both right and wrong answers; choose harder or easier questions, "
+            "or look at the answers and grades in the run folder"
+        )
+    test = np.array([split is Split.TEST for split in labels.split], dtype=bool)
+    places = {f"fold {fold}": labels.fold == fold for fold in sorted(set(labels.fold[labels.fold >= 0].tolist()))}
+    for name, members in {**places, "the test part": test}.items():
+        in_right, in_wrong = int(labels.y[members].sum()), int((~labels.y[members]).sum())
+        if min(in_right, in_wrong) < FEWEST:
+            raise NotEnoughDataError(
+                f"too few answers for the splits ({counts}): {name} has {in_right} right and {in_wrong} wrong, "
+                f"at least {FEWEST} of each are needed; ask more questions (a larger --limit)"
+            )

@@ -62,26 +62,41 @@ def fit_probe(states: torch.Tensor, y: Bools, c: float) -> LinearProbe:
         raise UsageError(
             f"states must be finite numbers, but {broken} of {len(states)} are not; leave those answers out"
         )
-    x, mean, scale = standardise(states)
+    standard = standardise(states)
+    x = standard.x
     signs = torch.from_numpy(np.where(y, 1.0, -1.0)).to(x)[None]
     solution = next(solve_path(Problems(x, x.new_ones((1, x.shape[1])), signs, torch.ones_like(signs)), [c], CLOSE))
     return LinearProbe(
         weight=solution.weight[0].double().cpu().numpy(),
         bias=float(solution.bias[0]),
-        mean=mean.cpu().numpy(),
-        scale=scale.cpu().numpy(),
+        mean=standard.mean.cpu().numpy(),
+        scale=standard.scale.cpu().numpy(),
         c=c,
         converged=bool(solution.converged[0]),
         gap=float(solution.gap[0]),
     )
 
 
-def standardise(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Centre and scale the columns of states (n, d); mean and scale are float64 (d,), the result float32 (n, d).
+@dataclass(frozen=True)
+class Standardised:
+    """States with columns of mean 0 and standard deviation 1.
 
-    float64 states stay float64. Sums are float64 in any case: a few dimensions of a language model are thousands of
-    times larger than the others. Rows are taken a few at a time, so that they stay in the cache. A column that is
-    constant but for rounding keeps its scale of 1 and says nothing.
+    Attributes:
+        x: float32 (n, d), or float64 of float64 states.
+        mean, scale: float64 (d,), what was taken off and divided by.
+    """
+
+    x: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+
+def standardise(states: torch.Tensor) -> Standardised:
+    """Centre and scale the columns of states (n, d).
+
+    Sums are float64 in any case: a few dimensions of a language model are thousands of times larger than the others.
+    Rows are taken a few at a time, so that they stay in the cache. A column that is constant but for rounding keeps its
+    scale of 1 and says nothing.
     """
     kept = torch.float64 if states.dtype == torch.float64 else torch.float32
     mean = states.new_zeros(states.shape[1], dtype=torch.float64)
@@ -101,4 +116,4 @@ def standardise(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch
     for centred in torch.split(x, _PIECE):
         centred.sub_(rest.to(kept)).div_(scale.to(kept))
     x[:, constant] = 0.0
-    return x, mean, scale
+    return Standardised(x, mean, scale)

@@ -1,4 +1,4 @@
-"""The way of the study that the map comes from, so that published maps can be compared with one's own.
+"""The paper's way, so that its maps can be compared with one's own.
 
 "LLMs Know More Than They Show" (Orgad et al., arXiv 2410.02707) fits scikit-learn's logistic regression on raw states
 with C = 1 and 100 iterations, on four fifths of the answers, and scores it on the rest.
@@ -8,19 +8,58 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from truthmap.arrays import Bools
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
+from truthmap.probes.recipe import ProbeRecipe, RecipeInfo, Targets
 from truthmap.seeding import uniform_from
 
 C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
+
+
+class PaperRecipe:
+    """Logistic regression on raw states, stopped at 100 iterations; see `ProbeRecipe`."""
+
+    info = RecipeInfo(
+        scoring="a fifth held out",
+        title="the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers",
+        description="the paper's: raw states, C = 1, 100 iterations, gold exact answers; "
+        "not comparable with truthmap's own numbers",
+        has_null=False,
+        has_stack=False,
+        has_learning_curve=False,
+        locates_gold=True,
+    )
+
+    def fitting(self) -> AbstractContextManager[None]:
+        """Say nothing of probes that stop early."""
+        return ignore_convergence_warnings()
+
+    def fit_cell(
+        self, states: torch.Tensor, labels: LabelledAnswers, targets: Targets, settings: GridSettings
+    ) -> list[CellScores]:
+        """Fit the cell on four fifths of the answers; only the other fifth has scores."""
+        return [fit_cell_paper_protocol(states, y, labels, settings) for y in targets.y]
+
+    def learns_from(self, labels: LabelledAnswers, settings: GridSettings) -> Bools:
+        """The four fifths."""
+        return ~held_out(labels, settings.seed)
+
+    def refit(self, states: torch.Tensor, y: Bools, c: float) -> LinearProbe:  # noqa: ARG002 (of the protocol)
+        """Fit the probe; its C is always 1."""
+        return fit_paper_protocol(states, y)
+
+
+RECIPE: ProbeRecipe = PaperRecipe()
 
 
 def fit_cell_paper_protocol(
@@ -46,8 +85,6 @@ def fit_paper_protocol(states: torch.Tensor, y: Bools) -> LinearProbe:
 
     It warns where it stopped early; `ignore_convergence_warnings` keeps that quiet.
     """
-    from sklearn.linear_model import LogisticRegression
-
     raw = states.double().cpu().numpy()
     model = LogisticRegression(C=C, max_iter=ITERATIONS).fit(raw, y)
     width = raw.shape[1]
@@ -68,13 +105,12 @@ def ignore_convergence_warnings() -> Iterator[None]:
 
     Threads share the filters of warnings, so this stands around all of them, not inside each.
     """
-    from sklearn.exceptions import ConvergenceWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
 
 
 def held_out(labels: LabelledAnswers, seed: int) -> Bools:
-    """Say which answers of train + validation the study's probes are scored on: a fifth, drawn by question group."""
+    """Say which answers of train + validation the paper's probes are scored on: a fifth, drawn by question group."""
+    # The label of the draw is older than the protocol's name, and stays: the draw depends on it.
     return np.array([uniform_from("study", seed, group) < TEST_SHARE for group in labels.group], dtype=bool)

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Floats
-from truthmap.metrics.auc import tied_keys
+from truthmap.metrics.auc import auc_rowwise
 from truthmap.probes.cross_validation import CellStates, cross_validate
-from truthmap.probes.ridge import left_out_scores
+from truthmap.probes.solver.products import gram
 
 
 def shuffled_labels(y: Bools, group: Sequence[str], n_permutations: int, seed: int) -> Bools:
@@ -88,16 +88,48 @@ def _first_steps(cell: CellStates, shuffled: Bools, cs: Sequence[float]) -> Iter
     base = y.mean(dim=0)
     curvature = float((base * (1 - base)).mean())
     centred = cell.x - cell.x.mean(dim=0)
-    for scores in left_out_scores(centred, y, cell.held_out, [c * curvature for c in sorted(cs)]):
+    for scores in ridge_left_out(centred, y, cell.held_out, [c * curvature for c in sorted(cs)]):
         yield scores.T.double().cpu().numpy()
 
 
-def auc_rowwise(scores: Floats, y: Bools) -> Floats:
-    """Return the AUC of each row of scores (K, n) for its own labels (K, n); ties count one half."""
-    # Sorting numbers that carry a label in the last bit is several times faster than ranking them. Labels decide ties:
-    # the right answers of a tie come last once, and first once, and the mean counts them as one half.
-    keys, place = 2 * tied_keys(scores), np.arange(y.shape[1], dtype=np.float64)
-    n_right, n_wrong = y.sum(axis=1), (~y).sum(axis=1)
-    places = [(np.sort(keys + last, axis=1) & 1) @ place for last in (y, ~y)]
-    right = (places[0] + place.sum() - places[1]) / 2
-    return np.asarray((right - n_right * (n_right - 1) / 2) / (n_right * n_wrong), dtype=np.float64)
+def ridge_left_out(
+    x: torch.Tensor, y: torch.Tensor, fold: torch.Tensor, strengths: Sequence[float]
+) -> Iterator[torch.Tensor]:
+    """Score each answer by a ridge regression on the other folds, intercept taken off, for each strength: (n, K) each.
+
+    The objective is ½‖w‖² + strength · ½ Σ (y − x·w − b)². A linear fit need not be made again for each fold: what it
+    says of a fold left out follows from what the fit to all answers says of that fold, ŷ, and from that fold's block of
+    its hat matrix, H: y − (I − H)⁻¹ (y − ŷ) (Cook and Weisberg 1982, for one answer left out; blocks go likewise).
+
+    Args:
+        x: float (n, d), centred.
+        y: float (n, K), the label vectors.
+        fold: int64 (n,).
+        strengths: Weights of the squares against the penalty.
+    """
+    n = len(x)
+    parts, values = _principal(x)
+    mean = y.mean(dim=0)
+    projected = parts.T @ (y - mean)
+    folds = [(fold == each).nonzero()[:, 0] for each in torch.unique(fold)]
+    for strength in strengths:
+        shrink = 1 / (values + 1 / strength)
+        rest = y - mean - parts @ (shrink[:, None] * projected)
+        scores = torch.empty_like(y)
+        for left_out in folds:
+            here = parts[left_out]
+            hat = (here * shrink) @ here.T + 1 / n
+            others = (n * mean - y[left_out].sum(dim=0)) / (n - len(left_out))
+            identity = torch.eye(len(left_out), dtype=x.dtype, device=x.device)
+            scores[left_out] = y[left_out] - torch.linalg.solve(identity - hat, rest[left_out]) - others
+        yield scores
+
+
+def _principal(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Turn x (n, d) to its principal axes: float (n, r), r the lesser of both; give their squared lengths (r,), too."""
+    if len(x) < x.shape[1]:
+        values, axes = torch.linalg.eigh(gram(x.T))
+        values = values.clamp(min=0)
+        return axes * values.sqrt(), values
+    parts = x @ torch.linalg.eigh(gram(x))[1]
+    return parts, parts.square().sum(dim=0)

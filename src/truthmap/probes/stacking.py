@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from truthmap.arrays import AnyArray, Bools, Floats
-from truthmap.metrics.auc import Auc, auc_many, round_scores
-from truthmap.metrics.paired_auc import auc_differences
-from truthmap.probes.cross_validation import CellStates, cross_validate, usable
-from truthmap.probes.grid import Cell, Grid, OutOfFold, best_per_position
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.paired_auc import auc_gain
+from truthmap.probes.cross_validation import best_on_path, out_of_fold_path, usable
+from truthmap.probes.grid import Cell, Grid, GridScores, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -30,24 +31,20 @@ class CellChoice:
 
     Attributes:
         cells: The cells, the best single one first, then in the order in which they helped most.
-        auc: The out-of-fold AUC of the stack, m = 1.
-        gain, low, high: How much higher it is than the single cell's on the same answers, with the paired interval.
+        auc: The out-of-fold AUC of the stack, on the answers that have the best cell's position.
+        gain: How much higher it is than the single cell's on the same answers, with the paired interval.
         c: The C of the second level.
-        n: Answers that both were scored on: those that have the best cell's position.
     """
 
     cells: tuple[Cell, ...]
-    auc: Auc
-    gain: float
-    low: float
-    high: float
+    auc: Estimate
+    gain: Estimate
     c: float
-    n: int
 
     @property
     def beats_single(self) -> bool:
         """Whether the gain is beyond noise."""
-        return self.low > 0
+        return self.gain.low > 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class StackedProbe:
 
 
 def choose_cells(
-    grid: Grid, out_of_fold: OutOfFold, labels: LabelledAnswers, best: Cell, settings: GridSettings
+    grid: Grid, out_of_fold: GridScores, labels: LabelledAnswers, best: Cell, settings: GridSettings
 ) -> CellChoice:
     """Add cells to the best one while the cross-validated AUC of the stack rises, up to four.
 
@@ -87,31 +84,21 @@ def choose_cells(
     candidates = [cell for cell in best_per_position(grid) if cell != best]
     cells: tuple[Cell, ...] = (best,)
     stack = _Stack(single, float("nan"))
-    reached = float(auc_many(round_scores(single[None]), rows.y).auc[0])
+    reached = auc_estimate(single, rows.y).value
     while len(cells) < MOST_CELLS and candidates:
         tried = {cell: _stack(out_of_fold, (*cells, cell), scored, rows, settings) for cell in candidates}
-        aucs = {cell: float(auc_many(round_scores(t.scores[None]), rows.y).auc[0]) for cell, t in tried.items()}
+        aucs = {cell: auc_estimate(t.scores, rows.y).value for cell, t in tried.items()}
         added = max(candidates, key=lambda cell: aucs[cell])
         if aucs[added] <= reached:
             break
         cells, stack, reached = (*cells, added), tried[added], aucs[added]
         candidates.remove(added)
-    both = round_scores(np.stack([single, stack.scores]))
-    gain = auc_differences(both, rows.y, reference=0, confidence=settings.confidence)
-    auc = auc_many(both[1:], rows.y, settings.confidence)
-    return CellChoice(
-        cells,
-        auc,
-        gain=float(gain.difference[1]),
-        low=float(gain.low[1]),
-        high=float(gain.high[1]),
-        c=stack.c,
-        n=len(rows.ids),
-    )
+    auc = auc_estimate(stack.scores, rows.y, settings.confidence)
+    return CellChoice(cells, auc, auc_gain(stack.scores, single, rows.y, settings.confidence), stack.c)
 
 
 def fit_stack(
-    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, OutOfFold], choice: CellChoice
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, GridScores], choice: CellChoice
 ) -> StackedProbe:
     """Refit the probes of the chosen cells on train + validation, and the second level on their out-of-fold scores.
 
@@ -142,19 +129,14 @@ class _Stack:
 
 
 def _stack(
-    out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
+    out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
 ) -> _Stack:
-    folds = np.unique(labels.fold)
-    training = np.stack([labels.fold != fold for fold in folds])
     features = torch.from_numpy(_features(out_of_fold, cells, scored))
-    cell = CellStates.of(features, training, np.searchsorted(folds, labels.fold))
-    path = list(cross_validate(cell, labels.y[None], settings.cs))
-    scores = np.concatenate([left_out.scores for left_out in path])
-    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
-    return _Stack(scores[best], path[best].c)
+    best = best_on_path(out_of_fold_path(features, labels.y, labels.fold, settings.cs), labels.y)
+    return _Stack(best.scores[0], best.c)
 
 
-def _features(out_of_fold: OutOfFold, cells: Sequence[Cell], scored: Bools) -> Floats:
+def _features(out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools) -> Floats:
     """Return the cells' scores of the answers that the best cell scored, gaps filled by the mean: float64 (n, k)."""
     scores = np.stack([out_of_fold.of(cell)[scored] for cell in cells], axis=1).astype(np.float64)
     return _filled(scores, np.nanmean(scores, axis=0))

@@ -1,18 +1,18 @@
-"""The one look at the test part."""
+"""The one use of the test part."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.probes.linear import LinearProbe, fit_probe
-from truthmap.probes.paper_protocol import fit_paper_protocol, held_out, ignore_convergence_warnings
+from truthmap.probes.linear import LinearProbe
+from truthmap.probes.recipes import recipe_named
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class TestScore:
     Attributes:
         cell: The cell.
         probe: Its probe, refitted on train + validation.
-        auc, low, high: On the test answers that have the position.
+        auc: On the test answers that have the position.
         scores: Log-odds of being right, by question id.
     """
 
@@ -30,9 +30,7 @@ class TestScore:
 
     cell: Cell
     probe: LinearProbe
-    auc: float
-    low: float
-    high: float
+    auc: Estimate
     scores: dict[str, float]
 
 
@@ -44,16 +42,12 @@ def score_on_test(
     Raises:
         NotEnoughDataError: the test answers that have the position are all right, or all wrong.
     """
-    their_way = settings.protocol == "study"
+    recipe = recipe_named(settings.protocol)
     seen, unseen = labels.of(test=False), labels.of(test=True)
     training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
-    here = usable(training.states[0], training.present[0])
-    if their_way:
-        here &= ~held_out(seen, settings.seed)
-    states, right = training.states[0][here], seen.y[here]
-    with ignore_convergence_warnings() if their_way else nullcontext():
-        c = float(grid.c[grid.index(cell)])
-        probe = fit_paper_protocol(states, right) if their_way else fit_probe(states, right, c)
+    here = usable(training.states[0], training.present[0]) & recipe.learns_from(seen, settings)
+    with recipe.fitting():
+        probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[grid.index(cell)]))
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     y = unseen.y[there]
@@ -63,7 +57,6 @@ def score_on_test(
             "an AUC needs both; ask more questions"
         )
     scores = probe.score(testing.states[0][there].double().numpy())
-    found = auc_many(round_scores(scores[None]), y, settings.confidence)
     ids = [i for i, present in zip(unseen.ids, there, strict=True) if present]
-    auc, low, high = float(found.auc[0]), float(found.low[0]), float(found.high[0])
-    return TestScore(cell, probe, auc, low, high, dict(zip(ids, scores.tolist(), strict=True)))
+    auc = auc_estimate(scores, y, settings.confidence)
+    return TestScore(cell, probe, auc, dict(zip(ids, scores.tolist(), strict=True)))

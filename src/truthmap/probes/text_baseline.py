@@ -1,4 +1,4 @@
-"""How far the words alone get: baselines that read text and lengths, never a hidden state.
+"""How far the text alone gets: baselines that read words and lengths, never a hidden state.
 
 Some answers are right more often than others ("France" more often than "Chad"), and some questions are easier. A probe
 that only recognises the words would find that too; the map means more where it is above these baselines.
@@ -6,20 +6,26 @@ that only recognises the words would find that too; the map means more where it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion
 
 from truthmap.arrays import Floats
 from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.probes.grid import Grid, OutOfFold
+from truthmap.probes.cross_validation import highest_auc, scores_left_out
+from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.text import folded
+from truthmap.records import Answer, Grade, Question
+from truthmap.text import normalized
 
-_COLUMNS = ("words_answer_auc", "words_question_auc", "words_length_auc")
+_COLUMNS = ("answer_text_auc", "question_text_auc", "length_auc")
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
 _NOTHING = "(none)"  # an answer without an exact answer is a case of its own
 
@@ -54,19 +60,49 @@ class TextBaselineScores:
     length: Floats
 
 
-def with_text_baseline(grid: Grid, words: TextBaselineScores, out_of_fold: OutOfFold, labels: LabelledAnswers) -> Grid:
+def text_features_of(
+    labels: LabelledAnswers, questions: Sequence[Question], answers: Mapping[str, Answer], grades: Sequence[Grade]
+) -> TextFeatures:
+    """Join the words of the labelled answers: exact answer, question with its context, and five lengths.
+
+    The lengths are those of the answer in tokens and in characters, of the exact answer, of the text before it, and of
+    the question in characters.
+    """
+    question = {q.id: " ".join(filter(None, (q.context, q.text))) for q in questions}
+    grade = {g.question_id: g for g in grades}
+    lengths = [
+        (
+            len(answers[i].answer_ids),
+            len(answers[i].text),
+            len(grade[i].exact_answer),
+            span.start if (span := grade[i].span) else len(answers[i].text),
+            len(question[i]),
+        )
+        for i in labels.ids
+    ]
+    return TextFeatures(
+        labels.ids,
+        tuple(grade[i].exact_answer for i in labels.ids),
+        tuple(question[i] for i in labels.ids),
+        np.array(lengths, dtype=np.float64).reshape(len(labels.ids), 5),
+    )
+
+
+def with_text_baseline(
+    grid: Grid, baseline: TextBaselineScores, out_of_fold: GridScores, labels: LabelledAnswers
+) -> Grid:
     """Add the baselines' AUCs to a grid, in each cell on the very answers that its probe was scored on.
 
     Args:
         grid: The grid.
-        words: The baselines' scores.
+        baseline: The baselines' scores.
         out_of_fold: The probes' scores, which tell the answers of each cell.
         labels: All scored answers.
     """
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    row = {i: n for n, i in enumerate(words.ids)}
+    row = {i: n for n, i in enumerate(baseline.ids)}
     order = [row[i] for i in out_of_fold.ids]
-    scores = np.stack([words.answer, words.question, words.length])[:, order]
+    scores = np.stack([baseline.answer, baseline.question, baseline.length])[:, order]
     y = np.array([right[i] for i in out_of_fold.ids])
     found = np.full((len(_COLUMNS), *grid.auc.shape), np.nan)
     seen: dict[bytes, Floats] = {}
@@ -79,24 +115,21 @@ def with_text_baseline(grid: Grid, words: TextBaselineScores, out_of_fold: OutOf
     return replace(grid, text_baseline_auc=found.max(axis=0), **dict(zip(_COLUMNS, found, strict=True)))
 
 
-def fit_text_baseline(words: TextFeatures, labels: LabelledAnswers) -> TextBaselineScores:
-    """Fit the three baselines on the folds of the labels, whose ids must be those of the words.
+def fit_text_baseline(text: TextFeatures, labels: LabelledAnswers) -> TextBaselineScores:
+    """Fit the three baselines on the folds of the labels, whose ids must be those of the text.
 
     Logistic regressions on word and character counts (tf-idf), or on standardised lengths, each with its own C.
     """
-    assert words.ids == labels.ids, "words and labels are of different answers"
+    assert text.ids == labels.ids, "text and labels are of different answers"
     with one_thread_per_cell() as every:
-        features = [_text_features(words.answer), _text_features(words.question), _standardised(words.lengths)]
+        features = [_text_features(text.answer), _text_features(text.question), _standardised(text.lengths)]
         found = every(lambda x: _out_of_fold(x, labels), features)
     return TextBaselineScores(labels.ids, *found)
 
 
 def _text_features(texts: Sequence[str]) -> Any:
     """Return tf-idf weights of words, word pairs and pieces of words, as a sparse matrix (n, k); no label is used."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import FeatureUnion
-
-    shown = [folded(text) or _NOTHING for text in texts]
+    shown = [normalized(text) or _NOTHING for text in texts]
     words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
     pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
     return FeatureUnion([("words", words), ("pieces", pieces)]).fit_transform(shown)
@@ -108,15 +141,12 @@ def _standardised(values: Floats) -> Floats:
 
 
 def _out_of_fold(x: Any, labels: LabelledAnswers) -> Floats:
-    """Score the answers left out, at the C with the best AUC, the folds' models brought to one intercept."""
-    from sklearn.linear_model import LogisticRegression
-
-    scores = np.zeros((len(CS), len(labels.ids)))
-    for fold in np.unique(labels.fold):
-        seen, unseen = np.flatnonzero(labels.fold != fold), np.flatnonzero(labels.fold == fold)
-        for number, c in enumerate(CS):
-            model = LogisticRegression(C=c, max_iter=1000).fit(x[seen], labels.y[seen])
-            scores[number, unseen] = model.decision_function(x[unseen]) - model.decision_function(x[seen]).mean()
-    scores = np.round(scores, _DECIMALS)
-    best = int(np.argmax(auc_many(round_scores(scores), labels.y).auc))
-    return np.asarray(scores[best])
+    """Score the answers left out, at the C with the best AUC: features (n, k) → float64 (n,)."""
+    folds = np.unique(labels.fold)
+    training = labels.fold[None] != folds[:, None]
+    models = (LogisticRegression(C=c, max_iter=1000).fit(x[part], labels.y[part]) for c in CS for part in training)
+    said = np.stack([model.decision_function(x) for model in models]).reshape(len(CS), len(folds), -1)
+    held_out = torch.from_numpy(np.searchsorted(folds, labels.fold))
+    member = torch.from_numpy(training.astype(np.float64))
+    scores = scores_left_out(torch.from_numpy(said), member, held_out, _DECIMALS).numpy()
+    return np.asarray(scores[highest_auc(scores, labels.y)])

@@ -59,7 +59,7 @@ _Names = tuple[str, ...]
 
 
 def cities() -> Iterator[Question]:
-    """Return "In which country is the city of X?" for the 1,600 most populous distinct names of GeoNames."""
+    """Yield "In which country is the city of X?" for the 1,600 most populous distinct names of GeoNames."""
     names, part_of = _countries()
     candidates = tuple(names.values())
     for row in _table("cities.csv"):
@@ -70,7 +70,7 @@ def cities() -> Iterator[Question]:
 
 
 def us_cities() -> Iterator[Question]:
-    """Return "In which US state is the city of X?" for the 1,500 most populous distinct names in the fifty states."""
+    """Yield "In which US state is the city of X?" for the 1,500 most populous distinct names in the fifty states."""
     rows = _table("us_cities.csv")
     candidates = tuple((state,) for state in sorted({row["state"] for row in rows}))
     for row in rows:
@@ -79,7 +79,7 @@ def us_cities() -> Iterator[Question]:
 
 
 def larger_city() -> Iterator[Question]:
-    """Return "Which city has more inhabitants, X or Y?", 1,500 pairs in which no city comes twice."""
+    """Yield "Which city has more inhabitants, X or Y?", 1,500 pairs in which no city comes twice."""
     for row in _table("larger_city.csv"):
         first, second = row["first"], row["second"]
         larger = first if int(row["first_population"]) > int(row["second_population"]) else second
@@ -88,7 +88,7 @@ def larger_city() -> Iterator[Question]:
 
 
 def arithmetic() -> Iterator[Question]:
-    """Return 1,000 sums such as "What is 17 times 12?", of graded difficulty, no sum twice."""
+    """Yield 1,000 sums such as "What is 17 times 12?", of graded difficulty, no sum twice."""
     seen: set[str] = set()
     number = 0
     while len(seen) < ARITHMETIC_QUESTIONS:

@@ -1,4 +1,4 @@
-"""The sets that have a name, and what a reader is told about each."""
+"""The sets that have a name, and what a reader should know of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from truthmap.records import Question
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltIn:
+class BuiltinSet:
     """A set that the package carries."""
 
     about: str
@@ -22,7 +22,7 @@ class BuiltIn:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownSet:
+class NamedSet:
     """A set that has a name.
 
     Attributes:
@@ -40,24 +40,26 @@ class KnownSet:
 
 _GEONAMES = "built in; GeoNames, CC BY 4.0"
 
-BUILT_IN: Mapping[str, BuiltIn] = {
-    "cities": BuiltIn("In which country is the city of X?", _GEONAMES, builtin.cities, builtin.CITIES_TASK),
-    "us_cities": BuiltIn("In which US state is the city of X?", _GEONAMES, builtin.us_cities, builtin.US_CITIES_TASK),
-    "larger_city": BuiltIn(
+BUILTIN_SETS: Mapping[str, BuiltinSet] = {
+    "cities": BuiltinSet("In which country is the city of X?", _GEONAMES, builtin.cities, builtin.CITIES_TASK),
+    "us_cities": BuiltinSet(
+        "In which US state is the city of X?", _GEONAMES, builtin.us_cities, builtin.US_CITIES_TASK
+    ),
+    "larger_city": BuiltinSet(
         "Which city has more inhabitants, X or Y?", _GEONAMES, builtin.larger_city, builtin.LARGER_CITY_TASK
     ),
-    "arithmetic": BuiltIn("What is 17 times 12?", "built in", builtin.arithmetic, builtin.ARITHMETIC_TASK),
+    "arithmetic": BuiltinSet("What is 17 times 12?", "built in", builtin.arithmetic, builtin.ARITHMETIC_TASK),
 }
 
 
-def known_sets() -> tuple[KnownSet, ...]:
-    """Return the sets that have a name: the built-in ones, then the study's ten."""
-    built_in = [KnownSet(name, entry.about, entry.source, entry.task) for name, entry in BUILT_IN.items()]
-    study = [KnownSet(e.name, e.about, _source(e.source), e.task) for e in PAPER_SETS.values()]
-    return (*built_in, *study)
+def named_sets() -> tuple[NamedSet, ...]:
+    """Return the sets that have a name: the built-in ones, then the paper's ten."""
+    built_in = [NamedSet(name, entry.about, entry.source, entry.task) for name, entry in BUILTIN_SETS.items()]
+    paper = [NamedSet(e.name, e.about, _source(e.source), e.task) for e in PAPER_SETS.values()]
+    return (*built_in, *paper)
 
 
 def _source(source: PaperFile | HubData) -> str:
     if isinstance(source, PaperFile):
-        return f"file {source.names[TRAIN]} of the study"
+        return f"file {source.names[TRAIN]} of the paper"
     return f"hub {source.id}{'' if source.config is None else f' ({source.config})'}"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from truthmap.errors import QuestionsError
-from truthmap.sections import Option, Section
+from truthmap.settings_base import Option, Section
 
 
 class Columns(Section):
@@ -69,7 +69,7 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
         QuestionsError: a named column is missing, or there is none for the question, or neither accepted answers nor a
             ready outcome.
     """
-    by_folded = {name.casefold(): name for name in reversed(tuple(available))}
+    by_lower = {name.casefold(): name for name in reversed(tuple(available))}
     found: dict[str, str] = {}
     for field, conventional in CONVENTIONAL.items():
         named = getattr(columns, field)
@@ -78,7 +78,7 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
                 raise QuestionsError(f"{source} has no column {named!r}{_hint(named, available)}; {_listed(available)}")
             found[field] = named
         else:
-            name = next((by_folded[name] for name in conventional if name in by_folded), None)
+            name = next((by_lower[name] for name in conventional if name in by_lower), None)
             if name is not None:
                 found[field] = name
     if "question" not in found:

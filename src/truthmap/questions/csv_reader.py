@@ -9,7 +9,7 @@ from pathlib import Path
 
 from truthmap.errors import QuestionsError
 from truthmap.questions.line_reader import text_lines
-from truthmap.questions.validation import Fault, FaultKind
+from truthmap.questions.validation import IssueKind, RowIssue
 
 LONGEST_FIELD = 1_000_000
 """Characters in a field."""
@@ -19,21 +19,21 @@ _MOST_BROKEN = 1000
 CsvRow = tuple[int, dict[str, str]]
 
 
-def read_csv(path: Path) -> Iterator[CsvRow | Fault]:
-    """Return line and fields of each row of a CSV file with a header (`.tsv`: tabs; semicolons are recognised).
+def read_csv(path: Path) -> Iterator[CsvRow | RowIssue]:
+    """Yield line and fields of each row of a CSV file with a header (`.tsv`: tabs; semicolons are recognised).
 
     Raises:
         QuestionsError: there is no usable header, or more than 1,000 rows have quotes gone wrong.
     """
-    tape = _Tape(text_lines(path))
+    tape = _RewindableLines(text_lines(path))
     delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(tape)
     header: list[str] | None = None
     broken = 0
     for row in _records(tape, delimiter):
-        if isinstance(row, Fault):
+        if isinstance(row, RowIssue):
             if header is None:
                 raise QuestionsError(f"{path} has no usable header: {row}")
-            broken += row.kind is FaultKind.QUOTES
+            broken += row.kind is IssueKind.QUOTES
             if broken > _MOST_BROKEN:
                 raise QuestionsError(f"{path}: more than {_MOST_BROKEN:,} rows have quotes gone wrong; is it CSV?")
             yield row
@@ -41,7 +41,7 @@ def read_csv(path: Path) -> Iterator[CsvRow | Fault]:
             header = _header(path, row[1])
         elif len(row[1]) != len(header):
             what = f"{len(row[1])} fields, but the header has {len(header)}"
-            yield Fault(row[0], None, FaultKind.FIELDS, what)
+            yield RowIssue(row[0], None, IssueKind.FIELDS, what)
         else:
             yield row[0], dict(zip(header, row[1], strict=True))
     if header is None:
@@ -58,18 +58,18 @@ def _header(path: Path, fields: list[str]) -> list[str]:
 
 
 class _UnreadableLineError(Exception):
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, issue: RowIssue) -> None:
+        super().__init__(str(issue))
+        self.issue = issue
 
 
-class _Tape:
+class _RewindableLines:
     """Lines that can be wound back to the second line of the record that is being read."""
 
-    def __init__(self, lines: Iterator[str | Fault]) -> None:
+    def __init__(self, lines: Iterator[str | RowIssue]) -> None:
         self._lines = lines
-        self._ahead: deque[str | Fault] = deque()
-        self._since: list[str | Fault] = []
+        self._ahead: deque[str | RowIssue] = deque()
+        self._since: list[str | RowIssue] = []
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -79,7 +79,7 @@ class _Tape:
         line = self._ahead.popleft() if self._ahead else next(self._lines)
         self.number += 1
         self._since.append(line)
-        if isinstance(line, Fault):
+        if isinstance(line, RowIssue):
             raise _UnreadableLineError(line)
         return line
 
@@ -87,7 +87,7 @@ class _Tape:
         """Begin a record."""
         self._since.clear()
 
-    def wind_back(self) -> None:
+    def rewind(self) -> None:
         """Go back to the line after the one at which the record began."""
         self._ahead.extendleft(reversed(self._since[1:]))
         self.number -= len(self._since) - 1
@@ -101,7 +101,7 @@ class _Tape:
         return line if isinstance(line, str) else ""
 
 
-def _records(tape: _Tape, delimiter: str) -> Iterator[tuple[int, list[str]] | Fault]:
+def _records(tape: _RewindableLines, delimiter: str) -> Iterator[tuple[int, list[str]] | RowIssue]:
     reader = csv.reader(tape, delimiter=delimiter, strict=True)
     while True:
         tape.mark()
@@ -109,16 +109,16 @@ def _records(tape: _Tape, delimiter: str) -> Iterator[tuple[int, list[str]] | Fa
         try:
             fields = _next_record(reader)
         except _UnreadableLineError as error:
-            yield error.fault
+            yield error.issue
             reader = csv.reader(tape, delimiter=delimiter, strict=True)
         except csv.Error as error:
             too_long = "field limit" in str(error)
-            kind = FaultKind.TOO_LONG if too_long else FaultKind.QUOTES
+            kind = IssueKind.TOO_LONG if too_long else IssueKind.QUOTES
             what = (
                 f"a field is longer than {LONGEST_FIELD:,} characters" if too_long else f"quotes gone wrong ({error})"
             )
-            yield Fault(start, None, kind, what)
-            tape.wind_back()
+            yield RowIssue(start, None, kind, what)
+            tape.rewind()
             reader = csv.reader(tape, delimiter=delimiter, strict=True)
         else:
             if fields is None:
@@ -136,6 +136,6 @@ def _next_record(reader: Iterator[list[str]]) -> list[str] | None:
         csv.field_size_limit(before)
 
 
-def _delimiter(tape: _Tape) -> str:
+def _delimiter(tape: _RewindableLines) -> str:
     first = tape.first()
     return ";" if ";" in first and "," not in first else ","

@@ -9,7 +9,7 @@ from truthmap.seeding import seed_from
 _SMALLEST_MERGE = 1 << 16
 
 
-class SeenIds:
+class IdFilter:
     """Says of each id whether it came before.
 
     Ids are known by a 63-bit digest: that two of 10 million different ones share theirs has a chance of 1 in 180,000.

@@ -9,29 +9,29 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from truthmap.errors import QuestionsError
-from truthmap.questions.catalogue import BUILT_IN
+from truthmap.questions.catalogue import BUILTIN_SETS
 from truthmap.questions.columns import Columns, resolve_columns
 from truthmap.questions.hub_reader import HubName, hub_name, read_hub
-from truthmap.questions.id_filter import SeenIds
+from truthmap.questions.id_filter import IdFilter
 from truthmap.questions.paper_sets import PAPER_SETS, SPLITS, TRAIN, HubData, PaperFile, PaperSet
 from truthmap.questions.question_set import QuestionSet, choose, question_set
 from truthmap.questions.readers import FORMATS, Row, read_rows
-from truthmap.questions.user_files import own_task, question_of
-from truthmap.questions.validation import BadRowError, Fault, FaultKind, Report
+from truthmap.questions.user_files import question_of, user_file_task
+from truthmap.questions.validation import BadRowError, IssueKind, RowIssue, ValidationReport
 from truthmap.records import Question, StrEnum
 
-_Rows = Iterable[Row | Fault]
+_Rows = Iterable[Row | RowIssue]
 
 
 class _Ids(StrEnum):
-    """What is known of the ids of a set's questions."""
+    """Where the ids of a set's questions come from."""
 
-    OWN = "own"
-    """The user's: one that comes again is a fault."""
-    BY_LINE = "by line"
-    """Made from line numbers: distinct as they are."""
-    REPEATED_LEFT_OUT = "repeated left out"
-    """A published set's: a row that comes again is left out."""
+    USER = "user"
+    """The user's file: one that comes again is an issue."""
+    LINE = "line"
+    """Line numbers: distinct as they are."""
+    PAPER = "paper"
+    """A published set: a row that comes again is left out."""
 
 
 class QuestionSettings(BaseModel):
@@ -41,9 +41,9 @@ class QuestionSettings(BaseModel):
 
     limit: int | None = Field(default=None, ge=1, description="At most this many questions, chosen at random.")
     seed: int = Field(default=0, description="Another seed chooses others.")
-    path: Path | None = Field(default=None, description="The file of a study's set, or the folder that holds it.")
-    split: str = Field(default=TRAIN, description="train or test, for the study's sets.")
-    columns: Columns = Field(default=Columns(), description="The columns of an own file.")
+    path: Path | None = Field(default=None, description="The file of one of the paper's sets, or its folder.")
+    split: str = Field(default=TRAIN, description="train or test, for the paper's sets.")
+    columns: Columns = Field(default=Columns(), description="The columns of a user's file.")
     skip_bad: bool = Field(default=False, description="Go on without the rows that make no question.")
 
 
@@ -54,18 +54,18 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
         QuestionsError: there is no such set or file, or rows of it make no question and `skip_bad` is not set.
     """
     settings = settings or QuestionSettings()
-    if name_or_path in BUILT_IN:
-        entry = BUILT_IN[name_or_path]
+    if name_or_path in BUILTIN_SETS:
+        entry = BUILTIN_SETS[name_or_path]
         return question_set(name_or_path, choose(entry.questions(), settings.limit, settings.seed), entry.task)
     if name_or_path in PAPER_SETS:
         return _load_paper_set(PAPER_SETS[name_or_path], settings)
     path = Path(name_or_path)
     if path.suffix.lower() in FORMATS or path.exists():
-        return _load_own(name_or_path, path.stem, read_rows(path), settings)
+        return _load_user_rows(name_or_path, path.stem, read_rows(path), settings)
     hub = hub_name(name_or_path)
     if hub is not None:
-        return _load_own(name_or_path, name_or_path, read_hub(hub), settings)
-    known = ", ".join([*BUILT_IN, *PAPER_SETS])
+        return _load_user_rows(name_or_path, name_or_path, read_hub(hub), settings)
+    known = ", ".join([*BUILTIN_SETS, *PAPER_SETS])
     raise QuestionsError(
         f"unknown question set {name_or_path!r}: expected one of {known}, a file ({', '.join(FORMATS)}), "
         "or a data set of the hub (owner/name)"
@@ -78,8 +78,8 @@ def _load_paper_set(entry: PaperSet, settings: QuestionSettings) -> QuestionSet:
     rows = (
         _file_rows(entry, entry.source, settings) if isinstance(entry.source, PaperFile) else _hub_rows(entry, settings)
     )
-    report = Report()
-    questions = _questions(rows, entry.question_of, report, _Ids.REPEATED_LEFT_OUT)
+    report = ValidationReport()
+    questions = _questions(rows, entry.question_of, report, _Ids.PAPER)
     chosen = _checked(entry.name, questions, report, settings)
     return question_set(entry.name, chosen, entry.task, report)
 
@@ -88,7 +88,7 @@ def _file_rows(entry: PaperSet, source: PaperFile, settings: QuestionSettings) -
     wanted = source.names[settings.split]
     if settings.path is None:
         raise QuestionsError(
-            f"{entry.name} needs the study's file {wanted}: name it, or the folder it is in, with --questions-file "
+            f"{entry.name} needs the paper's file {wanted}: name it, or the folder it is in, with --questions-file "
             "(it is in the folder data of github.com/technion-cs-nlp/LLMsKnow)"
         )
     path = settings.path / wanted if settings.path.is_dir() else settings.path
@@ -114,52 +114,54 @@ def _hub_rows(entry: PaperSet, settings: QuestionSettings) -> _Rows:
     return read_hub(HubName(source.id, source.config, source.splits[settings.split]), source.most)
 
 
-def _load_own(source: str, name: str, rows: _Rows, settings: QuestionSettings) -> QuestionSet:
-    report = Report()
-    before: list[Row | Fault] = []
+def _load_user_rows(source: str, name: str, rows: _Rows, settings: QuestionSettings) -> QuestionSet:
+    report = ValidationReport()
+    before: list[Row | RowIssue] = []
     stream = iter(rows)
     first = next((row for row in _noting(stream, before) if isinstance(row, Row)), None)
     if first is None:
         raise QuestionsError(f"{source} holds no questions" + (f": {before[0]}" if before else ""))
     columns = resolve_columns(settings.columns, list(first.values), source)
-    ids = _Ids.OWN if "id" in columns else _Ids.BY_LINE
+    ids = _Ids.USER if "id" in columns else _Ids.LINE
     questions = _questions(chain(before, stream), lambda row: question_of(row, columns), report, ids)
     chosen = _checked(source, questions, report, settings)
-    return question_set(name, chosen, own_task(chosen), report)
+    return question_set(name, chosen, user_file_task(chosen), report)
 
 
-def _noting(rows: Iterator[Row | Fault], before: list[Row | Fault]) -> Iterator[Row | Fault]:
+def _noting(rows: Iterator[Row | RowIssue], before: list[Row | RowIssue]) -> Iterator[Row | RowIssue]:
     for row in rows:
         before.append(row)
         yield row
 
 
-def _questions(rows: _Rows, make: Callable[[Row], Question | None], report: Report, ids: _Ids) -> Iterator[Question]:
-    """Return the questions of rows; what makes none is counted in the report."""
-    seen = SeenIds()
+def _questions(
+    rows: _Rows, make: Callable[[Row], Question | None], report: ValidationReport, ids: _Ids
+) -> Iterator[Question]:
+    """Yield the questions of rows; what makes none is counted in the report."""
+    seen = IdFilter()
     for row in rows:
         report.rows += 1
-        if isinstance(row, Fault):
+        if isinstance(row, RowIssue):
             report.add(row)
             continue
         try:
             question = make(row)
         except BadRowError as error:
-            report.add(Fault(row.line, error.column, error.kind, error.what))
+            report.add(RowIssue(row.line, error.column, error.kind, error.what))
             continue
         if question is None:
             report.left_out += 1
-        elif ids is _Ids.BY_LINE or seen.add(question.id):
+        elif ids is _Ids.LINE or seen.add(question.id):
             yield question
-        elif ids is _Ids.REPEATED_LEFT_OUT:
+        elif ids is _Ids.PAPER:
             report.left_out += 1
         else:
             what = f"the id {question.id[:40]!r} came before"
-            report.add(Fault(row.line, None, FaultKind.DUPLICATE, what))
+            report.add(RowIssue(row.line, None, IssueKind.DUPLICATE, what))
 
 
 def _checked(
-    name: str, questions: Iterable[Question], report: Report, settings: QuestionSettings
+    name: str, questions: Iterable[Question], report: ValidationReport, settings: QuestionSettings
 ) -> tuple[Question, ...]:
     chosen = choose(questions, settings.limit, settings.seed)
     if report.bad and not settings.skip_bad:

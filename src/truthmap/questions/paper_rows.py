@@ -1,4 +1,4 @@
-"""From a row of one of the study's sets, in its real schema, to a question.
+"""From a row of one of the paper's sets, in its real schema, to a question.
 
 Each function raises `BadRowError` for a row that is not as the schema says.
 """
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from truthmap.questions.readers import Row
-from truthmap.questions.validation import BadRowError, FaultKind
+from truthmap.questions.validation import BadRowError, IssueKind
 from truthmap.questions.values import text_of, texts_of
 from truthmap.records import Question
-from truthmap.text import folded
+from truthmap.text import normalized
 
 NLI_LABELS = (
     ("entailment", "entail", "entails", "entailed", "entailing"),
@@ -33,7 +33,7 @@ def math(row: Row) -> Question:
     """`id`, `question`, `answer`: a list in text, such as `[9.0]`."""
     answers = texts_of(row.values.get("answer"), "answer")
     if not answers:
-        raise BadRowError("answer", FaultKind.MISSING, "no answer")
+        raise BadRowError("answer", IssueKind.MISSING, "no answer")
     return Question(f"math-{_text(row, 'id')}", _text(row, "question").strip(), answers)
 
 
@@ -52,7 +52,7 @@ def mnli(row: Row) -> Question:
     """`Question`, `Answer`; hypotheses about one statement stay together."""
     text, label = _text(row, "Question"), _text(row, "Answer").strip()
     premise = _PREMISE.match(text)
-    group = None if premise is None else folded(premise["premise"])
+    group = None if premise is None else normalized(premise["premise"])
     return Question(f"mnli-{row.line}", text, (_label(label, NLI_LABELS, "Answer"),), NLI_LABELS, group=group)
 
 
@@ -61,7 +61,7 @@ def triviaqa(row: Row) -> Question:
     answer = _struct(row, "answer")
     names = (*texts_of(answer.get("value"), "answer"), *texts_of(answer.get("aliases"), "answer"))
     if not names:
-        raise BadRowError("answer", FaultKind.MISSING, "neither value nor aliases")
+        raise BadRowError("answer", IssueKind.MISSING, "neither value nor aliases")
     return Question(f"triviaqa-{_text(row, 'question_id')}", _text(row, "question"), tuple(dict.fromkeys(names)))
 
 
@@ -74,7 +74,7 @@ def hotpotqa_with_context(row: Row) -> Question:
     """`id`, `question`, `answer`, `context` with `sentences`: a list of sentences for each paragraph."""
     paragraphs = _columns(row.values.get("context")).get("sentences")
     if not paragraphs:
-        raise BadRowError("context", FaultKind.MISSING, "no sentences")
+        raise BadRowError("context", IssueKind.MISSING, "no sentences")
     lines = [text.strip() for sentences in paragraphs for text in texts_of(list(sentences), "context")]
     name = f"hotpotqa_with_context-{_text(row, 'id')}"
     return Question(name, _text(row, "question"), (_text(row, "answer").strip(),), context="\n".join(lines))
@@ -83,14 +83,14 @@ def hotpotqa_with_context(row: Row) -> Question:
 def natural_questions(row: Row) -> Question | None:
     """`id`, `question`, `document` (tokens), `annotations` (long and short answers by token).
 
-    Rows without a short answer or without the paragraph around it are left out, as in the study.
+    Rows without a short answer or without the paragraph around it are left out, as in the paper.
     """
     short, context = _short_answers(row), _paragraph(row)
     if not short or context is None:
         return None
     text = text_of(_struct(row, "question").get("text"), "question")
     if text is None:
-        raise BadRowError("question", FaultKind.EMPTY, "the question is empty")
+        raise BadRowError("question", IssueKind.EMPTY, "the question is empty")
     return Question(f"natural_questions-{_text(row, 'id')}", text, short, context=context)
 
 
@@ -98,7 +98,7 @@ def imdb(row: Row) -> Question:
     """`text`, `label`: 0 negative, 1 positive."""
     label = row.values.get("label")
     if label not in (0, 1):
-        raise BadRowError("label", FaultKind.VALUE, f"expected 0 or 1, got {label!r}")
+        raise BadRowError("label", IssueKind.VALUE, f"expected 0 or 1, got {label!r}")
     review = _text(row, "text").replace("<br />", " ")
     return Question(f"imdb-{row.line}", review, REVIEW_LABELS[int(label)], REVIEW_LABELS)
 
@@ -106,28 +106,29 @@ def imdb(row: Row) -> Question:
 def _text(row: Row, column: str) -> str:
     text = text_of(row.values.get(column), column)
     if text is None:
-        raise BadRowError(column, FaultKind.EMPTY, "it is empty")
+        raise BadRowError(column, IssueKind.EMPTY, "it is empty")
     return text
 
 
 def _struct(row: Row, column: str) -> Mapping[str, Any]:
     value = row.values.get(column)
     if not isinstance(value, Mapping):
-        raise BadRowError(column, FaultKind.VALUE, f"expected fields, got {type(value).__name__}")
+        raise BadRowError(column, IssueKind.VALUE, f"expected fields, got {type(value).__name__}")
     return value
 
 
 def _choice(name: str, text: str, right: str, wrong: str) -> Question:
     options = tuple(sorted((right.strip(), wrong.strip())))
-    if folded(options[0]) == folded(options[1]):
-        raise BadRowError(None, FaultKind.VALUE, f"right and wrong answer are the same: {options[0]!r}")
-    return Question(name, text, (right.strip(),), ((options[0],), (options[1],)), group="|".join(map(folded, options)))
+    if normalized(options[0]) == normalized(options[1]):
+        raise BadRowError(None, IssueKind.VALUE, f"right and wrong answer are the same: {options[0]!r}")
+    group = "|".join(map(normalized, options))
+    return Question(name, text, (right.strip(),), ((options[0],), (options[1],)), group=group)
 
 
 def _label(label: str, labels: Sequence[tuple[str, ...]], column: str) -> str:
     if label not in {names[0] for names in labels}:
         known = ", ".join(names[0] for names in labels)
-        raise BadRowError(column, FaultKind.VALUE, f"{label[:40]!r} is no label; expected {known}")
+        raise BadRowError(column, IssueKind.VALUE, f"{label[:40]!r} is no label; expected {known}")
     return label
 
 

@@ -1,6 +1,6 @@
-"""The ten data sets of the study "LLMs Know More Than They Show" (arXiv 2410.02707): where they are, how asked.
+"""The ten data sets of the paper "LLMs Know More Than They Show" (arXiv 2410.02707): where they are, how asked.
 
-Prompts, lengths and sources follow the study's published code (technion-cs-nlp/LLMsKnow); the few-shot examples of base
+Prompts, lengths and sources follow the paper's published code (technion-cs-nlp/LLMsKnow); the few-shot examples of base
 prompts are our own, and the grading is ours throughout (`docs/grading.md` says how it differs).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from truthmap.questions import paper_rows as study_rows
+from truthmap.questions import paper_rows
 from truthmap.questions.readers import Row
 from truthmap.questions.tasks import GradingRule, Locating, Rewrite, Task
 from truthmap.records import Question
@@ -20,7 +20,7 @@ SPLITS = (TRAIN, TEST)
 
 @dataclass(frozen=True, slots=True)
 class PaperFile:
-    """A CSV file of the study's repository, by path.
+    """A CSV file of the paper's repository, by path.
 
     Attributes:
         names: Split → name of the file there.
@@ -91,34 +91,34 @@ _HOTPOT = HubData("hotpotqa/hotpot_qa", "distractor")
 PAPER_SETS: Mapping[str, PaperSet] = {
     entry.name: entry
     for entry in (
-        PaperSet("triviaqa", "Trivia questions with many aliases", _TRIVIA, study_rows.triviaqa, _OPEN),
-        PaperSet("hotpotqa", "Questions that need two facts", _HOTPOT, study_rows.hotpotqa, _OPEN),
+        PaperSet("triviaqa", "Trivia questions with many aliases", _TRIVIA, paper_rows.triviaqa, _OPEN),
+        PaperSet("hotpotqa", "Questions that need two facts", _HOTPOT, paper_rows.hotpotqa, _OPEN),
         PaperSet(
             "hotpotqa_with_context",
             "The same with the paragraphs that hold the facts",
             _HOTPOT,
-            study_rows.hotpotqa_with_context,
+            paper_rows.hotpotqa_with_context,
             Task(GradingRule.ALIAS, Locating.MODEL, _CONTEXT_CHAT, _CONTEXT_PLAIN),
         ),
         PaperSet(
             "natural_questions_with_context",
             "Questions to a search engine with the paragraph that answers them",
             HubData("google-research-datasets/natural_questions", "default", most=20_000),
-            study_rows.natural_questions,
+            paper_rows.natural_questions,
             Task(GradingRule.JUDGE, Locating.MODEL, _CONTEXT_CHAT, _CONTEXT_PLAIN),
         ),
         PaperSet(
             "movies",
             "Who acted as X in the movie Y?",
             PaperFile({TRAIN: "movie_qa_train.csv", TEST: "movie_qa_test.csv"}, ("Question", "Answer")),
-            study_rows.movies,
+            paper_rows.movies,
             _OPEN,
         ),
         PaperSet(
             "math",
             "Word problems whose answer is a number",
             PaperFile({TRAIN: "AnswerableMath.csv", TEST: "AnswerableMath_test.csv"}, ("id", "question", "answer")),
-            study_rows.math,
+            paper_rows.math,
             Task(GradingRule.NUMBER, chat_prompt="{text} Answer shortly.", max_new_tokens=200),
         ),
         PaperSet(
@@ -128,7 +128,7 @@ PAPER_SETS: Mapping[str, PaperSet] = {
                 {TRAIN: "winobias_dev.csv", TEST: "winobias_test.csv"},
                 ("sentence", "answer", "incorrect_answer", "q_instruct"),
             ),
-            study_rows.winobias,
+            paper_rows.winobias,
             Task(
                 GradingRule.CHOICE,
                 plain_prompt="{text}",
@@ -141,7 +141,7 @@ PAPER_SETS: Mapping[str, PaperSet] = {
             PaperFile(
                 {TRAIN: "winogrande_train.csv", TEST: "winogrande_test.csv"}, ("Question", "Answer", "Wrong_Answer")
             ),
-            study_rows.winogrande,
+            paper_rows.winogrande,
             Task(
                 GradingRule.CHOICE,
                 plain_prompt=(
@@ -155,14 +155,14 @@ PAPER_SETS: Mapping[str, PaperSet] = {
             "mnli",
             "Does a statement entail or contradict a hypothesis?",
             PaperFile({TRAIN: "mnli_train.csv", TEST: "mnli_validation.csv"}, ("Question", "Answer")),
-            study_rows.mnli,
+            paper_rows.mnli,
             Task(GradingRule.LABEL),
         ),
         PaperSet(
             "imdb",
             "Is a movie review positive or negative?",
             HubData("stanfordnlp/imdb", None, {TRAIN: "train", TEST: "test"}),
-            study_rows.imdb,
+            paper_rows.imdb,
             _IMDB,
         ),
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from truthmap.files import digest_of
 from truthmap.questions.tasks import Task
-from truthmap.questions.validation import Report
+from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.seeding import uniform_from
 
@@ -22,20 +22,22 @@ class QuestionSet:
         questions: The questions; their ids are distinct.
         task: How they are asked, graded and located.
         digest: SHA-256 of the questions and the task, in hexadecimal.
-        report: What reading them found: rows, faults, rows left out; empty for a built-in set.
+        report: What reading them found: rows, issues, rows left out; empty for a built-in set.
     """
 
     name: str
     questions: tuple[Question, ...]
     task: Task
     digest: str
-    report: Report = field(default_factory=Report, compare=False)
+    report: ValidationReport = field(default_factory=ValidationReport, compare=False)
 
 
-def question_set(name: str, questions: Iterable[Question], task: Task, report: Report | None = None) -> QuestionSet:
+def question_set(
+    name: str, questions: Iterable[Question], task: Task, report: ValidationReport | None = None
+) -> QuestionSet:
     """Put a set together and compute its digest."""
     kept = tuple(questions)
-    return QuestionSet(name, kept, task, _digest(kept, task), report or Report())
+    return QuestionSet(name, kept, task, _digest(kept, task), report or ValidationReport())
 
 
 def choose(questions: Iterable[Question], limit: int | None, seed: int) -> tuple[Question, ...]:

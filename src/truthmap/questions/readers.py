@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from truthmap.errors import QuestionsError
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.line_reader import text_lines
-from truthmap.questions.validation import Fault, FaultKind
+from truthmap.questions.validation import IssueKind, RowIssue
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _BATCH = 256
@@ -28,7 +28,7 @@ class Row:
     values: Mapping[str, Any]
 
 
-def read_rows(path: Path) -> Iterator[Row | Fault]:
+def read_rows(path: Path) -> Iterator[Row | RowIssue]:
     """Read a file by the format that its name ends in; only a piece of it is held at a time.
 
     Raises:
@@ -38,7 +38,7 @@ def read_rows(path: Path) -> Iterator[Row | Fault]:
         raise QuestionsError(f"there is no file {path}")
     ending = path.suffix.lower()
     if ending in (".csv", ".tsv"):
-        return (row if isinstance(row, Fault) else Row(*row) for row in read_csv(path))
+        return (row if isinstance(row, RowIssue) else Row(*row) for row in read_csv(path))
     if ending in (".jsonl", ".ndjson"):
         return _read_json_lines(path)
     if ending == ".parquet":
@@ -46,23 +46,23 @@ def read_rows(path: Path) -> Iterator[Row | Fault]:
     raise QuestionsError(f"{path} is in no format that is known by its name: expected one of {', '.join(FORMATS)}")
 
 
-def _read_json_lines(path: Path) -> Iterator[Row | Fault]:
+def _read_json_lines(path: Path) -> Iterator[Row | RowIssue]:
     for number, line in enumerate(text_lines(path), start=1):
-        if isinstance(line, Fault):
+        if isinstance(line, RowIssue):
             yield line
         elif line.strip():
             try:
                 values = json.loads(line)
             except (ValueError, RecursionError) as error:
-                yield Fault(number, None, FaultKind.JSON, f"not JSON ({error})")
+                yield RowIssue(number, None, IssueKind.JSON, f"not JSON ({error})")
                 continue
             if isinstance(values, dict):
                 yield Row(number, values)
             else:
-                yield Fault(number, None, FaultKind.JSON, f"expected a JSON object, got {type(values).__name__}")
+                yield RowIssue(number, None, IssueKind.JSON, f"expected a JSON object, got {type(values).__name__}")
 
 
-def _read_parquet(path: Path) -> Iterator[Row | Fault]:
+def _read_parquet(path: Path) -> Iterator[Row | RowIssue]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:

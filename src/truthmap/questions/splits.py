@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from truthmap.records import Question, Split, SplitAssignment
 from truthmap.seeding import uniform_from
-from truthmap.text import folded
+from truthmap.text import normalized
 
 
 class SplitSettings(BaseModel):
@@ -51,8 +51,8 @@ def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tup
 
 
 def group_of(question: Question) -> tuple[str, str]:
-    """Return what keeps questions together: their group, or else their folded text."""
-    return ("text", folded(question.text)) if question.group is None else ("group", question.group)
+    """Return what keeps questions together: their group, or else their normalized text."""
+    return ("text", normalized(question.text)) if question.group is None else ("group", question.group)
 
 
 def _split(question: Question, settings: SplitSettings) -> SplitAssignment:

@@ -12,7 +12,7 @@ _FIELD = re.compile(r"\{(text|context)\}")
 
 
 class GradingRule(StrEnum):
-    """What decides whether an answer is right."""
+    """What decides whether an answer is right: the names of the rules of `truthmap.grading`."""
 
     CANDIDATES = "candidates"
     """The first candidate that the answer names is an accepted one."""
@@ -31,7 +31,7 @@ class GradingRule(StrEnum):
 
 
 class Locating(StrEnum):
-    """How the exact answer is found in an answer: the same way for right and wrong ones."""
+    """How the exact answer is found in right and wrong answers: the names of the ways of `truthmap.grading`."""
 
     RULE = "rule"
     """What the grading rule itself found: the candidate, the number, the choice or the label."""
@@ -42,13 +42,7 @@ class Locating(StrEnum):
     COLUMN = "column"
     """The question came with its exact answer."""
     GOLD = "gold"
-    """The study's way, kept for comparison: the gold string where the answer is right, a model where it is wrong."""
-
-
-def default_locating(grading: GradingRule) -> Locating:
-    """Return how exact answers are found where a grading rule is chosen and nothing else is said."""
-    finds = (GradingRule.CANDIDATES, GradingRule.NUMBER, GradingRule.CHOICE, GradingRule.LABEL)
-    return Locating.RULE if grading in finds else Locating.MODEL
+    """The paper's way, kept for comparison: the gold string where the answer is right, a model where it is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from truthmap.records import StrEnum
 
-KEPT_FAULTS = 1000
-"""Faults that a report lists; the others are only counted."""
+KEPT_ISSUES = 1000
+"""Issues that a report lists; the others are only counted."""
 _IN_MESSAGE = 5
 
 
-class FaultKind(StrEnum):
+class IssueKind(StrEnum):
     """What is wrong with a row."""
 
     NOT_UTF8 = "not UTF-8"
@@ -27,8 +27,8 @@ class FaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A fault of one row.
+class RowIssue:
+    """What is wrong with one row.
 
     Attributes:
         line: Its line in the file (the line where the row begins), or its number in a table; the first is 1.
@@ -39,7 +39,7 @@ class Fault:
 
     line: int
     column: str | None
-    kind: FaultKind
+    kind: IssueKind
     what: str
 
     def __str__(self) -> str:
@@ -49,36 +49,36 @@ class Fault:
 class BadRowError(Exception):
     """A row makes no question; caught where rows are read."""
 
-    def __init__(self, column: str | None, kind: FaultKind, what: str) -> None:
+    def __init__(self, column: str | None, kind: IssueKind, what: str) -> None:
         super().__init__(what)
         self.column, self.kind, self.what = column, kind, what
 
 
 @dataclass
-class Report:
+class ValidationReport:
     """What reading a file found.
 
     Attributes:
         rows: Rows read, the bad ones included.
         left_out: Rows that are sound but make no question of this set (one without a short answer).
-        counts: Faulty rows by kind.
-        faults: The first 1,000 of the faults.
+        counts: Bad rows by kind.
+        issues: The first 1,000 of the issues.
     """
 
     rows: int = 0
     left_out: int = 0
-    counts: Counter[FaultKind] = field(default_factory=Counter)
-    faults: list[Fault] = field(default_factory=list)
+    counts: Counter[IssueKind] = field(default_factory=Counter)
+    issues: list[RowIssue] = field(default_factory=list)
 
-    def add(self, fault: Fault) -> None:
-        """Count a fault."""
-        self.counts[fault.kind] += 1
-        if len(self.faults) < KEPT_FAULTS:
-            self.faults.append(fault)
+    def add(self, issue: RowIssue) -> None:
+        """Count an issue."""
+        self.counts[issue.kind] += 1
+        if len(self.issues) < KEPT_ISSUES:
+            self.issues.append(issue)
 
     @property
     def bad(self) -> int:
-        """How many rows make no question because of a fault."""
+        """How many rows make no question because something is wrong with them."""
         return self.counts.total()
 
     def counted(self) -> str:
@@ -87,7 +87,7 @@ class Report:
 
     def message(self, name: str) -> str:
         """Return one line that says what is wrong, where, and what to do."""
-        shown = "; ".join(map(str, self.faults[:_IN_MESSAGE]))
+        shown = "; ".join(map(str, self.issues[:_IN_MESSAGE]))
         more = f"; and {self.bad - _IN_MESSAGE:,} more" if self.bad > _IN_MESSAGE else ""
         return (
             f"{name}: {self.bad:,} of {self.rows:,} rows make no question ({self.counted()}): {shown}{more}. "

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from truthmap.questions.validation import BadRowError, FaultKind
+from truthmap.questions.validation import BadRowError, IssueKind
 from truthmap.records import Outcome
 
 LONGEST_TEXT = 1_000_000
@@ -33,10 +33,10 @@ def text_of(value: Any, column: str) -> str | None:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if not isinstance(value, (str, int, float)):
-        raise BadRowError(column, FaultKind.VALUE, f"expected a text, got {type(value).__name__}")
+        raise BadRowError(column, IssueKind.VALUE, f"expected a text, got {type(value).__name__}")
     text = str(value)
     if len(text) > LONGEST_TEXT:
-        raise BadRowError(column, FaultKind.TOO_LONG, f"{len(text):,} characters, at most {LONGEST_TEXT:,} are taken")
+        raise BadRowError(column, IssueKind.TOO_LONG, f"{len(text):,} characters, at most {LONGEST_TEXT:,} are taken")
     return text if text.strip() else None
 
 
@@ -63,7 +63,7 @@ def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None
         return None
     if len(candidates) < 2:
         raise BadRowError(
-            column, FaultKind.VALUE, f"one candidate only ({candidates[0][0]!r}), at least two are needed"
+            column, IssueKind.VALUE, f"one candidate only ({candidates[0][0]!r}), at least two are needed"
         )
     return candidates
 
@@ -79,7 +79,7 @@ def outcome_of(value: Any, column: str) -> Outcome:
         return Outcome.UNSCORED
     outcome = _OUTCOMES.get(text.strip().casefold())
     if outcome is None:
-        raise BadRowError(column, FaultKind.VALUE, f"{text[:40]!r} is no outcome; expected right, wrong or unscored")
+        raise BadRowError(column, IssueKind.VALUE, f"{text[:40]!r} is no outcome; expected right, wrong or unscored")
     return outcome
 
 
@@ -95,7 +95,7 @@ def _items(value: Any, column: str) -> list[Any]:
         items = json.loads(text)
     except (ValueError, RecursionError):
         raise BadRowError(
-            column, FaultKind.VALUE, f'{text[:40]!r} begins like a JSON list and is none; write ["a", "b"] or a | b'
+            column, IssueKind.VALUE, f'{text[:40]!r} begins like a JSON list and is none; write ["a", "b"] or a | b'
         ) from None
     assert isinstance(items, list)
     return items

@@ -9,12 +9,31 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from markupsafe import Markup
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from truthmap.text import guard_formula
+
+LARGEST_FILE = 600_000
+"""Bytes beyond which a file stays out of the page, however much room there is."""
+
+
+@dataclass
+class Room:
+    """The bytes that the page may still take in: so that it stays small whatever the analyses wrote."""
+
+    left: int
+
+    def take(self, size: int) -> bool:
+        """Take room for a file of `size` bytes, as base64, if there is enough and the file is not too large."""
+        needed = size * 4 // 3
+        if size > LARGEST_FILE or needed > self.left:
+            return False
+        self.left -= needed
+        return True
 
 
 def asset(name: str) -> str:
@@ -82,12 +101,12 @@ def table_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(columns)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
+    writer.writerows([_guarded(value) for value in row] for row in rows)
     return file.getvalue().encode("utf-8", "replace")
 
 
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value) else value
+def _guarded(value: Any) -> Any:
+    return guard_formula(value) if isinstance(value, str) and not _is_number(value) else value
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the page says of how a run was asked, how it went and how to repeat it, as texts."""
+"""What the page says of a run, from its records: how it was asked, how it went, what was found, how to repeat it."""
 
 from __future__ import annotations
 
@@ -9,102 +9,171 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.metrics.curves import wilson
+from truthmap.analyses.compare.measure import Comparison
+from truthmap.analyses.results import SavedAnalysis
+from truthmap.errors import TruthmapError
+from truthmap.metrics.auc import auc_from_counts
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.intervals import wilson
+from truthmap.metrics.within_group_auc import within_auc
+from truthmap.positions import column_of
+from truthmap.probes.recipes import recipe_named
 from truthmap.records import Outcome, Split
+from truthmap.report.maps import SiteMap
+from truthmap.report.narrative import Findings
 from truthmap.report.page import Table, texts
-from truthmap.runs.folder import STAGES, RunFolder
-from truthmap.runs.run import Run, StackedCells
-from truthmap.storage import is_remote
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import AUDIT
+from truthmap.runs.ledger import STAGES
+from truthmap.runs.run import StackedCells
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
+_LOG_PROB = "log-prob, mean"
 _OPTIONS = {"sites": "--site"}
 """Settings whose option on the command line has another name."""
 
 
-def asked(run: Run) -> Mapping[str, str]:
+def asked(data: RunData) -> Mapping[str, str]:
     """Say what was asked and how it went, a line per fact."""
-    summary, identity = run.summary, run.settings.get("model_identity") or {}
+    summary, identity = data.summary, data.settings.get("model_identity") or {}
     scored = summary.right + summary.wrong
     low, high = wilson(np.array([summary.right]), np.array([scored]))
-    answers = run.answers()
+    answers = data.answers
     lengths = np.array([len(answer.answer_ids) for answer in answers if answer.fault is None])
     facts = {
         "Model": summary.model + _in_brackets(identity.get("architecture"), identity.get("dtype")),
         "Asked in": {"chat": "the model's chat template", "plain": "a plain prompt"}.get(
             identity.get("prompt_format", ""), ""
         ),
-        "Questions": f"{summary.questions} ({len(run.questions()):,})",
+        "Questions": f"{summary.questions} ({len(data.questions):,})",
         "Answers": f"{len(answers):,}: {summary.right:,} right, {summary.wrong:,} wrong, {summary.unscored:,} unscored",
         "Accuracy": f"{summary.right / scored:.1%} of the scored answers [{low[0]:.1%}, {high[0]:.1%}]",
         "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",
         "Exact answer found": (
             f"in {summary.found_right:.1%} of the right and {summary.found_wrong:.1%} of the wrong answers"
         ),
-        **_audited(run),
+        **_audited(data),
         "Length of an answer": f"{np.median(lengths):.0f} tokens (median; the longest has {lengths.max()})"
         if len(lengths)
         else "",
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
         "Probes converged": f"{summary.converged:.1%}",
-        "Several cells": _several(summary.several),
-        "Protocol": "" if summary.protocol == "truthmap" else "the study's: not comparable with truthmap's own numbers",
+        "Several cells": _stack(summary.stack),
+        "Protocol": recipe_named(summary.protocol).info.description,
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def _audited(run: Run) -> dict[str, str]:
+def _audited(data: RunData) -> dict[str, str]:
     """Say what the audit found of the exact answers, where there is one."""
-    if not (run.path / "audit.json").is_file():
+    if not data.has(AUDIT):
         return {}
-    audit = run.audit
+    audit = data.audit
     facts = {}
     if audit.compared:
         share = audit.agreeing / audit.compared
         facts["Exact answer is the accepted one"] = f"in {share:.1%} of {audit.compared:,} right answers"
     if audit.place is not None:
         place = audit.place
-        facts["The exact answer's place alone gives"] = f"AUC {place.auc:.2f} [{place.low:.2f}, {place.high:.2f}]"
+        facts["The exact answer's place alone gives"] = f"AUC {place.short}"
     return facts
 
 
-def _several(several: StackedCells | None) -> str:
+def _stack(stack: StackedCells | None) -> str:
     """Say whether reading several cells is better than reading the best one."""
-    if several is None:
+    if stack is None:
         return ""
-    gain = f"{several.gain:+.3f} [{several.gain_low:+.3f}, {several.gain_high:+.3f}]"
-    if not several.chosen or several.test is None:
-        return f"{len(several.cells)} together give {gain}: not beyond noise, so the single cell stands"
-    return f"{len(several.cells)} together give {gain} more on validation; AUC {several.test} on test"
+    gain = stack.gain.signed
+    if not stack.chosen or stack.test is None:
+        return f"{len(stack.cells)} together give {gain}: not beyond noise, so the single cell stands"
+    return f"{len(stack.cells)} together give {gain} more on validation; AUC {stack.test} on test"
 
 
-def counts(run: Run) -> tuple[Table, ...]:
-    """Count answers by part of the study, and unscored ones by reason."""
-    outcome = {grade.question_id: grade.outcome for grade in run.grades() if grade.sample == 0}
-    by_part = Counter((split.part, outcome[split.question_id]) for split in run.splits())
-    rows = [[part, *(by_part[part, o] for o in Outcome), sum(by_part[part, o] for o in Outcome)] for part in Split]
-    parts = Table("Answers by part of the study", ("part", *map(str, Outcome), "all"), texts(rows))
-    reasons = Counter(grade.why for grade in run.grades() if grade.outcome is Outcome.UNSCORED and grade.sample == 0)
+def counts(data: RunData) -> tuple[Table, ...]:
+    """Count answers by split, and unscored ones by reason."""
+    by_split = Counter((each.split, data.grades_by_id[each.question_id].outcome) for each in data.splits)
+    rows = [
+        [split, *(by_split[split, o] for o in Outcome), sum(by_split[split, o] for o in Outcome)] for split in Split
+    ]
+    splits = Table("Answers by split", ("split", *map(str, Outcome), "all"), texts(rows))
+    reasons = Counter(grade.why for grade in data.grades if grade.outcome is Outcome.UNSCORED)
     if not reasons:
-        return (parts,)
+        return (splits,)
     most = reasons.most_common(_MOST_REASONS)
     rest = reasons.total() - sum(count for _, count in most)
     listed = [*most, *([("other reasons", rest)] if rest else [])]
-    return parts, Table(
+    return splits, Table(
         "Unscored answers by reason; they are left out of the map", ("reason", "answers"), texts(listed)
     )
 
 
-def first_prompt(run: Run) -> str:
+def first_prompt(data: RunData) -> str:
     """Return the first prompt as it was sent, template included, or an empty string where it was not written down."""
-    entry = RunFolder(run.path).entry("answers")
+    entry = data.stages.get("answers")
     found = entry.note.get("first_prompt", "") if entry is not None else ""
     return found if isinstance(found, str) else ""
 
 
-def command(run: Run) -> str:
+def findings_of(data: RunData, best: SiteMap, comparison: SavedAnalysis | None = None) -> Findings:
+    """Return the numbers that the sentences are made from.
+
+    Args:
+        data: The run's records.
+        best: The map of the chosen cell's site.
+        comparison: The saved result of `truthmap compare`, if there is one.
+    """
+    summary, columns = data.summary, best.columns
+    at = (summary.layer, column_of(best.positions, summary.position))
+    return Findings(
+        site=summary.site,
+        layer=summary.layer,
+        position=summary.position,
+        validation=summary.validation,
+        test=summary.test,
+        positions=best.positions,
+        auc=columns["auc"],
+        low=columns["low"],
+        high=columns["high"],
+        n=columns["n"],
+        log_prob=summary.log_prob,
+        log_prob_gain=None if comparison is None else _log_prob_gain(comparison),
+        p_value=columns.get("p_value"),
+        text_baseline=_text_baseline(best, at),
+        within=_within(data, best, at),
+    )
+
+
+def _text_baseline(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Return what the text baseline reaches on the answers of one cell."""
+    if "text_baseline_auc" not in best.columns or not np.isfinite(best.columns["text_baseline_auc"][at]):
+        return None
+    n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])
+    return auc_from_counts(float(best.columns["text_baseline_auc"][at]), n_right, n - n_right)
+
+
+def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
+    """Return the AUC within one exact answer of one cell, with its interval."""
+    if best.scores is None:
+        return None
+    cell = best.scores.cell(*at)
+    canonical = [data.grades_by_id[i].canonical for i in cell.ids]
+    return within_auc(cell.log_odds, cell.y, canonical, "report")
+
+
+def _log_prob_gain(saved: SavedAnalysis) -> Estimate | None:
+    """Return the probe's paired gain over the mean log-probability, where the run was compared with it."""
+    try:
+        comparison = saved.result(Comparison)
+        against = comparison.method(_LOG_PROB).difference
+    except (TruthmapError, KeyError):
+        return None  # the section of the comparison says what is wrong with it
+    return Estimate(value=-against.value, low=-against.high, high=-against.low, n=against.n)
+
+
+def command(data: RunData) -> str:
     """Return the command that makes this run again: every setting that is not the default."""
-    study = Study(**run.settings["settings"])
+    study = Study(**data.settings["settings"])
     words = ["truthmap", "run"]
     for leaf in changed_settings(study):
         value = value_of(study, leaf)
@@ -113,12 +182,13 @@ def command(run: Run) -> str:
         else:
             for one in value if isinstance(value, tuple) else [value]:
                 words += [leaf.option, str(getattr(one, "kind", one))]
-    return shlex.join([*words, "--out", run.address if is_remote(run.address) else f"runs/{run.path.resolve().name}"])
+    run = data.run
+    return shlex.join([*words, "--out", run.address if run.folder.is_remote else f"runs/{run.path.resolve().name}"])
 
 
-def repeat(run: Run) -> tuple[Table, ...]:
+def repeat(data: RunData) -> tuple[Table, ...]:
     """Return versions, digests, settings, and each stage's time and memory, as tables."""
-    known = run.settings
+    known = data.settings
     versions = texts(list((known.get("versions") or {}).items()))
     identity = known.get("model_identity") or {}
     questions = known.get("questions") or {}
@@ -127,20 +197,18 @@ def repeat(run: Run) -> tuple[Table, ...]:
         *((f"model: {name}", value) for name, value in identity.items() if value),
     ]
     return (
-        Table("Time and memory, by stage", ("stage", "seconds", "most memory, GB", "key"), texts(_stages(run))),
+        Table("Time and memory, by stage", ("stage", "seconds", "most memory, GB", "key"), texts(_stages(data))),
         Table("Settings (seed included)", ("setting", "value"), texts(_settings(known))),
         Table("Versions", ("package", "version"), versions),
         Table("Digests and identity", ("of", "value"), texts(digests)),
     )
 
 
-def _stages(run: Run) -> list[tuple[Any, ...]]:
-    folder = RunFolder(run.path)
-    found = [(stage, folder.entry(stage)) for stage in STAGES]
+def _stages(data: RunData) -> list[tuple[Any, ...]]:
     return [
         (stage, entry.seconds, _gigabytes(entry.note.get("peak_bytes")), entry.key[:16])
-        for stage, entry in found
-        if entry is not None
+        for stage in STAGES
+        if (entry := data.stages.get(stage)) is not None
     ]
 
 

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import cast
 
+from matplotlib.axes import Axes
+
+from truthmap.analyses.results import SavedAnalysis
 from truthmap.arrays import Floats
+from truthmap.detector.artifact import load_artifact
+from truthmap.detector.config import HeadConfig
+from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.figures.curves import (
+    draw_calibration,
+    draw_histogram,
+    draw_learning_curve,
+    draw_permutation_null,
+    draw_roc,
+)
+from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
+from truthmap.metrics.curves import CellDetails
 from truthmap.positions import Position, column_of
 from truthmap.records import Site
-from truthmap.report.analysis_figures import ANALYSIS_FIGURES, Draw
+from truthmap.report.figure_kinds import ANALYSIS_FIGURES, FIGURES
+from truthmap.report.maps import SiteMap, site_map
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES, DETECTOR
 from truthmap.runs.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from truthmap.metrics.curves import CellDetails
-    from truthmap.report.maps import SiteMap
 
 _SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
-class Choice:
+class FigureChoice:
     """What of a run to draw.
 
     Attributes:
@@ -38,15 +49,7 @@ class Choice:
     title: str | None = None
 
 
-@dataclass(frozen=True)
-class FigureKind:
-    """A kind of figure: what it shows, and what draws it."""
-
-    shows: str
-    draw: Callable[[Run, Choice, Axes | None], Axes]
-
-
-def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | None = None) -> Axes:
+def draw_figure(run: Run, kind: str, choice: FigureChoice = FigureChoice(), axes: Axes | None = None) -> Axes:
     """Draw one figure of a run.
 
     Args:
@@ -64,92 +67,89 @@ def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | Non
     """
     if kind not in FIGURES:
         raise UsageError(f"there is no figure {kind!r}; there are {', '.join(FIGURES)}")
-    return FIGURES[kind].draw(run, choice, axes)
-
-
-def _map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.heatmap import draw_heatmap
-
-    found = _site(run, choice)
-    return draw_heatmap(found.columns["auc"], axes, title=choice.title, positions=found.positions)
-
-
-def _hatched_map(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.heatmap import draw_heatmap
-
-    found = _site(run, choice)
-    p_value = _column(run, found, "p_value")
-    hatched = p_value >= _SIGNIFICANT
-    return draw_heatmap(
-        found.columns["auc"], axes, title=choice.title, not_significant=hatched, positions=found.positions
-    )
-
-
-def _significance(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_significance
-
-    found = _site(run, choice)
-    return draw_significance(_column(run, found, "p_value"), axes, title=choice.title, positions=found.positions)
-
-
-def _gain(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_gain
-
-    found = _site(run, choice)
-    alone = _column(run, found, "text_baseline_auc")
-    return draw_gain(found.columns["auc"], alone, axes, title=choice.title, positions=found.positions)
-
-
-def _within(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.controls import draw_within
-
-    found = _site(run, choice)
-    return draw_within(_column(run, found, "within_auc"), axes, title=choice.title, positions=found.positions)
-
-
-def _roc(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.curves import draw_roc
-
-    cell = _cell(run, choice)
-    return draw_roc(cell.scores.roc(), axes, title=choice.title, label=f"{cell.name}\nAUC {cell.auc:.3f}")
-
-
-def _histogram(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.curves import draw_histogram
-
-    return draw_histogram(_cell(run, choice).scores.histogram(), axes, title=choice.title)
-
-
-def _calibration(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-    from truthmap.figures.curves import draw_calibration
-
-    return draw_calibration(_cell(run, choice).scores.calibration(), axes, title=choice.title)
-
-
-def _of_analysis(draw: Draw) -> Callable[[Run, Choice, Axes | None], Axes]:
-    """Make a figure that has no choice of cell one of the kinds; a title takes the place of its own."""
-
-    def drawn(run: Run, choice: Choice, axes: Axes | None) -> Axes:
-        axes = draw(run, axes)
-        if choice.title is not None:
-            axes.set_title(choice.title)
-        return axes
-
+    data, draw = RunData.load(run), FIGURES[kind].load()
+    analysis = ANALYSIS_FIGURES.get(kind)
+    if analysis is None or analysis.saved is None:
+        drawn = cast("Axes", draw(data, choice, axes))
+    else:
+        result = SavedAnalysis(data.path(ANALYSES), analysis.name).result(analysis.saved.load_kind())
+        drawn = cast("Axes", draw(result, axes))
+    if choice.title is not None:
+        drawn.set_title(choice.title)
     return drawn
 
 
-FIGURES: Mapping[str, FigureKind] = {
-    "map": FigureKind("AUC in every cell", _map),
-    "hatched-map": FigureKind("AUC in every cell, cells that are not significant hatched", _hatched_map),
-    "significance": FigureKind("corrected p-value in every cell", _significance),
-    "gain": FigureKind("AUC gained over the words alone in every cell", _gain),
-    "within": FigureKind("AUC within one exact answer in every cell", _within),
-    "roc": FigureKind("ROC curve of one cell", _roc),
-    "histogram": FigureKind("right and wrong answers by one cell's predicted probability", _histogram),
-    "calibration": FigureKind("predicted probability against share right, of one cell", _calibration),
-    **{name: FigureKind(shows, _of_analysis(draw)) for name, (shows, draw) in ANALYSIS_FIGURES.items()},
-}
-"""Every kind of figure, by name."""
+def draw_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the AUC in every cell."""
+    found = _site(data, choice)
+    return draw_heatmap(found.columns["auc"], axes, positions=found.positions)
+
+
+def draw_hatched_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the AUC in every cell, hatched where it is not significant."""
+    found = _site(data, choice)
+    hatched = _column(data, found, "p_value") >= _SIGNIFICANT
+    return draw_heatmap(found.columns["auc"], axes, not_significant=hatched, positions=found.positions)
+
+
+def draw_p_values(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the corrected p-value in every cell."""
+    found = _site(data, choice)
+    return draw_significance(_column(data, found, "p_value"), axes, positions=found.positions)
+
+
+def draw_gain_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the gain over the text baseline in every cell."""
+    found = _site(data, choice)
+    baseline = _column(data, found, "text_baseline_auc")
+    return draw_gain(found.columns["auc"], baseline, axes, positions=found.positions)
+
+
+def draw_within_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the AUC within one exact answer in every cell."""
+    found = _site(data, choice)
+    return draw_within(_column(data, found, "within_auc"), axes, positions=found.positions)
+
+
+def draw_cell_roc(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw one cell's ROC curve."""
+    cell = _cell(data, choice)
+    return draw_roc(cell.scores.roc(), axes, label=f"{cell.name}\nAUC {cell.auc:.3f}")
+
+
+def draw_cell_histogram(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw right and wrong answers by one cell's predicted probability."""
+    return draw_histogram(_cell(data, choice).scores.histogram(), axes)
+
+
+def draw_cell_calibration(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw one cell's calibration."""
+    return draw_calibration(_cell(data, choice).scores.calibration(), axes)
+
+
+def draw_learning(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw what fewer labelled answers would have given."""
+    return draw_learning_curve(data.learning_curve, axes)
+
+
+def draw_null(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw what permuted labels reach anywhere on the map."""
+    largest = data.permutation_null
+    if not len(largest):
+        raise RunFolderError(
+            f"the labels of {data.run.address} were not shuffled; run it with --permutations 100 --update"
+        )
+    return draw_permutation_null(largest, data.summary.validation.value, axes)
+
+
+def draw_detector_risk(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw the detector's selective risk over coverage."""
+    return draw_risk_coverage(_answer_head(data), axes)
+
+
+def draw_detector_reliability(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
+    """Draw how well the detector's P(wrong) holds on the test part."""
+    return draw_reliability(_answer_head(data), axes)
 
 
 @dataclass(frozen=True)
@@ -159,32 +159,40 @@ class _Cell:
     scores: CellDetails
 
 
-def _site(run: Run, choice: Choice) -> SiteMap:
-    from truthmap.report.page_maps import site_map
-
-    site = choice.site or run.summary.site
-    known = sorted(run.cells()["site"].unique())
-    if str(site) not in known:
-        raise UsageError(f"{run.path} has no site {site}; it has {', '.join(known)}")
-    return site_map(run, site)
+def _site(data: RunData, choice: FigureChoice) -> SiteMap:
+    site = choice.site or data.summary.site
+    if site not in data.sites:
+        raise UsageError(f"{data.run.address} has no site {site}; it has {', '.join(sorted(map(str, data.sites)))}")
+    return site_map(data, site)
 
 
-def _column(run: Run, found: SiteMap, name: str) -> Floats:
+def _column(data: RunData, found: SiteMap, name: str) -> Floats:
     if name not in found.columns:
-        raise RunFolderError(f"the grid in {run.path} has no column {name}; run the study again to have it computed")
+        raise RunFolderError(
+            f"the grid in {data.run.address} has no column {name}; run the study again to have it computed"
+        )
     return found.columns[name]
 
 
-def _cell(run: Run, choice: Choice) -> _Cell:
+def _cell(data: RunData, choice: FigureChoice) -> _Cell:
     """Return the chosen cell's out-of-fold scores."""
-    found, summary = _site(run, choice), run.summary
+    found, summary = _site(data, choice), data.summary
     layer = summary.layer if choice.layer is None else choice.layer
     position = choice.position or summary.position
     n_layers, _ = found.shape
     if not 0 <= layer < n_layers:
         raise UsageError(f"there is no layer {layer}; the map has layers 0 to {n_layers - 1}")
     if found.scores is None:
-        raise RunFolderError(f"{run.path} keeps no scores of its cells; run the study again to have them computed")
+        raise RunFolderError(
+            f"{data.run.address} keeps no scores of its cells; run the study again to have them computed"
+        )
     column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
     return _Cell(f"layer {layer}, {position}", auc, found.scores.cell(layer, column))
+
+
+def _answer_head(data: RunData) -> HeadConfig:
+    folder, run = data.path(DETECTOR), data.run
+    if not folder.is_dir():
+        raise RunFolderError(f"{run.address} has no detector yet; make it with `truthmap detector {run.address}`")
+    return load_artifact(folder).config.heads[0]

@@ -1,4 +1,4 @@
-"""The maps of a run packed as small JSON for the page: columns of every cell, and what a click shows of it."""
+"""The maps of a run: joined by id from its records, and packed as small JSON for the page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
-from truthmap.positions import Group, Position, column_of, columns_in
+from truthmap.positions import Group, Position, column_of, columns_in, in_table_order
 from truthmap.records import Outcome, Site, Span
 from truthmap.report.sanitize import cut, marked
+from truthmap.runs.data import RunData
 
+_NO_COLUMNS = frozenset({"site", "layer", "position", "gap"})
 _MANY_CELLS = 1500
 _MOST_DETAILED = 3000
 _COARSE = DetailSettings(roc_points=21, bins=10, groups=8, examples=2)
@@ -65,7 +67,7 @@ class SiteMap:
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """An answer as the page may show it: untrusted text and its verdict."""
+    """An answer as the page may show it: untrusted text and its grade."""
 
     question: str
     answer: str
@@ -83,6 +85,52 @@ class _Table:
 
     def place(self, identifier: str) -> int:
         return self.places.setdefault(identifier, len(self.places))
+
+
+def site_maps(data: RunData) -> tuple[SiteMap, ...]:
+    """Return the map of every site, the best cell's first."""
+    best = data.summary.site
+    return tuple(site_map(data, site) for site in sorted(data.sites, key=lambda site: (site != best, site)))
+
+
+def site_map(data: RunData, site: Site) -> SiteMap:
+    """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
+    cells = data.cells
+    frame = cells[cells["site"] == str(site)]
+    positions = in_table_order(frame["position"])
+    frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
+    frame = frame.sort_values(["layer", "column"])
+    shape = (int(frame["layer"].max()) + 1, len(positions))
+    numeric = [name for name in frame.columns if name not in _NO_COLUMNS and frame[name].dtype.kind in "biuf"]
+    # A control that was not computed is NaN everywhere.
+    known = [name for name in numeric if name != "column" and frame[name].notna().any()]
+    columns = {name: frame[name].to_numpy().reshape(shape) for name in known}
+    return SiteMap(site, positions, columns, site_scores(data, site))
+
+
+def site_scores(data: RunData, site: Site) -> SiteScores | None:
+    """Return a site's out-of-fold scores with their labels, joined by id; `None` where the run kept none."""
+    if not data.has_out_of_fold:
+        return None
+    found = data.out_of_fold(site)
+    right = [data.grades_by_id[i].outcome is Outcome.RIGHT for i in found.ids]
+    return SiteScores(found.ids, found.scores, np.array(right, dtype=bool))
+
+
+def shown_answers(data: RunData) -> Mapping[str, ShownAnswer]:
+    """Return the scored answers with their questions and grades, by question id."""
+    return {
+        i: ShownAnswer(
+            data.questions_by_id[i].text,
+            answer.text,
+            grade.span,
+            grade.outcome,
+            ", ".join(data.questions_by_id[i].accepted[:1]),
+            grade.why,
+        )
+        for i, answer in data.answers_by_id.items()
+        if (grade := data.grades_by_id[i]).outcome is not Outcome.UNSCORED
+    }
 
 
 def pack_maps(

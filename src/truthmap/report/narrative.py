@@ -8,28 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.arrays import Floats, Ints
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Group, Position, columns_in
 from truthmap.records import Site
 
 CHANCE = 0.5
 _SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An AUC with its 95 % interval on n answers."""
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.auc:.2f} [{self.low:.2f}, {self.high:.2f}]"
-
-    def above(self, other: Estimate) -> bool:
-        """Tell whether the whole interval lies above the other's."""
-        return self.low > other.high
 
 
 @dataclass(frozen=True)
@@ -46,7 +30,7 @@ class Findings:
         log_prob: The mean log-probability's AUC on the same test answers.
         log_prob_gain: The test AUC minus that of the log-probability with its paired interval, where it is known.
         p_value: float64 (L, P), corrected for looking at every cell.
-        words: AUC of the words alone on the chosen cell's answers, cross-validated.
+        text_baseline: AUC of the text alone on the chosen cell's answers, cross-validated.
         within: AUC within one exact answer in the chosen cell, with the number of pairs as n.
     """
 
@@ -63,20 +47,8 @@ class Findings:
     log_prob: Estimate | None = None
     log_prob_gain: Estimate | None = None
     p_value: Floats | None = None
-    words: Estimate | None = None
+    text_baseline: Estimate | None = None
     within: Estimate | None = None
-
-
-def estimate_from_counts(auc: float, n_right: int, n_wrong: int) -> Estimate:
-    """Return an AUC with the 95 % interval that its size and the counts alone imply.
-
-    The standard error is that of Hanley and McNeil, "The meaning and use of the area under a receiver operating
-    characteristic (ROC) curve" (Radiology 1982).
-    """
-    one, two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = auc * (1 - auc) + (n_right - 1) * (one - auc**2) + (n_wrong - 1) * (two - auc**2)
-    half = 1.959964 * float(np.sqrt(spread / (n_right * n_wrong)))
-    return Estimate(auc, max(0.0, auc - half), min(1.0, auc + half), n_right + n_wrong)
 
 
 def sentences(findings: Findings) -> tuple[str, ...]:
@@ -86,7 +58,7 @@ def sentences(findings: Findings) -> tuple[str, ...]:
         _how_sharp,
         _before_answering,
         _own_confidence,
-        _words_alone,
+        _text_alone,
         _within_one_answer,
     )
     return tuple(said for say in says if (said := say(findings)) is not None)
@@ -102,11 +74,12 @@ def _best_place(found: Findings) -> str:
     if found.test.low <= CHANCE:
         return (
             "This run does not show that the answers' correctness can be read anywhere: the best-looking place, "
-            f"{place}, has AUC {found.test} on {found.test.n:,} test answers, an interval that includes chance (0.5)."
+            f"{place}, has AUC {found.test.short} on {found.test.n:,} test answers, an interval that includes chance "
+            "(0.5)."
         )
     return (
-        f"Whether an answer is right is read best at {place}: AUC {found.test} on {found.test.n:,} test answers "
-        f"that took no part in choosing it ({found.validation.auc:.2f} where it was chosen)."
+        f"Whether an answer is right is read best at {place}: AUC {found.test.short} on {found.test.n:,} test answers "
+        f"that took no part in choosing it ({found.validation.value:.2f} where it was chosen)."
     )
 
 
@@ -137,9 +110,9 @@ def _before_answering(found: Findings) -> str | None:
         return None
     layer, place = np.unravel_index(int(np.nanargmax(found.auc[:, columns])), (len(found.auc), len(columns)))
     at = (int(layer), columns[int(place)])
-    before = Estimate(float(found.auc[at]), float(found.low[at]), float(found.high[at]), int(found.n[at]))
+    before = Estimate(value=found.auc[at], low=found.low[at], high=found.high[at], n=int(found.n[at]))
     start = (
-        f"Before the model answers, {found.positions[at[1]].wording} gives {before} "
+        f"Before the model answers, {found.positions[at[1]].wording} gives {before.short} "
         f"(layer {layer}, the best of {len(found.auc)})"
     )
     if before.low <= CHANCE:
@@ -155,12 +128,12 @@ def _own_confidence(found: Findings) -> str | None:
     if found.log_prob is None:
         return None
     start = (
-        f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob} "
+        f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob.short} "
         "on the same test answers"
     )
     gain = found.log_prob_gain
     if gain is not None:
-        difference = f"a paired difference of {gain.auc:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+        difference = f"a paired difference of {gain.short_signed}"
         if gain.low > 0:
             return f"{start}; the probe reads more ({difference})."
         if gain.high < 0:
@@ -173,17 +146,17 @@ def _own_confidence(found: Findings) -> str | None:
     return f"{start}; the intervals overlap, so which is better this run cannot tell."
 
 
-def _words_alone(found: Findings) -> str | None:
-    if found.words is None:
+def _text_alone(found: Findings) -> str | None:
+    if found.text_baseline is None:
         return None
-    start = f"The words of question and answer alone, without any hidden state, reach {found.words}"
-    if found.validation.above(found.words):
-        return f"{start}; the hidden states hold more than that ({found.validation} on the same answers)."
-    if found.words.above(found.validation):
-        return f"{start}, more than the hidden states give ({found.validation}): the words explain the map."
+    start = f"The words of question and answer alone, without any hidden state, reach {found.text_baseline.short}"
+    if found.validation.above(found.text_baseline):
+        return f"{start}; the hidden states hold more than that ({found.validation.short} on the same answers)."
+    if found.text_baseline.above(found.validation):
+        return f"{start}, more than the hidden states give ({found.validation.short}): the words explain the map."
     return (
-        f"{start}; the intervals overlap ({found.validation} by the probe), so this run does not show that the states "
-        "hold more."
+        f"{start}; the intervals overlap ({found.validation.short} by the probe), so this run does not show that the "
+        "states hold more."
     )
 
 
@@ -192,7 +165,7 @@ def _within_one_answer(found: Findings) -> str | None:
         return None
     start = (
         "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
-        f"{found.within} over {found.within.n:,} right-wrong pairs"
+        f"{found.within.short} over {found.within.n:,} right-wrong pairs"
     )
     if found.within.low > CHANCE:
         return f"{start}: it reads more than which answers are usually right."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from truthmap.files import write_text
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from pydantic import BaseModel
+
+from truthmap.files import AnyPath, write_text
 from truthmap.report.embedding import (
     asset,
     bundled_style_ids,
@@ -50,16 +53,46 @@ class Download:
 
 
 @dataclass(frozen=True)
-class Section:
-    """One analysis: its figures, table and numbers; `fault` says why it cannot be shown."""
+class Verbatim:
+    """A text shown as it is, letter by letter, under a heading if it has one."""
+
+    text: str
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """A part of the page; what is empty is not shown, the rest in the order of the fields.
+
+    Attributes:
+        name: Names it within the page.
+        title: Its heading.
+        fault: Why it cannot be shown.
+        warnings: What a reader must know before all else.
+        points: Sentences, as a list.
+        says: Sentences, a paragraph each.
+        template: A file of the page with markup of its own.
+        without_scripts: What that shows to readers without scripts.
+        facts: Name → value, in reading order.
+        verbatim: Texts as they are.
+        pictures: Finished figures.
+        tables: Tables.
+        downloads: Files with its numbers.
+    """
 
     name: str
     title: str
+    fault: str = ""
+    warnings: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
+    template: str = ""
+    without_scripts: Picture | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    verbatim: tuple[Verbatim, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     downloads: tuple[Download, ...] = ()
-    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,37 +101,28 @@ class Page:
 
     Attributes:
         title: Model and questions.
-        meaning: Sentences, from `meaning.sentences`.
-        asked: Name → value, in reading order: model, questions, answers, splits.
-        prompt: The first prompt as it was sent, or an empty string.
-        warnings: The audit's warnings.
-        tables: Counts: splits, unscored by reason.
-        maps: From `packing.pack_maps`.
-        map_picture: The map as a figure, for readers without scripts.
-        analyses: What else was found.
-        command: The command that repeats the run.
-        repeat: Tables of versions, digests, seeds, time and memory.
-        downloads: The numbers of the map.
+        sections: Its parts, in reading order.
+        maps: From `maps.pack_maps`.
     """
 
     title: str
-    meaning: tuple[str, ...]
-    asked: Mapping[str, str]
-    prompt: str
-    warnings: tuple[str, ...]
-    tables: tuple[Table, ...]
+    sections: tuple[PageSection, ...]
     maps: Mapping[str, Any]
-    map_picture: Picture | None
-    analyses: tuple[Section, ...]
-    command: str
-    repeat: tuple[Table, ...]
-    downloads: tuple[Download, ...] = field(default=())
+
+    def section(self, name: str) -> PageSection:
+        """Return a section by its name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise KeyError(name)
 
 
 def render_page(page: Page) -> str:
     """Return the page as HTML: every text escaped, one policy that lets only the page's own scripts run."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
     environment = Environment(
         autoescape=True, loader=FunctionLoader(asset), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -118,13 +142,19 @@ def render_page(page: Page) -> str:
     )
 
 
-def write_page(page: Page, path: Path) -> None:
+def write_page(page: Page, path: AnyPath) -> None:
     """Write the page to `path`, whole or not at all.
 
     Raises:
         StorageError: the file cannot be written.
     """
     write_text(path, render_page(page))
+
+
+def json_download(name: str, content: BaseModel) -> Download:
+    """Return a record as a file of indented JSON."""
+    text = json.dumps(content.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return Download(name, "application/json", f"{text}\n".encode())
 
 
 def texts(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, ...], ...]:

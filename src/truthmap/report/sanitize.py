@@ -1,16 +1,12 @@
-"""Untrusted text made fit to be seen: nothing invisible, nothing that reorders its surroundings, nothing endless."""
+"""Untrusted text as the page shows it: nothing invisible, nothing that reorders its surroundings, nothing endless."""
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 
 from truthmap.records import Span
-
-_KEPT = "\n\t"
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_IN_PLACE = "\ufffd"
-_CUT = "…"
+from truthmap.text import CUT, sanitize
+from truthmap.text import cut as cut_text
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,12 @@ def visible(text: str) -> str:
     >>> visible("a\x1b[31m")
     'a�[31m'
     """
-    return "".join(map(_visible, text))
+    return sanitize(text, with_formats=True)
 
 
 def cut(text: str, limit: int) -> str:
     """Return the text made visible, its end left off where it is longer than `limit` characters."""
-    return visible(text if len(text) <= limit else text[: limit - 1].rstrip() + _CUT)
+    return visible(cut_text(text, limit))
 
 
 def marked(text: str, span: Span | None, limit: int) -> MarkedText:
@@ -50,14 +46,7 @@ def marked(text: str, span: Span | None, limit: int) -> MarkedText:
     right = min(len(after), room - left)
     head = before[len(before) - left :]
     return MarkedText(
-        visible(head if left == len(before) else _CUT + head),
+        visible(head if left == len(before) else CUT + head),
         inside,
-        visible(after if right == len(after) else after[:right] + _CUT),
+        visible(after if right == len(after) else after[:right] + CUT),
     )
-
-
-def _visible(character: str) -> str:
-    if character in _KEPT:
-        return character
-    hidden = unicodedata.category(character) in ("Cc", "Cs") or character in _REORDERING
-    return _IN_PLACE if hidden else character

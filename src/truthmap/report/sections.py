@@ -1,83 +1,195 @@
-"""The analyses that a run has, as sections of the page: figures, tables and numbers, whatever made them."""
+"""The parts of the page, a builder each: what the run found, what its analyses found, how to repeat it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from truthmap.errors import TruthmapError
-from truthmap.files import read_json
-from truthmap.report.embedding import table_csv
-from truthmap.report.page import Download, Picture, Section, Table, texts
-from truthmap.runs.run import Run
+from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.analyses.registry import ANALYSES, analysis_of
+from truthmap.analyses.results import SavedAnalysis
+from truthmap.detector.artifact import load_artifact
+from truthmap.detector.config import DetectorConfig
+from truthmap.errors import DamagedFileError, TruthmapError
+from truthmap.files import AnyPath
+from truthmap.report.embedding import Room, table_csv
+from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, repeat
+from truthmap.report.maps import SiteMap
+from truthmap.report.narrative import sentences
+from truthmap.report.page import Download, PageSection, Picture, Table, Verbatim, json_download, texts
+from truthmap.runs import file_names
+from truthmap.runs.data import RunData
 
-_TITLES = {
-    "compare": "Against what needs no training",
-    "transfer": "Carried over to other questions",
-    "errors": "Kinds of error",
-    "select": "Choosing among samples",
-    "diff": "Difference of two maps",
-}
-"""Headings in the page's order; an analysis that is not listed comes after these under its own name."""
-
-_LABELS = "labels-"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _MOST_ROWS = 60
-_LARGEST = 600_000
 _PICTURES = {".svg": "image/svg+xml", ".png": "image/png"}
+_DETECTOR_PICTURES = {
+    "risk_coverage": "Selective risk over coverage on the test answers",
+    "reliability": "Observed share of wrong answers over predicted P(wrong)",
+}
+_COMPARISON = "compare"
 
 
-@dataclass
-class Room:
-    """The bytes that the page may still take in: so that it stays small whatever the analyses wrote."""
+@dataclass(frozen=True)
+class PageData:
+    """What the page is made from, each file of the run read once.
 
-    left: int
+    Attributes:
+        run: The run's records.
+        maps: The map of every site, the best cell's first.
+        analyses: The saved results of its analyses by name, in the page's order.
+        room: The bytes that the page may still take in.
+    """
 
-    def take(self, size: int) -> bool:
-        """Take room for a file of `size` bytes, as base64, if there is enough and the file is not too large."""
-        needed = size * 4 // 3
-        if size > _LARGEST or needed > self.left:
-            return False
-        self.left -= needed
-        return True
-
-
-def analysis_sections(run: Run, room: Room) -> tuple[Section, ...]:
-    """Return a section for each analysis in the run's folder `analyses`, with what there is room for."""
-    folder = run.path / "analyses"
-    if not folder.is_dir():
-        return ()
-    names = [path.stem for path in sorted(folder.glob("*.json")) if _NAME.fullmatch(path.stem)]
-    order = {name: place for place, name in enumerate(_TITLES)}
-    in_order = sorted(names, key=lambda n: (order.get(n, len(order)), n))
-    return tuple(_section(folder, name, room) for name in in_order)
+    run: RunData
+    maps: tuple[SiteMap, ...]
+    analyses: Mapping[str, SavedAnalysis]
+    room: Room
 
 
-def _section(folder: Path, name: str, room: Room) -> Section:
-    title = _TITLES.get(name) or _own_title(name)
+Build = Callable[[PageData, str, str], PageSection | None]
+"""Makes a section of this name and title, or `None` where there is nothing to show."""
+
+
+def sections_of(data: PageData) -> tuple[PageSection, ...]:
+    """Return the sections of the page in reading order."""
+    parts: list[tuple[str, str, Build]] = [
+        ("narrative", "What it means", narrative_section),
+        ("map", "The map", map_section),
+        ("asked", "What was asked, and how it went", asked_section),
+        *(
+            (f"analysis-{name}", title_of(name), partial(analysis_section, saved=saved))
+            for name, saved in data.analyses.items()
+        ),
+        ("detector", "The detector and its guarantee", detector_section),
+        ("repeat", "How to repeat it", repeat_section),
+    ]
+    built = (build(data, name, title) for name, title, build in parts)
+    return tuple(section for section in built if section is not None)
+
+
+def saved_analyses(folder: AnyPath) -> Mapping[str, SavedAnalysis]:
+    """Return the saved results in a run's folder `analyses`: in the registry's order, others after them by name."""
+    names = [path.stem for path in Path(folder).glob("*.json") if _NAME.fullmatch(path.stem)]
+    names.sort(key=lambda name: (_place(analysis_of(name)), name))
+    return {name: SavedAnalysis(folder, name) for name in names}
+
+
+def _place(analysis: Analysis | None) -> int:
+    return len(ANALYSES) if analysis is None else ANALYSES.index(analysis)
+
+
+def title_of(saved_name: str) -> str:
+    """Return the heading of a saved result; one that no analysis knows has its own name."""
+    analysis = analysis_of(saved_name)
+    if analysis is None or analysis.saved is None:
+        return saved_name.replace("_", " ").replace("-", " ").capitalize()
+    return analysis.saved.title_of(analysis.key_of(saved_name) or "")
+
+
+def narrative_section(data: PageData, name: str, title: str) -> PageSection:
+    """Say what the numbers mean, in a few sentences."""
+    findings = findings_of(data.run, data.maps[0], data.analyses.get(_COMPARISON))
+    return PageSection(name, title, points=sentences(findings))
+
+
+def map_section(data: PageData, name: str, title: str) -> PageSection:
+    """Show the map, and offer its numbers."""
+    cells = data.run.cells
+    rows: Any = cells.itertuples(index=False)
+    picture = _map_picture(data)
+    files = (
+        Download("grid.csv", "text/csv", table_csv(tuple(map(str, cells.columns)), rows)),
+        json_download(file_names.SUMMARY, data.run.summary),
+    )
+    return PageSection(name, title, template="map.html.j2", without_scripts=picture, downloads=_taken(files, data.room))
+
+
+def asked_section(data: PageData, name: str, title: str) -> PageSection:
+    """Say what was asked and how it went, the audit's warnings first."""
+    prompt = first_prompt(data.run)
+    return PageSection(
+        name,
+        title,
+        warnings=data.run.audit.warnings if data.run.has(file_names.AUDIT) else (),
+        facts=asked(data.run),
+        verbatim=(Verbatim(prompt, "The first prompt, as it was sent"),) if prompt else (),
+        tables=counts(data.run),
+    )
+
+
+def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnalysis) -> PageSection:
+    """Show one analysis with its figures, its tables and its numbers, as far as there is room."""
+    section = PageSection(name, title)
     try:
-        result = read_json(folder / f"{name}.json")
-        tables, downloads = _tables(folder, name)
+        result, frames = saved.plain, saved.tables
     except TruthmapError as error:
-        return Section(name, title, fault=f"This analysis cannot be shown: {error}")
-    pictures = tuple(_pictures(folder, name, title, room))
-    json_file = Download(f"{name}.json", "application/json", (folder / f"{name}.json").read_bytes())
-    files = [file for file in (json_file, *downloads) if room.take(len(file.content))]
-    left = [file.name for file in (json_file, *downloads) if file not in files]
-    more = (f"Too large for this page, in the run's folder analyses: {', '.join(left)}.",) if left else ()
-    return Section(name, title, (*_says(result), *more), pictures, (*_told(name, result), *tables), tuple(files))
+        return replace(section, fault=f"This analysis cannot be shown: {error}")
+    files = [Download(saved.path.name, "application/json", saved.content)]
+    for stem, frame in frames.items():
+        columns = tuple(map(str, frame.columns))
+        files.append(Download(f"{stem}.csv", "text/csv", table_csv(columns, frame.itertuples(index=False))))
+    pictures = tuple(_pictures(saved, title, data.room))
+    kept = _taken(files, data.room)
+    left = [file.name for file in files if file not in kept]
+    more = (f"Too large for this page, in the run's folder {file_names.ANALYSES}: {', '.join(left)}.",) if left else ()
+    return replace(
+        section,
+        says=(*_own_sentences(result), *more),
+        pictures=pictures,
+        tables=(*map(_as_table, _summary(saved)), *_numbers(saved)),
+        downloads=kept,
+    )
 
 
-def _own_title(name: str) -> str:
-    if name.startswith(_LABELS):
-        return f"Other labels: {name.removeprefix(_LABELS)}"
-    return name.replace("_", " ").replace("-", " ").capitalize()
+def detector_section(data: PageData, name: str, title: str) -> PageSection | None:
+    """Show the run's sealed detector: where it reads, what it guarantees, how well that holds."""
+    folder, section = data.run.path(file_names.DETECTOR), PageSection(name, title)
+    if not (folder / file_names.DETECTOR_CONFIG).is_file():
+        return None
+    try:
+        config = load_artifact(folder).config
+    except TruthmapError as error:
+        return replace(section, fault=f"The detector cannot be shown: {error}")
+    pictures = tuple(
+        Picture(shows, "image/svg+xml", Path(path).read_bytes())
+        for name, shows in _DETECTOR_PICTURES.items()
+        if (path := folder / f"{name}.svg").is_file() and data.room.take(Path(path).stat().st_size)
+    )
+    return replace(
+        section,
+        says=tuple(_guarantee_sentences(config)),
+        pictures=pictures,
+        tables=tuple(_detector_tables(config)),
+        downloads=_taken([json_download("detector.json", config)], data.room),
+    )
 
 
-def _says(result: Any) -> Iterator[str]:
+def repeat_section(data: PageData, name: str, title: str) -> PageSection:
+    """Say how to repeat the run: command, settings, versions, digests, time and memory."""
+    again = command(data.run)
+    return PageSection(name, title, verbatim=(Verbatim(again),) if again else (), tables=repeat(data.run))
+
+
+def _taken(files: Iterable[Download], room: Room) -> tuple[Download, ...]:
+    """Return the files that there is room for."""
+    return tuple(file for file in files if room.take(len(file.content)))
+
+
+def _map_picture(data: PageData) -> Picture | None:
+    path = data.run.path(file_names.HEATMAP_PNG)
+    if not path.is_file() or not data.room.take(Path(path).stat().st_size):
+        return None
+    best = data.run.summary
+    shows = f"Map of layers and tokens; the best cell is layer {best.layer}, {best.position}, AUC {best.validation}"
+    return Picture(shows, "image/png", Path(path).read_bytes())
+
+
+def _own_sentences(result: Any) -> Iterator[str]:
     """Return the sentences that an analysis wrote down itself."""
     for key in ("says", "notes"):
         found = result.get(key) if isinstance(result, dict) else None
@@ -87,50 +199,79 @@ def _says(result: Any) -> Iterator[str]:
             yield from (text for text in found if isinstance(text, str))
 
 
-def _told(name: str, result: Any) -> tuple[Table, ...]:
-    """Return what an analysis of maps found: the table that follows has a row for each cell."""
-    from truthmap.report.told import tell_saved
-
-    told = tell_saved(name, result)
-    return () if told is None else (Table("What was found", told.columns, texts(told.rows)),)
-
-
-def _files(folder: Path, name: str, ending: str) -> list[Path]:
-    """Return the files `NAME.ending` and `NAME_more.ending`, the plain one first."""
-    return sorted([*folder.glob(f"{name}{ending}"), *folder.glob(f"{name}_*{ending}")], key=lambda p: (len(p.stem), p))
+def _summary(saved: SavedAnalysis) -> tuple[SummaryTable, ...]:
+    """Return what an analysis that the registry knows found; nothing where its result is not as it was written."""
+    analysis = analysis_of(saved.name)
+    if analysis is None or analysis.saved is None:
+        return ()
+    try:
+        return analysis.saved.summary(saved.result(analysis.saved.load_kind()))
+    except DamagedFileError:
+        return ()  # the section shows figures and numbers nevertheless
 
 
-def _pictures(folder: Path, name: str, title: str, room: Room) -> Iterator[Picture]:
+def _as_table(summary: SummaryTable) -> Table:
+    return Table(summary.title, summary.columns, summary.rows)
+
+
+def _numbers(saved: SavedAnalysis) -> Iterator[Table]:
+    """Return the first rows of the analysis' own table."""
+    frame = saved.tables.get(saved.name)
+    if frame is not None:
+        about = f"The first {_MOST_ROWS} of {len(frame):,} rows" if len(frame) > _MOST_ROWS else "In numbers"
+        shown = list(frame.head(_MOST_ROWS).itertuples(index=False))
+        yield Table(about, tuple(map(str, frame.columns)), texts(shown))
+
+
+def _pictures(saved: SavedAnalysis, title: str, room: Room) -> Iterator[Picture]:
     """Return the figures: as SVG where that is small, else as PNG."""
-    stems = dict.fromkeys(p.stem for ending in _PICTURES for p in _files(folder, name, ending))
+    stems = dict.fromkeys(path.stem for ending in _PICTURES for path in saved.files(ending))
     for stem in stems:
         for ending, media_type in _PICTURES.items():
-            path = folder / f"{stem}{ending}"
-            if path.is_file() and room.take(path.stat().st_size):
-                yield Picture(f"{title}: {stem.replace('_', ' ')}", media_type, path.read_bytes())
+            path = saved.folder / f"{stem}{ending}"
+            if path.is_file() and room.take(Path(path).stat().st_size):
+                yield Picture(f"{title}: {stem.replace('_', ' ')}", media_type, Path(path).read_bytes())
                 break
 
 
-def _tables(folder: Path, name: str) -> tuple[tuple[Table, ...], list[Download]]:
-    tables, downloads = [], []
-    for path in _files(folder, name, ".parquet"):
-        frame = _read_table(path)
-        columns = tuple(map(str, frame.columns))
-        downloads.append(Download(f"{path.stem}.csv", "text/csv", table_csv(columns, frame.itertuples(index=False))))
-        if path.stem == name:
-            shown = list(frame.head(_MOST_ROWS).itertuples(index=False))
-            about = f"The first {_MOST_ROWS} of {len(frame):,} rows" if len(frame) > _MOST_ROWS else "In numbers"
-            tables.append(Table(about, columns, texts(shown)))
-    return tuple(tables), downloads
+def _guarantee_sentences(config: DetectorConfig) -> Iterator[str]:
+    first = config.heads[0].guarantees[0]
+    result = f"it holds at a coverage of {first.coverage:.0%}" if first.holds else f"it is not given: {first.why}"
+    yield f"Guarantee: {first.claim}; {result}."[:500]
 
 
-def _read_table(path: Path) -> Any:
-    import pandas as pd
-    import pyarrow as pa
-
-    from truthmap.errors import DamagedFileError
-
-    try:
-        return pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DamagedFileError(f"{path.name} is damaged ({error}); make the analysis again") from error
+def _detector_tables(config: DetectorConfig) -> Iterator[Table]:
+    heads = [
+        (
+            head.role,
+            ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells),
+            str(head.test),
+            head.test.n,
+            head.calibration.method,
+            head.reliability.expected_calibration_error,
+            f"{head.ood.false_alarms.value:.1%}",
+        )
+        for head in config.heads
+    ]
+    columns = (
+        "used for",
+        "reads",
+        "AUC on test",
+        "answers",
+        "calibrated by",
+        "calibration error",
+        "out of distribution",
+    )
+    yield Table("What it reads, and how well it does on the test part", columns, texts(heads))
+    guarantees = [
+        (
+            guarantee.claim,
+            "yes" if guarantee.holds else "no",
+            guarantee.threshold,
+            f"{guarantee.coverage:.0%}",
+            guarantee.why,
+        )
+        for guarantee in config.heads[0].guarantees
+    ]
+    heading = ("guarantee", "holds", "threshold", "coverage", "why")
+    yield Table("Guarantees for answers whose exact answer is found", heading, texts(guarantees))

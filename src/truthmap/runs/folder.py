@@ -2,57 +2,88 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 from filelock import FileLock, Timeout
 
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import file_digest, read_json, remove_leftovers, storage_errors, write_json, write_text
+from truthmap.files import (
+    AnyPath,
+    SyncedPath,
+    file_digest,
+    remove_leftovers,
+    storage_errors,
+    write_json,
+    write_text,
+)
 from truthmap.plain_yaml import read_yaml, write_yaml
-from truthmap.runs.remote import RemoteCopy, remote_copy_of
+from truthmap.runs.file_names import LEDGER, STATES, STUDY
+from truthmap.runs.ledger import StageEntry, read_ledger, stage_entry, with_stage
+from truthmap.runs.remote import HeldCopy, RemoteCopy, remote_copy
+from truthmap.storage import is_remote
 
 FORMAT = 2
 """Of the files of a run; raise it when those of older versions must not be used any more."""
-STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
-"""The stages of a run, in their order, by their names in the ledger."""
 
-_LEDGER = "stages.json"
-_STUDY = "study.yaml"
 _ANEW = "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
 
 
-@dataclass(frozen=True)
-class StageEntry:
-    """What is known of a finished stage.
+def run_folder(address: Path | str) -> RunFolder:
+    """Return the run folder at what the user typed: a path, or a URL that fsspec opens (`s3://bucket/run`).
 
-    Attributes:
-        key: Digest of the stage's settings and of its inputs' keys.
-        files: Name in the run folder → SHA-256 of the content.
-        seconds: How long the work took, over all interrupted tries that wrote it down.
-        note: Small results of the stage.
+    Nothing is fetched or made. Whoever passes the folder on passes this object: it knows its address, and whether it is
+    held.
+
+    Raises:
+        UsageError: the URL is too long, or names no folder.
+    """
+    if isinstance(address, Path) or not is_remote(address):
+        return RunFolder(Path(address))
+    scheme, _, rest = address.partition("://")
+    if scheme in {"file", "local"}:
+        return RunFolder(Path(unquote(rest)))
+    remote = remote_copy(address)
+    return RunFolder(remote.folder, remote)
+
+
+class RunFolder:
+    """A folder `runs/NAME` in which one study is made, or the working copy of one at a URL.
+
+    Args:
+        path: The folder on this disk.
+        remote: The folder at a URL that it is the working copy of, if any.
     """
 
-    key: str
-    files: Mapping[str, str]
-    seconds: float
-    note: Mapping[str, Any]
+    def __init__(self, path: Path, remote: RemoteCopy | None = None) -> None:
+        self.path = path
+        self.address = str(path) if remote is None else remote.address
+        self._remote = remote
+        self._held: HeldCopy | None = None
 
-
-@dataclass(frozen=True)
-class RunFolder:
-    """A folder `runs/NAME` in which one study is made, or the working copy of one at a URL."""
-
-    path: Path
+    def __truediv__(self, name: str) -> AnyPath:
+        """Return a file or folder in it, which readers know by the run's address; what is written there is sent on."""
+        return self.root / name
 
     @property
-    def mirror(self) -> RemoteCopy | None:
-        """The folder at a URL that this one is the working copy of, if any."""
-        return remote_copy_of(self.path)
+    def root(self) -> AnyPath:
+        """The folder itself as a path that messages call by its address."""
+        return self.path if self._remote is None else SyncedPath(self.path, self.address, self)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the folder is at a URL."""
+        return self._remote is not None
+
+    @property
+    def name(self) -> str:
+        """The last part of its address."""
+        return self.path.name if self._remote is None else PurePosixPath(self.address).name
 
     @contextmanager
     def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
@@ -67,12 +98,54 @@ class RunFolder:
         """
         with ExitStack() as kept:
             kept.enter_context(self._locked())
-            if self.mirror is not None:
-                kept.enter_context(self.mirror.held(_STUDY, say))
+            if self._remote is not None:
+                self._held = kept.enter_context(self._remote.held(STUDY, say))
+                kept.callback(setattr, self, "_held", None)
             remove_leftovers(self.path)
             yield
 
-    def refresh(self, mark: str = _STUDY, *, anew: bool = False) -> None:
+    @contextmanager
+    def syncing(self) -> Iterator[None]:
+        """Hold a folder at a URL, unless it is held already, while files are written in it; another needs no holding.
+
+        Raises:
+            RunFolderError: another run is working in it.
+        """
+        if self._remote is None or self._held is not None:
+            yield
+            return
+        with self.held():
+            yield
+
+    def on_file_written(self, path: Path) -> None:
+        """Send a finished file to the URL, if there is one.
+
+        Raises:
+            RunFolderError: another process has taken the folder over.
+            StorageError: it cannot be reached or written.
+        """
+        if self._remote is not None:
+            assert self._held is not None, f"{path} was written while nobody holds {self.address}"
+            self._held.send(path)
+
+    def check_held(self) -> None:
+        """See that a folder at a URL is still held by this process; of another there is nothing to see.
+
+        Raises:
+            RunFolderError: another process has taken it over.
+        """
+        if self._held is not None:
+            self._held.lease.check()
+
+    def remove(self, name: str) -> None:
+        """Delete a folder in it and all that is in there, at the URL, too."""
+        if not (self.path / name).exists():
+            return
+        shutil.rmtree(self.path / name, ignore_errors=True)
+        if self._held is not None:
+            self._held.send_deletions()
+
+    def refresh(self, mark: str = STUDY, *, anew: bool = False) -> None:
         """Fetch what has changed in a folder at a URL; where a run of this machine works in it, nothing has.
 
         Args:
@@ -83,27 +156,27 @@ class RunFolder:
             RunFolderError: it holds something else.
             StorageError: it cannot be reached.
         """
-        if self.mirror is None or self.mirror.is_held:
+        if self._remote is None or self._held is not None:
             return
         with ExitStack() as kept:
             try:
                 kept.enter_context(self._locked())
             except RunFolderError:
                 return
-            self.mirror.pull(mark, anew=anew)
+            self._remote.pull(mark, anew=anew)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep other processes of this machine out, after seeing that this is a run folder or can become one."""
         with storage_errors(self.path):
             if self.path.exists() and not self.path.is_dir():
-                raise RunFolderError(f"{self.path} is a file; name a folder for the run with --out")
+                raise RunFolderError(f"{self.address} is a file; name a folder for the run with --out")
             # What a working copy holds is decided at its URL.
-            if self.mirror is None and self.path.exists() and not (self.path / _STUDY).exists():
+            if self._remote is None and self.path.exists() and not (self.path / STUDY).exists():
                 leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
                 if any(not name.endswith(".part") for name in leftovers):
                     raise RunFolderError(
-                        f"{self.path} is no run folder: it is not empty and has no {_STUDY}; "
+                        f"{self.address} is no run folder: it is not empty and has no {STUDY}; "
                         "choose a new or empty folder"
                     )
             self.path.mkdir(parents=True, exist_ok=True)
@@ -112,7 +185,7 @@ class RunFolder:
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise RunFolderError(
-                    f"another run is working in {self.path}; wait for it or choose another folder"
+                    f"another run is working in {self.address}; wait for it or choose another folder"
                 ) from error
         try:
             yield
@@ -132,7 +205,7 @@ class RunFolder:
     @property
     def own_states(self) -> Path | str:
         """Where the hidden states go unless somewhere else is named: in the folder, or at its URL."""
-        return self.path / "states" if self.mirror is None else self.mirror.states
+        return self.path / STATES if self._remote is None else self._remote.states
 
     def settings(self) -> dict[str, Any] | None:
         """Return what study.yaml says, or `None` where there is none yet.
@@ -140,11 +213,11 @@ class RunFolder:
         Raises:
             DamagedFileError: it is not the YAML that a run writes.
         """
-        path = self.path / _STUDY
+        path = self / STUDY
         if not path.exists():
             return None
         try:
-            content = read_yaml(path.read_text(encoding="utf-8"))
+            content = read_yaml(Path(path).read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
@@ -152,36 +225,33 @@ class RunFolder:
             raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
         return content
 
-    def require_format(self) -> None:
-        """See that the files are those that this version writes.
+    def require_format(self, known: Mapping[str, Any]) -> None:
+        """See that the files are those that this version writes, by what study.yaml says.
 
         Raises:
             RunFolderError: they are another version's.
         """
-        found = (self.settings() or {}).get("format")
+        found = known.get("format")
         if found != FORMAT:
             raise RunFolderError(
-                f"{self.path} was made by another version of truthmap (its format is {found or 1}, expected {FORMAT}): "
-                "run the same study again into another folder, or into this one with --update"
+                f"{self.address} was made by another version of truthmap (its format is {found or 1}, expected "
+                f"{FORMAT}): run the same study again into another folder, or into this one with --update"
             )
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
         """Write study.yaml."""
-        write_text(self.path / _STUDY, write_yaml(dict(content)))
+        write_text(self / STUDY, write_yaml(dict(content)))
 
     def entry(self, stage: str) -> StageEntry | None:
         """Return what is known of a finished stage, or `None`."""
-        found = self._ledger().get(stage)
-        try:
-            entry = None if found is None else StageEntry(**found)
-            outside = [] if entry is None else [name for name in entry.files if not _is_inside(name)]
-        except (TypeError, AttributeError) as error:
-            raise DamagedFileError(f"{self.path / _LEDGER} is damaged: {error}; delete it to redo the run") from error
-        if outside:
-            raise DamagedFileError(
-                f"{self.path / _LEDGER} is damaged: {outside[0]!r} is no file of the run; delete it to redo the run"
-            )
-        return entry
+        path = self / LEDGER
+        found = read_ledger(path).get(stage)
+        return None if found is None else stage_entry(found, path)
+
+    def entries(self) -> dict[str, StageEntry]:
+        """Return what is known of all finished stages: the ledger, read once."""
+        path = self / LEDGER
+        return {stage: stage_entry(found, path) for stage, found in read_ledger(path).items()}
 
     def is_finished(self, stage: str, key: str) -> bool:
         """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
@@ -200,32 +270,8 @@ class RunFolder:
         """Write down that a stage is finished and what its files hold.
 
         A stage that comes out otherwise than it stood in the ledger takes those behind it out of the ledger in the same
-        write: they were made from what it was before.
+        write: see `with_stage`.
         """
-        ledger = self._ledger()
-        made = {
-            "key": key,
-            "files": {name: file_digest(self.path / name) for name in files},
-            "note": dict(note),
-            "seconds": round(seconds, 3),
-        }
-        before = ledger.get(stage, {})
-        if any(before.get(part) != made[part] for part in ("key", "files", "note")):
-            behind = STAGES[STAGES.index(stage) + 1 :] if stage in STAGES else ()
-            ledger = {name: entry for name, entry in ledger.items() if name not in behind}
-        ledger[stage] = made
-        write_json(self.path / _LEDGER, ledger)
-
-    def _ledger(self) -> dict[str, Any]:
-        path = self.path / _LEDGER
-        if not path.exists():
-            return {}
-        ledger = read_json(path)
-        if not isinstance(ledger, dict):
-            raise DamagedFileError(f"{path} is damaged: expected a mapping of stages; delete it to redo the run")
-        return ledger
-
-
-def _is_inside(name: Any) -> bool:
-    """Tell whether a name is that of a file in the run folder, wherever it came from."""
-    return isinstance(name, str) and bool(name) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}
+        path = self / LEDGER
+        digests = {name: file_digest(self.path / name) for name in files}
+        write_json(path, with_stage(read_ledger(path), stage, StageEntry(key, digests, round(seconds, 3), dict(note))))

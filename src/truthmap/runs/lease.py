@@ -34,13 +34,13 @@ class Lease:
     Whoever waits judges by whether the object changes, never by what anybody's clock says.
 
     Args:
-        place: The folder.
+        storage: The folder.
         home: Names this machine's working copy of the folder. Its users hold a local lock, so that whoever finds a
             lease of the same home knows that its holder is dead.
     """
 
-    def __init__(self, place: RemoteStorage, home: str) -> None:
-        self._place = place
+    def __init__(self, storage: RemoteStorage, home: str) -> None:
+        self._storage = storage
         self._home = home
         self._token = secrets.token_hex(8)
         self._beats = 0
@@ -55,7 +55,7 @@ class Lease:
         """
         if not self._is_ours():
             raise RunFolderError(
-                f"another run has taken over {self._place.address}, because this one showed no sign of life for "
+                f"another run has taken over {self._storage.address}, because this one showed no sign of life for "
                 f"{STALE:.0f} s (a suspended machine, a lost network); what it finished before is kept"
             )
 
@@ -66,37 +66,37 @@ class Lease:
             RunFolderError: somebody is working in it.
             StorageError: it cannot be reached or written.
         """
-        while not self._place.claim(NAME, self._content()):
+        while not self._storage.claim(NAME, self._content()):
             try:
-                found = self._place.read(NAME)
+                found = self._storage.read(NAME)
             except FileNotFoundError:
-                continue  # let go just now
+                continue  # released just now
             if _told(found, "home") != self._home:
-                say(f"{self._place.address} was held by {_holder(found)}; looking for {STALE:.0f} s whether it lives")
+                say(f"{self._storage.address} was held by {_holder(found)}; looking for {STALE:.0f} s whether it lives")
                 if not self._still_there(found):
                     continue
-            self._place.put(NAME, self._content())
+            self._storage.put(NAME, self._content())
             time.sleep(SETTLE)
             if not self._is_ours():
-                raise RunFolderError(f"another run is working in {self._place.address}; wait for it")
+                raise RunFolderError(f"another run is working in {self._storage.address}; wait for it")
             return
 
     def keep(self) -> None:
-        """Return signs of life until `let_go`, or until the lease is somebody else's."""
+        """Give signs of life until `release`, or until the lease is somebody else's."""
         while not self._ended.wait(BEAT):
             # Where the network is away for a while, the next sign may get through; `check` tells the one who works.
             with suppress(StorageError):
                 if not self._is_ours():
                     return
                 self._beats += 1
-                self._place.put(NAME, self._content())
+                self._storage.put(NAME, self._content())
 
-    def let_go(self) -> None:
-        """Return the folder back, if it is still ours and can be reached."""
+    def release(self) -> None:
+        """Give the folder back, if it is still ours and can be reached."""
         self._ended.set()
         with suppress(StorageError):
             if self._is_ours():
-                self._place.remove(NAME)
+                self._storage.remove(NAME)
 
     def _still_there(self, found: bytes) -> bool:
         """Watch a lease; tell whether it stayed as it was (its holder is dead) or is gone.
@@ -108,19 +108,19 @@ class Lease:
         while time.monotonic() - begun < STALE:
             time.sleep(_LOOK)
             try:
-                now = self._place.read(NAME)
+                now = self._storage.read(NAME)
             except FileNotFoundError:
                 return False
             if now != found:
                 raise RunFolderError(
-                    f"another run is working in {self._place.address} ({_holder(now)}); wait for it or choose another "
-                    "folder"
+                    f"another run is working in {self._storage.address} ({_holder(now)}); wait for it or choose "
+                    "another folder"
                 )
         return True
 
     def _is_ours(self) -> bool:
         try:
-            return _told(self._place.read(NAME), "token") == self._token
+            return _told(self._storage.read(NAME), "token") == self._token
         except FileNotFoundError:
             return False
 
@@ -130,21 +130,21 @@ class Lease:
 
 
 @contextmanager
-def leased(place: RemoteStorage, home: str, say: Callable[[str], None]) -> Iterator[Lease]:
+def leased(storage: RemoteStorage, home: str, say: Callable[[str], None]) -> Iterator[Lease]:
     """Hold a folder: see `Lease`.
 
     Raises:
         RunFolderError: somebody is working in it.
         StorageError: it cannot be reached or written.
     """
-    lease = Lease(place, home)
+    lease = Lease(storage, home)
     lease.take(say)
     keeping = threading.Thread(target=lease.keep, daemon=True)
     keeping.start()
     try:
         yield lease
     finally:
-        lease.let_go()
+        lease.release()
         keeping.join()
 
 

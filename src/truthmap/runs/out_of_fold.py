@@ -11,16 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from truthmap.errors import DamagedFileError
-from truthmap.files import atomic_write
+from truthmap.files import AnyPath, atomic_write, reason_of
 from truthmap.positions import LEGACY_POSITIONS, Position
-from truthmap.probes.grid import OutOfFold
+from truthmap.probes.grid import GridScores
 from truthmap.records import Site
 
-NAME = "scores.safetensors"
 _OURS = "truthmap"
 
 
-def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
+def write_out_of_fold(path: AnyPath, scores: Sequence[GridScores]) -> None:
     """Write the scores of all sites, whole or not at all: float32 (L, P, n) each; ids and positions in the metadata.
 
     Raises:
@@ -28,29 +27,35 @@ def write_out_of_fold(path: Path, scores: Sequence[OutOfFold]) -> None:
     """
     tensors = {str(each.site): np.ascontiguousarray(each.scores, dtype=np.float32) for each in scores}
     ours = {"ids": scores[0].ids, "positions": [str(position) for position in scores[0].positions]}
-    with atomic_write(path) as beside:
+    with atomic_write(path) as temp_path:
         # One entry: safetensors writes several in no particular order, and the same scores must give the same bytes.
-        save_file(tensors, beside, metadata={_OURS: json.dumps(ours)})
+        save_file(tensors, temp_path, metadata={_OURS: json.dumps(ours)})
 
 
-def read_out_of_fold(path: Path, site: Site) -> OutOfFold:
-    """Read back one site's scores.
+def read_out_of_fold(path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridScores]:
+    """Read back the scores of these sites.
 
     Raises:
         DamagedFileError: the file does not open, or does not hold what it should.
     """
+    named = ", ".join(map(str, sites))
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(Path(path), framework="np") as file:
             ids, positions = _axes(file.metadata())
-            scores = file.get_tensor({Site(name): name for name in file.keys()}[site])
+            names = {Site(name): name for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            found = {site: file.get_tensor(names[site]) for site in sites}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read for {site} ({error}); run the study again") from error
-    if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
         raise DamagedFileError(
-            f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
-            "run the study again"
-        )
-    return OutOfFold(site, positions, ids, scores)
+            f"{path} cannot be read for {named} ({reason_of(error)}); run the study again"
+        ) from error
+    for scores in found.values():
+        if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
+            raise DamagedFileError(
+                f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
+                "run the study again"
+            )
+        scores.setflags(write=False)
+    return {site: GridScores(site, positions, ids, scores) for site, scores in found.items()}
 
 
 def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:

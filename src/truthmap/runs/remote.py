@@ -6,99 +6,41 @@ The folder at the URL is the truth. What is only in the working copy is dropped 
 from __future__ import annotations
 
 import json
-import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
-from truthmap.files import followed, read_json, write_text
+from truthmap.files import is_inside, read_json, reason_of, write_text
+from truthmap.runs.file_names import STATES
 from truthmap.runs.lease import Lease, leased
-from truthmap.storage import RemoteStorage, cache_folder, is_remote
+from truthmap.storage import RemoteStorage, cache_folder
 
-_MIRRORS = "mirrors"
+_COPIES = "mirrors"
 _BOOKS = ".mirror"
-_STATES = "states"
 _LONGEST = 240
-_SPOKEN = re.compile(rf"[^\s'\"`]*[/\\]{_MIRRORS}[/\\]([A-Za-z0-9+.\-]+%3A%2F%2F[^\s/\\'\"`]+)")
-
-_held: dict[Path, _Holding] = {}
 
 
-def local_folder(address: Path | str) -> Path:
-    """Return the folder to work in: the one at a path itself; for a URL, its working copy in the user's cache.
-
-    The working copy's name is the URL, so that either leads to the other. Nothing is fetched or made.
+def remote_copy(url: str) -> RemoteCopy:
+    """Return the folder at a URL with its working copy in the user's cache; nothing is fetched or made.
 
     Raises:
         UsageError: the URL is too long, or names no folder.
     """
-    if isinstance(address, Path) or not is_remote(address):
-        return Path(address)
-    scheme, _, rest = address.partition("://")
-    if scheme in {"file", "local"}:
-        return Path(unquote(rest))
-    name = quote(f"{scheme.lower()}://{rest.strip('/')}", safe="")
+    scheme, _, rest = url.partition("://")
+    address = f"{scheme.lower()}://{rest.strip('/')}"
+    name = quote(address, safe="")  # the same URL always finds the same copy; nobody reads the name back
     if not rest.strip("/") or len(name) > _LONGEST:
         raise UsageError(
-            f"{address!r} names no folder for a run: expected a URL such as s3://bucket/run, shorter than {_LONGEST} "
+            f"{url!r} names no folder for a run: expected a URL such as s3://bucket/run, shorter than {_LONGEST} "
             "characters"
         )
-    return cache_folder().absolute() / _MIRRORS / name
-
-
-def remote_copy_of(folder: Path) -> RemoteCopy | None:
-    """Return the mirror that a folder is the working copy of, or `None`: it is a folder of its own."""
-    address = unquote(folder.name)
-    return RemoteCopy(address, folder) if folder.parent.name == _MIRRORS and is_remote(address) else None
-
-
-def spoken(text: str) -> str:
-    """Say a text for readers: working copies by their URLs."""
-    return _SPOKEN.sub(lambda found: unquote(found[1]), text)
-
-
-@contextmanager
-def syncing(path: Path) -> Iterator[None]:
-    """Have what is written at `path` sent on, if it lies in the working copy of a URL; hold that folder meanwhile.
-
-    Raises:
-        RunFolderError: another is working in that folder.
-    """
-    from truthmap.runs.folder import RunFolder
-
-    copy = next((folder for folder in (path, *path.parents) if remote_copy_of(folder) is not None), None)
-    if copy is None or copy in _held:
-        yield
-        return
-    with RunFolder(copy).held():
-        yield
-
-
-def check_held(folder: Path) -> None:
-    """See that a folder that mirrors a URL is still held by this process; of another there is nothing to see.
-
-    Raises:
-        RunFolderError: another process has taken it over.
-    """
-    if folder in _held:
-        _held[folder].lease.check()
-
-
-def remove_folder(folder: Path) -> None:
-    """Delete a folder and all in it; at the URL, too, if it lies in the working copy of one that is held."""
-    if not folder.exists():
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    for copy, holding in list(_held.items()):
-        if copy in folder.parents:
-            holding.settle()
+    return RemoteCopy(address, cache_folder().absolute() / _COPIES / name)
 
 
 @dataclass(frozen=True)
@@ -114,23 +56,18 @@ class RemoteCopy:
     folder: Path
 
     @property
-    def is_held(self) -> bool:
-        """Whether this process is working in it."""
-        return self.folder in _held
-
-    @property
     def states(self) -> str:
         """Where the hidden states are: they are read and written there, in ranges, and never copied."""
-        return f"{self.address}/{_STATES}"
+        return f"{self.address}/{STATES}"
 
     @cached_property
-    def place(self) -> RemoteStorage:
+    def storage(self) -> RemoteStorage:
         """The folder at the URL."""
         return RemoteStorage(self.address)
 
     @contextmanager
-    def held(self, mark: str, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the folder at the URL: fetch what it has, and send on every file that is finished meanwhile.
+    def held(self, mark: str, say: Callable[[str], None]) -> Iterator[HeldCopy]:
+        """Hold the folder at the URL, after fetching what it has.
 
         Args:
             mark: The file that a folder of this kind has.
@@ -140,16 +77,11 @@ class RemoteCopy:
             RunFolderError: somebody is working in it, or it holds something else.
             StorageError: it cannot be reached or written.
         """
-        _refuse_others(self.address, mark, self.place.versions())
-        with leased(self.place, self._home(), say) as lease:
-            holding = _Holding(self, lease, self.pull(mark))
-            _held[self.folder] = holding
-            try:
-                with followed(self.folder, holding.send):
-                    yield
-                holding.settle()
-            finally:
-                del _held[self.folder]
+        _refuse_others(self.address, mark, self.storage.versions())
+        with leased(self.storage, self._home(), say) as lease:
+            held = HeldCopy(self, lease, self.pull(mark))
+            yield held
+            held.send_deletions()
 
     def pull(self, mark: str, *, anew: bool = False) -> dict[str, Any]:
         """Make the working copy what the folder at the URL is, and give what is known of each file.
@@ -162,7 +94,7 @@ class RemoteCopy:
             RunFolderError: it holds something else.
             StorageError: it cannot be reached.
         """
-        there = self.place.versions()
+        there = self.storage.versions()
         _refuse_others(self.address, mark, there)
         wanted = {name: version for name, version in there.items() if _travels(name)}
         before = {} if anew else self._seen()
@@ -189,11 +121,11 @@ class RemoteCopy:
 
     def _fetch(self, name: str) -> None:
         try:
-            self.place.fetch(name, self.folder / name)
+            self.storage.fetch(name, self.folder / name)
         except FileNotFoundError:  # deleted since it was listed
             (self.folder / name).unlink(missing_ok=True)
         except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-            raise StorageError(f"{self.address}/{name} is a file and a folder at once: {error}") from error
+            raise StorageError(f"{self.address}/{name} is a file and a folder at once: {reason_of(error)}") from error
 
     def _home(self) -> str:
         path = self.folder / _BOOKS / "home"
@@ -207,37 +139,44 @@ class RemoteCopy:
         return known if isinstance(known, dict) else {}
 
 
-@dataclass(frozen=True)
-class _Holding:
-    """A mirror while this process holds it.
+@dataclass
+class HeldCopy:
+    """A folder at a URL while this process holds it.
 
     Attributes:
+        copy: The folder and its working copy.
+        lease: What keeps others out.
         seen: For each file of the working copy the version at the URL and the local stamp that go together.
     """
 
-    mirror: RemoteCopy
+    copy: RemoteCopy
     lease: Lease
     seen: dict[str, Any]
 
     def send(self, path: Path) -> None:
-        """Send a finished file, if we still may."""
-        name = path.relative_to(self.mirror.folder).as_posix()
+        """Send a finished file.
+
+        Raises:
+            RunFolderError: another process has taken the folder over.
+            StorageError: it cannot be reached or written.
+        """
+        name = path.relative_to(self.copy.folder).as_posix()
         if not _travels(name):
             return
         self.lease.check()
-        self.mirror.place.upload(name, path)
-        self.seen[name] = [self.mirror.place.version(name), *_stamp(path)]
-        self.mirror.note(self.seen)
+        self.copy.storage.upload(name, path)
+        self.seen[name] = [self.copy.storage.version(name), *_stamp(path)]
+        self.copy.note(self.seen)
 
-    def settle(self) -> None:
+    def send_deletions(self) -> None:
         """Delete at the URL what was deleted in the working copy."""
-        gone = sorted(self.seen.keys() - self.mirror.names())
+        gone = sorted(self.seen.keys() - self.copy.names())
         if gone:
             self.lease.check()
         for name in gone:
-            self.mirror.place.remove(name)
+            self.copy.storage.remove(name)
             del self.seen[name]
-        self.mirror.note(self.seen)
+        self.copy.note(self.seen)
 
 
 def _refuse_others(address: str, mark: str, names: dict[str, str | None]) -> None:
@@ -249,7 +188,7 @@ def _refuse_others(address: str, mark: str, names: dict[str, str | None]) -> Non
             "choose another URL"
         )
     for name in others:
-        if not name or "\\" in name or ":" in name or {".", "..", ""} & {*name.split("/")}:
+        if not is_inside(name):
             raise RunFolderError(f"{address} has an object named {name!r}, which can be no file of a run; remove it")
 
 
@@ -258,7 +197,7 @@ def _travels(name: str) -> bool:
     if not name or name.endswith(("/", ".part")):  # some stores mark folders with an empty object
         return False
     first = name.split("/", maxsplit=1)[0]
-    return first == ".." or (first != _STATES and not first.startswith("."))
+    return first == ".." or (first != STATES and not first.startswith("."))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,46 +1,23 @@
-"""A run that was made: its numbers, read from its folder."""
+"""A run that was made: where it is, and what it found in short; its records are `RunData`'s."""
 
 from __future__ import annotations
-
-from truthmap.arrays import Floats
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
-from truthmap.runs.folder import RunFolder
-from truthmap.runs.remote import local_folder
-from truthmap.runs.tables import read_records
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
-from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-    from truthmap.grading.audit import Audit
-    from truthmap.probes.grid import (Grid, OutOfFold)
-    from truthmap.store.states import StateStore
-
-
-class Interval(BaseModel):
-    """An AUC with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    auc: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.auc:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from truthmap.probes.protocols import ProbeProtocol
+from truthmap.records import Site
+from truthmap.runs.file_names import STUDY, SUMMARY
+from truthmap.runs.folder import RunFolder, run_folder
 
 
 class StackedCells(BaseModel):
@@ -48,8 +25,9 @@ class StackedCells(BaseModel):
 
     Attributes:
         cells: Layer and position of each, in the order in which they were taken.
+        C: Inverse strength of regularisation of the second level, which weighs the cells' scores.
         validation: Its cross-validated AUC on train + validation.
-        gain, gain_low, gain_high: How much higher that is than the best cell's, with the paired 95 % interval.
+        gain: How much higher that is than the best cell's, with the paired 95 % interval.
         chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
         test: Its AUC on the test answers, if it was chosen.
     """
@@ -57,12 +35,11 @@ class StackedCells(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cells: tuple[tuple[int, Position], ...]
-    validation: Interval
-    gain: float
-    gain_low: float
-    gain_high: float
+    C: float
+    validation: Estimate
+    gain: Estimate
     chosen: bool
-    test: Interval | None
+    test: Estimate | None
 
 
 class Summary(BaseModel):
@@ -76,12 +53,12 @@ class Summary(BaseModel):
         test: Its AUC on the test part, which was used for nothing else.
         log_prob: AUC of the mean log-probability of the answer's tokens on the same test answers.
         converged: Share of the probes that converged.
-        protocol: `study`: the numbers are made the way of the study that the map comes from.
+        protocol: How the probes were made; `paper`: as the paper that the map comes from made them.
         p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
         null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
-        words: AUC of the best words-only baseline on the answers of `validation`.
+        text_baseline: AUC of the best text-only baseline on the answers of `validation`.
         within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
-        several: The best detector that reads several cells; `None` where none was tried.
+        stack: The best detector that reads several cells; `None` where none was tried.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,49 +75,53 @@ class Summary(BaseModel):
     layer: int
     position: Position
     C: float
-    validation: Interval
-    test: Interval
-    log_prob: Interval | None
+    validation: Estimate
+    test: Estimate
+    log_prob: Estimate | None
     converged: float
-    protocol: Literal["truthmap", "study"] = "truthmap"
+    protocol: ProbeProtocol = ProbeProtocol.TRUTHMAP
     p_value: float | None = None
     null_95: float | None = None
-    words: float | None = None
+    text_baseline: float | None = None
     within_auc: float | None = None
     within_pairs: int = 0
-    several: StackedCells | None = None
+    stack: StackedCells | None = None
 
     @property
     def optimism(self) -> float:
         """How much better the best cell looked where it was chosen than on the test part."""
-        return self.validation.auc - self.test.auc
+        return self.validation.value - self.test.value
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, opened for reading.
+    """A run folder, opened for reading; `RunData.load` gives all that it holds.
 
     Attributes:
-        path: The folder; of a run at a URL, its working copy.
+        folder: The folder, which knows its address.
     """
 
-    path: Path
+    folder: RunFolder
+
+    @property
+    def path(self) -> Path:
+        """Where it is on this disk: the folder, or the working copy of one at a URL."""
+        return self.folder.path
 
     @property
     def address(self) -> str:
         """Where the run is: the folder's path, or its URL."""
-        mirror = RunFolder(self.path).mirror
-        return str(self.path) if mirror is None else mirror.address
+        return self.folder.address
 
     @property
     def name(self) -> str:
         """The last part of its address."""
-        return PurePosixPath(self.address).name if RunFolder(self.path).mirror else self.path.name
+        return self.folder.name
 
     @cached_property
     def summary(self) -> Summary:
         """What the run found, in short."""
-        path = self.path / "summary.json"
+        path = self.folder / SUMMARY
         try:
             return Summary.model_validate(read_json(path))
         except ValidationError as error:
@@ -149,78 +130,7 @@ class Run:
     @cached_property
     def settings(self) -> Mapping[str, Any]:
         """What study.yaml says: settings, model identity, versions, digests."""
-        return RunFolder(self.path).settings() or {}
-
-    @cached_property
-    def audit(self) -> Audit:
-        """Whether grades and exact answers can be trusted."""
-        from truthmap.grading.audit import Audit
-
-        path = self.path / "audit.json"
-        try:
-            return Audit.model_validate(read_json(path))
-        except ValidationError as error:
-            raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
-
-    def questions(self) -> tuple[Question, ...]:
-        """Read the questions."""
-        return read_records(self.path / "questions.parquet", Question)
-
-    def splits(self) -> tuple[SplitAssignment, ...]:
-        """Read which question is in which part and fold."""
-        return read_records(self.path / "splits.parquet", SplitAssignment)
-
-    def answers(self) -> tuple[Answer, ...]:
-        """Read the answers."""
-        return read_records(self.path / "answers.parquet", Answer)
-
-    def grades(self) -> tuple[Grade, ...]:
-        """Read the grades."""
-        return read_records(self.path / "grades.parquet", Grade)
-
-    def cells(self) -> pd.DataFrame:
-        """Read grid.parquet: a row per cell; former names of sites and columns are turned into today's."""
-        frame = self._table("grid.parquet")
-        frame.columns = ["text_baseline_auc" if name == "words_auc" else name for name in frame.columns]
-        frame["site"] = [str(Site(name)) for name in frame["site"]]
-        return frame
-
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-        import pyarrow as pa
-
-        path = self.path / name
-        try:
-            return pd.read_parquet(path)
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}); run the study again") from error
-
-    def grid(self, site: Site | None = None) -> Grid:
-        """Return the grid of a site; by default the one of the best cell."""
-        from truthmap.probes.grid import Grid
-
-        frame = self.cells()
-        return Grid.from_frame(frame[frame["site"] == str(site or self.summary.site)])
-
-    def out_of_fold(self, site: Site | None = None) -> OutOfFold:
-        """Return what the probes of a site say of answers they have not seen; by default the site of the best cell."""
-        from truthmap.runs.out_of_fold import NAME, read_out_of_fold
-
-        return read_out_of_fold(self.path / NAME, site or self.summary.site)
-
-    def null(self) -> Floats:
-        """Return the largest AUC on the map for each shuffle of the labels: float64 (permutations,)."""
-        return self._table("null.parquet")["largest_auc"].to_numpy()
-
-    def curve(self) -> pd.DataFrame:
-        """Read curve.parquet: what the best cell would have reached with fewer labelled answers."""
-        return self._table("curve.parquet")
-
-    def states(self) -> StateStore:
-        """Open the store of hidden states."""
-        from truthmap.store.states import StateStore
-
-        return StateStore(RunFolder(self.path).states)
+        return self.folder.settings() or {}
 
 
 def open_run(path: Path | str) -> Run:
@@ -230,15 +140,18 @@ def open_run(path: Path | str) -> Run:
         RunFolderError: the folder is no run, or the run is not finished.
         StorageError: the URL cannot be reached.
     """
-    folder = local_folder(path)
-    RunFolder(folder).refresh()
-    if not folder.exists():
+    folder = run_folder(path)
+    folder.refresh()
+    if not folder.path.exists():
         raise RunFolderError(
-            f"{folder} is no run folder: it does not exist; make one with `truthmap run --out {folder}`"
+            f"{folder.address} is no run folder: it does not exist; make one with `truthmap run --out {folder.address}`"
         )
-    if not (folder / "study.yaml").is_file():
-        raise RunFolderError(f"{folder} is no run folder: it has no study.yaml; name the folder of a run")
-    RunFolder(folder).require_format()
-    if not (folder / "summary.json").is_file():
-        raise RunFolderError(f"the run in {folder} is not finished; start the same `truthmap run` again to go on")
-    return Run(folder)
+    if not (folder.path / STUDY).is_file():
+        raise RunFolderError(f"{folder.address} is no run folder: it has no study.yaml; name the folder of a run")
+    run = Run(folder)
+    folder.require_format(run.settings)
+    if not (folder.path / SUMMARY).is_file():
+        raise RunFolderError(
+            f"the run in {folder.address} is not finished; start the same `truthmap run` again to go on"
+        )
+    return run

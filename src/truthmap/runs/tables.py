@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from truthmap.errors import DamagedFileError
-from truthmap.files import storage_errors, atomic_write
-from truthmap.records import Answer, Grade, Outcome, Split, Question, Span, SplitAssignment
+from truthmap.files import AnyPath, atomic_write, reason_of, storage_errors
+from truthmap.records import Answer, Grade, Outcome, Question, Span, Split, SplitAssignment
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
 
@@ -93,16 +93,18 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
             pa.list_(pa.int32(), 2), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
         ),
         "exact_answer": _TEXT,
-        "meaning": _TEXT,
+        "canonical": _TEXT,
         "why": _TEXT,
         "refusal": _FLAG,
         "sample": _NUMBER,
     },
-    SplitAssignment: {"question_id": _TEXT, "part": _Column(pa.string(), str, Split), "fold": _NUMBER},
+    SplitAssignment: {"question_id": _TEXT, "split": _Column(pa.string(), str, Split), "fold": _NUMBER},
 }
+_FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
+"""Columns that files of older versions have under another name."""
 
 
-def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> None:
+def write_records(path: AnyPath, kind: type[Record], records: Iterable[Record]) -> None:
     """Write records of one kind to a Parquet file, whole or not at all.
 
     Raises:
@@ -113,62 +115,70 @@ def write_records(path: Path, kind: type[Record], records: Iterable[Record]) -> 
         name: pa.array([column.write(getattr(row, name)) for row in rows], type=column.kind)
         for name, column in _COLUMNS[kind].items()
     }
-    with atomic_write(path) as beside:
-        pq.write_table(pa.table(columns), beside, compression="zstd", write_page_checksum=True)
+    with atomic_write(path) as temp_path:
+        pq.write_table(pa.table(columns), temp_path, compression="zstd", write_page_checksum=True)
 
 
-def join_tables(path: Path, pieces: Sequence[Path]) -> None:
+def join_tables(path: AnyPath, pieces: Sequence[AnyPath]) -> None:
     """Write the rows of several tables of one kind to one file, piece after piece, whole or not at all.
 
     Raises:
         DamagedFileError: a piece is no such table.
         StorageError: the file cannot be written.
     """
-    with atomic_write(path) as beside, storage_errors(path):
+    with atomic_write(path) as temp_path, storage_errors(Path(path)):
         with _damage_told(pieces[0], "records"):
-            schema = pq.read_schema(pieces[0])
-        with pq.ParquetWriter(beside, schema, compression="zstd", write_page_checksum=True) as writer:
+            schema = pq.read_schema(Path(pieces[0]))
+        with pq.ParquetWriter(temp_path, schema, compression="zstd", write_page_checksum=True) as writer:
             for piece in pieces:
-                with _damage_told(piece, "records"):
-                    table = pq.read_table(piece, page_checksum_verification=True)
+                with _damage_told(piece, "records"), _parquet(piece) as file:
+                    table = file.read()
                 writer.write_table(table)
 
 
-def read_records(path: Path, kind: type[Record]) -> tuple[Record, ...]:
+def read_records(path: AnyPath, kind: type[Record]) -> tuple[Record, ...]:
     """Read back what `write_records` wrote.
 
     Raises:
         DamagedFileError: the file is no Parquet file, its pages are not those that were written, or its columns are not
             those of `kind`.
     """
-    with _damage_told(path, f"{kind.__name__} records"):
-        return _records(pq.read_table(path, page_checksum_verification=True), kind)
+    with _damage_told(path, f"{kind.__name__} records"), _parquet(path) as file:
+        return _records(file.read(), kind)
 
 
-def read_in_pieces(path: Path, kind: type[Record], size: int) -> Iterator[tuple[Record, ...]]:
+def read_in_pieces(path: AnyPath, kind: type[Record], size: int) -> Iterator[tuple[Record, ...]]:
     """Read back what `write_records` or `join_tables` wrote, `size` records at a time.
 
     Raises:
         DamagedFileError: as `read_records`.
     """
-    with _damage_told(path, f"{kind.__name__} records"), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        for batch in file.iter_batches(size, columns=list(_COLUMNS[kind])):
+    with _damage_told(path, f"{kind.__name__} records"), _parquet(path) as file:
+        for batch in file.iter_batches(size, columns=_names_in(file.schema_arrow, kind)):
             yield _records(pa.Table.from_batches([batch]), kind)
 
 
+def _parquet(path: AnyPath) -> pq.ParquetFile:
+    return pq.ParquetFile(Path(path), page_checksum_verification=True)
+
+
 def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
-    columns = {name: table.column(name).to_pylist() for name in _COLUMNS[kind]}
+    columns = [table.column(name).to_pylist() for name in _names_in(table.schema, kind)]
     reads = [column.read for column in _COLUMNS[kind].values()]
-    rows = zip(*columns.values(), strict=True)
+    rows = zip(*columns, strict=True)
     return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
 
 
+def _names_in(schema: pa.Schema, kind: type) -> list[str]:
+    """Return the names that the columns of `kind` have in a file."""
+    return [name if name in schema.names else _FORMER_NAMES.get(name, name) for name in _COLUMNS[kind]]
+
+
 @contextmanager
-def _damage_told(path: Path, what: str) -> Iterator[None]:
+def _damage_told(path: AnyPath, what: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, KeyError, ValueError, TypeError, AssertionError, OSError) as error:
-        reason = " ".join(str(error).split())
         raise DamagedFileError(
-            f"{path} is damaged: expected a table of {what} ({reason}); delete it to have it made again"
+            f"{path} is damaged: expected a table of {what} ({reason_of(error)}); delete it to have it made again"
         ) from error

@@ -187,12 +187,11 @@ def about_detector(detector: Detector) -> dict[str, Any]:
     """Say in short what is served: model, questions, where it reads, how good it is, what it guarantees."""
     config = detector.config
     head = config.heads[0]
-    auc = head.test
     return {
         "model": model_id(detector),
         "questions": config.training.questions,
         "cells": [f"layer {cell.layer}, {cell.position}" for cell in head.cells],
-        "test_auc": {"auc": auc.auc, "low": auc.low, "high": auc.high, "n": auc.n},
+        "test_auc": head.test.model_dump(),
         "guarantee": head.guarantees[0].sentence,
         "guarantee_holds": head.guarantees[0].holds,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer
 from truthmap.errors import ModelError, TruthmapError
@@ -94,7 +94,7 @@ def _conversation(request: ChatRequest, detector: Detector) -> tuple[int, ...]:
             400, "this model is asked without a chat template: send one user message", "invalid_value", "messages"
         )
     messages = [{"role": message.role, "content": message.text} for message in request.messages]
-    return lm.literal.chat_ids(messages)
+    return lm.prompt_encoder.chat_ids(messages)
 
 
 def parse_score_item(item: ScoreItem, detector: Detector, settings: ServeSettings) -> tuple[Question, str | None]:

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from truthmap.files import digest_of, file_digest
-from truthmap.runs.folder import FORMAT, STAGES
-from truthmap.sections import keyed
+from truthmap.runs.folder import FORMAT
+from truthmap.runs.ledger import STAGES
+from truthmap.settings_base import keyed
 from truthmap.study.study import Study
 
 STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {

@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import torch
 
-from truthmap.answers.generate import GenerateSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.capture.second_pass import CaptureSettings
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.grading.kinds import needs_judge
+from truthmap.grading.resolve_task import resolve_task
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.recipes import recipe_named
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
-from truthmap.questions.tasks import GradingRule, Locating, Task, default_locating
+from truthmap.questions.tasks import Task
 from truthmap.study.study import Study
 
 
@@ -63,13 +66,18 @@ def capture_settings(study: Study) -> CaptureSettings:
     return CaptureSettings(batch_tokens=study.resources.batch_tokens)
 
 
+def uses_gold(study: Study) -> bool:
+    """Return whether exact answers are located as in the paper: those of right answers by the gold string."""
+    return recipe_named(study.protocol).info.locates_gold
+
+
 def grid_settings(study: Study | None = None) -> GridSettings:
     """Return how to fit the probes; without a study the defaults, and no shuffles of the labels."""
     if study is None:
         return GridSettings(n_permutations=0)
     return GridSettings(
         protocol=study.protocol,
-        n_permutations=study.grid.permutations if study.protocol == "truthmap" else 0,
+        n_permutations=study.grid.permutations if recipe_named(study.protocol).info.has_null else 0,
         seed=study.seed,
         device=solver_device(study.resources.device),
     )
@@ -106,20 +114,12 @@ def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: N
 def _task(study: Study, own: Task) -> Task:
     """Change a set's own way of grading and locating where the study names another."""
     chosen = study.grading
-    grading = chosen.rule or own.grading
-    locating = chosen.locating
-    if locating is None:
-        # The exact answer is found as the set says, unless another grading rule finds none of its own.
-        locating = own.locating if chosen.rule in (None, own.grading) else default_locating(grading)
-        if locating is Locating.RULE and chosen.locator is not None:
-            locating = Locating.MODEL
-        if study.protocol == "study" and chosen.locator is not None:
-            locating = Locating.GOLD
-        if locating is Locating.MODEL and chosen.locator is None:
-            locating = Locating.NAME
-    if grading is GradingRule.JUDGE and chosen.judge is None:
+    task = resolve_task(
+        own, grading=chosen.rule, locating=chosen.locating, locator=chosen.locator, gold=uses_gold(study)
+    )
+    if needs_judge(task) and chosen.judge is None:
         raise UsageError(
             f"{study.questions.name} is graded by a judge: name one with --judge (same, a model, or "
             "http://host/v1#model), or choose another rule, such as --grading alias"
         )
-    return replace(own, grading=grading, locating=locating)
+    return task

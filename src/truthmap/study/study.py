@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
-from truthmap.sections import Leaf, Resource, Section, kept, leaves_of, marker
+from truthmap.probes.protocols import ProbeProtocol
+from truthmap.settings_base import Leaf, Resource, Section, kept, leaves_of, marker
 from truthmap.storage import is_remote
 from truthmap.study.sections import (
     AnswersSection,
@@ -50,8 +51,8 @@ class Study(Section):
     grid: GridSection = GridSection()
     resources: ResourcesSection = ResourcesSection()
     seed: int = Field(0, ge=0, description="Where every random choice starts: subset, split, permutations")
-    protocol: Literal["truthmap", "study"] = Field(
-        "truthmap", description="study: probes and exact answers as the original study made them, to compare maps"
+    protocol: ProbeProtocol = Field(
+        ProbeProtocol.TRUTHMAP, description="paper: probes and exact answers as the paper made them, to compare maps"
     )
     out: Annotated[Path | str, BeforeValidator(_address)] = Field(
         Path(),

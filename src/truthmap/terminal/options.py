@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.runs.folder import RunFolder
-from truthmap.runs.remote import local_folder
+from truthmap.files import AnyPath
+from truthmap.runs.file_names import DETECTOR_CONFIG
+from truthmap.runs.folder import run_folder
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
@@ -31,13 +32,13 @@ def local(path: Path | None) -> Path | None:
     return path
 
 
-def detector_folder(address: str) -> Path:
+def detector_folder(address: str) -> AnyPath:
     """Return the folder of a detector; one at a URL is fetched."""
-    folder = RunFolder(local_folder(address))
-    folder.refresh("config.json")
-    return folder.path
+    folder = run_folder(address)
+    folder.refresh(DETECTOR_CONFIG)
+    return folder.root
 
 
-def beside(run: str, name: str) -> str:
+def path_in_run(run: str, name: str) -> str:
     """Name a file or folder of a run."""
     return f"{run.rstrip('/')}/{name}"

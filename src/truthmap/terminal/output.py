@@ -1,4 +1,4 @@
-"""Tables in the terminal: what comes from outside is shown as text, never as markup."""
+"""Tables and texts in the terminal: what comes from outside is shown as text, never as markup or control."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from truthmap.text import cut, sanitize
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -31,8 +33,29 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         console.print()
 
 
+def print_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> None:
+    """Print tables, each its title, columns and rows, one under the other."""
+    for title, columns, rows in tables:
+        print_table(title, columns, rows)
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines of text."""
     console = Console()
     for line in lines:
         console.print(Text(line), soft_wrap=True)
+
+
+def printable(text: str, longest: int | None = None) -> str:
+    r"""Return a text in one line in which nothing moves the cursor or changes a colour; a long one is cut.
+
+    >>> printable("a\x1b[31mb\nc")
+    'a�[31mb c'
+    """
+    line = sanitize(" ".join(text.split()))
+    return line if longest is None else cut(line, longest)
+
+
+def plain(text: str, longest: int | None = None) -> Text:
+    """Return a text for rich, as it is: square brackets in it are no markup."""
+    return Text(printable(text, longest))

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from truthmap.runs.remote import spoken
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 Advance = Callable[[int], None]
 """Called with how many units of the stage are done so far."""
@@ -48,8 +51,6 @@ class Bars:
     @contextmanager
     def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
         """Show counts, elapsed time and time left."""
-        from rich.console import Console
-
         console = Console(stderr=True)
         shown = self._bar if console.is_terminal or console.is_jupyter else self._lines
         with shown(name, total, done) as advance:
@@ -57,34 +58,28 @@ class Bars:
 
     @contextmanager
     def _lines(self, name: str, total: int | None, done: int) -> Iterator[Advance]:
-        started = spoken = time.monotonic()
+        started = last_line = time.monotonic()
         before = done
         self.say(f"{name} …" if total is None else f"{name}: {done} of {total}")
 
         def advance(done: int) -> None:
-            nonlocal spoken
+            nonlocal last_line
             now = time.monotonic()
-            if total is not None and before < done < total and now - spoken >= _QUIET_SECONDS:
+            if total is not None and before < done < total and now - last_line >= _QUIET_SECONDS:
                 left = (now - started) * (total - done) / (done - before)
                 self.say(f"{name}: {done} of {total}, {clock(left)} left")
-                spoken = now
+                last_line = now
 
         yield advance
         self.say(f"{name}: done in {clock(time.monotonic() - started)}")
 
     @contextmanager
     def _bar(self, name: str, total: int | None, done: int) -> Iterator[Advance]:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
         columns = (
             TextColumn("{task.description:<22}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TimesColumn(),
         )
         with RichProgress(*columns, console=Console(stderr=True)) as bars:
             task = bars.add_task(name, total=total, completed=done)
@@ -93,7 +88,19 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(spoken(text), file=sys.stderr)  # noqa: T201
+        print(text, file=sys.stderr)  # noqa: T201
+
+
+class TimesColumn(ProgressColumn):
+    """How long a stage has taken, and how long it will go on, as far as that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Return `0:10 elapsed, 0:42 left`."""
+        elapsed = task.finished_time if task.finished else task.elapsed
+        said = f"{clock(elapsed or 0)} elapsed"
+        if not task.finished and task.time_remaining is not None:
+            said += f", {clock(task.time_remaining)} left"
+        return Text(said, "progress.elapsed")
 
 
 def clock(seconds: float) -> str:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.terminal.output import print_tables
 
 if TYPE_CHECKING:
     from truthmap.analyses.audit.measure import Agreement
@@ -28,26 +28,21 @@ def audit(
     """
     from truthmap.analyses.audit.run import audit_file
 
-    table = Table(title=f"{file}", show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column()
-    for name, value in _rows(audit_file(file, auc)):
-        table.add_row(Text(name), Text(value))
-    Console().print(table)
+    print_tables((SummaryTable(str(file), ("", ""), tuple(_rows(audit_file(file, auc)))),))
 
 
 def _rows(found: Agreement) -> list[tuple[str, str]]:
     kappa = "" if found.kappa is None else f", Cohen's kappa {found.kappa:.2f}"
     rows = [
         ("Rows filled in", str(found.rows)),
-        ("Graded right, wrong by hand", str(found.falsely_right)),
-        ("Graded wrong, right by hand", str(found.falsely_wrong)),
+        ("Graded right, wrong by hand", found.falsely_right.counted),
+        ("Graded wrong, right by hand", found.falsely_wrong.counted),
         ("Agreement over the run", f"{found.agreement:.1%}{kappa}"),
     ]
     if found.unscored_right.n:
-        rows.append(("Unscored, right by hand", str(found.unscored_right)))
+        rows.append(("Unscored, right by hand", found.unscored_right.counted))
     if found.good_spans.n:
-        rows.append(("Exact answers well located", str(found.good_spans)))
+        rows.append(("Exact answers well located", found.good_spans.counted))
     if found.auc is not None:
         rows.append(("AUC against the grades", f"{found.auc.measured:.3f}"))
         rows.append(("AUC against true labels", _corrected(found)))
@@ -59,6 +54,7 @@ def _corrected(found: Agreement) -> str:
     auc = found.auc
     if auc is None or auc.corrected is None:
         return "cannot be said: the grades are no better than chance"
-    low = f"{auc.corrected_low:.3f}" if auc.corrected_low is not None else "?"
-    high = f"{auc.corrected_high:.3f}" if auc.corrected_high is not None else "1.000"
-    return f"{auc.corrected:.3f} [{low}, {high}], if grading errs without regard to the score"
+    return f"{auc.corrected}, if grading errs without regard to the score"
+
+
+ANALYSIS = Analysis("audit", audit)

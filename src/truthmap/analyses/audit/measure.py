@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import beta
 
 from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.intervals import exact_share
 from truthmap.records import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A graded answer that a person looked at.
+class Annotation:
+    """A person's label of a graded answer.
 
     Attributes:
         graded: The outcome that grading gave.
-        by_hand: The outcome that the person gave.
+        annotated: The outcome that the person gave.
         span_is_good: Whether the person found the exact answer well located; `None`: not said.
     """
 
     graded: Outcome
-    by_hand: Outcome
+    annotated: Outcome
     span_is_good: bool | None = None
-
-
-class Share(BaseModel):
-    """A share with its exact 95 % interval (Clopper and Pearson 1934)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hits: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def value(self) -> float:
-        """The share; 0 of nothing is 0."""
-        return self.hits / self.n if self.n else 0.0
-
-    def __str__(self) -> str:
-        if not self.n:
-            return "nothing to go by"
-        return f"{self.hits} of {self.n} = {self.value:.0%} [{self.low:.0%}, {self.high:.0%}]"
 
 
 class AucRange(BaseModel):
@@ -53,9 +34,9 @@ class AucRange(BaseModel):
 
     Attributes:
         measured: The AUC against the grades.
-        corrected: What it would be against true labels if grading errs without regard to the score; `None` where the
-            grades are no better than chance.
-        corrected_low, corrected_high: The same at the ends of the error rates' intervals.
+        corrected: What it would be against true labels if grading errs without regard to the score, and the same at the
+            ends of the error rates' intervals; n counts the rows by hand. `None` where the grades are no better than
+            chance.
         least, most: Bounds that hold however the errors lie, at error rates from the observed ones up to the upper ends
             of their intervals.
     """
@@ -63,9 +44,7 @@ class AucRange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     measured: float
-    corrected: float | None
-    corrected_low: float | None
-    corrected_high: float | None
+    corrected: Estimate | None
     least: float
     most: float
 
@@ -87,20 +66,20 @@ class Agreement(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int
-    falsely_right: Share
-    falsely_wrong: Share
+    falsely_right: Estimate
+    falsely_wrong: Estimate
     agreement: float
     kappa: float | None
-    unscored_right: Share
-    good_spans: Share
+    unscored_right: Estimate
+    good_spans: Estimate
     auc: AucRange | None
 
 
-def compare_with_hand(checked: Sequence[Checked], right: int, wrong: int, auc: float | None = None) -> Agreement:
+def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int, auc: float | None = None) -> Agreement:
     """Compare grades with a person's.
 
     Args:
-        checked: The rows that a person filled in.
+        annotations: The rows that a person filled in.
         right: How many answers of the run are graded right (the sample is not drawn in proportion).
         wrong: How many are graded wrong.
         auc: The run's AUC against its grades.
@@ -108,37 +87,34 @@ def compare_with_hand(checked: Sequence[Checked], right: int, wrong: int, auc: f
     Raises:
         NotEnoughDataError: no row graded right, or none graded wrong, is filled in.
     """
-    of = {outcome: [row for row in checked if row.graded is outcome] for outcome in Outcome}
+    of = {outcome: [row for row in annotations if row.graded is outcome] for outcome in Outcome}
     if not of[Outcome.RIGHT] or not of[Outcome.WRONG]:
         raise NotEnoughDataError(
             f"{len(of[Outcome.RIGHT])} rows graded right and {len(of[Outcome.WRONG])} graded wrong are filled in; "
             "at least one of each is needed: write right or wrong into the column outcome_by_hand"
         )
-    falsely_right = share_of(row.by_hand is Outcome.WRONG for row in of[Outcome.RIGHT])
-    falsely_wrong = share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.WRONG])
+    falsely_right = share_of(row.annotated is Outcome.WRONG for row in of[Outcome.RIGHT])
+    falsely_wrong = share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.WRONG])
     cells = _joint(falsely_right.value, falsely_wrong.value, right, wrong)
     return Agreement(
-        rows=len(checked),
+        rows=len(annotations),
         falsely_right=falsely_right,
         falsely_wrong=falsely_wrong,
         agreement=cells[0] + cells[3],
         kappa=_kappa(cells),
-        unscored_right=share_of(row.by_hand is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
-        good_spans=share_of(row.span_is_good for row in checked if row.span_is_good is not None),
+        unscored_right=share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
+        good_spans=share_of(row.span_is_good for row in annotations if row.span_is_good is not None),
         auc=None if auc is None else auc_range(auc, falsely_right, falsely_wrong, (right, wrong)),
     )
 
 
-def share_of(hits: Iterable[bool]) -> Share:
-    """Count a share and give its exact interval."""
+def share_of(hits: Iterable[bool]) -> Estimate:
+    """Count a share and return it with its exact interval."""
     marks = list(hits)
-    k, n = sum(marks), len(marks)
-    low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
-    high = float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
-    return Share(hits=k, n=n, low=low, high=high)
+    return exact_share(sum(marks), len(marks))
 
 
-def auc_range(measured: float, falsely_right: Share, falsely_wrong: Share, counts: tuple[int, int]) -> AucRange:
+def auc_range(measured: float, falsely_right: Estimate, falsely_wrong: Estimate, counts: tuple[int, int]) -> AucRange:
     """Say what a measured AUC means for the AUC against true labels.
 
     Where errors do not depend on the score, measured - 1/2 = (1 - a - b) (true - 1/2), with a the share of falsely
@@ -157,18 +133,24 @@ def auc_range(measured: float, falsely_right: Share, falsely_wrong: Share, count
     bounds = [_bounds(measured, x, y, counts) for x, y in rates]
     return AucRange(
         measured=measured,
-        corrected=_corrected(measured, a + b),
-        corrected_low=_corrected(measured, falsely_right.low + falsely_wrong.low),
-        corrected_high=_corrected(measured, falsely_right.high + falsely_wrong.high),
+        corrected=_corrected(measured, falsely_right, falsely_wrong),
         least=min(least for least, _ in bounds),
         most=max(most for _, most in bounds),
     )
 
 
-def _corrected(measured: float, errors: float) -> float | None:
-    if errors >= 1:
+def _corrected(measured: float, falsely_right: Estimate, falsely_wrong: Estimate) -> Estimate | None:
+    """Return the AUC against true labels; error rates of 1 or more in all leave its far end at 0 or 1."""
+    if falsely_right.value + falsely_wrong.value >= 1:
         return None
-    return min(max(0.5 + (measured - 0.5) / (1 - errors), 0.0), 1.0)
+
+    def at(errors: float) -> float:
+        gain = math.copysign(math.inf, measured - 0.5) if errors >= 1 else (measured - 0.5) / (1 - errors)
+        return min(max(0.5 + gain, 0.0), 1.0)
+
+    near, far = at(falsely_right.low + falsely_wrong.low), at(falsely_right.high + falsely_wrong.high)
+    value = at(falsely_right.value + falsely_wrong.value)
+    return Estimate(value=value, low=min(near, far), high=max(near, far), n=falsely_right.n + falsely_wrong.n)
 
 
 def _bounds(measured: float, a: float, b: float, counts: tuple[int, int]) -> tuple[float, float]:
@@ -192,6 +174,6 @@ def _joint(a: float, b: float, right: int, wrong: int) -> tuple[float, float, fl
 
 
 def _kappa(cells: tuple[float, float, float, float]) -> float | None:
-    both, graded, by_hand, neither = cells
-    chance = (both + graded) * (both + by_hand) + (by_hand + neither) * (graded + neither)
+    both, graded, annotated, neither = cells
+    chance = (both + graded) * (both + annotated) + (annotated + neither) * (graded + neither)
     return None if chance >= 1 else (both + neither - chance) / (1 - chance)

@@ -7,24 +7,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from truthmap.analyses.audit.measure import Agreement, Checked, compare_with_hand
+from truthmap.analyses.audit.measure import Agreement, Annotation, measure_agreement
 from truthmap.errors import QuestionsError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.files import write_json, write_text
 from truthmap.grading.audit import Audit, Judged, audit_grades
 from truthmap.questions.csv_reader import read_csv
-from truthmap.questions.validation import Fault
+from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE, GRADES, SUMMARY
+from truthmap.runs.folder import run_folder
+from truthmap.runs.run import Run
 from truthmap.seeding import uniform_from
+from truthmap.text import guard_formula, sanitize
 
-AUDIT = "audit.json"
-SAMPLE = "audit.csv"
 SAMPLED = 50
 MOST_UNSCORED = 10
 BY_HAND, SPAN_BY_HAND = "outcome_by_hand", "exact_answer_by_hand"
 _COLUMNS = ("question_id", "question", "accepted", "answer", "outcome", "why", "exact_answer", BY_HAND, SPAN_BY_HAND)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _HAND_OUTCOMES: Mapping[str, Outcome] = {
     **dict.fromkeys(("right", "r", "1", "yes", "y", "correct"), Outcome.RIGHT),
     **dict.fromkeys(("wrong", "w", "0", "no", "n", "incorrect"), Outcome.WRONG),
@@ -36,9 +37,9 @@ def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[G
     by_id = {answer.question_id: answer for answer in answers}
     judged = [(active.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
     audit = audit_grades(judged)
-    write_json(active.folder.path / AUDIT, audit.model_dump(mode="json"))
-    sample = active.folder.path / SAMPLE
-    if sample.exists() and _is_filled_in(sample):
+    write_json(active.folder / AUDIT, audit.model_dump(mode="json"))
+    sample = active.folder / AUDIT_SAMPLE
+    if sample.exists() and _is_filled_in(Path(sample)):
         active.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
         write_text(sample, sample_to_check(judged, active.study.seed))
@@ -75,19 +76,19 @@ def harmless(text: str) -> str:
     >>> harmless("=1+1"), harmless("a\x1b[2J")
     ("'=1+1", 'a\\x1b[2J')
     """
-    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    return f"'{shown}" if text.lstrip(" \n").startswith(_FORMULA) else shown
+    guarded = guard_formula(text)
+    return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
 
 
-def read_checked(path: Path) -> list[Checked]:
+def read_annotations(path: Path) -> list[Annotation]:
     """Read the rows of a sample that a person filled in.
 
     Raises:
         QuestionsError: it is no such sample, or a cell holds what is not understood; says in which line.
     """
-    checked = []
+    annotations = []
     for row in read_csv(path):
-        if isinstance(row, Fault):
+        if isinstance(row, RowIssue):
             raise QuestionsError(f"{path}, {row}")
         line, cells = row
         missing = [name for name in ("outcome", BY_HAND) if name not in cells]
@@ -95,8 +96,8 @@ def read_checked(path: Path) -> list[Checked]:
             raise QuestionsError(f"{path} is no sample of an audit: it has no column {missing[0]!r}")
         by_hand = cells[BY_HAND].strip().casefold()
         if by_hand:
-            checked.append(_checked(path, line, cells, by_hand))
-    return checked
+            annotations.append(_annotation(path, line, cells, by_hand))
+    return annotations
 
 
 def audit_file(path: Path, auc: float | None = None) -> Agreement:
@@ -110,18 +111,14 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    run = Run(path.parent)
-    checked = read_checked(path)
-    if (run.path / "grades.parquet").exists():
-        outcomes = [grade.outcome for grade in run.grades()]
-    else:
-        outcomes = [row.graded for row in checked]
-    summary: Summary | None = run.summary if (run.path / "summary.json").exists() else None
-    measured = auc if auc is not None or summary is None else summary.test.auc
-    return compare_with_hand(checked, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
+    data, annotations = RunData(Run(run_folder(path.parent))), read_annotations(path)
+    outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in annotations]
+    summary = data.summary if data.has(SUMMARY) else None
+    measured = auc if auc is not None or summary is None else summary.test.value
+    return measure_agreement(annotations, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 
 
-def _checked(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Checked:
+def _annotation(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Annotation:
     if by_hand not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {BY_HAND}: expected right or wrong, got {by_hand[:40]!r}")
     graded = cells["outcome"].strip()
@@ -131,7 +128,7 @@ def _checked(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> C
     if span and span not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {SPAN_BY_HAND}: expected right or wrong, got {span[:40]!r}")
     good = None if not span else _HAND_OUTCOMES[span] is Outcome.RIGHT
-    return Checked(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
+    return Annotation(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
 
 
 def _is_filled_in(path: Path) -> bool:
@@ -140,4 +137,4 @@ def _is_filled_in(path: Path) -> bool:
         rows = list(read_csv(path))
     except QuestionsError:
         return True
-    return any(isinstance(row, Fault) or row[1].get(BY_HAND) or row[1].get(SPAN_BY_HAND) for row in rows)
+    return any(isinstance(row, RowIssue) or row[1].get(BY_HAND) or row[1].get(SPAN_BY_HAND) for row in rows)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
-from truthmap.terminal.options import RunArgument, beside
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import REOPENING, study_options
 
@@ -43,24 +45,26 @@ def compare(
     """
     opened = open_run(run)
     from truthmap.analyses.compare.run import compare_run
-    from truthmap.analyses.judging import chosen_equivalence
+    from truthmap.analyses.equivalence import chosen_equivalence
 
     reopening = ReopenSettings.of(given)
     equivalence = chosen_equivalence(nli, judge, reopening)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, reopening=reopening, progress=Bars())
-    _print(result)
-    print_lines([*result.notes, f"Table, scores and figure: {beside(run, 'analyses')}/compare.*"])
+    print_tables(summarize(result))
+    print_lines([*result.notes, f"Table, scores and figure: {path_in_run(run, ANALYSES)}/compare.*"])
 
 
-def _print(result: Comparison) -> None:
+def summarize(result: Comparison) -> tuple[SummaryTable, ...]:
+    """Return a row per method: how well it tells right answers from wrong ones, and against the probe."""
     left_out = f"; {result.left_out} left out" if result.left_out else ""
     samples = f"; {result.samples} samples of each question" if result.samples else ""
-    print_table(
+    table = SummaryTable(
         f"{result.model} on {result.questions}: {result.right + result.wrong} test answers, {result.right} right, "
         f"{result.wrong} wrong{left_out}{samples}",
         ("method", "AUC [95 %]", "minus the probe", "p", "errors AP", "risk area", "passes"),
-        (_row(method, is_reference=method.name == result.reference) for method in result.methods),
+        tuple(_row(method, is_reference=method.name == result.reference) for method in result.methods),
     )
+    return (table,)
 
 
 def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
@@ -73,3 +77,22 @@ def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
         f"{method.risk_area.value:.2f}",
         f"{method.passes:.0f}",
     )
+
+
+ANALYSIS = Analysis(
+    "compare",
+    compare,
+    SavedResult(
+        "Against what needs no training",
+        "truthmap.analyses.compare.measure:Comparison",
+        summarize,
+        (
+            FigureKind(
+                "comparison",
+                "AUC of the probe and of what needs no training",
+                "truthmap.analyses.compare.figure:draw_comparison",
+            ),
+            FigureKind("risk", "risk-coverage curves", "truthmap.analyses.compare.figure:draw_risk"),
+        ),
+    ),
+)

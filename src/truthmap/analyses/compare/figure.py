@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.compare.measure import Comparison, Family, Method
-from truthmap.figures.frame import new_axes, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from truthmap.figures.canvas import new_axes, new_figure
 
 COLOURS = {
     Family.PROBE: "#08519c",
@@ -71,8 +68,8 @@ def draw_risk(comparison: Comparison, axes: Axes | None = None) -> Axes:
     axes.axhline(share, color="0.5", linewidth=0.8)
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("Coverage: share of the answers kept, the surest first")
-    axes.set_ylabel("Risk: share of wrong ones among them")
+    axes.set_xlabel("Coverage")
+    axes.set_ylabel("Selective risk")
     axes.legend(fontsize=8, title="best of each kind", loc="lower right")
     axes.grid(color="0.9")
     axes.set_axisbelow(True)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.arrays import Floats, Ints
-from truthmap.metrics.estimate import Estimate, bootstrapped
-from truthmap.metrics.selective import error_precision, risk_area, risk_curve
+from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.bootstrap import bootstrap
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.paired_auc import auc_differences
+from truthmap.metrics.selective import error_precision_many, risk_area, risk_curve
+from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import StrEnum
-
-if TYPE_CHECKING:
-    from truthmap.probes.labels import LabelledAnswers
-
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""
@@ -131,9 +130,6 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
-    from truthmap.metrics.auc import auc_many, round_scores
-    from truthmap.metrics.paired_auc import auc_differences
-
     scores = round_scores(np.array([[c.of(i) for i in labels.ids] for c in confidences], dtype=np.float64))
     y = labels.y
     auc = auc_many(scores, y)
@@ -141,15 +137,15 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
 
     def measures(rows: Ints) -> Floats:
         again, right = scores[:, rows], y[rows]
-        return np.array([f(row, right) for f in (error_precision, risk_area) for row in again])
+        return np.concatenate([error_precision_many(again, right), [risk_area(row, right) for row in again]])
 
-    spread = bootstrapped(measures, labels.group, "compare")
+    spread = bootstrap(measures, labels.group, "compare")
     return tuple(
         Method(
             name=confidence.name,
             family=confidence.family,
-            auc=Estimate(value=auc.auc[n], low=auc.low[n], high=auc.high[n]),
-            difference=Estimate(value=paired.difference[n], low=paired.low[n], high=paired.high[n]),
+            auc=auc.estimate(n),
+            difference=paired.estimate(n),
             p_value=float(paired.p_value[n]),
             error_precision=spread[n],
             risk_area=spread[len(confidences) + n],

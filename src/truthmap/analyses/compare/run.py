@@ -6,32 +6,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
 import pandas as pd
 
-from truthmap.analyses.compare.agreeing import sample_confidences
-from truthmap.analyses.compare.confidences import probability_true, read_percent
+from truthmap.analyses.compare.confidences import (
+    probability_true,
+    read_percent,
+    self_consistency,
+    semantic_entropy,
+    weighted_semantic_entropy,
+)
+from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
-from truthmap.analyses.compare.self_report import OwnView, own_views
-from truthmap.analyses.equivalence import ByMeaning, Equivalence
+from truthmap.analyses.compare.self_report import SelfReport, self_reports
+from truthmap.analyses.equivalence import ByCanonical, Equivalence, Saying
 from truthmap.analyses.probing import (
     best_cell_at,
     best_cells,
     has_probe,
     mean_scores,
     only,
-    run_labels,
     test_scores,
 )
-from truthmap.analyses.results import FOLDER, write_analysis, write_table
-from truthmap.analyses.samples.run import has_samples, read_samples
-from truthmap.errors import NotEnoughDataError
+from truthmap.analyses.results import write_analysis, write_table
+from truthmap.analyses.samples.run import Samples, has_samples, read_samples
+from truthmap.errors import NotEnoughDataError, RunFolderError
+from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import reopen
 from truthmap.grading.token_spans import span_tokens
-from truthmap.metrics.token_scores import digest
+from truthmap.metrics.token_scores import mean_log_prob, summarize_tokens
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Span
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
@@ -73,29 +82,29 @@ def compare_run(
         RunFolderError: the model or the questions are not the run's any more.
     """
     active = reopen(run, reopening, progress)
-    probes = _probes(run)
-    answers = {answer.question_id: answer for answer in run.answers()}
-    tested = [answers[i] for i in probes.labels.ids]
-    exact = _exact_tokens(run, tested)
+    data = RunData.load(run)
+    probes = _probes(data)
+    tested = [data.answers_by_id[i] for i in probes.labels.ids]
+    exact = _exact_tokens(data, tested)
     confidences, notes = [*probes.confidences], []
     if all(answer.log_probs for answer in tested):
         confidences += _log_probs(tested, exact)
         if ask_model:
             with active.folder.held(active.progress.say):
-                views = own_views(run, active, tested)
-            confidences += [*_entropies(views, exact), *_own_word(views)]
+                reports = self_reports(run, active, tested)
+            confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
     else:
         notes.append("the answers came with the questions: they have no log-probabilities, and the model is not asked")
-    samples, chosen = 0, equivalence or ByMeaning()
+    samples, chosen = 0, equivalence or ByCanonical()
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
-        confidences += sample_confidences(active, run, drawn, probes.labels.ids, chosen)
+        confidences += sample_confidences(active, data, drawn, probes.labels.ids, chosen)
     else:
         notes.append(
-            f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.path} --k 10)"
+            f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.address} --k 10)"
         )
     methods = measure_methods(confidences, probes.labels, REFERENCE)
     notes += [
@@ -141,18 +150,16 @@ def comparison_table(result: Comparison) -> pd.DataFrame:
 
 
 def _write(run: Run, result: Comparison, confidences: Sequence[Confidence], labels: LabelledAnswers) -> None:
-    from truthmap.analyses.compare.figure import comparison_figure
-
-    folder = run.path / FOLDER
+    folder = run.folder / ANALYSES
     scores = {c.name: [c.of(i) for i in labels.ids] for c in confidences}
     answers = pd.DataFrame({"question_id": labels.ids, "right": labels.y, **scores})
     write_analysis(folder, NAME, result, comparison_table(result), comparison_figure(result))
     write_table(folder / f"{NAME}_scores.parquet", answers)
 
 
-def _probes(run: Run) -> _Probes:
+def _probes(data: RunData) -> _Probes:
     """Score the test answers with the probes at `last_q`, at `-1`, at the best cell and at several cells."""
-    labels, grid = run_labels(run), run.grid()
+    grid = data.grid()
     several = best_cells(grid, SEVERAL)
     cells: dict[str, tuple[Cell, ...]] = {REFERENCE: (best_cell(grid),)}
     for name, at in (("probe, last_q (before answering)", "last_q"), ("probe, -1", "-1")):
@@ -160,9 +167,9 @@ def _probes(run: Run) -> _Probes:
         if has_probe(grid, position):
             cells[name] = (best_cell_at(grid, position),)
     cells[f"probe, mean of {len(several)} cells"] = several
-    read = {cell: test_scores(run, labels, grid, cell) for cell in dict.fromkeys(chain(*cells.values()))}
+    read = {cell: test_scores(data, grid, cell) for cell in dict.fromkeys(chain(*cells.values()))}
     scores = {name: mean_scores([read[cell] for cell in each]) for name, each in cells.items()}
-    tested = labels.of(test=True)
+    tested = data.labels.of(test=True)
     common = [i for i in tested.ids if all(i in each for each in scores.values())]
     kept = only(tested, common)
     if kept.y.all() or not kept.y.any():
@@ -174,12 +181,11 @@ def _probes(run: Run) -> _Probes:
     return _Probes(confidences, kept, len(tested.ids) - len(common))
 
 
-def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
+def _exact_tokens(data: RunData, answers: Sequence[Answer]) -> dict[str, Span]:
     """Return the tokens of each answer's exact answer, where one was found."""
-    spans = {grade.question_id: grade.span for grade in run.grades()}
     found = {}
     for answer in answers:
-        span = spans[answer.question_id]
+        span = data.grades_by_id[answer.question_id].span
         tokens = None if span is None else span_tokens(answer, span)
         if tokens is not None:
             found[answer.question_id] = tokens
@@ -189,39 +195,76 @@ def _exact_tokens(run: Run, answers: Sequence[Answer]) -> dict[str, Span]:
 def _log_probs(answers: Sequence[Answer], exact: Mapping[str, Span]) -> list[Confidence]:
     """Sum up the log-probabilities of the answer's tokens and of the exact answer's: nothing is computed for them."""
     values = {answer.question_id: answer.log_probs for answer in answers}
-    return _digests("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
+    return _summaries("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
 
 
-def _entropies(views: Mapping[str, OwnView], exact: Mapping[str, Span]) -> list[Confidence]:
+def _entropies(reports: Mapping[str, SelfReport], exact: Mapping[str, Span]) -> list[Confidence]:
     """Sum up the entropies, lower is surer: higher scores are made of them by their sign."""
-    values = {i: tuple(-entropy for entropy in view.entropies) for i, view in views.items()}
-    return _digests("token entropy", Family.ENTROPY, values, exact, passes=1.0)
+    values = {i: tuple(-entropy for entropy in report.entropies) for i, report in reports.items()}
+    return _summaries("token entropy", Family.ENTROPY, values, exact, passes=1.0)
 
 
-def _digests(
+def _summaries(
     what: str, family: Family, values: Mapping[str, tuple[float, ...]], exact: Mapping[str, Span], passes: float
 ) -> list[Confidence]:
     confidences = []
     for field, said in (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token")):
-        whole = {i: getattr(digest(each), field) for i, each in values.items()}
-        inside = {i: getattr(digest(values[i], tokens), field) for i, tokens in exact.items()}
+        whole = {i: getattr(summarize_tokens(each), field) for i, each in values.items()}
+        inside = {i: getattr(summarize_tokens(values[i], tokens), field) for i, tokens in exact.items()}
         confidences.append(Confidence(f"{what}, {said}", family, whole, passes))
         confidences.append(Confidence(f"{what}, {said}, exact answer", family, inside, passes, stand_in=whole))
     return confidences
 
 
-def _own_word(views: Mapping[str, OwnView]) -> list[Confidence]:
-    p_true = {i: probability_true(view.true_first, view.false_first) for i, view in views.items()}
-    said = {i: read_percent(view.reply) for i, view in views.items()}
+def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confidence]:
+    p_true = {i: probability_true(report.true_first, report.false_first) for i, report in reports.items()}
+    percents = {i: read_percent(report.reply) for i, report in reports.items()}
     # One pass reads the prompt and gives the first token of the reply.
-    passes = sum(max(1, view.reply_tokens) for view in views.values()) / len(views)
+    passes = sum(max(1, report.reply_tokens) for report in reports.values()) / len(reports)
     return [
         Confidence("p(True), both orders", Family.ASKING, p_true, passes=2.0),
         Confidence(
             "confidence in words",
             Family.ASKING,
-            {i: percent for i, percent in said.items() if percent is not None},
+            {i: percent for i, percent in percents.items() if percent is not None},
             passes=passes,
             stand_in=0.5,
         ),
+    ]
+
+
+def sample_confidences(
+    active: ActiveRun, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+) -> list[Confidence]:
+    """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
+
+    Samples that are empty or without an exact answer take part as what they are: one more thing that was said.
+
+    Raises:
+        RunFolderError: a question has no samples.
+    """
+    unsampled = [i for i in ids if i not in samples.answers]
+    if unsampled:
+        raise RunFolderError(
+            f"{len(unsampled)} test questions of {data.run.address} have no samples, e.g. {unsampled[0]}; "
+            f"draw them with `truthmap sample {data.run.address} --k {samples.settings.k}`"
+        )
+    asked, task = active.questions_by_id, active.question_set.task
+    agree, spread, weighted = {}, {}, {}
+    with active.progress.stage("Comparing samples", len(ids)) as advance:
+        for done, i in enumerate(ids, start=1):
+            text = task.chat(asked[i])
+            drawn = [
+                Saying(text, answer, grade) for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
+            ]
+            own, *others = equivalence.classes([Saying(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn])
+            agree[i] = self_consistency(own, others)
+            spread[i] = -semantic_entropy(others)
+            weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(saying.answer) for saying in drawn])
+            advance(done)
+    passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i]) for i in ids]))
+    return [
+        Confidence("self-consistency", Family.SAMPLES, agree, passes),
+        Confidence("semantic entropy", Family.SAMPLES, spread, passes),
+        Confidence("semantic entropy, weighted", Family.SAMPLES, weighted, passes),
     ]

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
 from truthmap.analyses.results import read_table, write_table
-from truthmap.answers.generate import GenerateSettings, Prompt, generate_answers
+from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import digest_of
+from truthmap.files import AnyPath, digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer
+from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
 from truthmap.study.sections import SHARD
 from truthmap.terminal.progress import Advance
-
-TABLE = "confidence"
 
 _REPLY_TOKENS = 16
 _VERSION = 1
@@ -32,7 +31,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class OwnView:
+class SelfReport:
     """What the model says of one of its answers.
 
     Attributes:
@@ -52,7 +51,7 @@ class OwnView:
     reply_tokens: int
 
 
-def own_views(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[str, OwnView]:
+def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[str, SelfReport]:
     """Ask the model about answers, shard after shard; what was asked before is read from the run folder.
 
     Raises:
@@ -72,7 +71,7 @@ def own_views(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[st
     return {answer.question_id: known[answer.question_id] for answer in answers}
 
 
-def _asked(active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, OwnView]:
+def _asked(active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, SelfReport]:
     """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
     n, budget = len(answers), active.study.resources.batch_tokens
     task, questions = active.question_set.task, active.questions_by_id
@@ -90,7 +89,7 @@ def _asked(active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], adva
     asks = [Prompt(a.question_id, prompt) for a, prompt in zip(answers, prompts, strict=True)]
     replies = {r.question_id: r for batch in generate_answers(lm, asks, settings) for r in batch.answers}
     return {
-        a.question_id: OwnView(
+        a.question_id: SelfReport(
             a.question_id,
             entropies[row],
             (views[0][row][0], views[0][row][1]),
@@ -127,24 +126,24 @@ def _key(active: ActiveRun) -> str:
     return digest_of({"version": _VERSION, "answers": active.keys["answers"]})
 
 
-def _path(active: ActiveRun) -> Path:
-    return active.folder.path / f"{TABLE}.parquet"
+def _path(active: ActiveRun) -> AnyPath:
+    return active.folder / SELF_REPORTS
 
 
-def _known(active: ActiveRun) -> dict[str, OwnView]:
+def _known(active: ActiveRun) -> dict[str, SelfReport]:
     path = _path(active)
     if not path.exists():
         return {}
     table = read_table(path)
     if not len(table) or set(table["key"]) != {_key(active)}:
         return {}
-    return {row["question_id"]: _view(row) for row in table.to_dict("records")}
+    return {row["question_id"]: _report_of(row) for row in table.to_dict("records")}
 
 
-def _view(row: Mapping[Hashable, Any]) -> OwnView:
+def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
     first_a, first_b = row["true_first"].tolist()
     second_a, second_b = row["false_first"].tolist()
-    return OwnView(
+    return SelfReport(
         row["question_id"],
         tuple(row["entropies"].tolist()),
         (first_a, first_b),
@@ -154,6 +153,6 @@ def _view(row: Mapping[Hashable, Any]) -> OwnView:
     )
 
 
-def _write(active: ActiveRun, views: Mapping[str, OwnView]) -> None:
-    rows = [{"key": _key(active), **asdict(view)} for view in views.values()]
+def _write(active: ActiveRun, reports: Mapping[str, SelfReport]) -> None:
+    rows = [{"key": _key(active), **asdict(report)} for report in reports.values()]
     write_table(_path(active), pd.DataFrame(rows))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.errors import UsageError
 from truthmap.records import Site
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run, open_run
-from truthmap.terminal.options import FINISHED, beside, local
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.options import FINISHED, local, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
+
+if TYPE_CHECKING:
+    from truthmap.analyses.diff.measure import MapDifference, MapSide
 
 
 def diff(
@@ -29,12 +34,11 @@ def diff(
     """Subtract the first run's map from the second's: two models, two prompts, two sites, before and after training."""
     one, other = open_run(first), open_run(second)
     from truthmap.analyses.diff.run import diff_runs
-    from truthmap.report.told import tell_difference
 
     sites = _site(site, one), _site(second_site or site, other)
-    result = diff_runs(one, other, out or other.path / "analyses", sites=sites)
-    print_table(f"{result.second.name} minus {result.first.name}", *tell_difference(result))
-    print_lines([f"Table and figure: {out or beside(second, 'analyses')}/diff.*"])
+    result = diff_runs(one, other, out or other.folder / ANALYSES, sites=sites)
+    print_tables(summarize(result))
+    print_lines([f"Table and figure: {out or path_in_run(second, ANALYSES)}/diff.*"])
 
 
 def _site(name: str | None, run: Run) -> Site:
@@ -43,3 +47,36 @@ def _site(name: str | None, run: Run) -> Site:
     if name not in {str(each) for each in Site}:
         raise UsageError(f"a site must be one of {', '.join(map(str, Site))}, got {name!r}")
     return Site(name)
+
+
+def summarize(result: MapDifference) -> tuple[SummaryTable, ...]:
+    """Return how two maps differ, as facts."""
+    from truthmap.analyses.diff.measure import LEVEL
+
+    clearest = f"layer {result.layer}, {result.position}: {result.largest.signed}, corrected p {result.largest_p:.3g}"
+    rows = (
+        ("first", _side(result.first)),
+        ("second", _side(result.second)),
+        ("questions in both", str(result.both)),
+        ("mean difference", f"{result.mean.signed} over {result.cells} cells"),
+        ("significantly higher", f"{result.higher} cells (p ≤ {LEVEL:g}, corrected for all cells)"),
+        ("significantly lower", f"{result.lower} cells"),
+        ("clearest difference", clearest),
+    )
+    return (SummaryTable(f"{result.second.name} minus {result.first.name}", ("", ""), rows),)
+
+
+def _side(side: MapSide) -> str:
+    return f"{side.model} on {side.questions}, {side.site}: {side.answers} answers, {side.right:.0%} right"
+
+
+ANALYSIS = Analysis(
+    "diff",
+    diff,
+    SavedResult(
+        "Difference of two maps",
+        "truthmap.analyses.diff.measure:MapDifference",
+        summarize,
+        (FigureKind("difference", "difference of two maps", "truthmap.analyses.diff.figure:draw_difference"),),
+    ),
+)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.diff.measure import LEVEL, MapDifference, array_of
-from truthmap.figures.frame import new_axes, new_figure
-from truthmap.figures.heatmap import draw_heatmap, figure_of
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from truthmap.figures.canvas import figure_of, new_figure
+from truthmap.figures.heatmap import draw_heatmap, new_map_axes
 
 _SMALLEST_SCALE = 0.1  # of AUC: smaller differences than this are never drawn in full colour
 
@@ -32,7 +28,7 @@ def draw_difference(result: MapDifference, axes: Axes | None = None) -> Axes:
     """Draw the second map minus the first; cells with a dot differ significantly, corrected for all cells."""
     difference = array_of(result.difference)
     n_layers, n_positions = difference.shape
-    axes = new_axes(2.2 + 0.45 * n_positions, 2 + max(2.0, 0.22 * n_layers)) if axes is None else axes
+    axes = new_map_axes(n_layers, n_positions) if axes is None else axes
     scale = max(_SMALLEST_SCALE, float(np.nanmax(np.abs(difference))))
     axes.set_facecolor("0.85")
     image = axes.imshow(np.ma.masked_invalid(difference), cmap="RdBu", vmin=-scale, vmax=scale, aspect="auto")

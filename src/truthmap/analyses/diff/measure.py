@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
 from truthmap.arrays import Bools, Floats
+from truthmap.metrics.auc import placements, round_scores
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import Site
@@ -142,7 +143,7 @@ def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:
         high=(difference + half).reshape(shape),
         p_value=np.where(known, 2 * norm.sf(np.abs(z)), np.nan).reshape(shape),
         p_corrected=_corrected(terms, error, z, known).reshape(shape),
-        mean=Estimate(value=mean, low=mean - mean_half, high=mean + mean_half),
+        mean=Estimate(value=mean, low=mean - mean_half, high=mean + mean_half, n=len({*first.ids, *second.ids})),
     )
 
 
@@ -155,9 +156,6 @@ class _Terms:
 
 
 def _terms(scores: MapScores, groups: dict[str, int]) -> _Terms:
-    from truthmap.metrics.auc import round_scores
-    from truthmap.metrics.paired_auc import placements
-
     flat = scores.scores.reshape(-1, scores.scores.shape[-1]).astype(np.float64)
     auc, terms = np.full(len(flat), np.nan), np.zeros((len(flat), len(groups)))
     column = np.array([groups[group] for group in scores.groups])

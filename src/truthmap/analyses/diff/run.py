@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from truthmap.analyses.diff.figure import difference_figure
 from truthmap.analyses.diff.measure import (
     LEVEL,
     CellDifferences,
@@ -17,18 +17,20 @@ from truthmap.analyses.diff.measure import (
     compare_maps,
     rows_of,
 )
-from truthmap.analyses.probing import only, run_labels
+from truthmap.analyses.probing import only
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
+from truthmap.files import AnyPath
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 
 NAME = "diff"
 
 
-def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
+def diff_runs(first: Run, second: Run, out: AnyPath, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
     """Compare the maps of two runs, or of two sites of one; writes `diff.*` into the folder `out`.
 
     Args:
@@ -45,15 +47,17 @@ def diff_runs(first: Run, second: Run, out: Path, *, sites: tuple[Site, Site] | 
     first_site, second_site = sites or (first.summary.site, second.summary.site)
     if first.path.resolve() == second.path.resolve() and first_site is second_site:
         raise UsageError("both maps are the same one; name two runs, or two sites of one (--site, --second-site)")
-    (positions, one), (others, other) = _scores(first, first_site), _scores(second, second_site)
+    data = RunData.load(first)
+    other_data = data if first == second else RunData.load(second)
+    (positions, one), (others, other) = _scores(data, first_site), _scores(other_data, second_site)
     if positions != others:
         raise RunFolderError(
-            f"the maps have different positions: {first.path} has {', '.join(map(str, positions))} and "
-            f"{second.path} {', '.join(map(str, others))}; compare runs with the same ones"
+            f"the maps have different positions: {first.address} has {', '.join(map(str, positions))} and "
+            f"{second.address} {', '.join(map(str, others))}; compare runs with the same ones"
         )
     if one.scores.shape[0] != other.scores.shape[0]:
         raise RunFolderError(
-            f"the maps have different shapes: {first.path} has {one.scores.shape[0]} layers and {second.path} "
+            f"the maps have different shapes: {first.address} has {one.scores.shape[0]} layers and {second.address} "
             f"{other.scores.shape[0]}; compare runs of models of the same depth"
         )
     found = compare_maps(one, other)
@@ -88,7 +92,9 @@ def _result(
         positions=positions,
         layer=int(at[0]),
         position=positions[int(at[1])],
-        largest=Estimate(value=found.difference[at], low=found.low[at], high=found.high[at]),
+        largest=Estimate(
+            value=found.difference[at], low=found.low[at], high=found.high[at], n=len({*first[2].ids, *second[2].ids})
+        ),
         largest_p=float(found.p_corrected[at]),
         auc_first=rows_of(found.first),
         auc_second=rows_of(found.second),
@@ -111,13 +117,10 @@ def difference_table(found: CellDifferences, positions: Sequence[Position]) -> p
     return frame
 
 
-def _scores(run: Run, site: Site) -> tuple[tuple[Position, ...], MapScores]:
-    """Read a map's positions and its out-of-fold scores, joined with outcomes and groups by question id."""
-    sites = set(run.cells()["site"])
-    if str(site) not in sites:
-        raise RunFolderError(f"{run.path} has no map of site {site}, it has {', '.join(sorted(sites))}")
-    out_of_fold = run.out_of_fold(site)
-    labels = only(run_labels(run), out_of_fold.ids)
+def _scores(data: RunData, site: Site) -> tuple[tuple[Position, ...], MapScores]:
+    """Return a map's positions and its out-of-fold scores, joined with outcomes and groups by question id."""
+    out_of_fold = data.out_of_fold(site)
+    labels = only(data.labels, out_of_fold.ids)
     place = {i: n for n, i in enumerate(out_of_fold.ids)}
     scores = out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
     return out_of_fold.positions, MapScores(labels.ids, labels.group, labels.y, scores)
@@ -142,7 +145,5 @@ def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tupl
     return (one, other) if one != other else (str(first.path), str(second.path))
 
 
-def _write(out: Path, result: MapDifference, found: CellDifferences) -> None:
-    from truthmap.analyses.diff.figure import difference_figure
-
+def _write(out: AnyPath, result: MapDifference, found: CellDifferences) -> None:
     write_analysis(out, NAME, result, difference_table(found, result.positions), difference_figure(result))

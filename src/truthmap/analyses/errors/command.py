@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.errors import UsageError
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import RunArgument, beside
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
@@ -19,46 +21,41 @@ if TYPE_CHECKING:
 def errors(
     run: RunArgument,
     protocol: Annotated[
-        str, typer.Option(help="truthmap: each question has one type; study: the study's overlapping types")
+        str, typer.Option(help="truthmap: each question has one type; paper: the paper's overlapping types")
     ] = "truthmap",
 ) -> None:
     """Sort the questions by kind of error, from their samples, and draw a map of each kind.
 
     Samples are those that `truthmap sample` drew.
     """
-    if protocol not in ("truthmap", "study"):
-        raise UsageError(f"--protocol must be truthmap or study, got {protocol!r}")
-    opened = open_run(run)
+    from truthmap.analyses.errors.measure import TypeProtocol
     from truthmap.analyses.errors.run import type_errors
 
-    result = type_errors(opened, protocol=cast('Literal["truthmap", "study"]', protocol), progress=Bars())
-    _print(result)
-    print_lines([f"Tables, maps and figure: {beside(run, 'analyses')}/errors*"])
+    if protocol not in set(TypeProtocol):
+        raise UsageError(f"--protocol must be {' or '.join(TypeProtocol)}, got {protocol!r}")
+    result = type_errors(open_run(run), protocol=TypeProtocol(protocol), progress=Bars())
+    print_tables(summarize(result))
+    if result.without_type:
+        share = result.without_type / result.sampled
+        print_lines([f"{result.without_type} questions ({share:.0%}) {result.why_without_type}"])
+    print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+    print_lines([f"Tables, maps and figure: {path_in_run(run, ANALYSES)}/errors*"])
 
 
-def _print(result: ErrorTypes) -> None:
-    print_table(
+def summarize(result: ErrorTypes) -> tuple[SummaryTable, ...]:
+    """Return a row per type: how many questions are of it, and how well it can be read."""
+    table = SummaryTable(
         f"{result.model} on {result.questions}: {result.sampled} questions, {result.k} samples each, protocol "
         f"{result.protocol}{_sites(result)}",
         ("type", "questions", "greedy right", "best cell", "AUC valid.", "AUC test [95 %]", "log-prob [95 %]"),
-        (_row(score, result.sampled) for score in result.types),
+        tuple(_row(score, result.sampled) for score in result.types),
     )
-    if result.without_type:
-        print_lines(
-            [f"{result.without_type} questions ({result.without_type / result.sampled:.0%}) {_untyped(result)}"]
-        )
-    print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
+    return (table,)
 
 
 def _sites(result: ErrorTypes) -> str:
     sites = sorted({str(score.site) for score in result.types if score.site is not None})
     return f"; read at site {', '.join(sites)}" if sites else ""
-
-
-def _untyped(result: ErrorTypes) -> str:
-    if result.protocol == "study":
-        return "fit none of the study's types"
-    return "have no type: fewer than half of their samples could be graded"
 
 
 def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:
@@ -75,3 +72,15 @@ def _row(score: TypeScore, sampled: int) -> tuple[str, ...]:
 
 def _name(score: TypeScore) -> str:
     return str(score.type).replace("_", " ")
+
+
+ANALYSIS = Analysis(
+    "errors",
+    errors,
+    SavedResult(
+        "Kinds of error",
+        "truthmap.analyses.errors.measure:ErrorTypes",
+        summarize,
+        (FigureKind("error-types", "questions by kind of error", "truthmap.analyses.errors.figure:draw_error_types"),),
+    ),
+)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
-from truthmap.figures.frame import new_axes, new_figure
+from truthmap.figures.canvas import new_axes, new_figure
 from truthmap.figures.heatmap import draw_heatmap
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from truthmap.probes.grid import Grid
+from truthmap.probes.grid import Grid
 
 COLOURS = {
     ErrorType.CONSISTENTLY_RIGHT: "#31a354",
@@ -37,7 +34,7 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
     scores = {score.type: score for score in result.types}
     for axes, (kind, grid) in zip(places[1:], grids.items(), strict=False):
         test, site = scores[kind].test, scores[kind].site
-        said = "" if test is None else f" ({site}): test AUC {test.value:.2f} [{test.low:.2f}, {test.high:.2f}]"
+        said = "" if test is None else f" ({site}): test AUC {test.short}"
         draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}")
     for axes in places[n:]:
         axes.set_axis_off()

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.equivalence import meaning_of
+from truthmap.analyses.equivalence import canonical_answer
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Answer, Grade, Outcome, Site, StrEnum
@@ -66,7 +66,7 @@ class SampleCounts:
 def count_samples(answers: Sequence[Answer], grades: Sequence[Grade]) -> SampleCounts:
     """Group the samples of one question by their exact answers; all right ones are one answer."""
     pairs = [(a, g) for a, g in zip(answers, grades, strict=True) if g.outcome is not Outcome.UNSCORED]
-    wrong = Counter(meaning_of(a, g) for a, g in pairs if g.outcome is Outcome.WRONG and not g.refusal)
+    wrong = Counter(canonical_answer(a, g) for a, g in pairs if g.outcome is Outcome.WRONG and not g.refusal)
     return SampleCounts(
         scored=len(pairs),
         unscored=len(answers) - len(pairs),
@@ -98,7 +98,7 @@ def error_type(counts: SampleCounts) -> ErrorType | None:
 
 
 def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
-    """Return all types of a question as the study's own code assigns them: several, one or none.
+    """Return all types of a question as the paper's own code assigns them: several, one or none.
 
     Its thresholds, in samples of k: half (k // 2), third (k // 3), sixth (k // 6). Declining counts as one more wrong
     answer; samples that could not be graded, which it does not know, count in k and nowhere else. Consistently right:
@@ -120,6 +120,22 @@ def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
         ErrorType.MANY_DIFFERENT: different >= (third - 1 if counts.right else third) and different > 0,
     }
     return frozenset(kind for kind, holds in found.items() if holds)
+
+
+class TypeProtocol(StrEnum):
+    """How questions are sorted into types."""
+
+    TRUTHMAP = "truthmap"
+    """Each question has one type, or none."""
+    PAPER = "paper"
+    """Several, one or none, as the paper's own code assigns them."""
+
+    def types(self, counts: SampleCounts) -> frozenset[ErrorType]:
+        """Return the types of a question."""
+        if self is TypeProtocol.PAPER:
+            return paper_types(counts)
+        kind = error_type(counts)
+        return frozenset() if kind is None else frozenset((kind,))
 
 
 def _compete(right: int, wrong: int, share: Fraction) -> bool:
@@ -162,10 +178,10 @@ class ErrorTypes(BaseModel):
 
     Attributes:
         model, questions: The run's.
-        protocol: `truthmap`: each question has one type; `study`: several, one or none.
+        protocol: `truthmap`: each question has one type; `paper`: several, one or none.
         k: Samples per question.
         sampled: Questions that were sampled.
-        without_type: Questions without a type: most of their samples could not be graded (or, in the study's protocol,
+        without_type: Questions without a type: most of their samples could not be graded (or, in the paper's protocol,
             nothing fits).
         types: One for each type.
     """
@@ -179,3 +195,10 @@ class ErrorTypes(BaseModel):
     sampled: int
     without_type: int
     types: tuple[TypeScore, ...]
+
+    @property
+    def why_without_type(self) -> str:
+        """Why questions have no type."""
+        if self.protocol == str(TypeProtocol.TRUTHMAP):
+            return "have no type: fewer than half of their samples could be graded"
+        return "fit none of the paper's types"

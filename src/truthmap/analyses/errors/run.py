@@ -5,61 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from truthmap.analyses.errors.figure import error_types_figure
 from truthmap.analyses.errors.measure import (
     ErrorType,
     ErrorTypes,
     SampleCounts,
+    TypeProtocol,
     TypeScore,
     count_samples,
-    error_type,
-    paper_types,
 )
-from truthmap.analyses.probing import only, probe_settings, run_labels
-from truthmap.analyses.results import FOLDER, estimates_table, read_table, write_analysis, write_table
+from truthmap.analyses.probing import only, probe_settings
+from truthmap.analyses.results import estimates_table, read_table, write_analysis, write_table
 from truthmap.analyses.samples.run import read_samples
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.fit_grid import fit_grids
 from truthmap.probes.grid import Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import TestScore, score_on_test
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 from truthmap.terminal.progress import Advance, Progress, Silence
 
 NAME = "errors"
 
 
-Protocol = Literal["truthmap", "study"]
-
-
-def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress | None = None) -> ErrorTypes:
+def type_errors(
+    run: Run, *, protocol: TypeProtocol = TypeProtocol.TRUTHMAP, progress: Progress | None = None
+) -> ErrorTypes:
     """Sort a run's sampled questions by kind of error and fit a grid of probes for each; writes `analyses/errors.*`.
 
     Args:
         run: A finished run with samples.
-        protocol: `truthmap` gives each question one type, `study` the study's overlapping ones.
+        protocol: How questions are sorted.
         progress: Who shows the stages.
 
     Raises:
+        UsageError: there is no such protocol.
         RunFolderError: the run has no samples.
     """
-    samples = read_samples(run)
+    data, samples = RunData.load(run), read_samples(run)
     counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
-    types = types_of(counts, protocol)
-    grids = _fit(run, types, progress or Silence())
-    scores = [_score(run, types, kind, grids.get(kind)) for kind in ErrorType]
+    types = {i: protocol.types(each) for i, each in counts.items()}
+    grids = _fit(data, types, progress or Silence())
+    scores = [_score(data, types, kind, grids.get(kind)) for kind in ErrorType]
     result = ErrorTypes(
         model=run.summary.model,
         questions=run.summary.questions,
-        protocol=protocol,
+        protocol=str(protocol),
         k=samples.settings.k,
         sampled=len(counts),
         without_type=sum(not kinds for kinds in types.values()),
@@ -69,56 +69,48 @@ def type_errors(run: Run, *, protocol: Protocol = "truthmap", progress: Progress
     return result
 
 
-def types_of(counts: Mapping[str, SampleCounts], protocol: Protocol) -> dict[str, frozenset[ErrorType]]:
-    """Return the types of each question, by its id."""
-    if protocol == "study":
-        return {i: paper_types(each) for i, each in counts.items()}
-    found = {i: error_type(each) for i, each in counts.items()}
-    return {i: frozenset() if kind is None else frozenset((kind,)) for i, kind in found.items()}
-
-
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
     """Read the grids that `type_errors` fitted."""
-    frame = read_table(run.path / FOLDER / f"{NAME}_grids.parquet")
+    frame = read_table(run.folder / ANALYSES / f"{NAME}_grids.parquet")
     return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
 
 
-def _fit(run: Run, types: Mapping[str, frozenset[ErrorType]], progress: Progress) -> dict[ErrorType, Grid]:
+def _fit(data: RunData, types: Mapping[str, frozenset[ErrorType]], progress: Progress) -> dict[ErrorType, Grid]:
     """Fit the grids of all types that have enough answers, in one go."""
-    typed, settings, site = _typed(run, types), probe_settings(run), run.summary.site
+    typed, settings, site = _typed(data, types), probe_settings(data), data.summary.site
     targets = {str(kind): _members(typed, types, kind) for kind in ErrorType}
     targets = {name: y for name, y in targets.items() if min(y.sum(), (~y).sum()) >= settings.fewest}
     if not targets:
         return {}
-    store = run.states()
+    store = data.states
     with progress.stage("Fitting kinds of error", store.layout()[site][0]) as advance:
         fits = fit_grids(store, typed, targets, site, settings, partial(_layers_done, advance))
     return {ErrorType(name): fit.grid for name, fit in fits.items() if np.isfinite(fit.grid.auc).any()}
 
 
-def _score(run: Run, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, grid: Grid | None) -> TypeScore:
-    labels = run_labels(run)
+def _score(data: RunData, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, grid: Grid | None) -> TypeScore:
+    labels = data.labels
     members = {i for i, kinds in types.items() if kind in kinds}
     right = [bool(y) for i, y in zip(labels.ids, labels.y, strict=True) if i in members]
     plain = TypeScore(
         type=kind, n=len(members), greedy_right=sum(right) / len(right) if right else None, probed=len(right)
     )
-    settings = probe_settings(run)
+    settings = probe_settings(data)
     if grid is None:
         why = f"a map needs {settings.fewest} answers of the type, and as many others, outside the test part"
         return plain.model_copy(update={"why_not": why})
-    typed = _typed(run, types)
+    typed = _typed(data, types)
     labelled = replace(typed, y=_members(typed, types, kind))
     try:
-        test = score_on_test(run.states(), labelled, grid, best_cell(grid), settings)
+        test = score_on_test(data.states, labelled, grid, best_cell(grid), settings)
     except NotEnoughDataError:
         return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"})
-    return plain.model_copy(update=_found(run, labelled, grid, test))
+    return plain.model_copy(update=_found(data, labelled, grid, test))
 
 
-def _typed(run: Run, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
+def _typed(data: RunData, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
     """Return the labels of the answers whose question has a type."""
-    return only(run_labels(run), [i for i, kinds in types.items() if kinds])
+    return only(data.labels, [i for i, kinds in types.items() if kinds])
 
 
 def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType) -> Bools:
@@ -126,21 +118,18 @@ def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]],
     return np.array([kind in types[i] for i in labels.ids], dtype=bool)
 
 
-def _found(run: Run, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
-    at = grid.index(test.cell)
+def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
     found: dict[str, object] = {
         "site": test.cell.site,
         "layer": test.cell.layer,
         "position": test.cell.position,
-        "validation": Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at]),
-        "test": Estimate(value=test.auc, low=test.low, high=test.high),
+        "validation": grid.estimate(test.cell),
+        "test": test.auc,
     }
-    answers = {answer.question_id: answer for answer in run.answers()}
     of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([[mean_log_prob(answers[i]) for i in test.scores]])
+    log_probs = np.array([mean_log_prob(data.answers_by_id[i]) for i in test.scores])
     if not np.isnan(log_probs).any():
-        auc = auc_many(round_scores(log_probs), np.array([of_type[i] for i in test.scores]))
-        found["log_prob"] = Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0])
+        found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
     return found
 
 
@@ -155,9 +144,7 @@ def _write(
     types: Mapping[str, frozenset[ErrorType]],
     grids: Mapping[ErrorType, Grid],
 ) -> None:
-    from truthmap.analyses.errors.figure import error_types_figure
-
-    folder = run.path / FOLDER
+    folder = run.folder / ANALYSES
     write_analysis(folder, NAME, result, error_table(result), error_types_figure(result, grids))
     rows = [
         {

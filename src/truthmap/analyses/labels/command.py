@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.analyses.base import Analysis, SavedResult, SummaryTable
 from truthmap.records import Site
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.labels.measure import LabelMaps
 
 
 def labels(
@@ -27,18 +31,38 @@ def labels(
     """Map where a label of your own can be read: a topic, a human verdict, a kind of error."""
     from truthmap.analyses.labels.read import read_labels
     from truthmap.analyses.labels.run import map_labels
-    from truthmap.report.told import tell_labels
 
     made = open_run(run)
     of_question = read_labels(file, column, id_column)
     found = map_labels(made, column, of_question, site=site, permutations=permutations, progress=Bars())
-    told = tell_labels(found)
-    print_table(
-        f"{found.column}: {found.labelled} labelled answers of {made.summary.model} on {made.summary.questions}",
-        told.columns,
-        told.rows,
-    )
+    print_tables(summarize(found))
     if found.unlabelled or found.unknown:
         print_lines([f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer"])
     if found.too_few:
         print_lines(["too few answers for a map: " + ", ".join(f"{k} ({v})" for k, v in found.too_few.items())])
+
+
+def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
+    """Return a row per label: where it is read best, and how well."""
+    rows = (
+        (
+            score.label,
+            str(score.n),
+            f"layer {score.layer}, {score.position}",
+            str(score.validation),
+            "–" if score.p_value is None else f"{score.p_value:.3f}",
+            "–" if score.test is None else str(score.test),
+        )
+        for score in found.scores
+    )
+    columns = ("label", "answers", "best cell", "AUC on validation", "p", "AUC on test")
+    return (
+        SummaryTable(f"{found.column}: {found.labelled} labelled answers, site {found.site}", columns, tuple(rows)),
+    )
+
+
+ANALYSIS = Analysis(
+    "labels",
+    labels,
+    SavedResult("Other labels", "truthmap.analyses.labels.measure:LabelMaps", summarize, keyed=True),
+)

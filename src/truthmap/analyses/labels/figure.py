@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from matplotlib.figure import Figure
+
+from truthmap.figures.canvas import new_figure
 from truthmap.figures.heatmap import draw_heatmap
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from truthmap.probes.grid import Grid
+from truthmap.probes.grid import Grid
+from truthmap.text import cut
 
 _COLUMNS = 3
 
 
 def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
     """Draw one map for each label; cells that are not significant are hatched where p-values were computed."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     across = min(_COLUMNS, len(grids))
     down = -(-len(grids) // across)
     n_layers = max(grid.auc.shape[0] for grid in grids.values())
-    figure = Figure(figsize=(8.5 * across, (2.2 + max(2.0, 0.22 * n_layers)) * down), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(8.5 * across, (2.2 + max(2.0, 0.22 * n_layers)) * down)
     places = figure.subplots(down, across, squeeze=False).ravel()
     for place, (label, grid) in zip(places, grids.items(), strict=False):
-        shown = label if len(label) <= 40 else f"{label[:39]}…"
         known = bool((grid.p_value >= 0).any())
-        draw_heatmap(grid.auc, place, title=shown, not_significant=grid.p_value > 0.05 if known else None)
+        draw_heatmap(grid.auc, place, title=cut(label, 40), not_significant=grid.p_value > 0.05 if known else None)
         place.title.set_parse_math(False)
     for place in places[len(grids) :]:
         place.set_axis_off()

@@ -8,72 +8,27 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.results import FOLDER, write_analysis
+from truthmap.analyses.labels.figure import draw_label_maps
+from truthmap.analyses.labels.measure import LabelMaps, LabelScore
+from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.positions import Position
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.join_labels import label_answers
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Site, Split
-from truthmap.runs.run import Interval, Run
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
+from truthmap.runs.run import Run
+from truthmap.store.states import StateStore
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
 MOST_LABELS = 12
 FEWEST = 10
 """Answers in train + validation that a label needs, and that must lack it."""
-
-
-class LabelScore(BaseModel):
-    """How well one label can be read, against all others.
-
-    Attributes:
-        label: The label.
-        n: Labelled answers that have it, the test part included.
-        layer, position: Its best cell, chosen on train + validation.
-        validation: The cross-validated AUC there.
-        p_value: Corrected for looking at the whole map; `None`: no shuffles were made.
-        test: AUC on the test part; `None` where the test part lacks the label, or has nothing else.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    label: str
-    n: int
-    layer: int
-    position: Position
-    validation: Interval
-    p_value: float | None
-    test: Interval | None
-
-
-class LabelMaps(BaseModel):
-    """The maps of a column of labels.
-
-    Attributes:
-        column: What the labels are.
-        site: What was read.
-        labelled: Scored answers that have a label.
-        unlabelled: Scored answers without one: not used.
-        unknown: Labels for questions that the run does not have, or whose answers were not scored.
-        scores: One for each label; of two labels, the second alone in ascending order.
-        too_few: Labels that have too few answers for a map, with their counts.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    column: str
-    site: Site
-    labelled: int
-    unlabelled: int
-    unknown: int
-    scores: tuple[LabelScore, ...]
-    too_few: dict[str, int]
 
 
 def map_labels(
@@ -102,13 +57,14 @@ def map_labels(
         NotEnoughDataError: fewer than two labels, or none that ten answers have and ten lack.
     """
     name = _file_name(column)
-    scored = label_answers(run.questions(), run.grades(), run.splits())
+    data = RunData.load(run)
+    scored = data.labels
     labelled = scored.take(np.array([i in of_question for i in scored.ids], dtype=bool))
     values = [of_question[i] for i in labelled.ids]
     targets, too_few = _targets(values, labelled)
-    read = site or run.summary.site
-    store = run.states()
-    settings = GridSettings(n_permutations=permutations, seed=Study(**run.settings["settings"]).seed, fewest=FEWEST)
+    read = site or data.summary.site
+    store = data.states
+    settings = GridSettings(n_permutations=permutations, seed=Study(**data.settings["settings"]).seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)
@@ -119,7 +75,7 @@ def map_labels(
         unlabelled=len(scored.ids) - len(values),
         unknown=len(set(of_question) - set(scored.ids)),
         scores=tuple(
-            _score(run, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
+            _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
             for label, fit in fits.items()
         ),
         too_few=too_few,
@@ -135,7 +91,7 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
         raise UsageError(f"at most {MOST_LABELS} labels can be mapped, got {len(counts)}; put the rare ones together")
     if len(counts) < 2:
         raise NotEnoughDataError(f"a map needs two labels or more among the scored answers, got {len(counts)}")
-    seen = np.array([part is not Split.TEST for part in labels.part], dtype=bool)
+    seen = np.array([split is not Split.TEST for split in labels.split], dtype=bool)
     has = {label: np.array([value == label for value in values], dtype=bool) for label in sorted(counts)}
     enough = {
         label: target
@@ -153,13 +109,12 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
 
 
 def _score(
-    run: Run, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
+    store: StateStore, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
     grid, at = fit.grid, fit.grid.index(cell)
     try:
-        found = score_on_test(run.states(), labels, grid, cell, settings)
-        test = Interval(auc=found.auc, low=found.low, high=found.high, n=len(found.scores))
+        test = score_on_test(store, labels, grid, cell, settings).auc
     except NotEnoughDataError:
         test = None
     return LabelScore(
@@ -167,18 +122,16 @@ def _score(
         n=count,
         layer=cell.layer,
         position=cell.position,
-        validation=Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=int(grid.n[at])),
+        validation=grid.estimate(cell),
         p_value=float(grid.p_value[at]) if np.isfinite(grid.p_value[at]) else None,
         test=test,
     )
 
 
 def _write(run: Run, name: str, result: LabelMaps, fits: Mapping[str, GridFit]) -> None:
-    from truthmap.analyses.labels.figure import draw_label_maps
-
     tables = [fit.grid.to_frame().assign(label=label) for label, fit in fits.items()]
     figure = draw_label_maps({label: fit.grid for label, fit in fits.items()}, result.column)
-    write_analysis(run.path / FOLDER, name, result, pd.concat(tables, ignore_index=True), figure)
+    write_analysis(run.folder / ANALYSES, name, result, pd.concat(tables, ignore_index=True), figure)
 
 
 def _file_name(column: str) -> str:

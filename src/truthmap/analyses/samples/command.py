@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from truthmap.analyses.samples.sample_settings import SampleSettings
+from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.records import Outcome
 from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
 from truthmap.terminal.options import RunArgument
-from truthmap.terminal.output import print_table
+from truthmap.terminal.output import print_tables
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
@@ -46,22 +47,28 @@ def sample(
     opened = open_run(run)
     from truthmap.analyses.samples.run import sample_answers
 
-    _print(sample_answers(opened, settings, reopening=ReopenSettings.of(given), progress=Bars()))
+    drawn = sample_answers(opened, settings, reopening=ReopenSettings.of(given), progress=Bars())
+    print_tables(summarize(drawn))
 
 
-def _print(drawn: Samples) -> None:
+def summarize(drawn: Samples) -> tuple[SummaryTable, ...]:
+    """Return how many samples there are of each outcome, and how many questions have a right one."""
     grades = [grade for its_own in drawn.grades.values() for grade in its_own]
     counts = Counter(grade.outcome for grade in grades)
     some = sum(any(g.outcome is Outcome.RIGHT for g in own) for own in drawn.grades.values())
     n, k, temperature = len(drawn.question_ids), drawn.settings.k, drawn.settings.temperature
-    print_table(
+    table = SummaryTable(
         f"{len(grades)} samples: {k} of each of {n} questions, temperature {temperature:g}",
         ("", "n", "share"),
-        [
+        (
             *(
                 (f"{outcome} samples", str(counts[outcome]), f"{counts[outcome] / max(1, len(grades)):.1%}")
                 for outcome in Outcome
             ),
             ("questions with a right sample", str(some), f"{some / max(1, n):.1%}"),
-        ],
+        ),
     )
+    return (table,)
+
+
+ANALYSIS = Analysis("sample", sample)

@@ -7,19 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TypeVar
 
-from truthmap.analyses.samples.sample_settings import SampleSettings
-from truthmap.answers.generate import GenerateSettings
+from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import reopen, require_same_model
-from truthmap.files import digest_of
+from truthmap.files import AnyPath, digest_of
 from truthmap.records import Answer, Grade, Split
-from truthmap.runs.folder import RunFolder
-from truthmap.runs.remote import remove_folder
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLE_PARTS, SAMPLES
 from truthmap.runs.run import Run
 from truthmap.runs.tables import read_records, write_records
 from truthmap.study.reopen_settings import ReopenSettings
@@ -29,7 +28,6 @@ from truthmap.terminal.progress import Advance, Progress
 Kind = TypeVar("Kind", Answer, Grade)
 
 STAGE = "samples"
-ANSWERS, GRADES, SCRATCH = "samples.parquet", "sample_grades.parquet", "sample_parts"
 
 SHARD = 512
 """Samples in a shard: a killed command repeats at most one."""
@@ -72,7 +70,7 @@ def sample_answers(
         RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
     """
     settings = settings or SampleSettings()
-    active = reopen(run, reopening, progress)
+    active, data = reopen(run, reopening, progress), RunData.load(run)
     with (
         active.folder.held(active.progress.say),
         active.stop.listening(active.progress.say),
@@ -82,17 +80,19 @@ def sample_answers(
         started = time.perf_counter()
         key = _key(active.keys["answers"], settings)
         kept = _kept(active, key)
-        fresh = _draw(run, active, settings, kept, key)
+        fresh = _draw(data, active, settings, kept, key)
         by_sample: dict[int, list[Answer]] = {}
         for answer in [*kept, *fresh]:
             by_sample.setdefault(answer.sample, []).append(answer)
-        grades = [grade for answers in by_sample.values() for grade in active.grade(answers).values()]
-        order = {question.id: n for n, question in enumerate(run.questions())}
-        write_records(active.folder.path / ANSWERS, Answer, sorted([*kept, *fresh], key=partial(_place, order)))
-        write_records(active.folder.path / GRADES, Grade, sorted(grades, key=partial(_place, order)))
-        active.folder.finish(STAGE, key, [ANSWERS, GRADES], time.perf_counter() - started, settings.model_dump())
-        remove_folder(active.folder.path / SCRATCH)
-    return read_samples(run)
+        grades = [grade for its_own in by_sample.values() for grade in active.grade(its_own).values()]
+        order = {question.id: n for n, question in enumerate(data.questions)}
+        answers = sorted([*kept, *fresh], key=partial(_place, order))
+        grades.sort(key=partial(_place, order))
+        write_records(active.folder / SAMPLES, Answer, answers)
+        write_records(active.folder / SAMPLE_GRADES, Grade, grades)
+        active.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, settings.model_dump())
+        active.folder.remove(SAMPLE_PARTS)
+    return _samples(settings, answers, grades)
 
 
 def read_samples(run: Run) -> Samples:
@@ -101,26 +101,30 @@ def read_samples(run: Run) -> Samples:
     Raises:
         RunFolderError: there are none, or they were drawn for other answers than the run now has.
     """
-    folder = RunFolder(run.path)
+    folder = run.folder
     entry, answers = folder.entry(STAGE), folder.entry("answers")
     if entry is None or folder.broken_files(entry):
-        raise RunFolderError(f"{run.path} has no samples; draw some with `truthmap sample {run.path} --k 10`")
+        raise RunFolderError(f"{run.address} has no samples; draw some with `truthmap sample {run.address} --k 10`")
     settings = SampleSettings(**entry.note)
     if answers is None or entry.key != _key(answers.key, settings):
         raise RunFolderError(
-            f"the samples in {run.path} belong to an earlier version of the run; draw them again with "
-            f"`truthmap sample {run.path} --k {settings.k}`"
+            f"the samples in {run.address} belong to an earlier version of the run; draw them again with "
+            f"`truthmap sample {run.address} --k {settings.k}`"
         )
-    drawn = _by_question(read_records(run.path / ANSWERS, Answer))
-    fewest = min(map(len, drawn.values()), default=0)
-    return Samples(
-        settings.model_copy(update={"k": fewest}), drawn, _by_question(read_records(run.path / GRADES, Grade))
+    return _samples(
+        settings, read_records(run.folder / SAMPLES, Answer), read_records(run.folder / SAMPLE_GRADES, Grade)
     )
+
+
+def _samples(settings: SampleSettings, answers: Sequence[Answer], grades: Sequence[Grade]) -> Samples:
+    drawn = _by_question(answers)
+    fewest = min(map(len, drawn.values()), default=0)
+    return Samples(settings.model_copy(update={"k": fewest}), drawn, _by_question(grades))
 
 
 def has_samples(run: Run) -> bool:
     """Tell whether a run has samples."""
-    return RunFolder(run.path).entry(STAGE) is not None
+    return run.folder.entry(STAGE) is not None
 
 
 def _key(answers_key: str, settings: SampleSettings) -> str:
@@ -129,16 +133,16 @@ def _key(answers_key: str, settings: SampleSettings) -> str:
 
 
 def _kept(active: ActiveRun, key: str) -> Sequence[Answer]:
-    return read_records(active.folder.path / ANSWERS, Answer) if active.folder.is_finished(STAGE, key) else ()
+    return read_records(active.folder / SAMPLES, Answer) if active.folder.is_finished(STAGE, key) else ()
 
 
-def _draw(run: Run, active: ActiveRun, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
+def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
     """Draw what is missing, shard after shard; each finished shard is kept."""
-    wanted = list(_missing(run, settings, {(answer.question_id, answer.sample) for answer in kept}))
+    wanted = list(_missing(data, settings, {(answer.question_id, answer.sample) for answer in kept}))
     shards = [wanted[start : start + SHARD] for start in range(0, len(wanted), SHARD)]
     files = [_parts(active, key) / f"{digest_of(shard)[:16]}.parquet" for shard in shards]
     if not wanted:
-        active.progress.say(f"nothing to do: {run.path} has these samples")
+        active.progress.say(f"nothing to do: {data.run.address} has these samples")
         return []
     asked = generate_settings(active.study, active.question_set.task)
     sampled = GenerateSettings(
@@ -150,8 +154,8 @@ def _draw(run: Run, active: ActiveRun, settings: SampleSettings, kept: Sequence[
         if not file.exists()
     ]
     if jobs:
-        _require_same_engine(run, active)
-        require_same_model(run, active)
+        _require_same_engine(data.run, active)
+        require_same_model(data.run, active)
     done = len(wanted) - sum(job.size for job in jobs)
     with active.progress.stage("Sampling", len(wanted), done) as advance:
         for drawn in active.executor.map(draw_shard, jobs, Tally(advance, done)):
@@ -175,18 +179,18 @@ def _require_same_engine(run: Run, active: ActiveRun) -> None:
     before = None if entry is None else entry.note.get("engine")
     if before != now:
         raise RunFolderError(
-            f"the answers in {run.path} are from {before}, samples would be from {now}: install the version before"
+            f"the answers in {run.address} are from {before}, samples would be from {now}: install the version before"
         )
 
 
-def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+def _missing(data: RunData, settings: SampleSettings, known: set[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """Return (question id, sample number) for all that is wanted and not known: a question's samples side by side.
 
     Questions whose answer came with them, or that leave no room for an answer, are not sampled.
     """
-    test = {split.question_id for split in run.splits() if split.part is Split.TEST}
-    ready = {question.id for question in run.questions() if question.answer is not None}
-    for answer in run.answers():
+    test = {split.question_id for split in data.splits if split.split is Split.TEST}
+    ready = {question.id for question in data.questions if question.answer is not None}
+    for answer in data.answers:
         i = answer.question_id
         if answer.fault is None and i not in ready and (settings.part == "all" or i in test):
             for sample in range(1, settings.k + 1):
@@ -194,8 +198,8 @@ def _missing(run: Run, settings: SampleSettings, known: set[tuple[str, int]]) ->
                     yield i, sample
 
 
-def _parts(active: ActiveRun, key: str) -> Path:
-    return active.folder.path / SCRATCH / key[:16]
+def _parts(active: ActiveRun, key: str) -> AnyPath:
+    return active.folder / SAMPLE_PARTS / key[:16]
 
 
 def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:

@@ -14,22 +14,21 @@ from safetensors.torch import save_file
 
 from truthmap.analyses.samples.run import Samples
 from truthmap.arrays import Floats
-from truthmap.capture.second_pass import capture_states
+from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import require_same_model
-from truthmap.files import atomic_write, digest_of, storage_errors
+from truthmap.files import AnyPath, atomic_write, digest_of, reason_of, storage_errors
 from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
 from truthmap.records import Answer
+from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
-
-FOLDER = "sample_states"
 
 SampleId = tuple[str, int]
 """Question id and sample number."""
@@ -61,7 +60,9 @@ def sample_states(
         first.setdefault(_tokens(place.answer), i)
     unique = list(first.values())
     shards = [unique[start : start + SHARD] for start in range(0, len(unique), SHARD)]
-    files = [active.folder.path / FOLDER / f"{_key(active, cell, places, shard)[:16]}.safetensors" for shard in shards]
+    files = [
+        active.folder / SAMPLE_STATES / f"{_key(active, cell, places, shard)[:16]}.safetensors" for shard in shards
+    ]
     jobs = [
         Job(number, tuple(i for i, _ in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))
@@ -85,7 +86,8 @@ def read_shard(
     answers = [replace(place.answer, question_id=json.dumps(i)) for i, place in samples]
     index = {a.question_id: np.array([place.index], np.int32) for a, (_, place) in zip(answers, samples, strict=True)}
     located = LocatedPositions((cell.position,), index)
-    read = capture_states(active.model, answers, located, (cell.site,), capture_settings(active.study), advance)
+    capture = StateCapture(active.model, capture_settings(active.study), active.prefixes)
+    read = capture.capture(answers, located, (cell.site,), advance)
     return read.states[cell.site][cell.layer, 0].clone()
 
 
@@ -107,16 +109,16 @@ def _key(active: ActiveRun, cell: Cell, places: Mapping[SampleId, SamplePlace], 
     return digest_of({"own": own, "cell": [str(cell.site), cell.layer, str(cell.position)], "rows": rows})
 
 
-def _write(path: Path, ids: Sequence[SampleId], states: torch.Tensor) -> None:
-    with atomic_write(path) as beside, storage_errors(path):
-        save_file({"states": states.contiguous()}, beside, metadata={"ids": json.dumps(ids)})
+def _write(path: AnyPath, ids: Sequence[SampleId], states: torch.Tensor) -> None:
+    with atomic_write(path) as temp_path, storage_errors(Path(path)):
+        save_file({"states": states.contiguous()}, temp_path, metadata={"ids": json.dumps(ids)})
 
 
-def _read(path: Path) -> Iterator[tuple[SampleId, Floats]]:
+def _read(path: AnyPath) -> Iterator[tuple[SampleId, Floats]]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(Path(path), framework="pt") as file:
             ids = json.loads(file.metadata()["ids"])
             states = file.get_tensor("states").double().numpy()
         yield from (((str(i), int(sample)), state) for (i, sample), state in zip(ids, states, strict=True))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(f"{path} is damaged ({error}); delete it to have it made again") from error
+        raise DamagedFileError(f"{path} is damaged ({reason_of(error)}); delete it to have it made again") from error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
-from truthmap.terminal.options import RunArgument, beside
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
@@ -30,19 +32,20 @@ def select(
     from truthmap.analyses.select.run import select_answers
 
     result = select_answers(opened, reopening=ReopenSettings.of(given), progress=Bars())
-    _print(result)
+    print_tables(summarize(result))
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
     untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
-    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {beside(run, 'analyses')}/select*"])
+    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {path_in_run(run, ANALYSES)}/select*"])
 
 
-def _print(result: Selection) -> None:
-    print_table(
+def summarize(result: Selection) -> tuple[SummaryTable, ...]:
+    """Return a row per way to choose: how often it is right, overall and by samples and type of error."""
+    accuracy = SummaryTable(
         f"{result.model} on {result.questions}: {result.n} test questions, {result.k} samples each; the detector reads "
         f"layer {result.layer}, {result.position} ({result.site})",
         ("choice", "accuracy [95 %]", "minus greedy", "minus majority", "ranks right over wrong"),
-        (
+        tuple(
             (
                 str(score.strategy),
                 score.accuracy.short,
@@ -53,14 +56,14 @@ def _print(result: Selection) -> None:
             for score in result.strategies
         ),
     )
-    print_table(
+    parts = SummaryTable(
         "Accuracy by number of samples, and by type of error (questions)",
         (
             "choice",
             *(f"k = {k}" for k in result.ks),
             *(f"{str(size.type).replace('_', ' ')} ({size.n})" for size in result.types),
         ),
-        (
+        tuple(
             (
                 str(score.strategy),
                 *(f"{accuracy:.2f}" for accuracy in score.by_k),
@@ -69,3 +72,27 @@ def _print(result: Selection) -> None:
             for score in result.strategies
         ),
     )
+    return accuracy, parts
+
+
+ANALYSIS = Analysis(
+    "select",
+    select,
+    SavedResult(
+        "Choosing among samples",
+        "truthmap.analyses.select.measure:Selection",
+        summarize,
+        (
+            FigureKind(
+                "accuracy-by-k",
+                "accuracy against the number of samples",
+                "truthmap.analyses.select.figure:draw_accuracy_by_k",
+            ),
+            FigureKind(
+                "accuracy-by-type",
+                "accuracy by kind of error",
+                "truthmap.analyses.select.figure:draw_accuracy_by_type",
+            ),
+        ),
+    ),
+)

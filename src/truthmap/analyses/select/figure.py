@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.select.measure import Selection, Strategy
-from truthmap.figures.frame import new_axes, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from truthmap.figures.canvas import new_axes, new_figure
 
 STYLES = {
     Strategy.GREEDY: ("0.35", "--", "s"),

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.errors.measure import ErrorType
 from truthmap.arrays import Bools, Floats, Ints
-from truthmap.metrics.estimate import Estimate, bootstrapped
+from truthmap.metrics.auc import placements
+from truthmap.metrics.bootstrap import bootstrap
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site, StrEnum
 
@@ -42,13 +44,13 @@ class Candidate:
 
     Attributes:
         right: Whether it is right.
-        meaning: Its class of meaning among the question's samples.
+        equivalence_class: Which of the question's samples say the same: equal numbers do.
         log_prob, mean_log_prob: Natural log-probability, summed and length-normalised.
         score: The probe's log-odds that it is right; `None` where the sample lacks the probe's position.
     """
 
     right: bool
-    meaning: int
+    equivalence_class: int
     log_prob: float
     mean_log_prob: float
     score: float | None
@@ -155,8 +157,8 @@ def chance_right(strategy: Strategy, pool: Pool, candidates: Sequence[Candidate]
         return float(any(c.right for c in candidates))
     chosen = candidates
     if strategy is Strategy.MAJORITY:
-        votes = Counter(c.meaning for c in candidates)
-        chosen = [c for c in candidates if votes[c.meaning] == max(votes.values())]
+        votes = Counter(c.equivalence_class for c in candidates)
+        chosen = [c for c in candidates if votes[c.equivalence_class] == max(votes.values())]
     elif strategy is Strategy.LOG_PROB:
         chosen = _highest(candidates, [c.log_prob for c in candidates])
     elif strategy is Strategy.MEAN_LOG_PROB:
@@ -173,18 +175,18 @@ def ranked_right(strategy: Strategy, pool: Pool) -> float:
     NaN where the question has not both, or the strategy ranks nothing. Unlike an AUC over all samples this cannot be
     earned by telling easy questions from hard ones.
     """
-    votes = Counter(c.meaning for c in pool.candidates)
+    votes = Counter(c.equivalence_class for c in pool.candidates)
     values: dict[Strategy, list[float | None]] = {
-        Strategy.MAJORITY: [float(votes[c.meaning]) for c in pool.candidates],
+        Strategy.MAJORITY: [float(votes[c.equivalence_class]) for c in pool.candidates],
         Strategy.LOG_PROB: [c.log_prob for c in pool.candidates],
         Strategy.MEAN_LOG_PROB: [c.mean_log_prob for c in pool.candidates],
         Strategy.DETECTOR: [c.score for c in pool.candidates],
     }
     known = [(c.right, v) for c, v in zip(pool.candidates, values.get(strategy, []), strict=False) if v is not None]
-    right, wrong = [v for is_right, v in known if is_right], [v for is_right, v in known if not is_right]
-    if not right or not wrong:
+    y = np.array([is_right for is_right, _ in known], dtype=bool)
+    if y.all() or not y.any():
         return math.nan
-    return float(np.mean([(r > w) + (r == w) / 2 for r in right for w in wrong]))
+    return float(placements(np.array([[v for _, v in known]]), y).auc[0])
 
 
 def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[ErrorType]) -> tuple[StrategyScore, ...]:
@@ -207,7 +209,7 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
 
     ranked = {s: [ranked_right(s, p) for p in pools] for s in strategies}
 
-    found = bootstrapped(measures, [pool.group for pool in pools], "select")
+    found = bootstrap(measures, [pool.group for pool in pools], "select")
     blocks = [found[start : start + len(strategies)] for start in range(0, len(found), len(strategies))]
     curves = {s: tuple(_accuracy_with(s, pools, k) for k in ks) for s in strategies}
     return tuple(
@@ -218,7 +220,10 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
             minus_majority=blocks[2][n],
             within=_mean_known(ranked[strategy], [pool.group for pool in pools]),
             by_k=curves[strategy],
-            by_type=tuple(block[n] for block in blocks[3:]),
+            by_type=tuple(
+                block[n].model_copy(update={"n": int((kind == str(each)).sum())})
+                for block, each in zip(blocks[3:], kinds, strict=True)
+            ),
         )
         for n, strategy in enumerate(strategies)
     )
@@ -251,7 +256,7 @@ def _mean_known(values: Sequence[float], groups: Sequence[str]) -> Estimate | No
     if not known:
         return None
     kept = np.array([value for value, _ in known])
-    return bootstrapped(lambda rows: np.array([kept[rows].mean()]), [group for _, group in known], "select")[0]
+    return bootstrap(lambda rows: np.array([kept[rows].mean()]), [group for _, group in known], "select")[0]
 
 
 def _highest(candidates: Sequence[Candidate], values: Sequence[float]) -> Sequence[Candidate]:

@@ -7,12 +7,13 @@ from contextlib import closing
 
 import pandas as pd
 
-from truthmap.analyses.equivalence import ByMeaning, Saying
+from truthmap.analyses.equivalence import ByCanonical, Saying
 from truthmap.analyses.errors.measure import ErrorType, count_samples, error_type
-from truthmap.analyses.probing import probe_settings, run_labels
-from truthmap.analyses.results import FOLDER, write_analysis, write_table
+from truthmap.analyses.probing import probe_settings
+from truthmap.analyses.results import write_analysis, write_table
 from truthmap.analyses.samples.run import Samples, read_samples
 from truthmap.analyses.samples.states import SampleId, sample_states
+from truthmap.analyses.select.figure import selection_figure
 from truthmap.analyses.select.measure import (
     Candidate,
     Pool,
@@ -25,11 +26,13 @@ from truthmap.analyses.select.measure import (
 )
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import reopen
-from truthmap.metrics.token_scores import digest
+from truthmap.metrics.token_scores import summarize_tokens
 from truthmap.probes.grid import best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import Outcome
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
@@ -48,13 +51,15 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
         PartialError: shards failed three times on a cluster; all others are kept.
         NotEnoughDataError: no test question can be chosen for.
     """
-    active, samples = reopen(run, reopening, progress), read_samples(run)
-    labels, grid = run_labels(run), run.grid()
-    fitted = score_on_test(run.states(), labels, grid, best_cell(grid), probe_settings(run))
-    tested = labels.of(test=True)
+    active, data, samples = reopen(run, reopening, progress), RunData.load(run), read_samples(run)
+    grid = data.grid()
+    fitted = score_on_test(data.states, data.labels, grid, best_cell(grid), probe_settings(data))
+    tested = data.labels.of(test=True)
     ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
     if not ids:
-        raise NotEnoughDataError(f"no test question of {run.path} has samples that could be graded; draw more of them")
+        raise NotEnoughDataError(
+            f"no test question of {run.address} has samples that could be graded; draw more of them"
+        )
     with active.folder.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
         states = sample_states(run, active, samples, ids, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
@@ -71,7 +76,7 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
         layer=fitted.cell.layer,
         position=fitted.cell.position,
         n=len(pools),
-        left_out=_test_questions(run) - len(pools),
+        left_out=sum(split.fold < 0 for split in data.splits) - len(pools),
         ungraded=1 - len(candidates) / drawn,
         unread=sum(c.score is None for c in candidates) / len(candidates),
         ks=ks,
@@ -117,27 +122,21 @@ def _pools(samples: Samples, tested: LabelledAnswers, ids: set[str], scores: Map
 def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, float]) -> tuple[Candidate, ...]:
     both = zip(samples.answers[question_id], samples.grades[question_id], strict=True)
     graded = [(answer, grade) for answer, grade in both if grade.outcome is not Outcome.UNSCORED]
-    meanings = ByMeaning().classes([Saying("", answer, grade) for answer, grade in graded])
+    classes = ByCanonical().classes([Saying("", answer, grade) for answer, grade in graded])
     return tuple(
         Candidate(
             right=grade.outcome is Outcome.RIGHT,
-            meaning=meaning,
-            log_prob=digest(answer.log_probs).total,
-            mean_log_prob=digest(answer.log_probs).mean,
+            equivalence_class=equivalence_class,
+            log_prob=summarize_tokens(answer.log_probs).total,
+            mean_log_prob=summarize_tokens(answer.log_probs).mean,
             score=scores.get((question_id, answer.sample)),
         )
-        for (answer, grade), meaning in zip(graded, meanings, strict=True)
+        for (answer, grade), equivalence_class in zip(graded, classes, strict=True)
     )
 
 
-def _test_questions(run: Run) -> int:
-    return sum(split.fold < 0 for split in run.splits())
-
-
 def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
-    from truthmap.analyses.select.figure import selection_figure
-
-    folder = run.path / FOLDER
+    folder = run.folder / ANALYSES
     write_analysis(folder, NAME, result, selection_table(result), selection_figure(result))
     rows = [
         {

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
 from truthmap.errors import UsageError
 from truthmap.records import Site
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
-from truthmap.terminal.options import beside, local
-from truthmap.terminal.output import print_lines, print_table
+from truthmap.terminal.options import local, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
@@ -30,21 +32,24 @@ def transfer(
     if site not in {str(each) for each in Site}:
         raise UsageError(f"--site must be one of {', '.join(map(str, Site))}, got {site!r}")
     opened = [open_run(run) for run in runs]
-    from truthmap.analyses.transfer.measure import Choice
     from truthmap.analyses.transfer.run import transfer_runs
 
-    result = transfer_runs(opened, out or opened[0].path / "analyses", site=Site(site), progress=Bars())
-    _print_sets(result)
-    for choice in Choice:
-        _print(result, choice)
-    print_lines([*result.notes, f"Table and figure: {out or beside(runs[0], 'analyses')}/transfer.*"])
+    result = transfer_runs(opened, out or opened[0].folder / ANALYSES, site=Site(site), progress=Bars())
+    print_tables(summarize(result))
+    print_lines([*result.notes, f"Table and figure: {out or path_in_run(runs[0], ANALYSES)}/transfer.*"])
 
 
-def _print_sets(result: Transfer) -> None:
-    print_table(
+def summarize(result: Transfer) -> tuple[SummaryTable, ...]:
+    """Return the sets, and for each choice of cell a row per source and a column per target."""
+    choices = dict.fromkeys(score.choice for score in result.scores)
+    return (_sets(result), *(_matrix(result, choice) for choice in choices))
+
+
+def _sets(result: Transfer) -> SummaryTable:
+    return SummaryTable(
         f"{result.model}, site {result.site}",
         ("set", "trained on", "tested on", "right", "best cell", "log-prob AUC [95 %]"),
-        (
+        tuple(
             (
                 each.name,
                 str(each.trained),
@@ -58,14 +63,16 @@ def _print_sets(result: Transfer) -> None:
     )
 
 
-def _print(result: Transfer, choice: Choice) -> None:
+def _matrix(result: Transfer, choice: Choice) -> SummaryTable:
+    from truthmap.analyses.transfer.measure import Choice
+
     common = f"the common cell, layer {result.layer}, {result.position}"
-    where = "the source's best cell" if str(choice) == "own" else common
+    where = "the source's best cell" if choice is Choice.OWN else common
     targets = [each.name for each in result.sets]
-    print_table(
-        f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus log-probability's, mistakes",
+    return SummaryTable(
+        f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus log-probability's, error rate",
         ("trained on", *targets),
-        (
+        tuple(
             (source, *(_cell(result.score(choice, source, target)) for target in targets))
             for source in result.sources(choice)
         ),
@@ -77,3 +84,15 @@ def _cell(score: TransferScore | None) -> str:
         return "-"
     gain = "-" if score.minus_log_prob is None else score.minus_log_prob.short_signed
     return f"{score.auc.short}\n{gain}\n{score.error.value:.0%} (blind {score.blind_error:.0%})\n"
+
+
+ANALYSIS = Analysis(
+    "transfer",
+    transfer,
+    SavedResult(
+        "Carried over to other questions",
+        "truthmap.analyses.transfer.measure:Transfer",
+        summarize,
+        (FigureKind("transfer", "AUC from set to set", "truthmap.analyses.transfer.figure:draw_transfer"),),
+    ),
+)

@@ -1,32 +1,30 @@
-"""Transfer as a figure: matrices of sources and targets, for AUC, its gain over log-probability, and mistakes."""
+"""Transfer as a figure: matrices of sources and targets, for AUC, its gain over log-probability, and error rate."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from truthmap.analyses.transfer.measure import Choice, Transfer, TransferScore
 from truthmap.arrays import Floats
-from truthmap.figures.frame import new_axes, new_figure
+from truthmap.figures.canvas import new_axes, new_figure
 from truthmap.metrics.estimate import Estimate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Shown = Literal["auc", "gain", "error"]
 
 _TITLES = {
     "auc": "AUC",
     "gain": "AUC minus log-probability's (in brackets: could be 0)",
-    "error": "mistakes at the source's threshold",
+    "error": "error rate at the source's threshold",
 }
 _COLOURS = {"auc": ("Blues", 0.5, 1.0), "gain": ("RdBu", -0.5, 0.5), "error": ("Oranges", 0.0, 0.5)}
 
 
 def transfer_figure(result: Transfer) -> Figure:
-    """Draw AUC, gain and mistakes, at the source's own best cell above and at the common cell below."""
+    """Draw AUC, gain and error rate, at the source's own best cell above and at the common cell below."""
     n = len(result.sets)
     figure = new_figure(3 * (2.6 + 0.95 * n), 2 * (1.9 + 0.6 * (n + 0.5)))
     for row, choice in zip(figure.subplots(2, 3), Choice, strict=True):

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from truthmap.analyses.fitted import Fitted, Read, fit_read, pooled, read_cell
-from truthmap.analyses.probing import run_labels
+from truthmap.analyses.probing import FittedProbe, StatesAtCell, fit_cell_probe, pool_states, read_cell
 from truthmap.analyses.results import estimates_table, write_analysis
+from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.paired_auc import auc_differences
-from truthmap.metrics.threshold import best_threshold, share
+from truthmap.files import AnyPath
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.intervals import wilson_share
+from truthmap.metrics.paired_auc import auc_gain
+from truthmap.metrics.selective import best_threshold
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site
+from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Progress, Silence
@@ -37,26 +38,26 @@ class _Set:
     """A run as source and as target."""
 
     name: str
-    run: Run
+    data: RunData
     site: Site
 
-    @cached_property
+    @property
     def labels(self) -> LabelledAnswers:
-        return run_labels(self.run)
+        return self.data.labels
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
-        return self.run.grid(self.site)
+        return self.data.grid(self.site)
 
     @cached_property
     def log_probs(self) -> Mapping[str, float]:
-        return {answer.question_id: mean_log_prob(answer) for answer in self.run.answers()}
+        return {answer.question_id: mean_log_prob(answer) for answer in self.data.answers}
 
-    def training(self, cell: Cell) -> Read:
-        return read_cell(self.run, self.labels.of(test=False), cell)
+    def training(self, cell: Cell) -> StatesAtCell:
+        return read_cell(self.data, self.labels.of(test=False), cell)
 
-    def testing(self, cell: Cell) -> Read:
-        return read_cell(self.run, self.labels.of(test=True), cell)
+    def testing(self, cell: Cell) -> StatesAtCell:
+        return read_cell(self.data, self.labels.of(test=True), cell)
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,13 @@ class _Source:
     name: str
     choice: Choice
     cell: Cell
-    fitted: Fitted
+    fitted: FittedProbe
     threshold: float
     seen: frozenset[str]
 
 
 def transfer_runs(
-    runs: Sequence[Run], out: Path, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+    runs: Sequence[Run], out: AnyPath, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
 ) -> Transfer:
     """Train on each run, test on each; writes `transfer.*` into the folder `out`.
 
@@ -138,8 +139,8 @@ def _plan(sets: Sequence[_Set], common: Cell) -> Iterator[_Plan]:
 
 def _trained(plan: _Plan) -> tuple[_Source, tuple[_Set, ...]]:
     reads = [each.training(plan.cell) for each in plan.sources]
-    read = pooled(reads) if len(reads) > 1 else reads[0]
-    fitted = fit_read(read, grid_settings().cs)
+    read = pool_states(reads) if len(reads) > 1 else reads[0]
+    fitted = fit_cell_probe(read, grid_settings().cs)
     seen = frozenset(group for each in reads for group in each.group)
     threshold = best_threshold(fitted.out_of_fold, read.y)
     return _Source(plan.name, plan.choice, plan.cell, fitted, threshold, seen), plan.targets
@@ -154,7 +155,6 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         return None
     scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
     log_probs = np.array([target.log_probs[i] for i, kept in zip(read.ids, fresh, strict=True) if kept])
-    auc = auc_many(round_scores(scores[None]), y)
     mistakes = int(((scores >= source.threshold) != y).sum())
     return TransferScore(
         choice=source.choice,
@@ -164,22 +164,16 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         position=source.cell.position,
         n=len(y),
         excluded=int((~fresh).sum()),
-        auc=Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
-        minus_log_prob=None if np.isnan(log_probs).any() else _gain(scores, log_probs, y),
-        error=share(mistakes, len(y)),
+        auc=auc_estimate(scores, y),
+        minus_log_prob=None if np.isnan(log_probs).any() else auc_gain(scores, log_probs, y),
+        error=wilson_share(mistakes, len(y)),
         blind_error=min(float(y.mean()), 1 - float(y.mean())),
     )
 
 
-def _gain(scores: np.ndarray, log_probs: np.ndarray, y: np.ndarray) -> Estimate:
-    paired = auc_differences(round_scores(np.stack([log_probs, scores])), y, reference=0)
-    return Estimate(value=paired.difference[1], low=paired.low[1], high=paired.high[1])
-
-
 def _described(each: _Set) -> TransferSet:
     best, test = best_cell(each.grid), each.labels.of(test=True)
-    log_probs = np.array([[each.log_probs[i] for i in test.ids]])
-    auc = None if np.isnan(log_probs).any() else auc_many(round_scores(log_probs), test.y)
+    log_probs = np.array([each.log_probs[i] for i in test.ids])
     return TransferSet(
         name=each.name,
         trained=len(each.labels.ids) - len(test.ids),
@@ -187,7 +181,7 @@ def _described(each: _Set) -> TransferSet:
         right=float(test.y.mean()),
         layer=best.layer,
         position=best.position,
-        log_prob=None if auc is None else Estimate(value=auc.auc[0], low=auc.low[0], high=auc.high[0]),
+        log_prob=None if np.isnan(log_probs).any() else auc_estimate(log_probs, test.y),
     )
 
 
@@ -209,15 +203,16 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
             here, there = _identity(first)[what], _identity(run)[what]
             if here != there:
                 raise RunFolderError(
-                    f"transfer needs runs of one model: {first.path} was made with {first.summary.model} and "
-                    f"{run.path} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
+                    f"transfer needs runs of one model: {first.address} was made with {first.summary.model} and "
+                    f"{run.address} with {run.summary.model} ({what} {here[:12]} and {there[:12]})"
                 )
-    for run in runs:
-        sites = run.states().layout()
+    opened = [RunData.load(run) for run in runs]
+    for data in opened:
+        sites = data.states.layout()
         if site not in sites:
             raise RunFolderError(
-                f"{run.path} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one that all "
-                "runs have (--site), or run the study again with it"
+                f"{data.run.address} has no states of site {site}, it has {', '.join(map(str, sites))}; choose one "
+                "that all runs have (--site), or run the study again with it"
             )
     names = [run.summary.questions for run in runs]
     if len(set(names)) < len(names):
@@ -226,7 +221,7 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
         names = [run.address for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("the same run is named twice; name each run once")
-    return [_Set(name, run, site) for name, run in zip(names, runs, strict=True)]
+    return [_Set(name, data, site) for name, data in zip(names, opened, strict=True)]
 
 
 def _identity(run: Run) -> Mapping[str, str]:
@@ -234,7 +229,5 @@ def _identity(run: Run) -> Mapping[str, str]:
     return {what: str(known.get(what, "unknown")) for what in _SAME}
 
 
-def _write(out: Path, result: Transfer) -> None:
-    from truthmap.analyses.transfer.figure import transfer_figure
-
+def _write(out: AnyPath, result: Transfer) -> None:
     write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.records import Site
-from truthmap.sections import Section
+from truthmap.settings_base import Section
 
 if TYPE_CHECKING:
-    from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
+    from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
     from truthmap.lm.model import LanguageModel
+    from truthmap.lm.prefix import PrefixCache
 
 
 class Engine(Protocol):
@@ -69,6 +70,10 @@ class EngineHost(Protocol):
 
     def model(self) -> LanguageModel:
         """Return the model with its weights, loaded here."""
+        ...
+
+    def prefixes(self) -> PrefixCache:
+        """Return the prefix cache of the model, which all who run it share."""
         ...
 
     def without_weights(self) -> LanguageModel:

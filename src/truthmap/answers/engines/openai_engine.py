@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.log_likelihood import score_tokens
-from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, closes, fits, unanswered
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
+from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, ends_answer, fits, unanswered
 from truthmap.endpoint import Endpoint, Refusal, send_all
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
@@ -27,7 +27,7 @@ REFUSED = "refused_by_endpoint"
 
 
 @dataclass(frozen=True)
-class Reply:
+class EndpointReply:
     """What an endpoint says to a prompt.
 
     Attributes:
@@ -131,7 +131,7 @@ class EndpointEngine:
             f"model {self._model!r}"
         )
 
-    def _compare_templates(self, prompts: Sequence[Prompt], replies: Sequence[Reply | Refusal]) -> None:
+    def _compare_templates(self, prompts: Sequence[Prompt], replies: Sequence[EndpointReply | Refusal]) -> None:
         """Say so once, if the endpoint reads another number of tokens than the local template writes."""
         for prompt, reply in zip(prompts, replies, strict=True):
             if self._compared or isinstance(reply, Refusal) or reply.prompt_tokens is None:
@@ -154,7 +154,7 @@ class _Retold:
     finished: bool
 
 
-def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSettings) -> _Retold:
+def retold(lm: LanguageModel, prompt: Prompt, reply: EndpointReply, settings: GenerateSettings) -> _Retold:
     """Put a reply into the local model's tokens, as it would have written them itself.
 
     An answer that the endpoint's model closed gets the closing token; the answer of a base model ends with its line;
@@ -163,14 +163,14 @@ def retold(lm: LanguageModel, prompt: Prompt, reply: Reply, settings: GenerateSe
     ids: list[int] = []
     for token in lm.encode(reply.text)[: settings.max_new_tokens]:
         ids.append(token)
-        if closes(lm, ids[:-1], token):
+        if ends_answer(lm, ids[:-1], token):
             return _Retold(prompt, tuple(ids), finished=True)
     if reply.finished and lm.closing_id is not None and len(ids) < settings.max_new_tokens:
         return _Retold(prompt, (*ids, lm.closing_id), finished=True)
     return _Retold(prompt, tuple(ids), finished=False)
 
 
-def read_reply(body: bytes) -> Reply:
+def read_reply(body: bytes) -> EndpointReply:
     """Read a completion, of a chat or of a prompt.
 
     Raises:
@@ -192,4 +192,4 @@ def read_reply(body: bytes) -> Reply:
         raise ValueError("has a text that is none")
     # JSON can name halves of characters that no text may hold alone.
     whole = (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return Reply(whole, finished, tokens if type(tokens) is int else None)
+    return EndpointReply(whole, finished, tokens if type(tokens) is int else None)

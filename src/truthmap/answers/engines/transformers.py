@@ -20,4 +20,4 @@ class TransformersSettings(EngineSettings):
         """Load the model."""
         from truthmap.answers.engines.local import LocalEngine
 
-        return LocalEngine(host.model())
+        return LocalEngine(host.model(), host.prefixes())

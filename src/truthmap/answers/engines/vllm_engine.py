@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from truthmap.answers.decoding import Row
-from truthmap.answers.generate import GeneratedBatch, GenerateSettings, Prompt
-from truthmap.answers.to_answer import answer_of, closes, fits, unanswered
+from truthmap.answers.decoding import DecodeRow
+from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
+from truthmap.answers.to_answer import answer_of, ends_answer, fits, unanswered
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Site
@@ -116,7 +116,7 @@ class VllmEngine:
         lm = self._lm
         short = [p for p in prompts if fits(lm, p, settings)]
         done = len(prompts) - len(short)
-        rows = [Row() for _ in short]
+        rows = [DecodeRow() for _ in short]
         growing = list(range(len(short)))
         while growing:
             replies = self._ask(
@@ -132,7 +132,7 @@ class VllmEngine:
             for n, reply in zip(growing, replies, strict=True):
                 rows[n].ids.extend(reply["ids"])
                 rows[n].log_probs.extend(reply["log_probs"])
-                rows[n].finished = closes(lm, rows[n].ids[:-1], rows[n].ids[-1])
+                rows[n].finished = ends_answer(lm, rows[n].ids[:-1], rows[n].ids[-1])
             # vLLM ends an answer to a plain prompt at any new line; one that has not begun by then goes on.
             growing = [n for n in growing if not rows[n].finished and len(rows[n].ids) < settings.max_new_tokens]
             done = len(prompts) - len(growing)
@@ -200,5 +200,5 @@ def _tell(on_progress: Callable[[int], None] | None, before: int, answered: int)
         on_progress(before + answered)
 
 
-def _seed(settings: GenerateSettings, prompt: Prompt, row: Row) -> int:
+def _seed(settings: GenerateSettings, prompt: Prompt, row: DecodeRow) -> int:
     return seed_from("vllm", settings.seed, prompt.question_id, prompt.sample, len(row.ids))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from truthmap.answers.ready import ready_answer
+from truthmap.answers.to_answer import ready_answer
 from truthmap.arrays import Ints32
 from truthmap.capture.gather import gather
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
+from truthmap.files import AnyPath
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.states import ShardRows, put_shard, record_shard
 from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question
+from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.tables import join_tables, read_records, write_records
 from truthmap.store.shards import ShardEntry, StateShard
 from truthmap.study.stage_settings import generate_settings
@@ -42,7 +43,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
     note = engine.note()
     size = max(run.study.states.shard, engine.smallest_shard)
     parts = (
-        run.folder.path
+        run.folder
         / "parts"
         / "-".join([run.keys["answers"][:16], str(size), *(v.replace(" ", "-") for v in note.values())])
     )
@@ -59,12 +60,12 @@ def answer_questions(run: ActiveRun) -> StageResult:
             if answered.result.states is not None:
                 record_shard(run, answered.number, answered.result.states)
             write_records(files[answered.number], Answer, answered.result.answers)
-    join_tables(run.folder.path / "answers.parquet", files)
+    join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
-    return StageResult(["answers.parquet"], {"first_prompt": first.result, **note}, scratch=["parts"])
+    return StageResult([ANSWERS], {"first_prompt": first.result, **note}, scratch=["parts"])
 
 
-def _first_prompt(file: Path) -> tuple[int, ...]:
+def _first_prompt(file: AnyPath) -> tuple[int, ...]:
     return read_records(file, Answer)[0].prompt_ids
 
 
@@ -79,7 +80,7 @@ def prompt_text(run: ActiveRun, ids: tuple[int, ...], advance: Advance) -> str: 
     return text[:_LONGEST_PROMPT]
 
 
-def _is_kept(run: ActiveRun, file: Path) -> bool:
+def _is_kept(run: ActiveRun, file: AnyPath) -> bool:
     if not file.exists():
         return False
     try:

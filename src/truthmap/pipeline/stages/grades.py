@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from truthmap.analyses.audit.run import AUDIT, write_audit
+from truthmap.analyses.audit.run import write_audit
 from truthmap.execution.active_run import ActiveRun
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Answer, Grade, Outcome
+from truthmap.runs.file_names import ANSWERS, AUDIT, GRADES
 from truthmap.runs.tables import read_records, write_records
 
 _PARTS = "grade-parts"
@@ -16,13 +17,13 @@ _PARTS = "grade-parts"
 
 def grade_answers(run: ActiveRun) -> StageResult:
     """Grade the answers; whether they are enough to go on is judged when the probes are fitted."""
-    answers = read_records(run.folder.path / "answers.parquet", Answer)
+    answers = read_records(run.folder / ANSWERS, Answer)
     grades = _by_shards(run, answers) if run.grading_asks_a_model else list(run.grade(answers).values())
-    write_records(run.folder.path / "grades.parquet", Grade, grades)
+    write_records(run.folder / GRADES, Grade, grades)
     write_audit(run, answers, grades)
     counts = Counter(str(grade.outcome) for grade in grades)
     return StageResult(
-        ["grades.parquet", AUDIT],
+        [GRADES, AUDIT],
         {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}},
         scratch=[_PARTS],
     )
@@ -31,7 +32,7 @@ def grade_answers(run: ActiveRun) -> StageResult:
 def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
     """Grade shard after shard; each finished shard is kept, so that a killed run repeats at most one."""
     size = run.study.states.shard
-    parts = run.folder.path / _PARTS / f"{run.keys['grades'][:16]}-{size}"
+    parts = run.folder / _PARTS / f"{run.keys['grades'][:16]}-{size}"
     grades: list[Grade] = []
     with run.progress.stage("Grading", len(answers)) as advance:
         for start in range(0, len(answers), size):

@@ -9,68 +9,85 @@ import numpy as np
 import pandas as pd
 
 from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.executor import Job, Tally
 from truthmap.files import atomic_write, write_json
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.pipeline.stages.combining import combine_cells
-from truthmap.pipeline.stages.layers import fit_layers
-from truthmap.probes.fit_grid import with_p_values
-from truthmap.probes.grid import Grid, OutOfFold, best_cell
-from truthmap.probes.join_labels import label_answers, require_enough, text_features_of
-from truthmap.probes.labels import LabelledAnswers
+from truthmap.positions import Position
+from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
+from truthmap.probes.grid import ARRAYS, Grid, GridScores, best_cell
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
+from truthmap.probes.recipes import recipe_named
+from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.probes.text_baseline import fit_text_baseline, with_text_baseline
-from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
-from truthmap.runs.out_of_fold import NAME, write_out_of_fold
-from truthmap.runs.run import Interval, Summary
+from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
+from truthmap.records import Answer, Grade, Outcome, Question, Site, SplitAssignment
+from truthmap.runs.file_names import (
+    ANSWERS,
+    GRADES,
+    GRID,
+    LEARNING_CURVE,
+    PERMUTATION_NULL,
+    QUESTIONS,
+    SCORES,
+    SPLITS,
+    SUMMARY,
+)
+from truthmap.runs.out_of_fold import write_out_of_fold
+from truthmap.runs.run import StackedCells, Summary
 from truthmap.runs.tables import read_records
+from truthmap.store.shards import LayerStates
+from truthmap.store.states import StateStore
 from truthmap.study.stage_settings import grid_settings
+from truthmap.terminal.progress import Advance
 
 
 def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
-    questions = read_records(run.folder.path / "questions.parquet", Question)
-    grades = read_records(run.folder.path / "grades.parquet", Grade)
-    answers = {answer.question_id: answer for answer in read_records(run.folder.path / "answers.parquet", Answer)}
-    labels = label_answers(questions, grades, read_records(run.folder.path / "splits.parquet", SplitAssignment))
+    questions = read_records(run.folder / QUESTIONS, Question)
+    grades = read_records(run.folder / GRADES, Grade)
+    answers = {answer.question_id: answer for answer in read_records(run.folder / ANSWERS, Answer)}
+    labels = label_answers(questions, grades, read_records(run.folder / SPLITS, SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
-    with run.progress.stage("Fitting words alone", None):
+    with run.progress.stage("Fitting the text baseline", None):
         seen = labels.of(test=False)
-        words = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
+        text_baseline = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
-        (with_text_baseline(with_p_values(fit.grid, null), words, fit.out_of_fold, labels), fit.out_of_fold)
+        (with_text_baseline(with_p_values(fit.grid, null), text_baseline, fit.out_of_fold, labels), fit.out_of_fold)
         for fit in fits
     ]
-    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.auc)
+    best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
-    several = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
+    stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
-    files = ["grid.parquet", NAME, "null.parquet", "summary.json"]
-    if settings.protocol == "truthmap":
+    files = [GRID, SCORES, PERMUTATION_NULL, SUMMARY]
+    if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
-        _write_table(run, "curve.parquet", curve)
-        files.append("curve.parquet")
+        _write_table(run, LEARNING_CURVE, curve)
+        files.append(LEARNING_CURVE)
     summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
-    extra = {"several": several, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
-    write_json(run.folder.path / "summary.json", summary.model_copy(update=extra).model_dump(mode="json"))
+    extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    write_json(run.folder / SUMMARY, summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
 
 
-def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, OutOfFold]], null: np.ndarray) -> None:
-    _write_table(run, "grid.parquet", pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
-    _write_table(run, "null.parquet", pd.DataFrame({"largest_auc": null}))
-    write_out_of_fold(run.folder.path / NAME, [out_of_fold for _, out_of_fold in found])
+def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
+    _write_table(run, GRID, pd.concat([grid.to_frame() for grid, _ in found], ignore_index=True))
+    _write_table(run, PERMUTATION_NULL, pd.DataFrame({"largest_auc": null}))
+    write_out_of_fold(run.folder / SCORES, [out_of_fold for _, out_of_fold in found])
 
 
 def _write_table(run: ActiveRun, name: str, table: pd.DataFrame) -> None:
-    with atomic_write(run.folder.path / name) as beside:
-        table.to_parquet(beside)
+    with atomic_write(run.folder / name) as temp_path:
+        table.to_parquet(temp_path)
 
 
 @dataclass(frozen=True)
@@ -78,28 +95,27 @@ class _Best:
     """The best cell of a grid and its numbers."""
 
     grid: Grid
-    out_of_fold: OutOfFold
-    auc: Interval
+    out_of_fold: GridScores
+    auc: Estimate
 
     @classmethod
-    def of(cls, grid: Grid, out_of_fold: OutOfFold) -> _Best:
+    def of(cls, grid: Grid, out_of_fold: GridScores) -> _Best:
         at = grid.index(best_cell(grid))
         scored = int(np.isfinite(out_of_fold.scores[at]).sum())
-        return cls(grid, out_of_fold, Interval(auc=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
+        return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
-def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Interval | None:
+def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
     """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
     scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
     if np.isnan(scores).any():
         return None
-    found = auc_many(round_scores(scores[None]), np.array([right[i] for i in test.scores]))
-    return Interval(auc=float(found.auc[0]), low=float(found.low[0]), high=float(found.high[0]), n=len(scores))
+    return auc_estimate(scores, np.array([right[i] for i in test.scores]))
 
 
 def _summary(
-    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Interval | None
+    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Estimate | None
 ) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
     at = best.grid.index(test.cell)
@@ -117,12 +133,12 @@ def _summary(
         position=test.cell.position,
         C=float(best.grid.c[at]),
         validation=best.auc,
-        test=Interval(auc=test.auc, low=test.low, high=test.high, n=len(test.scores)),
+        test=test.auc,
         log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=run.study.protocol,
         p_value=_known(best.grid.p_value[at]),
-        words=_known(best.grid.text_baseline_auc[at]),
+        text_baseline=_known(best.grid.text_baseline_auc[at]),
         within_auc=_known(best.grid.within_auc[at]),
         within_pairs=int(best.grid.within_pairs[at]),
     )
@@ -136,3 +152,111 @@ def _known(value: float) -> float | None:
 def _found(grades: Sequence[Grade]) -> float:
     """Return the share of these answers in which an exact answer was found."""
     return sum(grade.span is not None for grade in grades) / len(grades)
+
+
+@dataclass(frozen=True)
+class LayerJob:
+    """A layer of a site to fit, and what its probes are to predict."""
+
+    site: Site
+    layer: int
+    labels: LabelledAnswers
+    settings: GridSettings
+
+
+@dataclass(frozen=True)
+class OneLayer:
+    """A store of which one layer is seen: the only one there is."""
+
+    store: StateStore
+    layer: int
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """What axis P of the layer holds."""
+        return self.store.positions
+
+    def layout(self) -> dict[Site, tuple[int, int]]:
+        """Return (1, d) of each site."""
+        return {site: (1, width) for site, (_, width) in self.store.layout().items()}
+
+    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+        """Read the one layer, which is number 0 here."""
+        return self.store.read_layer(site, self.layer + layer, ids)
+
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+        """Read a cell of the one layer."""
+        return self.store.read_cell(site, self.layer + layer, position, ids)
+
+
+def fit_layers(run: ActiveRun, labels: LabelledAnswers, settings: GridSettings, site: Site) -> GridFit:
+    """Fit the grid of a site, layer by layer, by whoever does the run."""
+    n_layers, _ = run.store.layout()[site]
+    jobs = [Job(layer, (), LayerJob(site, layer, labels, settings), 1) for layer in range(n_layers)]
+    with run.progress.stage(f"Fitting probes: {site}", n_layers) as advance:
+        fits = {done.number: done.result for done in run.executor.map(fit_layer, jobs, Tally(advance))}
+    return join_layers([fits[layer] for layer in range(n_layers)])
+
+
+def fit_layer(run: ActiveRun, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
+    """Fit one layer."""
+    # A worker that captured before has seen an index without the others' shards: read it anew.
+    source = OneLayer(StateStore(run.states_at), job.layer)
+    return fit_grids(source, job.labels, {RIGHT: job.labels.y}, job.site, job.settings)[RIGHT]
+
+
+def join_layers(fits: Sequence[GridFit]) -> GridFit:
+    """Put the fits of a site's layers, in their order, together; p-values are those of the largest AUC in all of them.
+
+    They are as if the whole had been fitted at once: no layer's probes depend on another's.
+    """
+    arrays = {name: np.concatenate([getattr(fit.grid, name) for fit in fits]) for name in ARRAYS}
+    first = fits[0].out_of_fold
+    scores = np.concatenate([fit.out_of_fold.scores for fit in fits])
+    null = np.max(np.stack([fit.null for fit in fits]), axis=0)
+    return GridFit(
+        with_p_values(Grid(first.site, first.positions, **arrays), null),
+        GridScores(first.site, first.positions, first.ids, scores),
+        null,
+    )
+
+
+def combine_cells(
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, GridScores], test: TestScore, settings: GridSettings
+) -> StackedCells | None:
+    """Choose cells on train + validation; only if they beat the single one are they scored on the test part.
+
+    Returns:
+        What was found, or `None` where no second cell helps or where the protocol knows no stack.
+    """
+    if not recipe_named(settings.protocol).info.has_stack:
+        return None
+    choice = choose_cells(*fits, labels, test.cell, settings)
+    if len(choice.cells) < 2:
+        return None
+    on_test = None
+    if choice.beats_single:
+        on_test = _on_test(source, labels, fit_stack(source, labels, fits, choice), test, settings)
+    return StackedCells(
+        cells=tuple((cell.layer, cell.position) for cell in choice.cells),
+        C=choice.c,
+        validation=choice.auc,
+        gain=choice.gain,
+        chosen=choice.beats_single,
+        test=on_test,
+    )
+
+
+def _on_test(
+    source: LayerSource, labels: LabelledAnswers, stack: StackedProbe, test: TestScore, settings: GridSettings
+) -> Estimate:
+    """Score the very test answers that the best cell was scored on."""
+    ids = tuple(test.scores)
+    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
+    states = {}
+    for cell in stack.cells:
+        read = source.read_cell(cell.site, cell.layer, cell.position, ids)
+        found = read.states[0].double().numpy()
+        found[~read.present[0]] = np.nan
+        states[cell] = found
+    return auc_estimate(stack.score(states), np.array([right[i] for i in ids]), settings.confidence)

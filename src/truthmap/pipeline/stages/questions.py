@@ -6,6 +6,7 @@ from truthmap.pipeline.stages.base import StageResult
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import assign_splits
 from truthmap.records import Question, SplitAssignment
+from truthmap.runs.file_names import QUESTIONS, SPLITS
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.tables import write_records
 from truthmap.study.stage_settings import split_settings
@@ -15,8 +16,8 @@ from truthmap.study.study import Study
 def write_questions(folder: RunFolder, question_set: QuestionSet, study: Study) -> StageResult:
     """Write the questions and their split."""
     questions = question_set.questions
-    write_records(folder.path / "questions.parquet", Question, questions)
-    write_records(folder.path / "splits.parquet", SplitAssignment, assign_splits(questions, split_settings(study)))
+    write_records(folder / QUESTIONS, Question, questions)
+    write_records(folder / SPLITS, SplitAssignment, assign_splits(questions, split_settings(study)))
     report = question_set.report
     note = {"rows": report.rows, "skipped": {str(kind): count for kind, count in report.counts.items()}}
-    return StageResult(["questions.parquet", "splits.parquet"], note if report.rows else {})
+    return StageResult([QUESTIONS, SPLITS], note if report.rows else {})

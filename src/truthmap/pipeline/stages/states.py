@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from truthmap.capture.second_pass import capture_states
+from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
@@ -14,7 +14,7 @@ from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome
-from truthmap.runs.remote import check_held
+from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
 from truthmap.store.shards import ShardEntry, StateShard, join_shards
 from truthmap.study.stage_settings import capture_settings
@@ -62,7 +62,7 @@ def record_shard(run: ActiveRun, number: int, entry: ShardEntry) -> None:
     Raises:
         RunFolderError: the file is not where this process looks for it, or another has taken over the run folder.
     """
-    check_held(run.folder.path)
+    run.folder.check_held()
     if not run.store.holds(number, entry):
         raise RunFolderError(
             f"a worker has written shard {number} of the states, but it does not appear in {run.store.folder}: "
@@ -77,7 +77,7 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
     for number, fault in store.misplaced().items():
         run.progress.say(f"{fault}; capturing its states again")
         store.forget(number)
-    grades = {grade.question_id: grade for grade in read_records(run.folder.path / "grades.parquet", Grade)}
+    grades = {grade.question_id: grade for grade in read_records(run.folder / GRADES, Grade)}
     total, missing, wanted = 0, [], set()
     for number, rows in _shards(run, grades):
         wanted.add(number)
@@ -102,16 +102,14 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
 def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance) -> ShardEntry:
     """Capture the states of one shard of answers and write their file."""
     number, rows = shard
-    settings = capture_settings(run.study)
-    states = capture_states(run.model, rows.answers, rows.located, run.study.states.sites, settings, advance)
+    capture = StateCapture(run.model, capture_settings(run.study), run.prefixes)
+    states = capture.capture(rows.answers, rows.located, run.study.states.sites, advance)
     return run.store.put(number, rows.key(run), states)
 
 
 def _shards(run: ActiveRun, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
     """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
-    for number, answers in enumerate(
-        read_in_pieces(run.folder.path / "answers.parquet", Answer, run.study.states.shard)
-    ):
+    for number, answers in enumerate(read_in_pieces(run.folder / ANSWERS, Answer, run.study.states.shard)):
         rows = ShardRows.of(answers, grades)
         if rows.answers:
             yield number, rows

@@ -14,46 +14,56 @@ inverse of its curvature.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from truthmap.probes.solver.kernels import PATIENCE
 from truthmap.probes.solver.preconditioner import Preconditioner
 from truthmap.probes.solver.state import ProblemBatch, SolverState
-from truthmap.probes.solver.steps import look, walk
+from truthmap.probes.solver.steps import evaluate, run_steps
 
 _MOST_STEPS = 1000
 
 
+@dataclass(frozen=True)
+class Optima:
+    """Where rows have arrived: weight float (B, d), scores float (B, n) and gap float (B,)."""
+
+    weight: torch.Tensor
+    scores: torch.Tensor
+    gap: torch.Tensor
+
+
 def descend(
     x: torch.Tensor,
-    rows: ProblemBatch,
+    batch: ProblemBatch,
     start: tuple[torch.Tensor, torch.Tensor],
     precondition: Preconditioner,
     tolerance: float,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Go from a start to the optimum of every row; give weight (B, d), scores (B, n) and gap (B,) there.
+) -> Optima:
+    """Go from a start to the optimum of every row.
 
     Args:
         x: float (n, d).
-        rows: The problems.
+        batch: The problems.
         start: weight (B, d), and scores (B, n): x · weight + intercept, for all answers.
         precondition: Begun where the rows start.
-        tolerance: The gap at which a row has arrived.
+        tolerance: The gap at which a row has converged.
     """
-    weight, scores = torch.empty_like(start[0]), torch.empty_like(start[1])
-    gap = weight.new_empty(len(weight))
-    active = torch.arange(len(gap), device=gap.device)
-    place = SolverState.begin(rows, *start)
-    look(x, rows, place)
+    found = Optima(torch.empty_like(start[0]), torch.empty_like(start[1]), start[0].new_empty(len(start[0])))
+    active = torch.arange(len(found.gap), device=found.gap.device)
+    state = SolverState.begin(batch, *start)
+    evaluate(x, batch, state)
     while True:
-        gone = (place.gap <= tolerance) | (place.waited[1] >= PATIENCE) | (place.steps >= _MOST_STEPS)
-        if gone.any():
-            gap[active], weight[active], scores[active] = place.gap, place.weight, place.scores
-            left = (~gone).nonzero()[:, 0]
+        done = (state.gap <= tolerance) | (state.stalled >= PATIENCE) | (state.steps >= _MOST_STEPS)
+        if done.any():
+            found.gap[active], found.weight[active], found.scores[active] = state.gap, state.weight, state.scores
+            left = (~done).nonzero()[:, 0]
             if not len(left):
-                return weight, scores, gap
-            active, rows, place = active[left], rows.take(left), place.take(left)
+                return found
+            active, batch, state = active[left], batch.take(left), state.take(left)
             precondition.take(left)
         if precondition.worn:
-            precondition.renew(place.curvature, rows.penalty)
-        walk(x, rows, place, precondition, tolerance)
+            precondition.renew(state.curvature, batch.penalty)
+        run_steps(x, batch, state, precondition, tolerance)

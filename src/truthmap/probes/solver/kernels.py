@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from truthmap.arrays import AnyArray
+from truthmap.probes.solver.kernel_types import ProblemArrays, StateArrays, StepLimits
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -40,26 +41,26 @@ def _compiled(loop: Loop) -> Loop:
 
 
 @_compiled
-def scores(weight: AnyArray, x: AnyArray, out: AnyArray) -> None:
-    """Multiply weight (B, d) by x (n, d) transposed into out (B, n)."""
-    _scores(weight, x, 0, x.shape[0], x.shape[1], out)
+def matmul_transpose(weight: AnyArray, x: AnyArray, out: AnyArray) -> None:
+    """Multiply weight (B, d) by x (n, d) transposed into out (B, n): the scores of rows of weights."""
+    _set_scores(weight, x, 0, x.shape[0], x.shape[1], out)
 
 
 @_compiled
-def pulled(by_answer: AnyArray, x: AnyArray, out: AnyArray) -> None:
+def transpose_matmul(by_answer: AnyArray, x: AnyArray, out: AnyArray) -> None:
     """Multiply by_answer (B, n) by x (n, d) into out (B, d)."""
     out[:] = 0
-    _pull(by_answer, x, 0, x.shape[0], x.shape[1], out)
+    _add_sums(by_answer, x, 0, x.shape[0], x.shape[1], out)
 
 
 @_compiled
-def solved(factor: AnyArray, target: AnyArray, out: AnyArray) -> None:
+def cholesky_solve(factor: AnyArray, target: AnyArray, out: AnyArray) -> None:
     """Solve factor · factorᵀ · out = target for each row; factor (d, d) is lower triangular, the others (B, d)."""
     n_rows, width = target.shape
     back = np.empty_like(target)
     for start in range(0, width, _PANEL):
         stop = min(width, start + _PANEL)
-        _scores(out, factor, start, stop, start, out)
+        _set_scores(out, factor, start, stop, start, out)
         for b in range(n_rows):
             found = out[b]
             for i in range(start, stop):
@@ -77,20 +78,20 @@ def solved(factor: AnyArray, target: AnyArray, out: AnyArray) -> None:
                 back[b, i] = -found[i]
                 for j in range(start, i):
                     found[j] -= found[i] * line[j]
-        _pull(back, factor, start, stop, start, out)
+        _add_sums(back, factor, start, stop, start, out)
 
 
 @_compiled
-def look(x: AnyArray, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...]) -> None:
-    """Find the derivatives and the gap where the rows are; see `descent` for x (n, d), the problem and the place."""
-    penalty, y, loss, base = problem
-    weight, at, objective, gradient, slope, curvature, gap, waited = place
+def evaluate(x: AnyArray, problem: ProblemArrays, state: StateArrays) -> None:
+    """Find the derivatives and the gap where the rows are: x (n, d)."""
+    penalty, y, loss = problem.penalty, problem.y, problem.loss
+    weight, gradient, slope, curvature = state.weight, state.gradient, state.slope, state.curvature
     for b in range(len(weight)):
         for i in range(len(x)):
-            off = 1 / (1 + np.exp(y[b, i] * at[b, i]))
-            pull = off * loss[b, i]
-            slope[b, i], curvature[b, i] = -y[b, i] * pull, pull - pull * off
-    pulled(slope, x, gradient)
+            p_wrong = 1 / (1 + np.exp(y[b, i] * state.scores[b, i]))
+            rate = p_wrong * loss[b, i]
+            slope[b, i], curvature[b, i] = -y[b, i] * rate, rate - rate * p_wrong
+    transpose_matmul(slope, x, gradient)
     for b in range(len(weight)):
         square, intercept, bend = 0.0, 0.0, 0.0
         for j in range(x.shape[1]):
@@ -100,64 +101,55 @@ def look(x: AnyArray, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...]
             intercept += slope[b, i]
             bend += curvature[b, i]
         square += intercept * intercept / max(bend, TINY)
-        gap[b] = 0.5 * square / max(base[b] - objective[b], ROUNDING * base[b])
-        waited[1, b] = 0 if gap[b] < waited[0, b] else waited[1, b] + 1
-        waited[0, b] = min(gap[b], waited[0, b])
+        state.gap[b] = 0.5 * square / max(problem.base[b] - state.objective[b], ROUNDING * problem.base[b])
+        state.stalled[b] = 0 if state.gap[b] < state.least_gap[b] else state.stalled[b] + 1
+        state.least_gap[b] = min(state.gap[b], state.least_gap[b])
 
 
 @_compiled
-def walk(
-    x: AnyArray,
-    factors: AnyArray,
-    problem: tuple[AnyArray, ...],
-    place: tuple[AnyArray, ...],
-    ways: tuple[AnyArray, AnyArray],
-    limits: tuple[int, int, float],
-) -> int:
-    """Walk until a row has arrived or has lost patience; give the number of steps.
+def run_steps(x: AnyArray, factors: AnyArray, problem: ProblemArrays, state: StateArrays, limits: StepLimits) -> int:
+    """Make steps until a row has converged or has stalled for too long; return how many were made.
 
     Args:
         x: (n, d).
         factors: (1, d, d) or (B, d, d), of the preconditioner.
-        problem: As in `look`.
-        place: As in `look`, changed.
-        ways: The directions (B, m, d) and their scores (B, m, n), changed.
-        limits: The steps made before, the most to make now, and the gap at which a row has arrived.
+        problem: The rows' problems.
+        state: Where they are, changed.
+        limits: When to stop.
     """
-    weight, at, _, gradient, slope, curvature, gap, waited = place
-    step, moved = np.empty_like(weight), np.empty_like(at)
-    before, most, tolerance = limits
-    for made in range(before, before + most):
+    weight, directions, direction_scores = state.weight, state.directions, state.direction_scores
+    step, step_scores = np.empty_like(weight), np.empty_like(state.scores)
+    for made in range(limits.made, limits.made + limits.most):
         for b in range(len(factors)):
             rows = slice(0, len(weight)) if len(factors) == 1 else slice(b, b + 1)
-            solved(factors[b], gradient[rows], step[rows])
-        scores(step, x, moved)
-        newest = 1 + made % (ways[0].shape[1] - 1)
-        ways[0][:, newest], ways[1][:, newest] = step, moved
-        known = min(made + 2, ways[0].shape[1])
-        minimize_in_subspace(ways[0], ways[1], known, (weight, problem[0], slope, curvature), (step, moved))
+            cholesky_solve(factors[b], state.gradient[rows], step[rows])
+        matmul_transpose(step, x, step_scores)
+        newest = 1 + made % (directions.shape[1] - 1)
+        directions[:, newest], direction_scores[:, newest] = step, step_scores
+        known = min(made + 2, directions.shape[1])
+        minimize_in_subspace(known, problem.penalty, state, step, step_scores)
         for b in range(len(weight)):
-            _go(b, problem, place, step[b], moved[b])
-        ways[0][:, newest], ways[1][:, newest] = step, moved
-        look(x, problem, place)
+            _line_search(b, problem, state, step[b], step_scores[b])
+        directions[:, newest], direction_scores[:, newest] = step, step_scores
+        evaluate(x, problem, state)
         for b in range(len(weight)):
-            if gap[b] <= tolerance or waited[1, b] >= PATIENCE:
-                return made + 1 - before
-    return most
+            if state.gap[b] <= limits.tolerance or state.stalled[b] >= PATIENCE:
+                return made + 1 - limits.made
+    return limits.most
 
 
 @_compiled
-def _go(b: int, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...], step: AnyArray, moved: AnyArray) -> None:
+def _line_search(b: int, problem: ProblemArrays, state: StateArrays, step: AnyArray, step_scores: AnyArray) -> None:
     """Go a step with row b, half as far while its objective would rise."""
-    penalty, y, loss = problem[0][b], problem[1][b], problem[2][b]
-    weight, at, objective = place[0][b], place[1][b], place[2]
+    penalty, y, loss = problem.penalty[b], problem.y[b], problem.loss[b]
+    weight, scores = state.weight[b], state.scores[b]
     length = weight.dtype.type(1)
     for _ in range(MOST_HALVINGS):
         # A loss is C or 0, so one logarithm, which is dear, does for the product of many terms.
         total, product = 0.0, 1.0
-        for i in range(len(at)):
+        for i in range(len(scores)):
             if loss[i] > 0:
-                margin = y[i] * (at[i] + length * moved[i])
+                margin = y[i] * (scores[i] + length * step_scores[i])
                 product *= 1.0 + np.exp(-abs(margin))
                 total += max(-margin, 0.0)
             if i % _FACTORS == 0:
@@ -166,69 +158,69 @@ def _go(b: int, problem: tuple[AnyArray, ...], place: tuple[AnyArray, ...], step
         total = loss.max() * (total + np.log(product))
         for j in range(len(weight)):
             total += 0.5 * penalty[j] * (weight[j] + length * step[j]) ** 2
-        if total <= objective[b] * (1 + ROUNDING):
+        if total <= state.objective[b] * (1 + ROUNDING):
             break
         length *= weight.dtype.type(0.5)
-    objective[b] = total
+    state.objective[b] = total
     weight += length * step
-    at += length * moved
+    scores += length * step_scores
 
 
 @_compiled
 def minimize_in_subspace(
-    ways: AnyArray, along: AnyArray, known: int, model: tuple[AnyArray, ...], mixed: tuple[AnyArray, AnyArray]
+    known: int, penalty: AnyArray, state: StateArrays, step: AnyArray, step_scores: AnyArray
 ) -> None:
-    """Mix the first `known` directions to the step that leads to the lowest point of a quadratic model.
+    """Mix the first `known` directions to the step that leads to the lowest point of the quadratic model.
 
-    ways (B, m, d) and along (B, m, n) are the directions and their scores; the model is the weight and the penalty
-    (B, d), and the slope and the curvature (B, n); the step goes into mixed, (B, d) and (B, n).
+    The directions and the model are the state's; penalty is (B, d), and the step goes into step (B, d), its scores into
+    step_scores (B, n).
     """
-    weight, penalty, slope, curvature = model
-    hessian, size, share = np.empty((known, known)), np.empty(known), np.empty(known)
-    zero = ways.dtype.type(0)
-    for b in range(len(ways)):
-        w, p, g, c = weight[b], penalty[b], slope[b], curvature[b]
+    directions, direction_scores = state.directions, state.direction_scores
+    hessian, scale, coefficient = np.empty((known, known)), np.empty(known), np.empty(known)
+    zero = directions.dtype.type(0)
+    for b in range(len(directions)):
+        w, p, g, c = state.weight[b], penalty[b], state.slope[b], state.curvature[b]
         for i in range(known):
-            way, score, pull = ways[b, i], along[b, i], zero
+            direction, scores, descent = directions[b, i], direction_scores[b, i], zero
             for j in range(len(p)):
-                pull -= way[j] * p[j] * w[j]
+                descent -= direction[j] * p[j] * w[j]
             for j in range(len(c)):
-                pull -= score[j] * g[j]
-            share[i] = pull
+                descent -= scores[j] * g[j]
+            coefficient[i] = descent
             for k in range(i + 1):
-                other, its_score, bend = ways[b, k], along[b, k], zero
+                other, other_scores, bend = directions[b, k], direction_scores[b, k], zero
                 for j in range(len(p)):
-                    bend += way[j] * other[j] * p[j]
+                    bend += direction[j] * other[j] * p[j]
                 for j in range(len(c)):
-                    bend += score[j] * its_score[j] * c[j]
+                    bend += scores[j] * other_scores[j] * c[j]
                 hessian[i, k] = bend
-            size[i] = 1 / np.sqrt(max(hessian[i, i], TINY))
+            scale[i] = 1 / np.sqrt(max(hessian[i, i], TINY))
         # Directions of length 1, a little ridge, then Cholesky's factor in place.
         for i in range(known):
             for k in range(i + 1):
-                entry = hessian[i, k] * size[i] * size[k] + (RIDGE if i == k else 0.0)
+                entry = hessian[i, k] * scale[i] * scale[k] + (RIDGE if i == k else 0.0)
                 for j in range(k):
                     entry -= hessian[i, j] * hessian[k, j]
                 hessian[i, k] = np.sqrt(max(entry, RIDGE)) if i == k else entry / hessian[k, k]
         for i in range(known):
-            share[i] *= size[i]
+            coefficient[i] *= scale[i]
             for j in range(i):
-                share[i] -= hessian[i, j] * share[j]
-            share[i] /= hessian[i, i]
+                coefficient[i] -= hessian[i, j] * coefficient[j]
+            coefficient[i] /= hessian[i, i]
         for i in range(known - 1, -1, -1):
             for j in range(i + 1, known):
-                share[i] -= hessian[j, i] * share[j]
-            share[i] /= hessian[i, i]
-        for source, target in ((ways[b], mixed[0][b]), (along[b], mixed[1][b])):
+                coefficient[i] -= hessian[j, i] * coefficient[j]
+            coefficient[i] /= hessian[i, i]
+        for source, target in ((directions[b], step[b]), (direction_scores[b], step_scores[b])):
             target[:] = 0
             for i in range(known):
-                each, part = source[i], ways.dtype.type(share[i] * size[i])
+                each, part = source[i], directions.dtype.type(coefficient[i] * scale[i])
                 for j in range(len(target)):
                     target[j] += part * each[j]
 
 
 @_compiled
-def _scores(weight: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
+def _set_scores(weight: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
     """Set out[:, i] to weight · x[i] over the first `width` columns, for i from first to last."""
     n_rows = weight.shape[0]
     in_groups = n_rows - n_rows % _GROUP
@@ -264,7 +256,7 @@ def _scores(weight: AnyArray, x: AnyArray, first: int, last: int, width: int, ou
 
 
 @_compiled
-def _pull(by_answer: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
+def _add_sums(by_answer: AnyArray, x: AnyArray, first: int, last: int, width: int, out: AnyArray) -> None:
     """Add to out the sum of by_answer[:, i] · x[i] over the first `width` columns, for i from first to last."""
     n_rows = by_answer.shape[0]
     in_groups = n_rows - n_rows % _GROUP

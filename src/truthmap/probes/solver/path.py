@@ -17,7 +17,7 @@ import torch
 
 from truthmap.probes.solver.descent import descend
 from truthmap.probes.solver.preconditioner import Preconditioner
-from truthmap.probes.solver.products import scores_of
+from truthmap.probes.solver.products import matmul_transpose
 from truthmap.probes.solver.state import ProblemBatch
 
 TOLERANCE = 3e-6
@@ -79,31 +79,35 @@ def solve_path(problems: Problems, cs: Sequence[float], tolerance: float = TOLER
     weight, scores = torch.zeros_like(problems.scale), torch.zeros_like(problems.member)
     before = weight, scores
     for c in sorted(cs):
-        rows = ProblemBatch.of(problems.scale, problems.y, problems.member, c)
+        batch = ProblemBatch.of(problems.scale, problems.y, problems.member, c)
         ahead = weight - before[0], scores - before[1]
         before = weight, scores
-        length = _best_length(rows, before, ahead)
+        length = _best_length(batch, before, ahead)
         start = weight + length * ahead[0], scores + length * ahead[1]
-        precondition = precondition or Preconditioner(x, rows.penalty)
-        precondition.begin(rows.derivatives(start[1])[1])
-        weight, scores, gap = descend(x, rows, start, precondition, tolerance)
+        precondition = precondition or Preconditioner(x, batch.penalty)
+        precondition.begin(batch.derivatives(start[1])[1])
+        found = descend(x, batch, start, precondition, tolerance)
+        weight, scores, gap = found.weight, found.scores, found.gap
         # Scores have been added up step by step; what they differ from the weights' own by is the intercept.
-        exact = scores_of(weight, x)
+        exact = matmul_transpose(weight, x)
         bias = (scores - exact).mean(dim=1)
         scores = exact + bias[:, None]
         yield Solutions(c, weight, bias, scores, gap, gap <= tolerance)
 
 
 def _best_length(
-    rows: ProblemBatch, at: tuple[torch.Tensor, torch.Tensor], along: tuple[torch.Tensor, torch.Tensor]
+    batch: ProblemBatch, start: tuple[torch.Tensor, torch.Tensor], direction: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """Return how far to go along a direction, by Newton's method in one dimension: (B, 1); needs no states."""
-    (weight, scores), (step, moved) = at, along
-    bend = (rows.penalty * step * step).sum(dim=1)
+    """Return how far to go from a start in a direction, by Newton's method in one dimension: (B, 1).
+
+    Start and direction are weights (B, d) with their scores (B, n), so that no states are needed.
+    """
+    (weight, scores), (step, step_scores) = start, direction
+    bend = (batch.penalty * step * step).sum(dim=1)
     length = torch.zeros_like(bend)[:, None]
     for _ in range(_LENGTH_STEPS):
-        slope, curvature = rows.derivatives(scores + length * moved)
-        first = ((weight + length * step) * rows.penalty * step).sum(dim=1) + (slope * moved).sum(dim=1)
-        second = bend + (curvature * moved * moved).sum(dim=1)
+        slope, curvature = batch.derivatives(scores + length * step_scores)
+        first = ((weight + length * step) * batch.penalty * step).sum(dim=1) + (slope * step_scores).sum(dim=1)
+        second = bend + (curvature * step_scores * step_scores).sum(dim=1)
         length = (length + torch.where(second > 0, -first / second, 0.0)[:, None]).clamp(0.0, _LONGEST)
     return length

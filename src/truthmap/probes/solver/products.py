@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import torch
 
-from truthmap.probes.solver import kernels as compiled
+from truthmap.probes.solver import kernels
 
 _FEW = 10  # rows; with more, a BLAS is as fast as the compiled loops (measured at n = 1,167, d = 577)
 _BLOCK = 128  # columns of a symmetric product that are computed together
 
 
-def scores_of(weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Multiply weight (B, d) by x (n, d) transposed: (B, n)."""
+def matmul_transpose(weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """Multiply weight (B, d) by x (n, d) transposed: (B, n), the scores of rows of weights."""
     # One row is read at the speed of the memory either way, and a BLAS has threads for it.
     if not 1 < len(weight) <= _FEW or not compiles(x):
         return weight @ x.T
     rows = weight.contiguous()
     out = rows.new_empty((len(rows), len(x)))
-    compiled.scores(rows.numpy(), x.numpy(), out.numpy())
+    kernels.matmul_transpose(rows.numpy(), x.numpy(), out.numpy())
     return out
 
 
@@ -27,18 +27,18 @@ def transpose_matmul(by_answer: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return by_answer @ x
     rows = by_answer.contiguous()
     out = rows.new_empty((len(rows), x.shape[1]))
-    compiled.pulled(rows.numpy(), x.numpy(), out.numpy())
+    kernels.transpose_matmul(rows.numpy(), x.numpy(), out.numpy())
     return out
 
 
-def solved_by(factor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def cholesky_solve(factor: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Solve factor · factorᵀ · row = target for each row; factor (d, d) is lower triangular, target (B, d)."""
     if len(target) > _FEW or not compiles(factor):
         solved: torch.Tensor = torch.cholesky_solve(target.T, factor).T
         return solved
     rows = target.contiguous()
     out = torch.empty_like(rows)
-    compiled.solved(factor.numpy(), rows.numpy(), out.numpy())
+    kernels.cholesky_solve(factor.numpy(), rows.numpy(), out.numpy())
     return out
 
 

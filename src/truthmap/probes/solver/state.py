@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-_BY_ROW = ("weight", "scores", "objective", "gradient", "slope", "curvature", "gap", "ways", "along")
+from truthmap.probes.solver.kernel_types import ProblemArrays, StateArrays
 
 REMEMBERED = 2  # steps; with one some more are needed, with three hardly fewer
 
@@ -35,14 +35,13 @@ class ProblemBatch:
         base = c * counts * (torch.special.entr(share) + torch.special.entr(1 - share))
         return cls(scale.square(), y.contiguous(), member * c, base)
 
-    @property
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        """All there is, in order."""
-        return self.penalty, self.y, self.loss, self.base
+    def arrays(self) -> ProblemArrays:
+        """Return the same memory as the compiled loops take it."""
+        return ProblemArrays(self.penalty.numpy(), self.y.numpy(), self.loss.numpy(), self.base.numpy())
 
     def take(self, rows: torch.Tensor) -> ProblemBatch:
         """Return some of the rows."""
-        return ProblemBatch(*(each[rows] for each in self.tensors))
+        return ProblemBatch(self.penalty[rows], self.y[rows], self.loss[rows], self.base[rows])
 
     def objective(self, weight: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Return the objective of weight (B, d) with scores (B, n): float (B,)."""
@@ -53,9 +52,9 @@ class ProblemBatch:
 
     def derivatives(self, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the first and second derivative of each answer's loss by its score: (B, n) each."""
-        off = torch.sigmoid(self.y * -scores)
-        pull = off * self.loss
-        return pull * -self.y, pull - pull * off
+        p_wrong = torch.sigmoid(self.y * -scores)
+        rate = p_wrong * self.loss
+        return rate * -self.y, rate - rate * p_wrong
 
 
 @dataclass
@@ -69,10 +68,10 @@ class SolverState:
         gradient: float (B, d).
         slope, curvature: float (B, n), the first and second derivative of each answer's loss by its score.
         gap: float (B,), the certificate.
-        waited: float (2, B), the smallest gap so far, and the steps since.
-        ways: float (B, m, d), directions whose scores are known: the intercept, then the last steps, the oldest
+        least_gap, stalled: float (B,), the smallest gap so far, and the steps since.
+        directions: float (B, m, d), those whose scores are known: the intercept, then the last steps, the oldest
             replaced by the newest.
-        along: float (B, m, n), the scores of the directions; of the intercept, ones.
+        direction_scores: float (B, m, n), the scores of the directions; of the intercept, ones.
         steps: How many have been made.
     """
 
@@ -83,28 +82,38 @@ class SolverState:
     slope: torch.Tensor
     curvature: torch.Tensor
     gap: torch.Tensor
-    waited: torch.Tensor
-    ways: torch.Tensor
-    along: torch.Tensor
+    least_gap: torch.Tensor
+    stalled: torch.Tensor
+    directions: torch.Tensor
+    direction_scores: torch.Tensor
     steps: int = 0
 
     @classmethod
-    def begin(cls, rows: ProblemBatch, weight: torch.Tensor, scores: torch.Tensor) -> SolverState:
+    def begin(cls, batch: ProblemBatch, weight: torch.Tensor, scores: torch.Tensor) -> SolverState:
         """Start where weight (B, d) gives scores (B, n); the derivatives are still to be found."""
         gap = weight.new_full((len(weight),), torch.inf)
-        waited = torch.stack([gap, torch.zeros_like(gap)])
-        ways, along = (each.new_zeros((len(each), 2 + REMEMBERED, each.shape[1])) for each in (weight, scores))
-        along[:, 0] = 1.0
-        unknown = torch.empty_like(weight), torch.empty_like(scores), torch.empty_like(scores)
-        return cls(weight.clone(), scores.clone(), rows.objective(weight, scores), *unknown, gap, waited, ways, along)
+        directions, direction_scores = (
+            each.new_zeros((len(each), 2 + REMEMBERED, each.shape[1])) for each in (weight, scores)
+        )
+        direction_scores[:, 0] = 1.0
+        return cls(
+            weight=weight.clone(),
+            scores=scores.clone(),
+            objective=batch.objective(weight, scores),
+            gradient=torch.empty_like(weight),
+            slope=torch.empty_like(scores),
+            curvature=torch.empty_like(scores),
+            gap=gap,
+            least_gap=gap.clone(),
+            stalled=torch.zeros_like(gap),
+            directions=directions,
+            direction_scores=direction_scores,
+        )
 
-    @property
-    def tensors(self) -> tuple[torch.Tensor, ...]:
-        """What is looked at, in order: all but the directions."""
-        derivatives = self.gradient, self.slope, self.curvature
-        return self.weight, self.scores, self.objective, *derivatives, self.gap, self.waited
+    def arrays(self) -> StateArrays:
+        """Return the same memory as the compiled loops take it."""
+        return StateArrays(*(getattr(self, name).numpy() for name in StateArrays._fields))
 
     def take(self, rows: torch.Tensor) -> SolverState:
         """Return some of the rows."""
-        by_row = {name: getattr(self, name)[rows] for name in _BY_ROW}
-        return replace(self, waited=self.waited[:, rows], **by_row)
+        return replace(self, **{name: getattr(self, name)[rows] for name in StateArrays._fields})

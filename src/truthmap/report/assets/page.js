@@ -23,7 +23,7 @@
       value: (c, k) => (c.p_value[k] === null ? null : -Math.log10(Math.max(c.p_value[k], 1e-3))),
     },
     {
-      key: "gain", name: "Gain over words alone", needs: ["text_baseline_auc"], range: [0, 0.1], grows: true, label: "AUC gained",
+      key: "gain", name: "Gain over the text baseline", needs: ["text_baseline_auc"], range: [0, 0.1], grows: true, label: "AUC gained",
       says: "AUC minus the AUC that the words of question and answer reach without any hidden state. A minus sign marks cells that gain nothing.",
       value: (c, k) => (c.auc[k] === null || c.text_baseline_auc[k] === null ? null : c.auc[k] - c.text_baseline_auc[k]),
       negative: true,
@@ -54,7 +54,7 @@
     found.push(["answers", c.n_right ? `${c.n[k]}, of them ${c.n_right[k]} right` : `${c.n[k]}`]);
     if (c.auc[k] === null) return found;
     if (c.p_value) found.push(["corrected p-value", c.p_value[k] === null ? "–" : Number(c.p_value[k].toPrecision(2)).toString()]);
-    if (c.text_baseline_auc) found.push(["words alone", fixed(c.text_baseline_auc[k], 3)]);
+    if (c.text_baseline_auc) found.push(["text baseline", fixed(c.text_baseline_auc[k], 3)]);
     if (c.within_auc) found.push(["within one answer", fixed(c.within_auc[k], 3) + (c.within_pairs ? ` (${c.within_pairs[k]} pairs)` : "")]);
     if (c.average_precision) found.push(["average precision", fixed(c.average_precision[k], 3)]);
     if (c.brier) found.push(["Brier score", fixed(c.brier[k], 3)]);
@@ -145,12 +145,12 @@
     const traces = [
       { x: [0, 1], y: [0, 1], mode: "lines", line: { color: ink.soft, dash: "dot", width: 1 }, hoverinfo: "skip" },
       { x: [0, ...x], y: [0, ...cell.roc.map((v) => v / 1000)], mode: "lines", line: { color: ink.right, width: 2.5 },
-        hovertemplate: "%{x:.0%} of the wrong answers let through,<br>%{y:.0%} of the right ones<extra></extra>" },
+        hovertemplate: "false positive rate %{x:.0%}<br>true positive rate %{y:.0%}<extra></extra>" },
     ];
     Plotly.react(byId("roc"), traces, layoutOf({ margin: smallMargin, showlegend: false, title: titled(`ROC curve, AUC ${fixed(auc, 3)}`),
-      xaxis: { range: [-0.01, 1.01], title: { text: "wrong answers let through" }, tickformat: ".0%" },
-      yaxis: { range: [-0.01, 1.03], title: { text: "right ones" }, tickformat: ".0%" } }), plain);
-    byId("roc").setAttribute("aria-label", `ROC curve with AUC ${fixed(auc, 3)}; at 10 % of the wrong answers let through, ${percent(cell.roc[Math.round((cell.roc.length - 1) / 10)] / 1000)} of the right ones pass`);
+      xaxis: { range: [-0.01, 1.01], title: { text: "false positive rate" }, tickformat: ".0%" },
+      yaxis: { range: [-0.01, 1.03], title: { text: "true positive rate" }, tickformat: ".0%" } }), plain);
+    byId("roc").setAttribute("aria-label", `ROC curve with AUC ${fixed(auc, 3)}; at a false positive rate of 10 % the true positive rate is ${percent(cell.roc[Math.round((cell.roc.length - 1) / 10)] / 1000)}`);
   }
 
   function drawHistogram(cell) {
@@ -164,7 +164,7 @@
     Plotly.react(byId("histogram"), [bar(cell.right, "right", ink.right, false), wrong],
       layoutOf({ margin: smallMargin, barmode: "group", bargap: 0.1, title: titled("Answers by P(right)"),
         legend: { orientation: "h", x: 1, xanchor: "right", y: 1.2 },
-        xaxis: { range: [0, 1], title: { text: "P(right), by the probe" } }, yaxis: { title: { text: "answers" } } }), plain);
+        xaxis: { range: [0, 1], title: { text: "predicted P(right)" } }, yaxis: { title: { text: "answers" } } }), plain);
     byId("histogram").setAttribute("aria-label", `Histogram: ${cell.right.reduce((a, b) => a + b, 0)} right and ${cell.wrong.reduce((a, b) => a + b, 0)} wrong answers by predicted probability of being right`);
   }
 
@@ -178,7 +178,7 @@
         hovertemplate: "predicted %{x:.0%}, right %{y:.0%}<extra></extra>" },
     ];
     Plotly.react(byId("calibration"), traces, layoutOf({ margin: smallMargin, showlegend: false, title: titled("Calibration, out of fold, with 95 % intervals"),
-      xaxis: { range: [-0.02, 1.02], title: { text: "P(right), by the probe" } }, yaxis: { range: [-0.02, 1.02], title: { text: "share right" } } }), plain);
+      xaxis: { range: [-0.02, 1.02], title: { text: "mean predicted P(right)" } }, yaxis: { range: [-0.02, 1.02], title: { text: "fraction right" } } }), plain);
     byId("calibration").setAttribute("aria-label", `Calibration curve: ${x.map((v, i) => `predicted ${percent(v)}, right ${percent(y[i])}`).join("; ")}`);
   }
 

@@ -22,7 +22,7 @@ async function about() {
   if (!reply.ok) throw new Error(detector.error.message);
   model = detector.model;
   at("about").textContent =
-    `${detector.model}, detector made from “${detector.questions}”: AUC ${detector.test_auc.auc.toFixed(3)} on test. ` +
+    `${detector.model}, detector made from “${detector.questions}”: AUC ${detector.test_auc.value.toFixed(3)} on test. ` +
     `Guarantee: ${detector.guarantee}.`;
 }
 

@@ -1,0 +1,56 @@
+"""Where other labels than right and wrong can be read, and how well."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from truthmap.metrics.estimate import Estimate
+from truthmap.positions import Position
+from truthmap.records import Site
+
+
+class LabelScore(BaseModel):
+    """How well one label can be read, against all others.
+
+    Attributes:
+        label: The label.
+        n: Labelled answers that have it, the test part included.
+        layer, position: Its best cell, chosen on train + validation.
+        validation: The cross-validated AUC there.
+        p_value: Corrected for looking at the whole map; `None`: no shuffles were made.
+        test: AUC on the test part; `None` where the test part lacks the label, or has nothing else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    n: int
+    layer: int
+    position: Position
+    validation: Estimate
+    p_value: float | None
+    test: Estimate | None
+
+
+class LabelMaps(BaseModel):
+    """The maps of a column of labels.
+
+    Attributes:
+        column: What the labels are.
+        site: What was read.
+        labelled: Scored answers that have a label.
+        unlabelled: Scored answers without one: not used.
+        unknown: Labels for questions that the run does not have, or whose answers were not scored.
+        scores: One for each label; of two labels, the second alone in ascending order.
+        too_few: Labels that have too few answers for a map, with their counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    site: Site
+    labelled: int
+    unlabelled: int
+    unknown: int
+    scores: tuple[LabelScore, ...]
+    too_few: dict[str, int]

@@ -1,0 +1,56 @@
+"""What is asked and how, and what comes back: the records between an engine and whoever asks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from truthmap.records import Answer
+from truthmap.store.tokens import TokenStates
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to answer.
+
+    Attributes:
+        question_id: The question's id.
+        prompt_ids: The whole prompt, as ids.
+        sample: Numbers the answers to one question; 0 is the greedy one.
+        text: What the ids were made from: a chat model's user message, or a base model's whole prompt. For engines that
+            take texts only.
+    """
+
+    question_id: str
+    prompt_ids: tuple[int, ...]
+    sample: int = 0
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """How to answer.
+
+    Attributes:
+        max_new_tokens: Longest answer, in tokens.
+        batch_tokens: Tokens in one batch, padding and the answer's room included.
+        temperature: 0 takes the likeliest token (greedy); above, tokens are drawn.
+        top_p: Draw only from the likeliest tokens that together have this probability.
+        seed: Where the draws start; each is a function of (seed, question id, sample, step) alone, so that neither
+            batch size nor sharding changes a sample.
+        share_prefix: Compute the part that all prompts share once.
+    """
+
+    max_new_tokens: int = 24
+    batch_tokens: int = 8192
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    share_prefix: bool = True
+
+
+@dataclass(frozen=True)
+class GeneratedBatch:
+    """Answers of one batch, and the states of their tokens if sites were asked for."""
+
+    answers: tuple[Answer, ...]
+    states: TokenStates | None

@@ -1,0 +1,90 @@
+"""What a way of making probes has to say and do: the protocol that every recipe follows."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from truthmap.arrays import Bools
+from truthmap.probes.cell_scores import CellScores
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.linear import LinearProbe
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What probes are to predict: K labels of n answers.
+
+    Attributes:
+        y: bool (K, n).
+        shuffled: bool (K, R, n), each label shuffled R times.
+    """
+
+    y: Bools
+    shuffled: Bools
+
+    def take(self, chosen: Bools) -> Targets:
+        """Keep the chosen answers: bool (n,)."""
+        return Targets(self.y[:, chosen], self.shuffled[:, :, chosen])
+
+
+@dataclass(frozen=True)
+class RecipeInfo:
+    """What is to be said of a recipe, and what goes with it.
+
+    Attributes:
+        scoring: How the answers of train + validation were scored: "cross-validated".
+        title: What must be said above a map; empty where nothing must.
+        description: How the probes differ from truthmap's own, for a table; empty where they do not.
+        has_null: Labels can be shuffled: there are p-values.
+        has_stack: Several cells can be stacked.
+        has_learning_curve: Fewer answers can be learned from.
+        locates_gold: The exact answer of a right answer is where the gold string stands, that of a wrong one where a
+            model finds it: it leaks the outcome, and is for comparison only.
+    """
+
+    scoring: str
+    title: str = ""
+    description: str = ""
+    has_null: bool = True
+    has_stack: bool = True
+    has_learning_curve: bool = True
+    locates_gold: bool = False
+
+
+class ProbeRecipe(Protocol):
+    """A way of making the probes of a grid."""
+
+    @property
+    def info(self) -> RecipeInfo:
+        """What is to be said of it, and what goes with it."""
+        ...
+
+    def fitting(self) -> AbstractContextManager[None]:
+        """Return what stands around all fits, whatever threads they run in."""
+        ...
+
+    def fit_cell(
+        self, states: torch.Tensor, labels: LabelledAnswers, targets: Targets, settings: GridSettings
+    ) -> list[CellScores]:
+        """Fit the probes of one cell and score answers that they have not seen, for each of the K labels.
+
+        Args:
+            states: float (n, d), finite.
+            labels: The n answers; its own `y` is not used.
+            targets: What to predict.
+            settings: Values of C and the like.
+        """
+        ...
+
+    def learns_from(self, labels: LabelledAnswers, settings: GridSettings) -> Bools:
+        """Say which answers of train + validation a cell's final probe is fitted to: bool (n,)."""
+        ...
+
+    def refit(self, states: torch.Tensor, y: Bools, c: float) -> LinearProbe:
+        """Fit a cell's final probe: states float (n, d), y bool (n,), and the C that was chosen for the cell."""
+        ...

@@ -1,0 +1,87 @@
+"""Two maps of finished runs: the AUCs are the maps' own, and what cannot be compared is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from truthmap.analyses.diff.measure import MapDifference, array_of
+from truthmap.analyses.diff.run import diff_runs
+from truthmap.analyses.results import read_analysis
+from truthmap.errors import RunFolderError, UsageError
+from truthmap.pipeline.runner import run_study
+from truthmap.probes.grid import GridScores
+from truthmap.questions.question_set import QuestionSet
+from truthmap.records import Site
+from truthmap.runs.data import RunData
+from truthmap.runs.file_names import SCORES
+from truthmap.runs.folder import run_folder
+from truthmap.runs.out_of_fold import write_out_of_fold
+from truthmap.runs.run import Run, open_run
+from truthmap.study.study import Study
+
+
+@pytest.fixture(scope="session")
+def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with the maps of two sites."""
+    folder = tmp_path_factory.mktemp("sites") / "sites"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        return run_study(
+            Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, sites=(Site.RESIDUAL, Site.MLP))
+        )
+
+
+def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
+    result = diff_runs(two_sites, two_sites, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
+    one, other = RunData.load(two_sites).grid(Site.RESIDUAL).auc, RunData.load(two_sites).grid(Site.MLP).auc
+    np.testing.assert_allclose(array_of(result.auc_first), one, atol=1e-6)
+    np.testing.assert_allclose(array_of(result.difference), other - one, atol=1e-6)
+    assert result.cells == np.isfinite(other - one).sum()
+    assert result.mean.value == pytest.approx(np.nanmean(other - one), abs=1e-6)
+    assert result.both == result.first.answers == result.second.answers
+    assert result.first.name.endswith("(residual)")
+    assert read_analysis(tmp_path, "diff", MapDifference) == result
+    assert len(pd.read_parquet(tmp_path / "diff.parquet")) == 30
+    assert (tmp_path / "diff.svg").exists()
+
+
+def test_a_map_does_not_differ_from_its_copy(made_once: Path, tmp_path: Path) -> None:
+    copy = open_run(shutil.copytree(made_once, tmp_path / "copy"))
+    result = diff_runs(open_run(made_once), copy, tmp_path / "out")
+    assert (result.higher, result.lower) == (0, 0)
+    assert result.mean.value == result.mean.high == 0
+    assert result.largest_p == 1
+
+
+def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_path: Path) -> None:
+    run = open_run(made_once)
+    with pytest.raises(UsageError, match="both maps are the same one"):
+        diff_runs(run, run, tmp_path)
+    with pytest.raises(RunFolderError, match="has no map of site mlp, it has residual"):
+        diff_runs(run, run, tmp_path, sites=(Site.RESIDUAL, Site.MLP))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda found: replace(found, scores=found.scores[:1]), r"different shapes: .* has 2 layers and .* 1"),
+        (
+            lambda found: replace(found, positions=found.positions[:2], scores=found.scores[:, :2]),
+            "different positions: .* last_q, first_answer; compare runs",
+        ),
+    ],
+)
+def test_maps_of_other_shapes_are_refused(
+    made_once: Path, tmp_path: Path, change: Callable[[GridScores], GridScores], said: str
+) -> None:
+    copy = Run(run_folder(shutil.copytree(made_once, tmp_path / "copy")))
+    write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])
+    with pytest.raises(RunFolderError, match=said):
+        diff_runs(open_run(made_once), copy, tmp_path / "out")

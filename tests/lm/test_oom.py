@@ -1,0 +1,59 @@
+"""Out of memory: half the batch, and so on, never the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from truthmap.errors import ModelError
+from truthmap.lm.oom import halve_batches_on_oom
+
+CPU = torch.device("cpu")
+
+
+class Cramped:
+    """Adds numbers, as long as they are at most `room` at a time."""
+
+    def __init__(self, room: int, error: RuntimeError) -> None:
+        self.room, self.error = room, error
+        self.tried: list[int] = []
+
+    def __call__(self, batch: Sequence[int]) -> int:
+        self.tried.append(len(batch))
+        if len(batch) > self.room:
+            raise self.error
+        return sum(batch)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+    ],
+)
+def test_every_item_is_worked_on_once_and_in_order(error: RuntimeError) -> None:
+    add = Cramped(3, error)
+    done = list(halve_batches_on_oom([range(11)], add, CPU, "number"))
+    assert [n for part, _ in done for n in part] == list(range(11))
+    assert [total for _, total in done] == [sum(part) for part, _ in done]
+    assert add.tried == [11, 5, 2, 3, 3, 3]
+
+
+def test_later_batches_are_cut_to_what_fitted_without_another_failure() -> None:
+    add = Cramped(4, torch.OutOfMemoryError())
+    list(halve_batches_on_oom([range(8), range(8)], add, CPU, "number"))
+    assert add.tried == [8, 4, 4, 4, 4]
+
+
+def test_one_item_that_does_not_fit_is_told_with_what_to_do() -> None:
+    with pytest.raises(ModelError, match=r"the memory of cpu does not hold one number: take a narrower --dtype"):
+        list(halve_batches_on_oom([range(2)], Cramped(0, torch.OutOfMemoryError()), CPU, "number"))
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        list(halve_batches_on_oom([range(2)], Cramped(0, RuntimeError("shapes do not match")), CPU, "number"))

@@ -1,0 +1,102 @@
+"""AUCs and their intervals are what the textbook's slow way gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.metrics import roc_auc_score
+
+from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.auc import auc_estimate, auc_from_counts, auc_many, auc_rowwise, round_scores
+
+ROWS = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(4, 30)), elements=st.integers(-4, 4))
+
+
+def labels_for(scores: np.ndarray, seed: int) -> np.ndarray:
+    y = np.random.default_rng(seed).random(scores.shape[1]) < 0.5
+    y[:2] = [True, False]
+    return y
+
+
+@settings(max_examples=50, deadline=None)
+@given(ROWS, st.integers(0, 100))
+def test_auc_is_scikit_learns_with_ties(scores: np.ndarray, seed: int) -> None:
+    y = labels_for(scores, seed)
+    np.testing.assert_allclose(auc_many(scores, y).auc, [roc_auc_score(y, row) for row in scores])
+
+
+@settings(max_examples=50, deadline=None)
+@given(ROWS, st.integers(0, 100))
+def test_auc_knows_order_only_and_turns_over_with_the_labels(scores: np.ndarray, seed: int) -> None:
+    y = labels_for(scores, seed)
+    found = auc_many(scores, y)
+    np.testing.assert_allclose(auc_many(np.exp(scores), y).auc, found.auc)
+    np.testing.assert_allclose(auc_many(scores, ~y).auc, 1 - found.auc)
+    assert ((found.low >= 0) & (found.low <= found.auc) & (found.auc <= found.high) & (found.high <= 1)).all()
+
+
+def test_the_variance_is_delongs() -> None:
+    random = np.random.default_rng(0)
+    y = random.random(60) < 0.4
+    scores = np.round(random.standard_normal(60) + y, 1)
+    pairs = (scores[y][:, None] > scores[~y]) + 0.5 * (scores[y][:, None] == scores[~y])
+    by_right, by_wrong = pairs.mean(axis=1), pairs.mean(axis=0)
+    expected = by_right.var(ddof=1) / y.sum() + by_wrong.var(ddof=1) / (~y).sum()
+    assert auc_many(scores[None], y).variance[0] == pytest.approx(expected)
+
+
+def test_the_interval_covers_the_true_auc_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    y = np.arange(120) % 2 == 0
+    scores = random.standard_normal((2000, 120)) + 1.5 * y
+    true = 0.8555  # Φ(1.5 / √2)
+    found = auc_many(scores, y)
+    assert 0.935 < ((found.low <= true) & (true <= found.high)).mean() < 0.97
+
+
+def test_rounding_keeps_ties_that_float32_breaks() -> None:
+    scores = np.array([[1000.0, 1000.0 + 5e-7, 1002.0, 998.0]])
+    assert round_scores(scores)[0, 0] == round_scores(scores)[0, 1]
+    assert len(set(round_scores(scores)[0])) == 3
+
+
+@pytest.mark.parametrize("y", [np.ones(5, bool), np.zeros(5, bool)])
+def test_one_outcome_has_no_auc(y: np.ndarray) -> None:
+    with pytest.raises(NotEnoughDataError, match="an AUC needs right and wrong answers"):
+        auc_many(np.zeros((1, 5)), y)
+
+
+def test_the_auc_of_one_score_vector_is_an_estimate() -> None:
+    random = np.random.default_rng(0)
+    y = random.random(200) < 0.5
+    scores = random.standard_normal(200) + y
+    many, one = auc_many(scores[None], y), auc_estimate(scores, y)
+    assert (one.value, one.low, one.high) == pytest.approx((many.auc[0], many.low[0], many.high[0]))
+    assert one.n == 200
+
+
+def test_rows_have_labels_of_their_own() -> None:
+    random = np.random.default_rng(3)
+    scores = np.round(random.standard_normal((4, 50)), 1)
+    y = random.random((4, 50)) < 0.4
+    expected = [roc_auc_score(labels, row) for row, labels in zip(scores, y, strict=True)]
+    np.testing.assert_allclose(auc_rowwise(scores, y), expected, atol=1e-12)
+
+
+def test_an_interval_from_counts_is_hanleys_and_mcneils() -> None:
+    """Their own example (table III): 51 abnormal and 58 normal images, area 0.893, standard error 0.032."""
+    found = auc_from_counts(0.893, 51, 58)
+    assert (found.high - found.low) / 2 / 1.96 == pytest.approx(0.032, abs=0.001)
+    assert auc_from_counts(1.0, 5, 5).high == 1.0
+
+
+def test_an_interval_from_counts_agrees_with_delongs() -> None:
+    draw = np.random.default_rng(0)
+    y = draw.random(800) < 0.45
+    found = auc_estimate(draw.normal(size=800) + 1.2 * y, y)
+    guess = auc_from_counts(found.value, int(y.sum()), int((~y).sum()))
+    assert (guess.low, guess.high) == pytest.approx((found.low, found.high), abs=0.006)
+    assert guess.n == found.n == 800

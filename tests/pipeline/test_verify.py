@@ -1,0 +1,155 @@
+"""Files of a run that are not as they were written: found on reading and by verifying, and made again by repairing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.killing import Seen, numbers
+
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.pipeline.runner import run_study
+from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.records import Site
+from truthmap.runs.data import RunData
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.run import open_run
+from truthmap.study.study import Study, with_settings
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_a_whole_run_verifies(copy: Path) -> None:
+    assert verify_run(copy) == ()
+
+
+@pytest.mark.parametrize("at", [0, 20, 2000, -1])
+def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
+    name = "states/00002.safetensors"
+    flip(copy / name, at)
+    store = RunData.load(open_run(copy)).states
+    with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
+        for layer in range(2):
+            store.read_layer(Site.RESIDUAL, layer)
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("states", name)
+
+
+def test_a_wrong_number_is_never_fitted_from_broken_states(study: Study, copy: Path) -> None:
+    flip(copy / "states/00001.safetensors", -40)
+    (copy / "grid.parquet").unlink()
+    with pytest.raises(DamagedFileError, match=r"00001\.safetensors is damaged"):
+        run_study(with_settings(study, {"out": copy}))
+    assert not (copy / "grid.parquet").exists()
+
+
+def damage(path: Path, fault: str) -> None:
+    """Break a file in one of the ways in `FAULTS`."""
+    content = path.read_bytes()
+    if fault == "flipped":
+        flip(path, len(content) // 2)
+    elif fault == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.unlink()
+
+
+FAULTS = ("flipped", "cut", "missing")
+TABLES = tuple(f"{table}.parquet" for table in ("questions", "splits", "answers", "grades"))
+FILES = (
+    *TABLES, "grid.parquet", "summary.json", "scores.safetensors", "heatmap.svg", "heatmap.png",
+    "states/00003.safetensors", "states/index.json",
+)  # fmt: skip
+# Every file and every fault in turn is enough for every day; all pairs are for CI.
+PAIRS = [
+    pytest.param(name, fault, marks=() if n % 3 == kind else pytest.mark.slow)
+    for n, name in enumerate(FILES)
+    for kind, fault in enumerate(FAULTS)
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), PAIRS)
+def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fault: str) -> None:
+    before = numbers(copy)
+    damage(copy / name, fault)
+    assert {part.name for part in verify_run(copy)} == {name}
+    repair_run(copy)
+    assert verify_run(copy) == ()
+    after = numbers(copy)
+    assert after.keys() == before.keys()
+    # What is fitted from states captured again differs in rounding.
+    assert {table: after[table] for table in TABLES} == {table: before[table] for table in TABLES}
+    assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_without_its_ledger_is_made_again(copy: Path, fault: str) -> None:
+    before = numbers(copy)
+    damage(copy / "stages.json", fault)
+    assert verify_run(copy)  # without its books, everything in a run is in doubt
+    repair_run(copy)
+    assert verify_run(copy) == ()
+    after = numbers(copy)
+    assert {table: after[table] for table in TABLES} == {table: before[table] for table in TABLES}
+
+
+def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: Study, copy: Path) -> None:
+    (copy / "stages.json").unlink()
+    (copy / "answers.parquet").unlink()
+    index = copy / "states" / "index.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "format": 1}))
+    seen = Seen()
+    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap reads 2 and 3; delete it"):
+        run_study(with_settings(study, {"out": copy}), progress=seen)
+    assert seen.begun == {}
+    assert not (copy / "answers.parquet").exists()
+
+
+def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: Path) -> None:
+    (copy / "study.yaml").write_text("settings: [")
+    (broken,) = verify_run(copy)
+    assert (broken.stage, broken.name) == ("study", "study.yaml")
+    with pytest.raises(DamagedFileError, match=r"study\.yaml is damaged: it is not YAML"):
+        repair_run(copy)
+    same = with_settings(study, {"out": copy})
+    before = json.loads((copy / "stages.json").read_text())
+    with pytest.raises(DamagedFileError, match="--update writes it anew"):
+        run_study(same)
+    run_study(same, update=True)
+    assert verify_run(copy) == ()
+    assert json.loads((copy / "stages.json").read_text()) == before
+
+
+def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
+    study: Study, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.answers import decoding
+
+    old = numbers(copy)
+    (copy / "answers.parquet").unlink()
+    second = decoding.sample_tokens
+
+    def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
+        logits[:, 0] += 3.0
+        return second(logits, prompts, step, settings)
+
+    monkeypatch.setattr(decoding, "sample_tokens", another)
+    run_study(with_settings(study, {"out": copy}))
+    new = numbers(copy)
+    assert {name for name in ("answers.parquet", "grades.parquet", "grid.parquet") if new[name] == old[name]} == set()
+    assert verify_run(copy) == ()
+
+
+def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
+    with RunFolder(copy).held(), pytest.raises(RunFolderError, match="another run is working in"):
+        verify_run(copy)
+
+
+def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
+        verify_run(tmp_path)
