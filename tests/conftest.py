@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -12,24 +11,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from tests.killing import Reference, numbers
+from tests import environment  # noqa: F401 (before whatever loads numpy or torch)
 
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
-from truthmap.study.study import Study, with_settings
 
 if TYPE_CHECKING:
+    from tests.killing import Reference
+
     from truthmap.detector.detector import Detector
     from truthmap.runs.run import Run
+    from truthmap.study.study import Study
 
-# Read when torch and numpy are loaded: small sums are fastest on one thread, and are the same in every process.
-os.environ["OMP_NUM_THREADS"], os.environ["OMP_WAIT_POLICY"] = "1", "passive"
-os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the hub must fail at once, not hang
 settings.register_profile("steady", deadline=None, derandomize=True)  # the same examples, however busy the machine
 settings.load_profile("steady")
 
-LONGEST = ("test_run_at_a_url", "test_faults", "test_broken_files", "test_run", "test_cluster", "test_engines")
+LONGEST = ("test_run_at_a_url", "test_faults", "test_run", "test_verify", "test_ray", "test_engines")
 """The files of tests that take longest: begun with, so that two workers end at about the same time."""
 
 
@@ -246,12 +244,16 @@ def tiny_detector(sealed: Path) -> Detector:
 
 @pytest.fixture
 def study(tiny_model: Path, tmp_path: Path) -> Study:
+    from truthmap.study.study import Study
+
     return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu")
 
 
 @pytest.fixture(scope="session")
 def reference(made_once: Path) -> Reference:
     """Return the numbers of the run that nothing happened to, and the seconds it took."""
+    from tests.killing import numbers
+
     stages = json.loads((made_once / "stages.json").read_text())
     return numbers(made_once), sum(stage["seconds"] for stage in stages.values())
 
@@ -265,4 +267,6 @@ def copy(made_once: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
 @pytest.fixture
 def done(study: Study, copy: Path) -> Study:
     """Return the study with a run that is finished already."""
+    from truthmap.study.study import with_settings
+
     return with_settings(study, {"out": copy})

@@ -25,6 +25,6 @@ def test_a_stage_that_comes_out_otherwise_takes_those_behind_it_along(tmp_path: 
 
 def test_a_stage_that_comes_out_the_same_leaves_those_behind_it(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    for stage in ("answers", "grid", "answers"):
-        folder.finish(stage, "key", [], 0.0, {})
+    for seconds, stage in enumerate(("answers", "grid", "answers")):
+        folder.finish(stage, "key", [], float(seconds), {"engine": "vllm 1", "peak_bytes": 100 + seconds})
     assert set(json.loads((tmp_path / "stages.json").read_text())) == {"answers", "grid"}

@@ -9,6 +9,9 @@ from typing import Any
 from truthmap.errors import DamagedFileError
 from truthmap.files import AnyPath, is_inside, read_json
 
+MEASURED = frozenset({"peak_bytes"})
+"""What a stage's note says of the work, not of its result."""
+
 STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
 """The stages of a run in their order; each depends on those before it."""
 
@@ -68,6 +71,12 @@ def with_stage(ledger: Mapping[str, Any], stage: str, entry: StageEntry) -> dict
     """
     made, before = asdict(entry), ledger.get(stage, {})
     behind: tuple[str, ...] = ()
-    if stage in STAGES and any(before.get(part) != made[part] for part in ("key", "files", "note")):
+    if stage in STAGES and _result(made) != _result(before):
         behind = STAGES[STAGES.index(stage) + 1 :]
     return {**{name: kept for name, kept in ledger.items() if name not in behind}, stage: made}
+
+
+def _result(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what later stages depend on of an entry."""
+    note = entry.get("note") or {}
+    return entry.get("key"), entry.get("files"), {name: value for name, value in note.items() if name not in MEASURED}
