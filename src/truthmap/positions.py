@@ -17,6 +17,8 @@ from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
 from truthmap.records import Span, StrEnum
 
+__all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
+
 MISSING = -1
 """The index of a position that an answer does not have."""
 
@@ -158,7 +160,7 @@ POSITIONS: tuple[Position, ...] = (
     ),
     Position("-1", Rule.of("answer[-1]"), Group.END, "the last token of all", _PAPER),
 )
-"""The table, in the order of a map's columns.
+"""The table, in the order of a map's columns; a run captures every row.
 
 `-1` is the closing token where the model closed its answer; `-8` is missing where the answer is shorter than that.
 """

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from truthmap.answers.engines.openai import OpenAISettings
+from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
 from truthmap.records import Site
 from truthmap.runs.ledger import STAGES
@@ -89,7 +90,7 @@ def test_flat_names_are_unique_and_lead_to_their_sections() -> None:
         ({"sites": ["soul"]}, "--site: "),
         ({"questions": {"nme": "x"}}, "questions.nme: "),
         ({"endpoint": "http://h/v1"}, "--endpoint goes with --engine openai, not with transformers"),
-        ({"engine": "llama"}, "there is no engine 'llama'; expected one of transformers, vllm, openai"),
+        ({"engine": "llama"}, f"there is no engine 'llama'; expected one of {', '.join(ENGINES)}"),
         ({"engine": "openai"}, "--endpoint-model: Field required"),
         ({"engine": "vllm", "quantization": "4bit"}, "vllm cannot read what transformers quantizes while loading"),
     ],

@@ -14,7 +14,7 @@ from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.files import AnyPath
+from truthmap.files import AnyPath, as_path
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.intervals import wilson_share
 from truthmap.metrics.paired_auc import auc_gain
@@ -73,7 +73,7 @@ class _Source:
 
 
 def transfer_runs(
-    runs: Sequence[Run], out: AnyPath, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+    runs: Sequence[Run], out: AnyPath | str, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
 ) -> Transfer:
     """Train on each run, test on each; writes `transfer.*` into the folder `out`.
 
@@ -105,7 +105,7 @@ def transfer_runs(
         scores=tuple(scores),
         notes=tuple(notes),
     )
-    _write(out, result)
+    _write(as_path(out), result)
     return result
 
 

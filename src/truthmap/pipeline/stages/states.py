@@ -12,7 +12,7 @@ from truthmap.execution.executor import Job, Tally
 from truthmap.files import digest_of
 from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.positions import PAPER, LocatedPositions
+from truthmap.positions import POSITIONS, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
@@ -37,8 +37,8 @@ class ShardRows:
     def of(cls, answers: Iterable[Answer], grades: Mapping[str, Grade]) -> ShardRows:
         """Keep the scored answers."""
         scored = tuple(a for a in answers if grades[a.question_id].outcome is not Outcome.UNSCORED)
-        index = {a.question_id: locate_positions(a, grades[a.question_id].span, PAPER) for a in scored}
-        return cls(scored, LocatedPositions(PAPER, index))
+        index = {a.question_id: locate_positions(a, grades[a.question_id].span, POSITIONS) for a in scored}
+        return cls(scored, LocatedPositions(POSITIONS, index))
 
     def key(self, run: ActiveRun) -> str:
         """Return the digest of everything that the states of these rows depend on."""
