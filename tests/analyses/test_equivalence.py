@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from truthmap.analyses.equivalence import ByCanonical, ByEntailment, ByJudge, Saying
+from truthmap.analyses.equivalence import ByCanonical, ByEntailment, ByJudge, GradedAnswer
 from truthmap.records import Answer, Grade, Outcome
 
 
-def saying(text: str, canonical: str = "", *, outcome: Outcome = Outcome.WRONG, refusal: bool = False) -> Saying:
+def saying(text: str, canonical: str = "", *, outcome: Outcome = Outcome.WRONG, refusal: bool = False) -> GradedAnswer:
     answer = Answer("q", (1,), (2,), text, (-1.0,), ((0, len(text)),), finished=True)
-    return Saying("Where is Lima?", answer, Grade("q", outcome, "candidates", None, canonical, canonical, "", refusal))
+    return GradedAnswer(
+        "Where is Lima?", answer, Grade("q", outcome, "candidates", None, canonical, canonical, "", refusal)
+    )
 
 
 def test_the_same_exact_answer_says_the_same_whatever_is_around_it() -> None:

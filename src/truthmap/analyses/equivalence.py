@@ -18,8 +18,8 @@ from truthmap.text import normalized
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """An answer as equivalence looks at it: the question's text, the answer and its grade."""
+class GradedAnswer:
+    """An answer with its question's text and its grade."""
 
     question: str
     answer: Answer
@@ -29,8 +29,8 @@ class Saying:
 class Equivalence(Protocol):
     """Sorts the answers of one question into equivalence classes."""
 
-    def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Return each saying's class: equal numbers say the same; all sayings answer one question."""
+    def classes(self, answers: Sequence[GradedAnswer]) -> list[int]:
+        """Return each answer's class: equal numbers say the same; all are answers to one question."""
         ...
 
 
@@ -41,9 +41,9 @@ class ByCanonical:
     answers play no part: a confidence must not know them.
     """
 
-    def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Return each saying's class."""
-        return numbered([canonical_answer(saying.answer, saying.grade) for saying in sayings])
+    def classes(self, answers: Sequence[GradedAnswer]) -> list[int]:
+        """Return each answer's class."""
+        return numbered([canonical_answer(each.answer, each.grade) for each in answers])
 
 
 class Entailment(Protocol):
@@ -60,9 +60,9 @@ class ByEntailment:
 
     model: Entailment
 
-    def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Return each saying's class."""
-        texts = [f"{saying.question} {saying.answer.text.strip()}" for saying in sayings]
+    def classes(self, answers: Sequence[GradedAnswer]) -> list[int]:
+        """Return each answer's class."""
+        texts = [f"{each.question} {each.answer.text.strip()}" for each in answers]
         return _clustered(texts, self.model.entails)
 
 
@@ -72,17 +72,17 @@ class ByJudge:
 
     judge: TextModel
 
-    def classes(self, sayings: Sequence[Saying]) -> list[int]:
-        """Return each saying's class."""
-        if not sayings:
+    def classes(self, answers: Sequence[GradedAnswer]) -> list[int]:
+        """Return each answer's class."""
+        if not answers:
             return []
-        question = sayings[0].question
+        question = answers[0].question
 
         def same(pairs: Sequence[tuple[str, str]]) -> list[bool]:
             prompts = [judge_prompt(question, one, other) for one, other in pairs]
             return [normalized(reply).startswith("yes") for reply in self.judge.ask(prompts)]
 
-        return _clustered([saying.answer.text.strip() for saying in sayings], same)
+        return _clustered([each.answer.text.strip() for each in answers], same)
 
 
 def chosen_equivalence(nli: str | None, judge: str | None, reopening: ReopenSettings) -> Equivalence:
@@ -144,8 +144,8 @@ def _clustered(texts: Sequence[str], says: _Says) -> list[int]:
     for text in texts:
         if text not in found:
             both = [pair for founder in founders for pair in ((founder, text), (text, founder))]
-            said = says(both) if both else []
-            alike = [forth and back for forth, back in zip(said[::2], said[1::2], strict=True)]
+            verdicts = says(both) if both else []
+            alike = [forth and back for forth, back in zip(verdicts[::2], verdicts[1::2], strict=True)]
             found[text] = alike.index(True) if True in alike else len(founders)
             if True not in alike:
                 founders.append(text)

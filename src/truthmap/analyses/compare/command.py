@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def compare(
     run: RunArgument,
     ask: Annotated[
-        bool, typer.Option("--ask/--no-ask", help="Also ask the model: token entropy, p(True), confidence in words")
+        bool, typer.Option("--ask/--no-ask", help="Also ask the model: token entropy, p(True), verbalized confidence")
     ] = True,
     nli: Annotated[
         str | None,
@@ -39,7 +39,7 @@ def compare(
     *,
     given: dict[str, Any],
 ) -> None:
-    """Compare the probe with log-probabilities, token entropy, p(True), words and samples, on the same test answers.
+    """Compare the probe with log-probabilities, token entropy, p(True), verbalized confidence and samples.
 
     Samples are those that `truthmap sample` drew.
     """

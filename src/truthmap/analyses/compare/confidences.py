@@ -85,9 +85,9 @@ def probability_true(true_first: tuple[float, float], false_first: tuple[float, 
 
 
 def percent_prompt(question: str, answer: str) -> str:
-    """Return the prompt that asks for a confidence in words.
+    """Return the prompt that asks for a verbalized confidence.
 
-    Verbalised confidence in one number, as in Tian et al., "Just Ask for Calibration" (arXiv 2305.14975).
+    One number, as in Tian et al., "Just Ask for Calibration" (arXiv 2305.14975).
     """
     return (
         f"Question: {question}\nProposed answer: {answer.strip()}\n"

@@ -19,7 +19,7 @@ from truthmap.analyses.compare.confidences import (
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
 from truthmap.analyses.compare.self_report import SelfReport, self_reports
-from truthmap.analyses.equivalence import ByCanonical, Equivalence, Saying
+from truthmap.analyses.equivalence import ByCanonical, Equivalence, GradedAnswer
 from truthmap.analyses.probing import (
     best_cell_at,
     best_cells,
@@ -71,8 +71,8 @@ def compare_run(
 
     Args:
         run: A finished run.
-        ask_model: Also measure what takes the model: token entropy, p(True), a confidence in words. What the model said
-            is kept in the run folder.
+        ask_model: Also measure what takes the model: token entropy, p(True), a verbalized confidence. Its replies are
+            kept in the run folder.
         equivalence: Which samples say the same; by default those with the same exact answer.
         reopening: ReopenSettings and how fast to compute.
         progress: Who shows the stages.
@@ -94,7 +94,7 @@ def compare_run(
                 reports = self_reports(run, active, tested)
             confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
         else:
-            notes.append("the model was not asked: no token entropy, no p(True), no confidence in words")
+            notes.append("the model was not asked: no token entropy, no p(True), no verbalized confidence")
     else:
         notes.append("the answers came with the questions: they have no log-probabilities, and the model is not asked")
     samples, chosen = 0, equivalence or ByCanonical()
@@ -224,7 +224,7 @@ def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confiden
     return [
         Confidence("p(True), both orders", Family.ASKING, p_true, passes=2.0),
         Confidence(
-            "confidence in words",
+            "verbalized confidence",
             Family.ASKING,
             {i: percent for i, percent in percents.items() if percent is not None},
             passes=passes,
@@ -255,12 +255,15 @@ def sample_confidences(
         for done, i in enumerate(ids, start=1):
             text = task.chat(asked[i])
             drawn = [
-                Saying(text, answer, grade) for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
+                GradedAnswer(text, answer, grade)
+                for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
             ]
-            own, *others = equivalence.classes([Saying(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn])
+            own, *others = equivalence.classes(
+                [GradedAnswer(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn]
+            )
             agree[i] = self_consistency(own, others)
             spread[i] = -semantic_entropy(others)
-            weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(saying.answer) for saying in drawn])
+            weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(each.answer) for each in drawn])
             advance(done)
     passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i]) for i in ids]))
     return [

@@ -1,4 +1,4 @@
-"""What a run's model says of its own answers when asked again: token entropies, p(True), a confidence in words."""
+"""What a run's model says of its own answers when asked again: token entropies, p(True), a verbalized confidence."""
 
 from __future__ import annotations
 

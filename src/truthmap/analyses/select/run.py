@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pandas as pd
 
-from truthmap.analyses.equivalence import ByCanonical, Saying
+from truthmap.analyses.equivalence import ByCanonical, GradedAnswer
 from truthmap.analyses.errors.measure import ErrorType, count_samples, error_type
 from truthmap.analyses.probing import probe_settings
 from truthmap.analyses.results import write_analysis, write_table
@@ -122,7 +122,7 @@ def _pools(samples: Samples, tested: LabelledAnswers, ids: set[str], scores: Map
 def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, float]) -> tuple[Candidate, ...]:
     both = zip(samples.answers[question_id], samples.grades[question_id], strict=True)
     graded = [(answer, grade) for answer, grade in both if grade.outcome is not Outcome.UNSCORED]
-    classes = ByCanonical().classes([Saying("", answer, grade) for answer, grade in graded])
+    classes = ByCanonical().classes([GradedAnswer("", answer, grade) for answer, grade in graded])
     return tuple(
         Candidate(
             right=grade.outcome is Outcome.RIGHT,
