@@ -14,7 +14,7 @@ from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
 from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.store.shards import LayerStates
 from truthmap.store.states import StateStore
 from truthmap.terminal.progress import Advance
@@ -46,11 +46,11 @@ class OneLayer:
         """Return (1, d) of each site."""
         return {site: (1, width) for site, (_, width) in self.store.layout().items()}
 
-    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read the one layer, which is number 0 here."""
         return self.store.read_layer(site, self.layer + layer, ids)
 
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read a cell of the one layer."""
         return self.store.read_cell(site, self.layer + layer, position, ids)
 
