@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check audit soak bench clean
+.PHONY: demo test slow check audit soak bench gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -43,6 +43,9 @@ soak: $(READY)  ## faults at other moments, for an hour
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+gpu: $(READY)  ## what one GPU does, in under eight minutes and without a network: writes docs/gpu.md
+	$(BIN)/python -m benchmarks.gpu
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

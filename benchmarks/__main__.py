@@ -24,7 +24,8 @@ _HEAD = "# Benchmarks\n\nWritten by `make bench`; ratios are taken within one ru
 
 def main(names: Sequence[str]) -> int:
     """Run benchmarks and write their sections; give the exit code."""
-    known = sorted(module.name for module in iter_modules([str(Path(__file__).parent)]) if module.name[0] != "_")
+    here = iter_modules([str(Path(__file__).parent)])
+    known = sorted(module.name for module in here if not (module.ispkg or module.name[0] == "_"))
     unknown = sorted(set(names) - set(known))
     if unknown:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.killing import Reference, numbers
 
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question
+from truthmap.study.study import Study, with_settings
 
 if TYPE_CHECKING:
     from truthmap.detector.detector import Detector
@@ -239,3 +242,27 @@ def tiny_detector(sealed: Path) -> Detector:
     from truthmap.detector.detector import load_detector
 
     return load_detector(sealed)
+
+
+@pytest.fixture
+def study(tiny_model: Path, tmp_path: Path) -> Study:
+    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def reference(made_once: Path) -> Reference:
+    """Return the numbers of the run that nothing happened to, and the seconds it took."""
+    stages = json.loads((made_once / "stages.json").read_text())
+    return numbers(made_once), sum(stage["seconds"] for stage in stages.values())
+
+
+@pytest.fixture
+def copy(made_once: Path, tmp_path: Path, spoken_set: QuestionSet) -> Path:
+    """Return a finished run that may be broken."""
+    return shutil.copytree(made_once, tmp_path / "copy")
+
+
+@pytest.fixture
+def done(study: Study, copy: Path) -> Study:
+    """Return the study with a run that is finished already."""
+    return with_settings(study, {"out": copy})

@@ -1,4 +1,4 @@
-"""The README is true: its Python runs, its commands run, its files are there."""
+"""The README is true: its Python runs, its commands run, its files are there. So is the Python of docs/library.md."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from truthmap.questions.question_set import QuestionSet
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 def test_what_the_readme_links_to_is_there() -> None:
@@ -28,7 +29,9 @@ def test_what_the_readme_links_to_is_there() -> None:
 
 def test_the_make_targets_of_the_readme_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE):
+    targets = re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)
+    assert targets
+    for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -36,6 +39,8 @@ def test_the_make_targets_of_the_readme_are_there() -> None:
 def stand_in(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QuestionSet:
     """Let the tiny model go by the name `smollm2` and its questions by every name, in a folder of their own."""
     monkeypatch.setattr("truthmap.lm.load.builtin_folder", lambda name: tiny_model)
+    monkeypatch.setattr("truthmap.load_questions", lambda name, settings: spoken_set)
+    monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
     monkeypatch.chdir(tmp_path)
     return spoken_set
 
@@ -48,10 +53,9 @@ def test_the_readmes_commands_run_one_after_the_other(
     assert commands
     for command in commands:
         monkeypatch.setattr("sys.argv", shlex.split(command, comments=True))
-        try:
+        with pytest.raises(SystemExit) as ended:
             main()
-        except SystemExit as ended:
-            assert not ended.code, f"{command}: {capsys.readouterr().err}"
+        assert not ended.value.code, f"{command}: {capsys.readouterr().err}"
 
 
 def test_the_readmes_python_runs(stand_in: QuestionSet, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,3 +63,12 @@ def test_the_readmes_python_runs(stand_in: QuestionSet, capsys: pytest.CaptureFi
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)  # its own README
     assert re.search(r"\d\.\d{3} \[", capsys.readouterr().out)
+
+
+def test_the_python_of_the_library_page_runs(stand_in: QuestionSet, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for block in blocks("python", LIBRARY):
+        exec(compile(block, "library.md", "exec"), names)  # its own page
+    said = capsys.readouterr().out
+    assert re.search(r"160 answers, \d+ scored", said)
+    assert "probe, best cell: 0." in said

@@ -1,6 +1,29 @@
-"""The one exception tree: whatever truthmap raises on purpose is a `TruthmapError`."""
+"""The one exception tree: whatever truthmap raises on purpose is a `TruthmapError`.
+
+TruthmapError
+├── UsageError           also a ValueError
+├── QuestionsError       also a ValueError
+├── ModelError
+├── RunFolderError
+├── DamagedFileError
+├── NotEnoughDataError   also a ValueError
+├── StorageError         also an OSError
+└── PartialError
+"""
 
 from __future__ import annotations
+
+__all__ = [
+    "DamagedFileError",
+    "ModelError",
+    "NotEnoughDataError",
+    "PartialError",
+    "QuestionsError",
+    "RunFolderError",
+    "StorageError",
+    "TruthmapError",
+    "UsageError",
+]
 
 
 class TruthmapError(Exception):

@@ -85,6 +85,11 @@ AnyPath = Path | SyncedPath
 """What the readers and writers of files take: `Path(path)` is where it is, `str(path)` what messages call it."""
 
 
+def as_path(path: AnyPath | str) -> AnyPath:
+    """Return a path that may have been given as text."""
+    return Path(path) if isinstance(path, str) else path
+
+
 def syncing(path: AnyPath) -> AbstractContextManager[None]:
     """Hold the folder that a path lies in, if its files are sent on, while several of them are written.
 

@@ -18,6 +18,8 @@ from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
 from truthmap.records import RowKey, Span, StrEnum
 
+__all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
+
 MISSING = -1
 """The index of a position that an answer does not have."""
 
@@ -159,7 +161,7 @@ POSITIONS: tuple[Position, ...] = (
     ),
     Position("-1", Rule.of("answer[-1]"), Group.END, "the last token of all", _PAPER),
 )
-"""The table, in the order of a map's columns.
+"""The table, in the order of a map's columns; a run captures every row.
 
 `-1` is the closing token where the model closed its answer; `-8` is missing where the answer is shorter than that.
 """

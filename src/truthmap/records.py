@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+__all__ = ["Answer", "Grade", "Outcome", "Question", "Site", "Span", "Split", "SplitAssignment"]
+
 
 class StrEnum(str, Enum):
     """A closed vocabulary whose members are their own text."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from tests.noise import Noise, mean_auc
 
-from truthmap.analyses.probing import CellStates, fit_cell_probe
+from truthmap.analyses.probing import StatesAtCell, fit_cell_probe
 
 
-def read_of(noise: Noise) -> CellStates:
+def read_of(noise: Noise) -> StatesAtCell:
     ids = tuple(f"q{n}" for n in range(len(noise.y)))
-    return CellStates(ids, noise.x, noise.y, noise.fold, ids)
+    return StatesAtCell(ids, noise.x, noise.y, noise.fold, ids)
 
 
 @pytest.mark.parametrize("c", [1e-4, 1e-3])

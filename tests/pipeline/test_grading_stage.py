@@ -92,9 +92,10 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
 def test_the_studied_model_itself_locates(study: Study) -> None:
     run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
     texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
-    for grade in RunData.load(run).grades:
-        if grade.span is not None:
-            assert texts[grade.question_id][grade.span.start : grade.span.end] == grade.exact_answer
+    spans = {grade: grade.span for grade in RunData.load(run).grades if grade.span is not None}
+    assert spans
+    for grade, span in spans.items():
+        assert texts[grade.question_id][span.start : span.end] == grade.exact_answer
 
 
 def test_a_local_text_model_answers_in_order(tiny_model: Path) -> None:
@@ -187,9 +188,9 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, s
     other = with_settings(done, {"out": done.out.parent / "other", "grading": GradingRule.NUMBER})
     with pytest.raises(NotEnoughDataError):
         run_study(other)
-    unfinished = Run(run_folder(other.out))
-    assert RunData.load(unfinished).audit.right.n == 0
-    assert all(grade.outcome is not Outcome.RIGHT for grade in RunData.load(unfinished).grades)
+    unfinished = RunData(Run(run_folder(other.out)))
+    assert unfinished.audit.right.n == 0
+    assert all(grade.outcome is not Outcome.RIGHT for grade in unfinished.grades)
 
 
 def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(

@@ -121,11 +121,11 @@ def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -
         ids = torch.tensor([answer.prompt_ids + answer.answer_ids])
         own = lm.model(ids, output_hidden_states=True).hidden_states[1][0]
         where = locate_positions(answer, grades[i].span)
-        for p, place in enumerate(where):
-            assert layer.present[p, column] == (place >= 0)
-            if place >= 0:
-                # Batched and single sums differ in order: float32 rounding.
-                torch.testing.assert_close(layer.states[p, column], own[place], rtol=1e-3, atol=1e-4)
+        held = where >= 0
+        assert held.any()
+        assert (layer.present[:, column] == held).all()
+        # Batched and single sums differ in order: float32 rounding.
+        torch.testing.assert_close(layer.states[held, column], own[where[held]], rtol=1e-3, atol=1e-4)
 
 
 def test_unscored_answers_are_counted_and_have_no_states(done: Study) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from truthmap.answers.engines.openai import OpenAISettings
+from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
 from truthmap.records import Site
 from truthmap.runs.ledger import STAGES
-from truthmap.sections import Leaf, Resource, marker
+from truthmap.settings_base import Leaf, Resource, marker
 from truthmap.study.stage_keys import STAGE_SETTINGS, stage_keys
 from truthmap.study.study import Study, changed_settings, kept_settings, settings_of_a_study, value_of, with_settings
 from truthmap.study.study_file import read_study, write_study
@@ -89,7 +90,7 @@ def test_flat_names_are_unique_and_lead_to_their_sections() -> None:
         ({"sites": ["soul"]}, "--site: "),
         ({"questions": {"nme": "x"}}, "questions.nme: "),
         ({"endpoint": "http://h/v1"}, "--endpoint goes with --engine openai, not with transformers"),
-        ({"engine": "llama"}, "there is no engine 'llama'; expected one of transformers, vllm, openai"),
+        ({"engine": "llama"}, f"there is no engine 'llama'; expected one of {', '.join(ENGINES)}"),
         ({"engine": "openai"}, "--endpoint-model: Field required"),
         ({"engine": "vllm", "quantization": "4bit"}, "vllm cannot read what transformers quantizes while loading"),
     ],

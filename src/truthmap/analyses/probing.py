@@ -24,7 +24,7 @@ from truthmap.study.study import Study
 
 
 @dataclass(frozen=True)
-class CellStates:
+class StatesAtCell:
     """The states of some answers at one cell, those that have its position.
 
     Attributes:
@@ -108,11 +108,11 @@ def mean_scores(scores: Sequence[Mapping[RowKey, float]]) -> dict[RowKey, float]
     return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}
 
 
-def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> CellStates:
+def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> StatesAtCell:
     """Read the states of a run's answers at a cell, in the labels' order."""
     read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
     rows = np.flatnonzero(read.present[0])
-    return CellStates(
+    return StatesAtCell(
         tuple(labels.ids[n] for n in rows),
         read.states[0][torch.from_numpy(rows)],
         labels.y[rows],
@@ -121,9 +121,9 @@ def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> CellStates:
     )
 
 
-def pool_states(reads: Sequence[CellStates]) -> CellStates:
+def pool_states(reads: Sequence[StatesAtCell]) -> StatesAtCell:
     """Put the answers of several reads together; ids and groups of different reads are told apart."""
-    return CellStates(
+    return StatesAtCell(
         tuple(RowKey(f"{k}:{i}") for k, read in enumerate(reads) for i in read.ids),
         torch.cat([read.states for read in reads]),
         np.concatenate([read.y for read in reads]),
@@ -132,7 +132,7 @@ def pool_states(reads: Sequence[CellStates]) -> CellStates:
     )
 
 
-def fit_cell_probe(read: CellStates, cs: Sequence[float]) -> FittedProbe:
+def fit_cell_probe(read: StatesAtCell, cs: Sequence[float]) -> FittedProbe:
     """Fit a probe, with the C of the highest cross-validated AUC among `cs`, the smallest of equals.
 
     Raises:

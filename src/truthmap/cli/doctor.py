@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from truthmap.sections import Leaf
+from truthmap.settings_base import Leaf
 from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import study_options

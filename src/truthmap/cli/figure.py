@@ -33,10 +33,10 @@ def figure(
 ) -> None:
     """Draw one figure of a finished run from its saved numbers, in publication quality."""
     from truthmap.figures.canvas import FigureStyle, draw_and_save
-    from truthmap.report.figures import Choice, draw_figure
+    from truthmap.report.figures import FigureChoice, draw_figure
 
     opened = open_run(run)
-    choice = Choice(_site(site), layer, None if position is None else Position.of(position), title)
+    choice = FigureChoice(_site(site), layer, None if position is None else Position.of(position), title)
     style = FigureStyle(width, height, font, font_size, dpi)
     draw_and_save(lambda: draw_figure(opened, kind, choice), out, style)
     typer.echo(str(out))

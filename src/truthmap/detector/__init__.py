@@ -1,1 +1,5 @@
 """The sealed artifact, calibration, guarantee, drift; asking and scoring with it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

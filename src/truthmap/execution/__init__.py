@@ -1,1 +1,5 @@
 """What a run needs while it is open: model, engine, store, executor."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

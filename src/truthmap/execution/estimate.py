@@ -18,7 +18,7 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
-from truthmap.positions import PAPER
+from truthmap.positions import POSITIONS
 from truthmap.records import Question, Site
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import generate_settings
@@ -87,7 +87,7 @@ def forecast(
     sizes = measure_sizes(lm, sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
-    disk = lm.n_layers * len(PAPER) * answers * sum(sizes.state.values()) + _OTHER_FILES
+    disk = lm.n_layers * len(POSITIONS) * answers * sum(sizes.state.values()) + _OTHER_FILES
     batches = _batches(fits, settings)
     memory = _memory(lm, sizes, settings, batches)
     if budget <= 0 or not fits:
@@ -221,5 +221,5 @@ def _memory(lm: LanguageModel, sizes: Sizes, settings: GenerateSettings, batches
         batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + (1 + settings.max_new_tokens) * state)
         for batch in batches
     ]
-    shard = 2 * len(PAPER) * state * sum(batch.rows for batch in batches)
+    shard = 2 * len(POSITIONS) * state * sum(batch.rows for batch in batches)
     return sizes.weights + round(_UNEVEN * (max(needs, default=0) + shard))

@@ -1,1 +1,5 @@
 """The stages in order, each skipped where it is up to date."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -29,7 +29,7 @@ from truthmap.runs.file_names import STUDY
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run
-from truthmap.sections import Resource, marker
+from truthmap.settings_base import Resource, marker
 from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set

@@ -22,7 +22,7 @@ from truthmap.detector.heads import Head
 from truthmap.detector.training_data import TrainingData, closing_token, read_head_data, training_records
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.canvas import figure_of, save_figure
-from truthmap.files import AnyPath, file_digest, syncing
+from truthmap.files import AnyPath, as_path, file_digest, syncing
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
 from truthmap.probes.grid import Cell, Grid
@@ -52,7 +52,7 @@ class DetectorSettings:
 
 
 def seal_detector(
-    run: Run, out: AnyPath, settings: DetectorSettings | None = None, progress: Progress | None = None
+    run: Run, out: AnyPath | str, settings: DetectorSettings | None = None, progress: Progress | None = None
 ) -> Artifact:
     """Make a detector from a finished run and write it, with its figures, to the folder `out`.
 
@@ -61,7 +61,7 @@ def seal_detector(
         NotEnoughDataError: too few right or wrong answers have the cell.
         UsageError: there is no such cell.
     """
-    settings = settings or DetectorSettings()
+    out, settings = as_path(out), settings or DetectorSettings()
     inputs = _read_run(run)
     site = settings.cells[0].site if settings.cells else run.summary.site
     grid = _grid(inputs, site)

@@ -1,1 +1,5 @@
 """The probes of all cells at once, the grid, its scores and controls."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -86,7 +86,7 @@ def fit_grids(
     n_layers, _ = source.layout()[site]
     layers: list[list[list[CellScores]]] = []
     recipe = recipe_named(settings.protocol)
-    with recipe.fitting(), one_thread_per_cell() as every:
+    with recipe.fitting(), one_thread_per_cell(settings.device) as every:
         for layer in range(n_layers):
             read = partial(source.read_cell, site, layer, ids=chosen.ids)
             work = partial(_fit_position, read, chosen, Targets(y, shuffled), settings)

@@ -46,7 +46,7 @@ def fit_curve(
     here = usable(read.states[0], read.present[0])
     states, rows = read.states[0][here].to(settings.device), chosen.take(here)
     tasks = [(size, repeat) for size in _sizes(rows) for repeat in range(REPEATS)]
-    with one_thread_per_cell() as every:
+    with one_thread_per_cell(settings.device) as every:
         return tuple(every(lambda task: _point(states, rows, task, settings), tasks))
 
 

@@ -15,13 +15,20 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def one_thread_per_cell() -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], list[Result]]]:
+def one_thread_per_cell(
+    device: str = "cpu",
+) -> Iterator[Callable[[Callable[[Task], Result], Iterable[Task]], list[Result]]]:
     """Return a `map` that works on as many cells at once as torch has threads, each with a single thread.
 
     A cell's matrices are so small that threads within one product cost more than they bring; whole cells side by side
     keep every core busy, share the states, and give the same numbers on any number of cores. At the end torch and BLAS
     have the threads that they had before.
+
+    Args:
+        device: Where the cells' tensors are.
     """
+    # On CUDA torch fetches its linear algebra at the first call, and threads that do so at once fail (pytorch #90613).
+    torch.linalg.cholesky(torch.eye(1, device=device))
     before = torch.get_num_threads()
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(before, initializer=_one_thread) as pool:
         torch.set_num_threads(1)

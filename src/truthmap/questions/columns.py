@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from truthmap.errors import QuestionsError
-from truthmap.sections import Option, Section
+from truthmap.settings_base import Option, Section
 
 
 class Columns(Section):

@@ -34,7 +34,7 @@ _SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
-class Choice:
+class FigureChoice:
     """What of a run to draw.
 
     Attributes:
@@ -49,7 +49,7 @@ class Choice:
     title: str | None = None
 
 
-def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | None = None) -> Axes:
+def draw_figure(run: Run, kind: str, choice: FigureChoice = FigureChoice(), axes: Axes | None = None) -> Axes:
     """Draw one figure of a run.
 
     Args:
@@ -79,60 +79,60 @@ def draw_figure(run: Run, kind: str, choice: Choice = Choice(), axes: Axes | Non
     return drawn
 
 
-def draw_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell."""
     found = _site(data, choice)
     return draw_heatmap(found.columns["auc"], axes, positions=found.positions)
 
 
-def draw_hatched_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_hatched_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell, hatched where it is not significant."""
     found = _site(data, choice)
     hatched = _column(data, found, "p_value") >= _SIGNIFICANT
     return draw_heatmap(found.columns["auc"], axes, not_significant=hatched, positions=found.positions)
 
 
-def draw_p_values(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_p_values(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the corrected p-value in every cell."""
     found = _site(data, choice)
     return draw_significance(_column(data, found, "p_value"), axes, positions=found.positions)
 
 
-def draw_gain_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_gain_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the gain over the text baseline in every cell."""
     found = _site(data, choice)
     baseline = _column(data, found, "text_baseline_auc")
     return draw_gain(found.columns["auc"], baseline, axes, positions=found.positions)
 
 
-def draw_within_map(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_within_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC within one exact answer in every cell."""
     found = _site(data, choice)
     return draw_within(_column(data, found, "within_auc"), axes, positions=found.positions)
 
 
-def draw_cell_roc(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_cell_roc(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw one cell's ROC curve."""
     cell = _cell(data, choice)
     return draw_roc(cell.scores.roc(), axes, label=f"{cell.name}\nAUC {cell.auc:.3f}")
 
 
-def draw_cell_histogram(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_cell_histogram(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw right and wrong answers by one cell's predicted probability."""
     return draw_histogram(_cell(data, choice).scores.histogram(), axes)
 
 
-def draw_cell_calibration(data: RunData, choice: Choice, axes: Axes | None) -> Axes:
+def draw_cell_calibration(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw one cell's calibration."""
     return draw_calibration(_cell(data, choice).scores.calibration(), axes)
 
 
-def draw_learning(data: RunData, _choice: Choice, axes: Axes | None) -> Axes:
+def draw_learning(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw what fewer labelled answers would have given."""
     return draw_learning_curve(data.learning_curve, axes)
 
 
-def draw_null(data: RunData, _choice: Choice, axes: Axes | None) -> Axes:
+def draw_null(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw what permuted labels reach anywhere on the map."""
     largest = data.permutation_null
     if not len(largest):
@@ -142,12 +142,12 @@ def draw_null(data: RunData, _choice: Choice, axes: Axes | None) -> Axes:
     return draw_permutation_null(largest, data.summary.validation.value, axes)
 
 
-def draw_detector_risk(data: RunData, _choice: Choice, axes: Axes | None) -> Axes:
+def draw_detector_risk(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the detector's selective risk over coverage."""
     return draw_risk_coverage(_answer_head(data), axes)
 
 
-def draw_detector_reliability(data: RunData, _choice: Choice, axes: Axes | None) -> Axes:
+def draw_detector_reliability(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw how well the detector's P(wrong) holds on the test part."""
     return draw_reliability(_answer_head(data), axes)
 
@@ -159,7 +159,7 @@ class _Cell:
     scores: CellDetails
 
 
-def _site(data: RunData, choice: Choice) -> SiteMap:
+def _site(data: RunData, choice: FigureChoice) -> SiteMap:
     site = choice.site or data.summary.site
     if site not in data.sites:
         raise UsageError(f"{data.run.address} has no site {site}; it has {', '.join(sorted(map(str, data.sites)))}")
@@ -174,7 +174,7 @@ def _column(data: RunData, found: SiteMap, name: str) -> Floats:
     return found.columns[name]
 
 
-def _cell(data: RunData, choice: Choice) -> _Cell:
+def _cell(data: RunData, choice: FigureChoice) -> _Cell:
     """Return the chosen cell's out-of-fold scores."""
     found, summary = _site(data, choice), data.summary
     layer = summary.layer if choice.layer is None else choice.layer

@@ -61,7 +61,7 @@ class Verbatim:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of the page; what is empty is not shown, the rest in the order of the fields.
 
     Attributes:
@@ -106,10 +106,10 @@ class Page:
     """
 
     title: str
-    sections: tuple[Section, ...]
+    sections: tuple[PageSection, ...]
     maps: Mapping[str, Any]
 
-    def section(self, name: str) -> Section:
+    def section(self, name: str) -> PageSection:
         """Return a section by its name.
 
         Raises:

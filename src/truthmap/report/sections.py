@@ -20,7 +20,7 @@ from truthmap.report.embedding import Room, table_csv
 from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, repeat
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import sentences
-from truthmap.report.page import Download, Picture, Section, Table, Verbatim, json_download, texts
+from truthmap.report.page import Download, PageSection, Picture, Table, Verbatim, json_download, texts
 from truthmap.runs import file_names
 from truthmap.runs.data import RunData
 
@@ -51,11 +51,11 @@ class PageData:
     room: Room
 
 
-Build = Callable[[PageData, str, str], Section | None]
+Build = Callable[[PageData, str, str], PageSection | None]
 """Makes a section of this name and title, or `None` where there is nothing to show."""
 
 
-def sections_of(data: PageData) -> tuple[Section, ...]:
+def sections_of(data: PageData) -> tuple[PageSection, ...]:
     """Return the sections of the page in reading order."""
     parts: list[tuple[str, str, Build]] = [
         ("narrative", "What it means", narrative_section),
@@ -91,13 +91,13 @@ def title_of(saved_name: str) -> str:
     return analysis.saved.title_of(analysis.key_of(saved_name) or "")
 
 
-def narrative_section(data: PageData, name: str, title: str) -> Section:
+def narrative_section(data: PageData, name: str, title: str) -> PageSection:
     """Say what the numbers mean, in a few sentences."""
     findings = findings_of(data.run, data.maps[0], data.analyses.get(_COMPARISON))
-    return Section(name, title, points=sentences(findings))
+    return PageSection(name, title, points=sentences(findings))
 
 
-def map_section(data: PageData, name: str, title: str) -> Section:
+def map_section(data: PageData, name: str, title: str) -> PageSection:
     """Show the map, and offer its numbers."""
     cells = data.run.cells
     rows: Any = cells.itertuples(index=False)
@@ -106,13 +106,13 @@ def map_section(data: PageData, name: str, title: str) -> Section:
         Download("grid.csv", "text/csv", table_csv(tuple(map(str, cells.columns)), rows)),
         json_download(file_names.SUMMARY, data.run.summary),
     )
-    return Section(name, title, template="map.html.j2", without_scripts=picture, downloads=_taken(files, data.room))
+    return PageSection(name, title, template="map.html.j2", without_scripts=picture, downloads=_taken(files, data.room))
 
 
-def asked_section(data: PageData, name: str, title: str) -> Section:
+def asked_section(data: PageData, name: str, title: str) -> PageSection:
     """Say what was asked and how it went, the audit's warnings first."""
     prompt = first_prompt(data.run)
-    return Section(
+    return PageSection(
         name,
         title,
         warnings=data.run.audit.warnings if data.run.has(file_names.AUDIT) else (),
@@ -122,9 +122,9 @@ def asked_section(data: PageData, name: str, title: str) -> Section:
     )
 
 
-def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnalysis) -> Section:
+def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnalysis) -> PageSection:
     """Show one analysis with its figures, its tables and its numbers, as far as there is room."""
-    section = Section(name, title)
+    section = PageSection(name, title)
     try:
         result, frames = saved.plain, saved.tables
     except TruthmapError as error:
@@ -146,9 +146,9 @@ def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnaly
     )
 
 
-def detector_section(data: PageData, name: str, title: str) -> Section | None:
+def detector_section(data: PageData, name: str, title: str) -> PageSection | None:
     """Show the run's sealed detector: where it reads, what it guarantees, how well that holds."""
-    folder, section = data.run.path(file_names.DETECTOR), Section(name, title)
+    folder, section = data.run.path(file_names.DETECTOR), PageSection(name, title)
     if not (folder / file_names.DETECTOR_CONFIG).is_file():
         return None
     try:
@@ -169,10 +169,10 @@ def detector_section(data: PageData, name: str, title: str) -> Section | None:
     )
 
 
-def repeat_section(data: PageData, name: str, title: str) -> Section:
+def repeat_section(data: PageData, name: str, title: str) -> PageSection:
     """Say how to repeat the run: command, settings, versions, digests, time and memory."""
     again = command(data.run)
-    return Section(name, title, verbatim=(Verbatim(again),) if again else (), tables=repeat(data.run))
+    return PageSection(name, title, verbatim=(Verbatim(again),) if again else (), tables=repeat(data.run))
 
 
 def _taken(files: Iterable[Download], room: Room) -> tuple[Download, ...]:

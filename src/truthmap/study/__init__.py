@@ -1,1 +1,5 @@
 """The settings of a run, as data, and the keys of its stages."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ from truthmap.lm.load_settings import PromptFormat, Quantization
 from truthmap.questions.columns import Columns
 from truthmap.questions.tasks import GradingRule, Locating
 from truthmap.records import Site
-from truthmap.sections import Option, Section
+from truthmap.settings_base import Option, Section
 
 SHARD = 128
 """Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""

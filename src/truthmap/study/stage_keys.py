@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from truthmap.files import digest_of, file_digest
 from truthmap.runs.folder import FORMAT
 from truthmap.runs.ledger import STAGES
-from truthmap.sections import keyed
+from truthmap.settings_base import keyed
 from truthmap.study.study import Study
 
 STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
 from truthmap.probes.protocols import ProbeProtocol
-from truthmap.sections import Leaf, Resource, Section, kept, leaves_of, marker
+from truthmap.settings_base import Leaf, Resource, Section, kept, leaves_of, marker
 from truthmap.storage import is_remote
 from truthmap.study.sections import (
     AnswersSection,

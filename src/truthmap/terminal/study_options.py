@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 
 from truthmap.answers.engines.registry import ENGINES
-from truthmap.sections import Leaf, Resource, marker
+from truthmap.settings_base import Leaf, Resource, marker
 from truthmap.study.sections import ResourcesSection
 
 Command = Callable[..., None]

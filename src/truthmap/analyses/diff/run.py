@@ -20,7 +20,7 @@ from truthmap.analyses.diff.measure import (
 from truthmap.analyses.probing import only
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
-from truthmap.files import AnyPath
+from truthmap.files import AnyPath, as_path
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site
@@ -30,7 +30,7 @@ from truthmap.runs.run import Run
 NAME = "diff"
 
 
-def diff_runs(first: Run, second: Run, out: AnyPath, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
+def diff_runs(first: Run, second: Run, out: AnyPath | str, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
     """Compare the maps of two runs, or of two sites of one; writes `diff.*` into the folder `out`.
 
     Args:
@@ -65,7 +65,7 @@ def diff_runs(first: Run, second: Run, out: AnyPath, *, sites: tuple[Site, Site]
     if not known.any():
         raise NotEnoughDataError("no cell has a probe in both maps: too few answers")
     result = _result((first, first_site, one), (second, second_site, other), found, positions)
-    _write(out, result, found)
+    _write(as_path(out), result, found)
     return result
 
 

@@ -23,7 +23,8 @@ def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
     places = figure.subplots(down, across, squeeze=False).ravel()
     for place, (label, grid) in zip(places, grids.items(), strict=False):
         known = bool((grid.p_value >= 0).any())
-        draw_heatmap(grid.auc, place, title=cut(label, 40), not_significant=grid.p_value > 0.05 if known else None)
+        hatched = grid.p_value > 0.05 if known else None
+        draw_heatmap(grid.auc, place, title=cut(label, 40), not_significant=hatched, positions=grid.positions)
         place.title.set_parse_math(False)
     for place in places[len(grids) :]:
         place.set_axis_off()

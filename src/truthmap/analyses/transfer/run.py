@@ -9,12 +9,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from truthmap.analyses.probing import CellStates, FittedProbe, fit_cell_probe, pool_states, read_cell
+from truthmap.analyses.probing import FittedProbe, StatesAtCell, fit_cell_probe, pool_states, read_cell
 from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
-from truthmap.files import AnyPath
+from truthmap.files import AnyPath, as_path
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.intervals import wilson_share
 from truthmap.metrics.paired_auc import auc_gain
@@ -53,10 +53,10 @@ class _Set:
     def log_probs(self) -> Mapping[RowKey, float]:
         return {answer.key: mean_log_prob(answer) for answer in self.data.answers}
 
-    def training(self, cell: Cell) -> CellStates:
+    def training(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=False), cell)
 
-    def testing(self, cell: Cell) -> CellStates:
+    def testing(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=True), cell)
 
 
@@ -73,7 +73,7 @@ class _Source:
 
 
 def transfer_runs(
-    runs: Sequence[Run], out: AnyPath, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
+    runs: Sequence[Run], out: AnyPath | str, *, site: Site = Site.RESIDUAL, progress: Progress | None = None
 ) -> Transfer:
     """Train on each run, test on each; writes `transfer.*` into the folder `out`.
 
@@ -105,7 +105,7 @@ def transfer_runs(
         scores=tuple(scores),
         notes=tuple(notes),
     )
-    _write(out, result)
+    _write(as_path(out), result)
     return result
 
 

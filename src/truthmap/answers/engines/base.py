@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.records import Site
-from truthmap.sections import Section
+from truthmap.settings_base import Section
 
 if TYPE_CHECKING:
     from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt, field_validator
 from truthmap.answers.engines.base import EngineHost, EngineSettings
 from truthmap.endpoint import Endpoint, checked_url
 from truthmap.errors import UsageError
-from truthmap.sections import Option, Resource
+from truthmap.settings_base import Option, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from truthmap.answers.engines.base import EngineHost, EngineSettings
 from truthmap.errors import UsageError
-from truthmap.sections import Resource
+from truthmap.settings_base import Resource
 
 if TYPE_CHECKING:
     from truthmap.answers.engines.vllm_engine import VllmEngine

@@ -32,6 +32,7 @@ def draw_figures(folder: RunFolder) -> StageResult:
         grid.auc,
         title=map_title(summary.protocol, summary.site),
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
+        positions=grid.positions,
     )
     files = [HEATMAP_PNG, HEATMAP_SVG]
     for name in files:

@@ -9,21 +9,23 @@ import numpy as np
 import pandas as pd
 
 from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.executor import Job, Tally
 from truthmap.files import atomic_write, write_json
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.pipeline.stages.combining import combine_cells
-from truthmap.pipeline.stages.layers import fit_layers
-from truthmap.probes.fit_grid import with_p_values
-from truthmap.probes.grid import Grid, GridScores, best_cell
-from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
+from truthmap.positions import Position
+from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
+from truthmap.probes.grid import ARRAYS, Grid, GridScores, best_cell
+from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.recipes import recipe_named
+from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
-from truthmap.records import Answer, Grade, Outcome, Question, RowKey, SplitAssignment
+from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, SplitAssignment
 from truthmap.runs.file_names import (
     ANSWERS,
     GRADES,
@@ -36,9 +38,12 @@ from truthmap.runs.file_names import (
     SUMMARY,
 )
 from truthmap.runs.out_of_fold import write_out_of_fold
-from truthmap.runs.run import Summary
+from truthmap.runs.run import StackedCells, Summary
 from truthmap.runs.tables import read_records
+from truthmap.store.shards import LayerStates
+from truthmap.store.states import StateStore
 from truthmap.study.stage_settings import grid_settings
+from truthmap.terminal.progress import Advance
 
 
 def fit_map(run: ActiveRun) -> StageResult:
@@ -147,3 +152,111 @@ def _known(value: float) -> float | None:
 def _found(grades: Sequence[Grade]) -> float:
     """Return the share of these answers in which an exact answer was found."""
     return sum(grade.span is not None for grade in grades) / len(grades)
+
+
+@dataclass(frozen=True)
+class LayerJob:
+    """A layer of a site to fit, and what its probes are to predict."""
+
+    site: Site
+    layer: int
+    labels: LabelledAnswers
+    settings: GridSettings
+
+
+@dataclass(frozen=True)
+class OneLayer:
+    """A store of which one layer is seen: the only one there is."""
+
+    store: StateStore
+    layer: int
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """What axis P of the layer holds."""
+        return self.store.positions
+
+    def layout(self) -> dict[Site, tuple[int, int]]:
+        """Return (1, d) of each site."""
+        return {site: (1, width) for site, (_, width) in self.store.layout().items()}
+
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
+        """Read the one layer, which is number 0 here."""
+        return self.store.read_layer(site, self.layer + layer, ids)
+
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
+        """Read a cell of the one layer."""
+        return self.store.read_cell(site, self.layer + layer, position, ids)
+
+
+def fit_layers(run: ActiveRun, labels: LabelledAnswers, settings: GridSettings, site: Site) -> GridFit:
+    """Fit the grid of a site, layer by layer, by whoever does the run."""
+    n_layers, _ = run.store.layout()[site]
+    jobs = [Job(layer, (), LayerJob(site, layer, labels, settings), 1) for layer in range(n_layers)]
+    with run.progress.stage(f"Fitting probes: {site}", n_layers) as advance:
+        fits = {done.number: done.result for done in run.executor.map(fit_layer, jobs, Tally(advance))}
+    return join_layers([fits[layer] for layer in range(n_layers)])
+
+
+def fit_layer(run: ActiveRun, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
+    """Fit one layer."""
+    # A worker that captured before has seen an index without the others' shards: read it anew.
+    source = OneLayer(StateStore(run.states_at), job.layer)
+    return fit_grids(source, job.labels, {RIGHT: job.labels.y}, job.site, job.settings)[RIGHT]
+
+
+def join_layers(fits: Sequence[GridFit]) -> GridFit:
+    """Put the fits of a site's layers, in their order, together; p-values are those of the largest AUC in all of them.
+
+    They are as if the whole had been fitted at once: no layer's probes depend on another's.
+    """
+    arrays = {name: np.concatenate([getattr(fit.grid, name) for fit in fits]) for name in ARRAYS}
+    first = fits[0].out_of_fold
+    scores = np.concatenate([fit.out_of_fold.scores for fit in fits])
+    null = np.max(np.stack([fit.null for fit in fits]), axis=0)
+    return GridFit(
+        with_p_values(Grid(first.site, first.positions, **arrays), null),
+        GridScores(first.site, first.positions, first.ids, scores),
+        null,
+    )
+
+
+def combine_cells(
+    source: LayerSource, labels: LabelledAnswers, fits: tuple[Grid, GridScores], test: TestScore, settings: GridSettings
+) -> StackedCells | None:
+    """Choose cells on train + validation; only if they beat the single one are they scored on the test part.
+
+    Returns:
+        What was found, or `None` where no second cell helps or where the protocol knows no stack.
+    """
+    if not recipe_named(settings.protocol).info.has_stack:
+        return None
+    choice = choose_cells(*fits, labels, test.cell, settings)
+    if len(choice.cells) < 2:
+        return None
+    on_test = None
+    if choice.beats_single:
+        on_test = _on_test(source, labels, fit_stack(source, labels, fits, choice), test, settings)
+    return StackedCells(
+        cells=tuple((cell.layer, cell.position) for cell in choice.cells),
+        C=choice.c,
+        validation=choice.auc,
+        gain=choice.gain,
+        chosen=choice.beats_single,
+        test=on_test,
+    )
+
+
+def _on_test(
+    source: LayerSource, labels: LabelledAnswers, stack: StackedProbe, test: TestScore, settings: GridSettings
+) -> Estimate:
+    """Score the very test answers that the best cell was scored on."""
+    ids = tuple(test.scores)
+    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
+    states = {}
+    for cell in stack.cells:
+        read = source.read_cell(cell.site, cell.layer, cell.position, ids)
+        found = read.states[0].double().numpy()
+        found[~read.present[0]] = np.nan
+        states[cell] = found
+    return auc_estimate(stack.score(states), np.array([right[i] for i in ids]), settings.confidence)

@@ -12,7 +12,7 @@ from truthmap.execution.executor import Job, Tally
 from truthmap.files import digest_of
 from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.positions import PAPER, LocatedPositions
+from truthmap.positions import POSITIONS, LocatedPositions
 from truthmap.records import Answer, Grade, Outcome, RowKey
 from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
@@ -37,8 +37,8 @@ class ShardRows:
     def of(cls, answers: Iterable[Answer], grades: Mapping[RowKey, Sequence[Grade]]) -> ShardRows:
         """Keep what could be scored; `grades` are those of each answer's claims, by the answer's key."""
         pairs = [(a, g) for a in answers for g in grades[a.key] if g.outcome is not Outcome.UNSCORED]
-        index = {g.key: locate_positions(a, g.span, PAPER) for a, g in pairs}
-        return cls(tuple({a.key: a for a, _ in pairs}.values()), LocatedPositions(PAPER, index))
+        index = {g.key: locate_positions(a, g.span, POSITIONS) for a, g in pairs}
+        return cls(tuple({a.key: a for a, _ in pairs}.values()), LocatedPositions(POSITIONS, index))
 
     @property
     def rows(self) -> tuple[RowKey, ...]:

@@ -17,16 +17,16 @@ from truthmap.pipeline.seal import seal_detector
 from truthmap.report.build import page_of, write_report
 from truthmap.report.facts import findings_of
 from truthmap.report.figure_kinds import ANALYSIS_FIGURES
-from truthmap.report.figures import Choice, draw_figure
+from truthmap.report.figures import FigureChoice, draw_figure
 from truthmap.report.maps import site_map
-from truthmap.report.page import Page, Section
+from truthmap.report.page import Page, PageSection
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 
 
-def found_by(page: Page) -> dict[str, Section]:
+def found_by(page: Page) -> dict[str, PageSection]:
     """Return the sections of analyses and detector by name."""
     known = {"narrative", "map", "asked", "repeat"}
     return {section.name: section for section in page.sections if section.name not in known}
@@ -61,7 +61,7 @@ def test_every_analysis_is_on_the_page_with_all_it_has(analysed: Run) -> None:
     assert {row[0] for row in detector.tables[0].rows} >= {"answer"}
     assert write_report(analysed).stat().st_size < 8_000_000
     for kind in set(ANALYSIS_FIGURES) - {"transfer"}:
-        assert draw_figure(analysed, kind, Choice(title="A title")).get_title() == "A title"
+        assert draw_figure(analysed, kind, FigureChoice(title="A title")).get_title() == "A title"
     data = RunData.load(analysed)
     saved = SavedAnalysis(analysed.path / ANALYSES, "compare")
     found = findings_of(data, site_map(data, analysed.summary.site), saved)

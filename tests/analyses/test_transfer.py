@@ -77,6 +77,7 @@ def test_one_cell_serves_the_whole_common_matrix(transferred) -> None:
 
 def test_mistakes_are_counted_at_the_sources_threshold(transferred) -> None:
     result, _ = transferred
+    assert result.scores
     for score in result.scores:
         assert 0 <= score.error.low <= score.error.value <= score.error.high <= 1
         assert score.error.value * score.n == pytest.approx(round(score.error.value * score.n))

@@ -27,7 +27,7 @@ from truthmap.records import Site
 from truthmap.report.build import page_of, write_report
 from truthmap.report.facts import command
 from truthmap.report.figure_kinds import FIGURES, RUN_FIGURES
-from truthmap.report.figures import Choice, draw_figure
+from truthmap.report.figures import FigureChoice, draw_figure
 from truthmap.report.maps import site_map
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
@@ -243,7 +243,7 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
 
 @pytest.mark.parametrize("kind", MAP_FIGURES)
 def test_figures_of_the_map_are_drawn_from_saved_numbers(run: Run, kind: str) -> None:
-    axes = draw_figure(run, kind, Choice(title="A title"))
+    axes = draw_figure(run, kind, FigureChoice(title="A title"))
     assert axes.get_title() == "A title"
     figure = Figure()
     given = figure.add_subplot()
@@ -251,7 +251,7 @@ def test_figures_of_the_map_are_drawn_from_saved_numbers(run: Run, kind: str) ->
 
 
 def test_a_figure_of_a_cell_shows_that_cell(run: Run) -> None:
-    axes = draw_figure(run, "roc", Choice(layer=1, position=Position.of("-1")))
+    axes = draw_figure(run, "roc", FigureChoice(layer=1, position=Position.of("-1")))
     auc = site_map(RunData.load(run), Site.RESIDUAL).columns["auc"][1, PAPER.index(Position.of("-1"))]
     assert f"AUC {auc:.3f}" in axes.get_legend_handles_labels()[1][0]
     x, y = axes.lines[1].get_data()
@@ -268,9 +268,9 @@ def test_figures_that_cannot_be_drawn_are_refused(run: Run, tmp_path: Path) -> N
     with pytest.raises(UsageError, match=r"there is no figure 'pie'; there are map, "):
         draw_figure(run, "pie")
     with pytest.raises(UsageError, match="has no site attention; it has residual"):
-        draw_figure(run, "map", Choice(site=Site.ATTENTION))
+        draw_figure(run, "map", FigureChoice(site=Site.ATTENTION))
     with pytest.raises(UsageError, match="there is no layer 4; the map has layers 0 to 3"):
-        draw_figure(run, "roc", Choice(layer=4))
+        draw_figure(run, "roc", FigureChoice(layer=4))
     bare = make_run(tmp_path / "bare", Made(n=120, layers=4, with_controls=False, with_scores=False))
     with pytest.raises(RunFolderError, match="has no column p_value; run the study again"):
         draw_figure(bare, "significance")

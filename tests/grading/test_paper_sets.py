@@ -46,7 +46,7 @@ class Case:
     wrong: tuple[str, str]
 
 
-ROWS: Mapping[str, Mapping[str, Any]] = json.loads((Path(__file__).parent / "study_rows.json").read_text())
+ROWS: Mapping[str, Mapping[str, Any]] = json.loads((Path(__file__).parent / "paper_rows.json").read_text())
 """A row of each set, in the schema in which the paper's files and the hub have it."""
 
 NLI = (

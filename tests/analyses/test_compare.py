@@ -63,6 +63,7 @@ def test_log_probabilities_are_the_answers_own(compared) -> None:
     run, _ = compared
     answers = {answer.question_id: answer for answer in RunData.load(run).answers}
     scores = pd.read_parquet(run.path / ANALYSES / "compare_scores.parquet").set_index("question_id")
+    assert len(scores)
     for i, row in scores.iterrows():
         assert row["log-prob, mean"] == pytest.approx(mean_log_prob(answers[i]))
         assert row["log-prob, worst token"] == min(answers[i].log_probs)

@@ -1,0 +1,1 @@
+"""What truthmap does on one GPU, measured in minutes and without a network: `make gpu`, `python -m benchmarks.gpu`."""

@@ -1,0 +1,15 @@
+from .engines.base import Engine as Engine
+from .engines.base import EngineHost as EngineHost
+from .engines.base import EngineSettings as EngineSettings
+from .engines.local import LocalEngine as LocalEngine
+from .engines.openai import OpenAISettings as OpenAISettings
+from .engines.transformers import TransformersSettings as TransformersSettings
+from .engines.vllm import VllmSettings as VllmSettings
+from .generate import generate_answers as generate_answers
+from .log_likelihood import TokenScores as TokenScores
+from .log_likelihood import score_tokens as score_tokens
+from .prompt import GeneratedBatch as GeneratedBatch
+from .prompt import GenerateSettings as GenerateSettings
+from .prompt import Prompt as Prompt
+from .prompted import LocalTextModel as LocalTextModel
+from .to_answer import ready_answer as ready_answer

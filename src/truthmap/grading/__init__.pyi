@@ -1,0 +1,12 @@
+from .audit import Audit as Audit
+from .audit import Located as Located
+from .audit import audit_grades as audit_grades
+from .grade import agrees_with_accepted as agrees_with_accepted
+from .grade import grade_many as grade_many
+from .rule import RuleKind as RuleKind
+from .rule_result import RuleResult as RuleResult
+from .text_model import EndpointTextModel as EndpointTextModel
+from .text_model import Graders as Graders
+from .text_model import TextModel as TextModel
+from .token_spans import locate_positions as locate_positions
+from .token_spans import span_tokens as span_tokens

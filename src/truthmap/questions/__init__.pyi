@@ -1,0 +1,15 @@
+from .catalogue import NamedSet as NamedSet
+from .catalogue import named_sets as named_sets
+from .columns import Columns as Columns
+from .loading import QuestionSettings as QuestionSettings
+from .loading import load_questions as load_questions
+from .question_set import QuestionSet as QuestionSet
+from .splits import SplitSettings as SplitSettings
+from .splits import assign_splits as assign_splits
+from .tasks import GradingRule as GradingRule
+from .tasks import Locating as Locating
+from .tasks import Rewrite as Rewrite
+from .tasks import Task as Task
+from .validation import IssueKind as IssueKind
+from .validation import RowIssue as RowIssue
+from .validation import ValidationReport as ValidationReport

@@ -1,0 +1,3 @@
+from .shards import LayerStates as LayerStates
+from .shards import StateShard as StateShard
+from .states import StateStore as StateStore

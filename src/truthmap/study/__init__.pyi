@@ -1,0 +1,12 @@
+from .reopen_settings import ReopenSettings as ReopenSettings
+from .sections import AnswersSection as AnswersSection
+from .sections import GradingSection as GradingSection
+from .sections import GridSection as GridSection
+from .sections import ModelSection as ModelSection
+from .sections import QuestionsSection as QuestionsSection
+from .sections import ResourcesSection as ResourcesSection
+from .sections import StatesSection as StatesSection
+from .study import Study as Study
+from .study import with_settings as with_settings
+from .study_file import read_study as read_study
+from .study_file import write_study as write_study
