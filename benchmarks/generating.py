@@ -235,7 +235,7 @@ def _texts(answers: Sequence[Answer]) -> dict[str, tuple[int, ...]]:
 
 
 def _places(answers: Sequence[Answer]) -> LocatedPositions:
-    return LocatedPositions(PAPER, {answer.question_id: locate_positions(answer, None) for answer in answers})
+    return LocatedPositions(PAPER, {answer.key: locate_positions(answer, None) for answer in answers})
 
 
 @torch.inference_mode()
@@ -261,7 +261,7 @@ def _trace(lm: LanguageModel, answers: Sequence[Answer], size: int) -> dict[str,
         batch = answers[start : start + size]
         tokens, mask = _padded([a.prompt_ids + a.answer_ids for a in batch], left=False)
         hidden = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
-        where = torch.from_numpy(np.stack([np.maximum(places.index[a.question_id], 0) for a in batch])).long()
+        where = torch.from_numpy(np.stack([np.maximum(places.index[a.key], 0) for a in batch])).long()
         rows = torch.arange(len(batch))[:, None]
         kept.append(torch.stack([states[rows, where] for states in hidden[1:]]))
     return {answer.question_id: () for answer in answers}

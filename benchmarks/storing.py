@@ -18,7 +18,7 @@ from truthmap.positions import PAPER, Position
 from truthmap.probes.fit_grid import fit_grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Site, Split
+from truthmap.records import RowKey, Site, Split
 from truthmap.store.shards import StateShard
 from truthmap.store.states import StateStore
 
@@ -99,7 +99,7 @@ def _measured(work: str, n: int, folder: Path) -> dict[str, float]:
 
 def _shards(n: int) -> Iterator[StateShard]:
     for start in range(0, n, SHARD):
-        ids = tuple(f"q{i}" for i in range(start, min(start + SHARD, n)))
+        ids = tuple(RowKey(f"q{i}") for i in range(start, min(start + SHARD, n)))
         generator = torch.Generator().manual_seed(start)
         states = torch.randn((LAYERS, len(PAPER), len(ids), WIDTH), generator=generator)
         yield StateShard(ids, PAPER, np.ones((len(PAPER), len(ids)), dtype=bool), {Site.RESIDUAL: states})
@@ -112,7 +112,7 @@ def _write(n: int, folder: Path) -> None:
 
 
 def _fit(n: int, folder: Path) -> None:
-    ids = tuple(f"q{i}" for i in range(n))
+    ids = tuple(RowKey(f"q{i}") for i in range(n))
     y = np.random.default_rng(0).random(n) < 0.5
     labels = LabelledAnswers(ids, y, (Split.TRAIN,) * n, np.arange(n) % 5, ids, ids)
     fit_grid(StateStore(folder), labels, Site.RESIDUAL, GridSettings(cs=(0.01,), n_permutations=0))

@@ -20,7 +20,7 @@ from truthmap.metrics.auc import auc_many
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
-from truthmap.records import Answer, Grade, Outcome, Question, Site, Span, Split, SplitAssignment
+from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, Span, Split, SplitAssignment
 from truthmap.runs.file_names import SCORES
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
@@ -70,7 +70,7 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     seen = np.flatnonzero(scored & ~test)
     scores = {site: _scores(made, right[seen], draw) for site in made.sites}
     if made.with_scores:
-        kept = tuple(ids[n] for n in seen)
+        kept = tuple(RowKey(ids[n]) for n in seen)
         found = [GridScores(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
         write_out_of_fold(path / SCORES, found)
     cells = pd.concat([_cells(made, site, scores[site], right[seen]) for site in made.sites], ignore_index=True)

@@ -145,7 +145,7 @@ def _generated(
 
 
 def _read_too_much(lm: LanguageModel, answers: list[Answer], asked: Prompts) -> Halving:
-    located = LocatedPositions(PAPER, {answer.question_id: locate_positions(answer, None) for answer in answers})
+    located = LocatedPositions(PAPER, {answer.key: locate_positions(answer, None) for answer in answers})
     quarter = asked.count // _PARTS
 
     def read(chosen: list[Answer], rows: int) -> tuple[tuple[int, ...], torch.Tensor]:

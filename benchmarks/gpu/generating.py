@@ -173,10 +173,7 @@ def _answer(
 def _located(answers: Sequence[Answer]) -> LocatedPositions:
     """Locate all positions; some tokens of an answer stand for its exact answer."""
     spans = {a.question_id: (a.offsets[_EXACT.start], a.offsets[_EXACT.stop - 1]) for a in answers}
-    index = {
-        a.question_id: locate_positions(a, Span(spans[a.question_id][0][0], spans[a.question_id][1][1]))
-        for a in answers
-    }
+    index = {a.key: locate_positions(a, Span(spans[a.question_id][0][0], spans[a.question_id][1][1])) for a in answers}
     return LocatedPositions(PAPER, index)
 
 
@@ -185,7 +182,7 @@ def _gathered(batches: Batches, answers: Sequence[Answer], located: LocatedPosit
     shards = [gather(batch.states, located) for batch in batches if batch.states is not None]
     ids = [i for shard in shards for i in shard.ids]
     joined = torch.cat([shard.states[Site.RESIDUAL] for shard in shards], dim=2)
-    return joined[:, :, [ids.index(answer.question_id) for answer in answers]]
+    return joined[:, :, [ids.index(answer.key) for answer in answers]]
 
 
 def _capture(
@@ -202,7 +199,7 @@ def _trace(lm: LanguageModel, answers: Sequence[Answer], located: LocatedPositio
     """
     tokens, mask = _padded(lm, [a.prompt_ids + a.answer_ids for a in answers], left=False)
     out = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True, use_cache=False, logits_to_keep=1)
-    index = torch.from_numpy(np.stack([located.index[a.question_id] for a in answers])).long().to(lm.device)
+    index = torch.from_numpy(np.stack([located.index[a.key] for a in answers])).long().to(lm.device)
     rows = torch.arange(len(answers), device=lm.device)[:, None]
     return torch.stack([states[rows, index].transpose(0, 1) for states in out.hidden_states[1:]]).cpu()
 

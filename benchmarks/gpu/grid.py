@@ -18,7 +18,7 @@ from truthmap.probes.grid import Grid
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.solver.path import TOLERANCE
-from truthmap.records import Site, Split
+from truthmap.records import RowKey, Site, Split
 from truthmap.store.shards import LayerStates
 
 CELLS = 450
@@ -39,7 +39,7 @@ _SIGNAL = 2.0
 class MadeStates:
     """States in memory: bfloat16 (L, P, n, d), every answer at every position."""
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     states: torch.Tensor
 
     @property
@@ -51,12 +51,12 @@ class MadeStates:
         """Return (L, d) of the only site."""
         return {Site.RESIDUAL: (len(self.states), self.states.shape[-1])}
 
-    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one layer; only all answers are asked for."""
         assert site is Site.RESIDUAL and ids in (None, self.ids), "there is one site, and no answer is left out"
         return LayerStates(self.ids, PAPER, self.states[layer], np.ones((len(PAPER), len(self.ids)), dtype=bool))
 
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one cell."""
         whole, column = self.read_layer(site, layer, ids), slice(PAPER.index(position), PAPER.index(position) + 1)
         return LayerStates(self.ids, (position,), whole.states[column], whole.present[column])
@@ -137,7 +137,7 @@ def made_up(size: GridSize) -> tuple[MadeStates, LabelledAnswers]:
         made = hidden @ (torch.randn((_DIRECTIONS, size.d), generator=draws) * spread)
         made[:, 0] = _HUGE * (made[:, 0] + made.std())
         states[number] = made + _FLATTEST * torch.randn((size.n, size.d), generator=draws)
-    ids = tuple(f"q{n}" for n in range(size.n))
+    ids = tuple(RowKey(f"q{n}") for n in range(size.n))
     fold = np.random.default_rng(0).integers(0, _FOLDS, size.n)
     labels = LabelledAnswers(ids, right.bool().numpy(), (Split.TRAIN,) * size.n, fold, ids, ids)
     return MadeStates(ids, states.view(size.layers, len(PAPER), size.n, size.d)), labels

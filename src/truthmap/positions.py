@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from pydantic_core import CoreSchema, core_schema
 
 from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
-from truthmap.records import Span, StrEnum
+from truthmap.records import RowKey, Span, StrEnum
 
 __all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
 
@@ -185,12 +186,41 @@ class LocatedPositions:
 
     Attributes:
         positions: P of them.
-        index: For each question id int32 (P,): indices into prompt + answer ids, `MISSING` where the answer has no such
-            position.
+        index: For each row int32 (P,): indices into prompt + answer ids, `MISSING` where the row has no such position.
+            An answer may have several rows, one for each claim.
     """
 
     positions: tuple[Position, ...]
-    index: Mapping[str, Ints32]
+    index: Mapping[RowKey, Ints32]
+
+    def rows_of(self, answers: Iterable[RowKey]) -> tuple[LocatedRow, ...]:
+        """Return the rows of answers, in the order of the answers and, within one, of the claims.
+
+        Answers that were not located have none.
+        """
+        claims: dict[RowKey, list[RowKey]] = {}
+        for text in self.index:
+            row = RowKey(text)  # plain text will do
+            claims.setdefault(row.answer, []).append(row)
+        return tuple(
+            LocatedRow(row, n)
+            for n, answer in enumerate(answers)
+            for row in sorted(claims.get(answer, ()), key=lambda row: row.claim)
+        )
+
+    def stacked(self, rows: Sequence[LocatedRow]) -> Ints32:
+        """Return the indices of rows one below the other: int32 (n, P)."""
+        if not rows:
+            return np.empty((0, len(self.positions)), dtype=np.int32)
+        return np.stack([self.index[row.key] for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedRow:
+    """A row, and the place of its answer among those that were asked for."""
+
+    key: RowKey
+    answer: int
 
 
 def column_of(positions: Sequence[Position], position: Position) -> int:

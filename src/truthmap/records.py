@@ -48,6 +48,59 @@ class Site(StrEnum):
         return cls.MLP_POST if value == "mlp_in" else None
 
 
+SEPARATOR = "\x1f"
+"""Parts the fields of a row's key; no question id may hold it."""
+
+
+class RowKey(str):
+    """What one row of everything behind grading belongs to: a claim of an answer to a question.
+
+    It is text, so that files and labels hold it as it is: the question's id for the greedy answer's first claim, and
+    otherwise the id, the sample's number and the claim's, parted by `SEPARATOR`.
+
+    >>> RowKey.of("q7"), RowKey.of("q7", sample=2).sample, RowKey.of("q7", 2, claim=1).question_id
+    ('q7', 2, 'q7')
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, question_id: str, sample: int = 0, claim: int = 0) -> RowKey:
+        """Make the key of a claim; samples and claims are counted from 0."""
+        assert sample >= 0 <= claim, (sample, claim)
+        return cls(f"{question_id}{SEPARATOR}{sample}{SEPARATOR}{claim}" if sample or claim else question_id)
+
+    @property
+    def question_id(self) -> str:
+        """The question's id."""
+        return self._parts()[0]
+
+    @property
+    def sample(self) -> int:
+        """The answer's number among those to its question, 0 for the greedy one."""
+        return self._parts()[1]
+
+    @property
+    def claim(self) -> int:
+        """The claim's number in its answer."""
+        return self._parts()[2]
+
+    @property
+    def answer(self) -> RowKey:
+        """The key of the answer: that of its first claim."""
+        return self.of(self.question_id, self.sample)
+
+    def __deepcopy__(self, memo: object) -> RowKey:
+        return self  # an index of many rows is copied as a plain dict whenever it is written
+
+    def _parts(self) -> tuple[str, int, int]:
+        question_id, *numbers = self.rsplit(SEPARATOR, 2)
+        # An id that happens to hold separators (no set of today has any) is taken for what it is.
+        if len(numbers) != 2 or not all(n.isascii() and n.isdigit() for n in numbers):
+            return str(self), 0, 0
+        return question_id, int(numbers[0]), int(numbers[1])
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One item of a data set.
@@ -113,10 +166,15 @@ class Answer:
     sample: int = 0
     fault: str | None = None
 
+    @property
+    def key(self) -> RowKey:
+        """The answer's key, which is that of its first claim."""
+        return RowKey.of(self.question_id, self.sample)
+
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The verdict on an answer, with its evidence.
+    """The verdict on a claim of an answer, with its evidence. An answer has one claim today.
 
     Attributes:
         question_id: The question's id.
@@ -129,6 +187,7 @@ class Grade:
         why: One line for a reader: why this outcome.
         refusal: The answer declines to answer; a kind of wrong.
         sample: As in `Answer`.
+        claim: The claim's number in its answer, from 0.
     """
 
     question_id: str
@@ -140,6 +199,12 @@ class Grade:
     why: str
     refusal: bool = False
     sample: int = 0
+    claim: int = 0
+
+    @property
+    def key(self) -> RowKey:
+        """The key of the row that the claim makes."""
+        return RowKey.of(self.question_id, self.sample, self.claim)
 
 
 @dataclass(frozen=True, slots=True)

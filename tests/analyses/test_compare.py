@@ -50,7 +50,7 @@ def test_the_best_cell_scores_as_the_summary_says(compared) -> None:
     assert len(scores) == run.summary.test.n
     # The summary's test answers may be more: those that lack a position of another probe are left out here.
     compared_ids = set(pd.read_parquet(run.path / ANALYSES / "compare_scores.parquet")["question_id"])
-    right = {i: data.grades_by_id[i].outcome is Outcome.RIGHT for i in scores}
+    right = {i: data.grade_of(i).outcome is Outcome.RIGHT for i in scores}
     kept = [i for i in scores if i in compared_ids]
     assert len(kept) == result.right + result.wrong
     expected = roc_auc_score([right[i] for i in kept], [scores[i] for i in kept])

@@ -100,5 +100,4 @@ def test_samples_are_grouped_by_what_they_say() -> None:
         sample(6, "", Outcome.WRONG, refusal=True),
         sample(7, "", Outcome.UNSCORED),
     ]
-    answers, grades = zip(*pairs, strict=True)
-    assert count_samples(answers, grades) == SampleCounts(6, 1, 2, 1, (2, 1))
+    assert count_samples(pairs) == SampleCounts(6, 1, 2, 1, (2, 1))

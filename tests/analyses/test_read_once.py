@@ -114,7 +114,7 @@ def test_records_cannot_be_changed_from_outside(made_once: Path) -> None:
     cells["auc"] = 0.0
     assert not (data.cells["auc"] == 0).all()
     with pytest.raises(TypeError):
-        data.grades_by_id["q"] = data.grades[0]  # type: ignore[index]
+        data.questions_by_id["q"] = data.questions[0]  # type: ignore[index]
     with pytest.raises(ValueError, match="read-only"):
         data.out_of_fold().scores[:] = 0
     assert data.answers is data.answers

@@ -37,8 +37,8 @@ def test_states_of_samples_are_the_models_own(sampled, monkeypatch: pytest.Monke
     ids, work = samples.question_ids[:6], reopen(run)
     states = sample_states(run, work, samples, ids, cell)
     assert len(states) == sum(len(a.answer_ids) >= 2 for i in ids for a in samples.answers[i])
-    for (i, number), state in states.items():
-        answer, grade = samples.answers[i][number - 1], samples.grades[i][number - 1]
+    for row, state in states.items():
+        answer, grade = samples.graded(row.question_id)[row.sample - 1]
         with torch.inference_mode():
             output = work.model.model(torch.tensor([answer.prompt_ids + answer.answer_ids]), output_hidden_states=True)
         place = locate_positions(answer, grade.span)[PAPER.index(Position.of("-2"))]
@@ -85,7 +85,7 @@ def test_a_detector_that_knows_chooses_like_the_oracle(sampled, monkeypatch: pyt
     samples = read_samples(run)
 
     def knowing(run, work, samples, ids, cell):
-        return {(i, g.sample): np.array([float(g.outcome is Outcome.RIGHT)]) for i in ids for g in samples.grades[i]}
+        return {g.key: np.array([float(g.outcome is Outcome.RIGHT)]) for i in ids for g in samples.grades[i]}
 
     class Reads:
         @staticmethod

@@ -9,7 +9,7 @@ import torch
 from truthmap.capture.gather import gather
 from truthmap.errors import ModelError
 from truthmap.positions import PAPER, LocatedPositions, Position
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.store.tokens import TokenStates
 
 LAYERS, WIDTH = 2, 4
@@ -85,3 +85,16 @@ def test_what_is_not_finite_outside_the_positions_does_not_matter() -> None:
     tokens.states[Site.RESIDUAL][:, 0, 1:3] = float("nan")
     tokens.states[Site.RESIDUAL][:, 2, 2:] = float("inf")
     assert torch.isfinite(gather(tokens, located()).states[Site.RESIDUAL]).all()
+
+
+def test_two_claims_of_an_answer_are_two_rows_of_its_states() -> None:
+    first, second = RowKey.of("b"), RowKey.of("b", claim=1)
+    index = dict(located().index)
+    index[second] = np.full(len(PAPER), -1, dtype=np.int32)
+    index[second][[3, -1]] = PROMPTS[1] + 1, PROMPTS[1] + ANSWERS[1] - 1
+    shard = gather(token_states(), LocatedPositions(PAPER, index))
+    assert shard.ids == ("a", first, second, "c")
+    states = shard.states[Site.RESIDUAL]
+    assert states[1, 3, :, 0].tolist() == [0.0, 0.0, 112.0, 0.0]
+    assert torch.equal(states[:, -1, 1], states[:, -1, 2])
+    assert states[1, -1, :, 0].tolist() == [103.0, 116.0, 116.0, 121.0]

@@ -14,7 +14,7 @@ from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import PAPER, LocatedPositions
-from truthmap.records import Answer, Site
+from truthmap.records import Answer, RowKey, Site
 
 SETTINGS = CaptureSettings()
 MISSING = 4  # this position is missing in every other answer
@@ -88,6 +88,29 @@ def test_the_cut_into_batches_changes_nothing_but_rounding(budget: int) -> None:
     torch.testing.assert_close(cut.states[Site.RESIDUAL], whole.states[Site.RESIDUAL], **ROUNDING)
     assert told[-1] == len(of)
     assert len(told) == {1: 6, 50: 5, 100: 3, 10_000: 1}[budget]
+
+
+def claims(of: list[Answer]) -> LocatedPositions:
+    """The rows of `places`, and for two answers a second claim with other positions."""
+    first = places(of).index
+    second = {RowKey.of(i, claim=1): np.roll(first[i], 3) for i in ("q1", "q4")}
+    return LocatedPositions(PAPER, {**second, **first})
+
+
+@pytest.mark.parametrize("budget", [1, 50, 10_000])
+def test_an_answer_with_two_claims_is_read_once(budget: int) -> None:
+    lm, of = language_model("llama"), answers()
+    where, settings = claims(of), CaptureSettings(batch_tokens=budget)
+    told: list[int] = []
+    single = capture_states(lm, of, places(of), (Site.RESIDUAL,), settings)
+    double = capture_states(lm, of, where, (Site.RESIDUAL,), settings, told.append)
+    second = [RowKey.of(i, claim=1) for i in ("q1", "q4")]
+    assert double.ids == ("q0", "q1", second[0], "q2", "q3", "q4", second[1], "q5")
+    assert told[-1] == len(of)
+    states = double.states[Site.RESIDUAL]
+    assert torch.equal(states[:, :, [0, 1, 3, 4, 5, 7]], single.states[Site.RESIDUAL])
+    assert torch.equal(states[:, :, [2, 6]], single.states[Site.RESIDUAL][:, :, [1, 4]].roll(3, dims=1))
+    assert double.present[:, [2, 6]].tolist() == np.roll(single.present[:, [1, 4]], 3, axis=0).tolist()
 
 
 def test_no_logits_are_computed() -> None:

@@ -276,7 +276,7 @@ def test_one_outcome_only_is_refused_and_the_answers_are_kept(
     monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: same)
     with pytest.raises(NotEnoughDataError, match=said):
         run_study(study)
-    assert len(RunData.load(Run(run_folder(study.out))).answers) == 160
+    assert len(RunData(Run(run_folder(study.out))).answers) == 160
 
 
 def test_too_few_answers_are_refused_with_their_counts(

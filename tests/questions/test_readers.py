@@ -183,6 +183,14 @@ def test_repeated_ids_are_counted_and_left_out(tmp_path: Path) -> None:
     assert [question.text for question in kept] == ["What?", "Who?"]
 
 
+def test_ids_that_hold_a_separator_of_keys_are_refused(tmp_path: Path) -> None:
+    path = file(tmp_path, "id,question,answer\na\x1f1,What?,1\nb,Who?,2\n")
+    with pytest.raises(QuestionsError, match=r"line 2: the id 'a\\x1f1' holds the control character '\\x1f'"):
+        load_questions(str(path))
+    kept = load_questions(str(path), QuestionSettings(skip_bad=True)).questions
+    assert [question.id for question in kept] == ["b"]
+
+
 def test_seen_ids_remember_across_merges() -> None:
     seen = IdFilter()
     assert all(seen.add(f"question {n}") for n in range(140_000))

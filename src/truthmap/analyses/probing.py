@@ -17,6 +17,7 @@ from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.test_part import score_on_test
+from truthmap.records import RowKey
 from truthmap.runs.data import RunData
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
@@ -27,14 +28,14 @@ class StatesAtCell:
     """The states of some answers at one cell, those that have its position.
 
     Attributes:
-        ids: Question ids.
+        ids: The rows' keys.
         states: float (n, d).
         y: bool (n,), whether each answer is right.
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     states: torch.Tensor
     y: Bools
     fold: Ints
@@ -54,8 +55,8 @@ class FittedProbe:
     out_of_fold: Floats
 
 
-def only(labels: LabelledAnswers, ids: Collection[str]) -> LabelledAnswers:
-    """Keep the answers with these ids, in the labels' order."""
+def only(labels: LabelledAnswers, ids: Collection[RowKey]) -> LabelledAnswers:
+    """Keep the rows with these keys, in the labels' order."""
     wanted = set(ids)
     return labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
 
@@ -96,12 +97,12 @@ def auc_of(grid: Grid, cell: Cell) -> float:
     return float(grid.auc[grid.index(cell)])
 
 
-def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[str, float]:
-    """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by id."""
+def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[RowKey, float]:
+    """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by row."""
     return score_on_test(data.states, data.labels, grid, cell, probe_settings(data)).scores
 
 
-def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mean_scores(scores: Sequence[Mapping[RowKey, float]]) -> dict[RowKey, float]:
     """Return each answer's mean over those of the scores that it has."""
     ids = dict.fromkeys(i for each in scores for i in each)
     return {i: float(np.mean([each[i] for each in scores if i in each])) for i in ids}
@@ -123,7 +124,7 @@ def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> StatesAtCel
 def pool_states(reads: Sequence[StatesAtCell]) -> StatesAtCell:
     """Put the answers of several reads together; ids and groups of different reads are told apart."""
     return StatesAtCell(
-        tuple(f"{k}:{i}" for k, read in enumerate(reads) for i in read.ids),
+        tuple(RowKey(f"{k}:{i}") for k, read in enumerate(reads) for i in read.ids),
         torch.cat([read.states for read in reads]),
         np.concatenate([read.y for read in reads]),
         np.concatenate([read.fold for read in reads]),

@@ -16,7 +16,7 @@ from truthmap.answers.to_answer import ends_answer
 from truthmap.lm.hooks import record_hidden_states, select_rows
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import Prefix, forward_inputs
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.store.tokens import TokenStates
 
 
@@ -143,7 +143,7 @@ class DecodeState:
     def states(self, prompts: Sequence[Prompt], rows: Sequence[DecodeRow]) -> TokenStates:
         """Return the states of all rows."""
         return TokenStates(
-            ids=tuple(p.question_id for p in prompts),
+            ids=tuple(RowKey.of(p.question_id, p.sample) for p in prompts),
             prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
             answer_lengths=tuple(len(row.ids) for row in rows),
             states={site: recorded for site, recorded in self._recorded.items() if recorded is not None},

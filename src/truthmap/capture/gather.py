@@ -13,29 +13,27 @@ from truthmap.store.tokens import TokenStates
 
 
 def gather(tokens: TokenStates, located: LocatedPositions) -> StateShard:
-    """Pick each answer's positions; answers that were not located are left out.
+    """Pick the positions of each answer's rows; answers that were not located are left out.
 
     Raises:
         ModelError: a state that was picked is not finite; the message names layer, position and question.
     """
-    rows = [n for n, i in enumerate(tokens.ids) if i in located.index]
-    ids = tuple(tokens.ids[n] for n in rows)
-    none = np.empty((0, len(located.positions)), dtype=np.int32)
-    index = np.stack([located.index[i] for i in ids]) if ids else none
-    last_q = np.array([tokens.prompt_lengths[n] - 1 for n in rows], dtype=np.int32)[:, None]
+    rows = located.rows_of(tokens.ids)
+    index, answers = located.stacked(rows), [row.answer for row in rows]
+    last_q = np.array([tokens.prompt_lengths[n] - 1 for n in answers], dtype=np.int32)[:, None]
     present = index != MISSING
     columns = np.where(present, index - last_q, 0)
     assert (columns >= 0).all(), "a position lies before the last prompt token"
-    lengths = np.array([tokens.answer_lengths[n] for n in rows], dtype=np.int32)[:, None]
+    lengths = np.array([tokens.answer_lengths[n] for n in answers], dtype=np.int32)[:, None]
     assert (columns <= lengths).all(), "a position lies behind the answer"
     picked = {}
     for site, states in tokens.states.items():
         at = torch.as_tensor(columns.T.astype(np.int64), device=states.device)  # (P, n)
-        which = torch.as_tensor(rows, dtype=torch.long, device=states.device)
+        which = torch.as_tensor(answers, dtype=torch.long, device=states.device)
         chosen = states[:, which[None, :], at].cpu()  # (L, P, n, d)
         chosen.mul_(torch.from_numpy(present.T)[None, :, :, None])
         picked[site] = chosen
-    shard = StateShard(ids, located.positions, present.T, picked)
+    shard = StateShard(tuple(row.key for row in rows), located.positions, present.T, picked)
     require_finite(shard)
     return shard
 

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from truthmap.arrays import Ints, Ints32
 from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.hooks import record_hidden_states
@@ -58,11 +59,13 @@ class StateCapture:
         sites: tuple[Site, ...],
         on_progress: Callable[[int], None] | None = None,
     ) -> StateShard:
-        """Read answers once more and keep the states at their positions.
+        """Read answers once more and keep the states at the positions of their rows.
+
+        An answer is read once however many rows it has; answers that were not located are not read.
 
         Args:
-            answers: Answers with ids; their order is the result's.
-            located: Where each answer has its positions.
+            answers: Answers with ids, each once; their order is the result's, and an answer's rows stand side by side.
+            located: Where each row has its positions.
             sites: What to read.
             on_progress: Called with how many answers are done so far.
 
@@ -70,19 +73,19 @@ class StateCapture:
             ModelError: a site does not exist, or a state is not finite.
         """
         lm, prefix = self._lm, self._shared(answers)
-        index = np.stack([located.index[a.question_id] for a in answers])
+        rows = located.rows_of(a.key for a in answers)
+        picked = _Picked(located.stacked(rows), np.array([row.answer for row in rows], dtype=np.int64))
         kept: dict[Site, torch.Tensor] = {}
         done = 0
 
-        def read(rows: Sequence[int]) -> None:
-            _read(lm, answers, index, rows, prefix, sites, kept)
+        def read(part: Sequence[int]) -> None:
+            _read(lm, answers, picked, part, prefix, sites, kept)
 
-        for part, _ in halve_batches_on_oom(_batches(index, self._settings), read, lm.device, "answer being read"):
+        for part, _ in halve_batches_on_oom(_batches(picked, self._settings), read, lm.device, "answer being read"):
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
-        ids = tuple(a.question_id for a in answers)
-        shard = StateShard(ids, located.positions, (index != MISSING).T, kept)
+        shard = StateShard(tuple(row.key for row in rows), located.positions, (picked.index != MISSING).T, kept)
         require_finite(shard)
         return shard
 
@@ -105,48 +108,76 @@ def capture_states(
     return StateCapture(lm, settings).capture(answers, located, sites, on_progress)
 
 
-def _batches(index: np.ndarray, settings: CaptureSettings) -> Iterator[list[int]]:
-    """Cut rows, the short ones first, into batches of at most `batch_tokens` tokens (at least one row each)."""
-    needed = index.max(axis=1) + 1
+@dataclass(frozen=True)
+class _Picked:
+    """What is picked for n rows.
+
+    Attributes:
+        index: int32 (n, P), indices into prompt + answer ids, or `MISSING`.
+        answer: int64 (n,), the place of each row's answer; it never falls.
+    """
+
+    index: Ints32
+    answer: Ints
+
+    def needed(self) -> tuple[Ints, Ints]:
+        """Return the answers that have rows, and how many tokens must be read of each: int64 (k,) twice."""
+        answers, first = np.unique(self.answer, return_index=True)
+        # Nothing behind the last position needs to be read.
+        last = np.maximum.reduceat(self.index.max(axis=1), first) if len(first) else first
+        return answers, (last + 1).astype(np.int64)
+
+    def of(self, part: Sequence[int]) -> tuple[Ints, Ints]:
+        """Return the rows of these answers, and the place of each row's answer in `part`: int64 (k,) twice."""
+        place = {answer: n for n, answer in enumerate(part)}
+        rows = np.flatnonzero(np.isin(self.answer, part))
+        return rows, np.array([place[answer] for answer in self.answer[rows].tolist()], dtype=np.int64)
+
+
+def _batches(picked: _Picked, settings: CaptureSettings) -> Iterator[list[int]]:
+    """Cut answers, the short ones first, into batches of at most `batch_tokens` tokens (at least one answer each)."""
+    answers, needed = picked.needed()
     order = np.argsort(needed, kind="stable")
     for places in cut_into_batches(needed[order].tolist(), settings.batch_tokens):
-        yield order[places.start : places.stop].tolist()
+        yield answers[order[places.start : places.stop]].tolist()
 
 
 @torch.inference_mode()
 def _read(
     lm: LanguageModel,
     answers: Sequence[Answer],
-    index: np.ndarray,
-    rows: Sequence[int],
+    picked: _Picked,
+    part: Sequence[int],
     prefix: Prefix,
     sites: tuple[Site, ...],
     kept: dict[Site, torch.Tensor],
 ) -> None:
-    """Read some answers in one forward pass and write their states into `kept`: (L, P, n, d) for each site."""
-    # Nothing behind the last position needs to be read.
-    own = [(answers[n].prompt_ids + answers[n].answer_ids)[prefix.length : index[n].max() + 1] for n in rows]
+    """Read some answers in one forward pass and write their rows' states into `kept`: (L, P, n, d) for each site."""
+    needed = dict(zip(*(each.tolist() for each in picked.needed()), strict=True))
+    own = [(answers[n].prompt_ids + answers[n].answer_ids)[prefix.length : needed[n]] for n in part]
     longest = max(map(len, own))
-    tokens = torch.zeros((len(rows), longest), dtype=torch.long)
-    mask = torch.zeros((len(rows), prefix.length + longest), dtype=torch.long)
+    tokens = torch.zeros((len(part), longest), dtype=torch.long)
+    mask = torch.zeros((len(part), prefix.length + longest), dtype=torch.long)
     for n, ids in enumerate(own):
         tokens[n, : len(ids)] = torch.tensor(ids)
         mask[n, : prefix.length + len(ids)] = 1
-    present = torch.from_numpy(index[rows] != MISSING)
-    columns = torch.from_numpy(np.where(index[rows] != MISSING, index[rows] - prefix.length, 0).astype(np.int64))
-    batch = torch.arange(len(rows))[:, None]
+    rows, places = picked.of(part)
+    index = picked.index[rows]
+    present = torch.from_numpy(index != MISSING)
+    columns = torch.from_numpy(np.where(index != MISSING, index - prefix.length, 0).astype(np.int64))
+    batch = torch.from_numpy(places)[:, None]
 
     def look(site: Site, layer: int, states: torch.Tensor) -> None:
         if site not in kept:
-            shape = (lm.n_layers, index.shape[1], len(answers), states.shape[-1])
+            shape = (lm.n_layers, *reversed(picked.index.shape), states.shape[-1])
             kept[site] = torch.zeros(shape, dtype=states.dtype)
-        shaped = states.reshape(len(rows), longest, states.shape[-1])
-        picked = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
-        kept[site][layer][:, rows] = picked.mul_(present[:, :, None]).transpose(0, 1)
+        shaped = states.reshape(len(part), longest, states.shape[-1])
+        chosen = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
+        kept[site][layer][:, rows] = chosen.mul_(present[:, :, None]).transpose(0, 1)
 
     inputs = forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device), prefix.length)
     with ExitStack() as hooks:
         for site in sites:
             hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))
-        cache = prefix.cache_for(len(rows))
+        cache = prefix.cache_for(len(part))
         lm.model.base_model(**inputs, past_key_values=cache, use_cache=cache is not None)

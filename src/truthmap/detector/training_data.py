@@ -57,9 +57,11 @@ def training_records(
 ) -> tuple[TrainingRecord, ...]:
     """Return the answers outside the test part as they are shown, in the order of `labels`."""
     text = {question.id: question.text for question in questions}
-    grade = {g.question_id: g for g in grades if g.outcome is not Outcome.UNSCORED}
+    grade = {g.key: g for g in grades if g.outcome is not Outcome.UNSCORED}
     return tuple(
-        TrainingRecord(question=text[i], exact_answer=grade[i].exact_answer, right=grade[i].outcome is Outcome.RIGHT)
+        TrainingRecord(
+            question=text[i.question_id], exact_answer=grade[i].exact_answer, right=grade[i].outcome is Outcome.RIGHT
+        )
         for i in labels.of(test=False).ids
     )
 

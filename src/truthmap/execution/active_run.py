@@ -21,7 +21,7 @@ from truthmap.grading.text_model import Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import Answer, Grade, Question
+from truthmap.records import Answer, Grade, Question, RowKey
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.store.states import StateStore
 from truthmap.study.stage_settings import generate_settings, uses_gold
@@ -118,14 +118,14 @@ class ActiveRun:
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
         return Prompt(question.id, self.prompt_ids(question), sample, text)
 
-    def grade(self, answers: Iterable[Answer]) -> dict[str, Grade]:
-        """Grade answers, each to another question; the result goes by question id."""
+    def grade(self, answers: Iterable[Answer]) -> dict[RowKey, Grade]:
+        """Grade answers, each once; the result goes by row, an answer's claims side by side."""
         task = self.question_set.task
         pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
         grades = grade_many(pairs, task, self.graders)
         if uses_gold(self.study):
             grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
-        return {grade.question_id: grade for grade in grades}
+        return {grade.key: grade for grade in grades}
 
     @property
     def grading_asks_a_model(self) -> bool:

@@ -260,14 +260,14 @@ def _captured(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
     """Answer, read the answers again in one batch at as many tokens as a run does; and read each answer alone."""
     answers = [answer for batch in generate_answers(lm, prompts, _BRIEFLY) for answer in batch.answers]
     places = {
-        a.question_id: np.array(
+        a.key: np.array(
             [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(PAPER))], dtype=np.int32
         )
         for a in answers
     }
     shard = capture_states(lm, answers, LocatedPositions(PAPER, places), (Site.RESIDUAL,), CaptureSettings())
     found = [shard.states[Site.RESIDUAL][:, :, n] for n in range(len(answers))]
-    return Pairs(found, [_alone(lm, a)[:, places[a.question_id]] for a in answers])
+    return Pairs(found, [_alone(lm, a)[:, places[a.key]] for a in answers])
 
 
 def _alone(lm: LanguageModel, answer: Answer) -> torch.Tensor:

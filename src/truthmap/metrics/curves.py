@@ -12,6 +12,7 @@ from scipy.special import expit
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.intervals import wilson
+from truthmap.records import RowKey
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ class Examples:
         wrong_high, right_low: Misjudged: wrong ones scored highest, right ones scored lowest.
     """
 
-    right_high: tuple[str, ...]
-    wrong_low: tuple[str, ...]
-    wrong_high: tuple[str, ...]
-    right_low: tuple[str, ...]
+    right_high: tuple[RowKey, ...]
+    wrong_low: tuple[RowKey, ...]
+    wrong_high: tuple[RowKey, ...]
+    right_low: tuple[RowKey, ...]
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,17 @@ class CellDetails:
     """The out-of-fold scores of one cell: each answer scored by a probe that did not see it.
 
     Attributes:
-        ids: Question ids of the n answers that have the position.
+        ids: Keys of the n rows that have the position.
         log_odds: float64 (n,), the probe's log-odds of being right.
         y: bool (n,), whether the answer is right.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     log_odds: Floats
     y: Bools
 
     @classmethod
-    def present(cls, ids: Sequence[str], log_odds: Floats, y: Bools) -> CellDetails:
+    def present(cls, ids: Sequence[RowKey], log_odds: Floats, y: Bools) -> CellDetails:
         """Keep the answers whose score is a number: the others lack the position."""
         here = np.flatnonzero(np.isfinite(log_odds))
         return cls(tuple(ids[n] for n in here.tolist()), log_odds[here].astype(np.float64), y[here])

@@ -19,7 +19,7 @@ from truthmap.probes.permutation import corrected_p_values, max_null, shuffled_l
 from truthmap.probes.recipe import Targets
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import Site, Split
+from truthmap.records import RowKey, Site, Split
 from truthmap.store.shards import LayerStates
 
 RIGHT = "right"
@@ -124,7 +124,7 @@ def _spread(scores: Floats32, here: Bools) -> Floats32:
 
 
 def _grid_of(
-    rows: Sequence[Sequence[CellScores]], site: Site, positions: tuple[Position, ...], ids: tuple[str, ...]
+    rows: Sequence[Sequence[CellScores]], site: Site, positions: tuple[Position, ...], ids: tuple[RowKey, ...]
 ) -> GridFit:
     """Put the cells (L, P) of one label together."""
     empty = {"n": 0, "n_right": 0, "within_pairs": 0, "converged": False}

@@ -12,7 +12,7 @@ import pandas as pd
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position, column_of, in_table_order
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
 
@@ -147,7 +147,7 @@ class GridScores:
 
     site: Site
     positions: tuple[Position, ...]
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     scores: Floats32
 
     def of(self, cell: Cell) -> Floats32:
@@ -159,7 +159,7 @@ class GridScores:
         scores: Floats32 = self.scores[cell.layer, column_of(self.positions, cell.position)]
         return scores
 
-    def at(self, cell: Cell) -> dict[str, float]:
+    def at(self, cell: Cell) -> dict[RowKey, float]:
         """Return one cell's scores by question id, missing ones left out."""
         found = self.of(cell).tolist()
         return {i: score for i, score in zip(self.ids, found, strict=True) if score == score}

@@ -12,7 +12,7 @@ from truthmap.arrays import Bools, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position
 from truthmap.questions.splits import group_of
-from truthmap.records import Grade, Outcome, Question, Site, Split, SplitAssignment
+from truthmap.records import Grade, Outcome, Question, RowKey, Site, Split, SplitAssignment
 from truthmap.store.shards import LayerStates
 
 FEWEST = 2
@@ -21,18 +21,18 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class LabelledAnswers:
-    """Labels of n scored answers.
+    """Labels of n scored rows: answers, each as often as it has claims.
 
     Attributes:
-        ids: Question ids.
+        ids: The rows' keys.
         y: bool (n,), whether the answer is right.
-        split: Where each answer's question stands: train, validation or test.
+        split: Where each row's question stands: train, validation or test.
         fold: int64 (n,), cross-validation fold, -1 in the test part.
         group: What belongs together: the unit that is resampled.
         canonical: The exact answer in one spelling.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     y: Bools
     split: tuple[Split, ...]
     fold: Ints
@@ -68,11 +68,11 @@ class LayerSource(Protocol):
         """Return (L, d) of each site."""
         ...
 
-    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one layer for `ids`, in that order."""
         ...
 
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one cell for `ids`, in that order: P is 1. Several threads may do so at once."""
         ...
 
@@ -80,7 +80,7 @@ class LayerSource(Protocol):
 def label_answers(
     questions: Sequence[Question], grades: Sequence[Grade], splits: Sequence[SplitAssignment]
 ) -> LabelledAnswers:
-    """Join grades, splits and groups by question id; unscored answers are left out.
+    """Make a row of each grade, with its question's split, fold and group; what could not be scored is left out.
 
     Folds in which too few answers of an outcome are left are joined to others.
     """
@@ -89,7 +89,7 @@ def label_answers(
     scored = [g for g in grades if g.outcome is not Outcome.UNSCORED]
     y = np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool)
     return LabelledAnswers(
-        ids=tuple(g.question_id for g in scored),
+        ids=tuple(g.key for g in scored),
         y=y,
         split=tuple(assigned[g.question_id].split for g in scored),
         fold=_joined_folds(np.array([assigned[g.question_id].fold for g in scored], dtype=np.int64), y),

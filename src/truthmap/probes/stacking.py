@@ -76,10 +76,11 @@ def choose_cells(
 
     Candidates are the best layer of each position: neighbours in one column say nearly the same.
     """
-    by_id = dict(zip(labels.ids, range(len(labels.ids)), strict=True))
     scored = np.isfinite(out_of_fold.of(best))
-    rows = labels.take(np.isin(np.arange(len(labels.ids)), [by_id[i] for i in np.array(out_of_fold.ids)[scored]]))
-    assert rows.ids == tuple(np.array(out_of_fold.ids)[scored].tolist()), "scores and labels stand in different orders"
+    kept = tuple(out_of_fold.ids[n] for n in np.flatnonzero(scored))
+    wanted = set(kept)
+    rows = labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
+    assert rows.ids == kept, "scores and labels stand in different orders"
     single = out_of_fold.of(best)[scored].astype(np.float64)
     candidates = [cell for cell in best_per_position(grid) if cell != best]
     cells: tuple[Cell, ...] = (best,)

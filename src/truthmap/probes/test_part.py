@@ -13,6 +13,7 @@ from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
 from truthmap.probes.linear import LinearProbe
 from truthmap.probes.recipes import recipe_named
+from truthmap.records import RowKey
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class TestScore:
         cell: The cell.
         probe: Its probe, refitted on train + validation.
         auc: On the test answers that have the position.
-        scores: Log-odds of being right, by question id.
+        scores: Log-odds of being right, by row.
     """
 
     __test__ = False  # not a test case, whatever its name looks like
@@ -31,7 +32,7 @@ class TestScore:
     cell: Cell
     probe: LinearProbe
     auc: Estimate
-    scores: dict[str, float]
+    scores: dict[RowKey, float]
 
 
 def score_on_test(

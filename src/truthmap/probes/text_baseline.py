@@ -22,7 +22,7 @@ from truthmap.probes.cross_validation import highest_auc, scores_left_out
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import Answer, Grade, Question
+from truthmap.records import Answer, Grade, Question, RowKey
 from truthmap.text import normalized
 
 _COLUMNS = ("answer_text_auc", "question_text_auc", "length_auc")
@@ -35,16 +35,16 @@ CS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """The text of n answers, in the order of the ids.
+    """The text of n rows, in the order of the ids.
 
     Attributes:
-        ids: Question ids.
+        ids: The rows' keys.
         answer: The exact answer's text, empty where none was found.
         question: The question's text, context included.
         lengths: float64 (n, k): counts of tokens and characters.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     answer: tuple[str, ...]
     question: tuple[str, ...]
     lengths: Floats
@@ -54,36 +54,36 @@ class TextFeatures:
 class TextBaselineScores:
     """Out-of-fold log-odds of being right, from words alone: float64 (n,) each, in the order of the ids."""
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     answer: Floats
     question: Floats
     length: Floats
 
 
 def text_features_of(
-    labels: LabelledAnswers, questions: Sequence[Question], answers: Mapping[str, Answer], grades: Sequence[Grade]
+    labels: LabelledAnswers, questions: Sequence[Question], answers: Mapping[RowKey, Answer], grades: Sequence[Grade]
 ) -> TextFeatures:
-    """Join the words of the labelled answers: exact answer, question with its context, and five lengths.
+    """Join the words of the labelled rows: exact answer, question with its context, and five lengths.
 
     The lengths are those of the answer in tokens and in characters, of the exact answer, of the text before it, and of
-    the question in characters.
+    the question in characters. Answers go by their own keys.
     """
     question = {q.id: " ".join(filter(None, (q.context, q.text))) for q in questions}
-    grade = {g.question_id: g for g in grades}
+    grade = {g.key: g for g in grades}
     lengths = [
         (
-            len(answers[i].answer_ids),
-            len(answers[i].text),
+            len(answers[i.answer].answer_ids),
+            len(answers[i.answer].text),
             len(grade[i].exact_answer),
-            span.start if (span := grade[i].span) else len(answers[i].text),
-            len(question[i]),
+            span.start if (span := grade[i].span) else len(answers[i.answer].text),
+            len(question[i.question_id]),
         )
         for i in labels.ids
     ]
     return TextFeatures(
         labels.ids,
         tuple(grade[i].exact_answer for i in labels.ids),
-        tuple(question[i] for i in labels.ids),
+        tuple(question[i.question_id] for i in labels.ids),
         np.array(lengths, dtype=np.float64).reshape(len(labels.ids), 5),
     )
 

@@ -18,7 +18,7 @@ from truthmap.questions.question_set import QuestionSet, choose, question_set
 from truthmap.questions.readers import FORMATS, Row, read_rows
 from truthmap.questions.user_files import question_of, user_file_task
 from truthmap.questions.validation import BadRowError, IssueKind, RowIssue, ValidationReport
-from truthmap.records import Question, StrEnum
+from truthmap.records import SEPARATOR, Question, StrEnum
 
 _Rows = Iterable[Row | RowIssue]
 
@@ -146,6 +146,9 @@ def _questions(
             continue
         try:
             question = make(row)
+            if question is not None and SEPARATOR in question.id:
+                what = f"the id {question.id[:40]!r} holds the control character {SEPARATOR!r}"
+                raise BadRowError(None, IssueKind.VALUE, what)
         except BadRowError as error:
             report.add(RowIssue(row.line, error.column, error.kind, error.what))
             continue

@@ -6,10 +6,11 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
+from truthmap.errors import QuestionsError
 from truthmap.files import digest_of
 from truthmap.questions.tasks import Task
 from truthmap.questions.validation import ValidationReport
-from truthmap.records import Question
+from truthmap.records import SEPARATOR, Question
 from truthmap.seeding import uniform_from
 
 
@@ -35,8 +36,15 @@ class QuestionSet:
 def question_set(
     name: str, questions: Iterable[Question], task: Task, report: ValidationReport | None = None
 ) -> QuestionSet:
-    """Put a set together and compute its digest."""
+    """Put a set together and compute its digest.
+
+    Raises:
+        QuestionsError: an id holds the character that parts the fields of a row's key.
+    """
     kept = tuple(questions)
+    hostile = next((question.id for question in kept if SEPARATOR in question.id), None)
+    if hostile is not None:
+        raise QuestionsError(f"{name}: the id {hostile[:40]!r} holds the control character {SEPARATOR!r}; take it out")
     return QuestionSet(name, kept, task, _digest(kept, task), report or ValidationReport())
 
 

@@ -92,7 +92,8 @@ def _stack(stack: StackedCells | None) -> str:
 
 def counts(data: RunData) -> tuple[Table, ...]:
     """Count answers by split, and unscored ones by reason."""
-    by_split = Counter((each.split, data.grades_by_id[each.question_id].outcome) for each in data.splits)
+    split_of = {each.question_id: each.split for each in data.splits}
+    by_split = Counter((split_of[grade.question_id], grade.outcome) for grade in data.grades)
     rows = [
         [split, *(by_split[split, o] for o in Outcome), sum(by_split[split, o] for o in Outcome)] for split in Split
     ]
@@ -157,7 +158,7 @@ def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | Non
     if best.scores is None:
         return None
     cell = best.scores.cell(*at)
-    canonical = [data.grades_by_id[i].canonical for i in cell.ids]
+    canonical = [data.grade_of(i).canonical for i in cell.ids]
     return within_auc(cell.log_odds, cell.y, canonical, "report")
 
 

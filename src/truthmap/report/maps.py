@@ -11,7 +11,7 @@ import numpy as np
 from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
 from truthmap.positions import Group, Position, column_of, columns_in, in_table_order
-from truthmap.records import Outcome, Site, Span
+from truthmap.records import Outcome, RowKey, Site, Span
 from truthmap.report.sanitize import cut, marked
 from truthmap.runs.data import RunData
 
@@ -28,12 +28,12 @@ class SiteScores:
     """Out-of-fold scores in every cell of a site.
 
     Attributes:
-        ids: Question ids of the n scored answers of train + validation.
+        ids: Keys of the n scored rows of train + validation.
         log_odds: float32 (L, P, n), of being right; NaN where an answer lacks the position or a cell has no probe.
         y: bool (n,), whether the answer is right.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     log_odds: AnyArray
     y: AnyArray
 
@@ -81,10 +81,10 @@ class ShownAnswer:
 class _Table:
     """The answers that cells refer to, each kept once, by its place."""
 
-    places: dict[str, int] = field(default_factory=dict)
+    places: dict[RowKey, int] = field(default_factory=dict)
 
-    def place(self, identifier: str) -> int:
-        return self.places.setdefault(identifier, len(self.places))
+    def place(self, row: RowKey) -> int:
+        return self.places.setdefault(row, len(self.places))
 
 
 def site_maps(data: RunData) -> tuple[SiteMap, ...]:
@@ -109,38 +109,38 @@ def site_map(data: RunData, site: Site) -> SiteMap:
 
 
 def site_scores(data: RunData, site: Site) -> SiteScores | None:
-    """Return a site's out-of-fold scores with their labels, joined by id; `None` where the run kept none."""
+    """Return a site's out-of-fold scores with their labels, joined by row; `None` where the run kept none."""
     if not data.has_out_of_fold:
         return None
     found = data.out_of_fold(site)
-    right = [data.grades_by_id[i].outcome is Outcome.RIGHT for i in found.ids]
+    right = [data.grade_of(i).outcome is Outcome.RIGHT for i in found.ids]
     return SiteScores(found.ids, found.scores, np.array(right, dtype=bool))
 
 
-def shown_answers(data: RunData) -> Mapping[str, ShownAnswer]:
-    """Return the scored answers with their questions and grades, by question id."""
+def shown_answers(data: RunData) -> Mapping[RowKey, ShownAnswer]:
+    """Return the scored answers with their questions and grades, by row."""
     return {
-        i: ShownAnswer(
-            data.questions_by_id[i].text,
-            answer.text,
+        grade.key: ShownAnswer(
+            data.question_of(grade.key).text,
+            data.answer_of(grade.key).text,
             grade.span,
             grade.outcome,
-            ", ".join(data.questions_by_id[i].accepted[:1]),
+            ", ".join(data.question_of(grade.key).accepted[:1]),
             grade.why,
         )
-        for i, answer in data.answers_by_id.items()
-        if (grade := data.grades_by_id[i]).outcome is not Outcome.UNSCORED
+        for grade in data.grades
+        if grade.outcome is not Outcome.UNSCORED
     }
 
 
 def pack_maps(
-    maps: Sequence[SiteMap], answers: Mapping[str, ShownAnswer], best: tuple[Site, int, Position]
+    maps: Sequence[SiteMap], answers: Mapping[RowKey, ShownAnswer], best: tuple[Site, int, Position]
 ) -> dict[str, Any]:
     """Pack the maps of a run.
 
     Args:
         maps: One map for each site, all of the same positions.
-        answers: The answers by question id.
+        answers: The answers by row.
         best: Site, layer and position of the chosen cell.
 
     Returns:

@@ -19,7 +19,7 @@ from truthmap.files import AnyPath, read_json, reason_of
 from truthmap.grading.audit import Audit
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers, label_answers
-from truthmap.records import Answer, Grade, Question, Site, SplitAssignment
+from truthmap.records import Answer, Grade, Question, RowKey, Site, SplitAssignment
 from truthmap.runs import file_names
 from truthmap.runs.ledger import StageEntry
 from truthmap.runs.out_of_fold import read_out_of_fold
@@ -115,15 +115,17 @@ class RunData:
         """The questions by their ids."""
         return MappingProxyType({question.id: question for question in self.questions})
 
-    @cached_property
-    def answers_by_id(self) -> Mapping[str, Answer]:
-        """The answers by question id."""
-        return MappingProxyType({answer.question_id: answer for answer in self.answers})
+    def question_of(self, row: RowKey) -> Question:
+        """Return the question that a row's answer is to."""
+        return self.questions_by_id[row.question_id]
 
-    @cached_property
-    def grades_by_id(self) -> Mapping[str, Grade]:
-        """The grades by question id."""
-        return MappingProxyType({grade.question_id: grade for grade in self.grades})
+    def answer_of(self, row: RowKey) -> Answer:
+        """Return the answer that a row is a claim of."""
+        return self._answers[row.answer]
+
+    def grade_of(self, row: RowKey) -> Grade:
+        """Return the grade of a row."""
+        return self._grades[row]
 
     @cached_property
     def labels(self) -> LabelledAnswers:
@@ -188,6 +190,14 @@ class RunData:
         frame: pd.DataFrame = self._table(file_names.GRID).rename(columns=_FORMER_COLUMNS)
         frame["site"] = [str(Site(name)) for name in frame["site"]]
         return frame
+
+    @cached_property
+    def _answers(self) -> Mapping[RowKey, Answer]:
+        return MappingProxyType({answer.key: answer for answer in self.answers})
+
+    @cached_property
+    def _grades(self) -> Mapping[RowKey, Grade]:
+        return MappingProxyType({grade.key: grade for grade in self.grades})
 
     @cached_property
     def _learning_curve(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from truthmap.errors import DamagedFileError
 from truthmap.files import AnyPath, atomic_write, reason_of
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.grid import GridScores
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 
 _OURS = "truthmap"
 
@@ -58,9 +58,11 @@ def read_out_of_fold(path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridSco
     return {site: GridScores(site, positions, ids, scores) for site, scores in found.items()}
 
 
-def _axes(metadata: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[Position, ...]]:
+def _axes(metadata: Mapping[str, str]) -> tuple[tuple[RowKey, ...], tuple[Position, ...]]:
     """Return what axes n and P of a file hold: ids and positions."""
     if _OURS not in metadata:
-        return tuple(json.loads(metadata["ids"])), LEGACY_POSITIONS  # older than the names of positions in files
+        return tuple(
+            map(RowKey, json.loads(metadata["ids"]))
+        ), LEGACY_POSITIONS  # older than the names of positions in files
     ours = json.loads(metadata[_OURS])
-    return tuple(ours["ids"]), tuple(map(Position.of, ours["positions"]))
+    return tuple(map(RowKey, ours["ids"])), tuple(map(Position.of, ours["positions"]))

@@ -97,11 +97,14 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "why": _TEXT,
         "refusal": _FLAG,
         "sample": _NUMBER,
+        "claim": _NUMBER,
     },
     SplitAssignment: {"question_id": _TEXT, "split": _Column(pa.string(), str, Split), "fold": _NUMBER},
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
+_LATER: Mapping[str, Any] = {"claim": 0}
+"""Columns that files of older versions lack, and what stands for them there."""
 
 
 def write_records(path: AnyPath, kind: type[Record], records: Iterable[Record]) -> None:
@@ -154,7 +157,9 @@ def read_in_pieces(path: AnyPath, kind: type[Record], size: int) -> Iterator[tup
         DamagedFileError: as `read_records`.
     """
     with _damage_told(path, f"{kind.__name__} records"), _parquet(path) as file:
-        for batch in file.iter_batches(size, columns=_names_in(file.schema_arrow, kind)):
+        there = set(file.schema_arrow.names)
+        names = [name for name in _names_in(file.schema_arrow, kind) if name in there or name not in _LATER]
+        for batch in file.iter_batches(size, columns=names):
             yield _records(pa.Table.from_batches([batch]), kind)
 
 
@@ -163,7 +168,11 @@ def _parquet(path: AnyPath) -> pq.ParquetFile:
 
 
 def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
-    columns = [table.column(name).to_pylist() for name in _names_in(table.schema, kind)]
+    names, there = _names_in(table.schema, kind), set(table.schema.names)
+    columns = [
+        [_LATER[name]] * len(table) if name in _LATER and name not in there else table.column(name).to_pylist()
+        for name in names
+    ]
     reads = [column.read for column in _COLUMNS[kind].values()]
     rows = zip(*columns, strict=True)
     return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)

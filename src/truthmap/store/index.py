@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from truthmap.errors import DamagedFileError
+from truthmap.records import RowKey
 from truthmap.storage import Storage, storage_at
 from truthmap.store.shard_file import entry_of
 from truthmap.store.shards import ShardEntry
@@ -78,8 +79,8 @@ def rebuild_index(folder: Path | str, digest: str) -> bool:
 
 
 def _entry(stored: Mapping[str, Any]) -> ShardEntry:
-    tuples = {name: tuple(stored[name]) for name in ("ids", "positions") if name in stored}
-    return ShardEntry(**{**stored, **tuples})
+    tuples = {name: tuple(stored[name]) for name in ("positions",) if name in stored}
+    return ShardEntry(**{**stored, **tuples, "ids": tuple(map(RowKey, stored["ids"]))})
 
 
 def _content(entries: Mapping[int, ShardEntry]) -> bytes:

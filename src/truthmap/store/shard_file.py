@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError
 from truthmap.positions import Position
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.storage import Storage
 from truthmap.store.shards import ShardEntry, StateShard, positions_named
 
@@ -128,7 +128,7 @@ def entry_of(place: Storage, name: str) -> ShardEntry:
     header = _read_header(place, name)
     try:
         ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][_OURS])
-        ids = tuple(str(i) for i in ours["ids"])
+        ids = tuple(map(RowKey, ours["ids"]))
         positions = tuple(str(name) for name in ours["positions"]) if "positions" in ours else None
         return ShardEntry(
             str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, positions

@@ -11,21 +11,21 @@ import torch
 from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError, UsageError
 from truthmap.positions import LEGACY_POSITIONS, Position
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 
 
 @dataclass(frozen=True)
 class StateShard:
-    """The states of a few answers, all layers and positions.
+    """The states of a few rows, all layers and positions.
 
     Attributes:
-        ids: Question ids, in the order of axis n.
+        ids: The rows' keys, in the order of axis n.
         positions: What axis P holds.
-        present: bool (P, n); False where an answer has no such position. The state there is zero and means nothing.
+        present: bool (P, n); False where a row has no such position. The state there is zero and means nothing.
         states: For each site a float tensor (L, P, n, d) on the CPU.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     positions: tuple[Position, ...]
     present: Bools
     states: Mapping[Site, torch.Tensor]
@@ -37,11 +37,11 @@ class StateShard:
             assert tuple(states.shape[1:3]) == self.present.shape, states.shape
 
 
-def join_shards(pieces: Sequence[StateShard], ids: Sequence[str]) -> StateShard:
-    """Put pieces together into one shard with the answers in the order of `ids`.
+def join_shards(pieces: Sequence[StateShard], ids: Sequence[RowKey]) -> StateShard:
+    """Put pieces together into one shard with the rows in the order of `ids`.
 
     Raises:
-        KeyError: an id is in no piece.
+        KeyError: a row is in no piece.
     """
     (positions,) = {piece.positions for piece in pieces}
     found = [i for piece in pieces for i in piece.ids]
@@ -57,16 +57,16 @@ def join_shards(pieces: Sequence[StateShard], ids: Sequence[str]) -> StateShard:
 
 @dataclass(frozen=True)
 class LayerStates:
-    """One layer's states of one site for chosen answers, at all positions or at one.
+    """One layer's states of one site for chosen rows, at all positions or at one.
 
     Attributes:
-        ids: The answers, in the order of axis n.
+        ids: The rows' keys, in the order of axis n.
         positions: What axis P holds; one position from `read_cell`.
         states: float tensor (P, n, d), in the stored dtype; (1, n, d) from `read_cell`.
         present: bool (P, n); (1, n) from `read_cell`.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     positions: tuple[Position, ...]
     states: torch.Tensor
     present: Bools
@@ -81,7 +81,7 @@ class ShardEntry:
         digest: SHA-256 of the file.
         header: SHA-256 of the file's header, which holds the checksums of the states.
         size: Bytes in the file.
-        ids: The answers, in the order of axis n.
+        ids: The rows' keys, in the order of axis n.
         positions: Names of the positions, in the order of axis P; `None` for a shard of format 2, which names none.
     """
 
@@ -89,7 +89,7 @@ class ShardEntry:
     digest: str
     header: str
     size: int
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     positions: tuple[str, ...] | None = None
 
 

@@ -11,7 +11,7 @@ import torch
 
 from truthmap.errors import DamagedFileError
 from truthmap.positions import Position
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.storage import Storage, storage_at
 from truthmap.store.index import INDEX, index_digest, read_index, shard_name, write_index
 from truthmap.store.shard_file import ShardFile, entry_of, open_shard_file, write_shard_file
@@ -90,8 +90,8 @@ class StateStore:
         self.keep_only(set(self._entries) - {number})
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all stored answers, shard after shard."""
+    def ids(self) -> tuple[RowKey, ...]:
+        """The keys of all stored rows, shard after shard."""
         return tuple(i for number in sorted(self._entries) for i in self._entries[number].ids)
 
     @property
@@ -168,25 +168,27 @@ class StateStore:
         tensors = self._opened(min(self._entries)).tensors
         return {site: (tensor.shape[0], tensor.shape[3]) for site, tensor in tensors.items()}
 
-    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one layer for `ids` (default: all), in that order: all positions.
 
         Raises:
-            KeyError: an id is not stored.
+            KeyError: a row is not stored.
             DamagedFileError: a file is not as it was written, or lacks what was asked.
         """
         return self._read(site, layer, self.positions, ids)
 
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read one cell for `ids` (default: all), in that order, and nothing else: P is 1.
 
         Raises:
-            KeyError: an id is not stored.
+            KeyError: a row is not stored.
             DamagedFileError: a file is not as it was written, or lacks what was asked.
         """
         return self._read(site, layer, (position,), ids)
 
-    def _read(self, site: Site, layer: int, positions: tuple[Position, ...], ids: Sequence[str] | None) -> LayerStates:
+    def _read(
+        self, site: Site, layer: int, positions: tuple[Position, ...], ids: Sequence[RowKey] | None
+    ) -> LayerStates:
         chosen = self.ids if ids is None else tuple(ids)
         column = {i: n for n, i in enumerate(chosen)}
         states: torch.Tensor | None = None
@@ -207,8 +209,8 @@ class StateStore:
             raise KeyError(f"{len(missing)} answers have no states in {self._place.address}, e.g. {missing[:3]}")
         return LayerStates(chosen, positions, states, present)
 
-    def _holding(self, wanted: Mapping[str, int]) -> Iterator[tuple[int, list[int]]]:
-        """Return the shards that hold any of these answers, and which of their rows do."""
+    def _holding(self, wanted: Mapping[RowKey, int]) -> Iterator[tuple[int, list[int]]]:
+        """Return the shards that hold any of these rows, and which of their columns do."""
         for number in sorted(self._entries):
             here = [n for n, i in enumerate(self._entries[number].ids) if i in wanted]
             if here:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,14 @@ class TokenStates:
     """States of the last prompt token and of every answer token of a batch.
 
     Attributes:
-        ids: Question ids, in the order of axis n.
+        ids: The answers' keys, in the order of axis n.
         prompt_lengths: Tokens in each prompt.
         answer_lengths: Tokens in each answer.
         states: For each site (L, n, 1 + longest answer, d): column 0 is the last prompt token, column t the t-th answer
             token; columns behind an answer's end mean nothing.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     prompt_lengths: tuple[int, ...]
     answer_lengths: tuple[int, ...]
     states: Mapping[Site, torch.Tensor]

@@ -34,8 +34,8 @@ _HAND_OUTCOMES: Mapping[str, Outcome] = {
 
 def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[Grade]) -> Audit:
     """Write audit.json, and audit.csv unless somebody has begun to fill it in."""
-    by_id = {answer.question_id: answer for answer in answers}
-    judged = [(active.questions_by_id[g.question_id], by_id[g.question_id], g) for g in grades]
+    by_key = {answer.key: answer for answer in answers}
+    judged = [(active.questions_by_id[g.question_id], by_key[g.key.answer], g) for g in grades]
     audit = audit_grades(judged)
     write_json(active.folder / AUDIT, audit.model_dump(mode="json"))
     sample = active.folder / AUDIT_SAMPLE
@@ -49,11 +49,11 @@ def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[G
 def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
     """Return a CSV of 50 graded answers to check by hand: up to 10 unscored ones, the others half right, half wrong.
 
-    Which ones depends on the seed and each question's id alone. What a spreadsheet would take for a formula gets an
+    Which ones depends on the seed and each row's key alone. What a spreadsheet would take for a formula gets an
     apostrophe before it; control characters are written as escapes.
     """
     of: dict[Outcome, list[Judged]] = {outcome: [] for outcome in Outcome}
-    for item in sorted(judged, key=lambda item: uniform_from("audit", seed, item[0].id)):
+    for item in sorted(judged, key=lambda item: uniform_from("audit", seed, item[2].key)):
         of[item[2].outcome].append(item)
     unscored = of[Outcome.UNSCORED][:MOST_UNSCORED]
     left = SAMPLED - len(unscored)
@@ -62,7 +62,7 @@ def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
     text = StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(_COLUMNS)
-    for question, answer, grade in sorted(chosen, key=lambda item: uniform_from("audit order", seed, item[0].id)):
+    for question, answer, grade in sorted(chosen, key=lambda item: uniform_from("audit order", seed, item[2].key)):
         accepted = " | ".join(question.accepted)
         asked = question.text if question.context is None else f"{question.context}\n{question.text}"
         cells = (question.id, asked, accepted, answer.text, str(grade.outcome), grade.why, grade.exact_answer, "", "")

@@ -15,7 +15,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_differences
 from truthmap.metrics.selective import error_precision_many, risk_area, risk_curve
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import StrEnum
+from truthmap.records import RowKey, StrEnum
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""
@@ -45,15 +45,15 @@ class Confidence:
 
     name: str
     family: Family
-    scores: Mapping[str, float]
+    scores: Mapping[RowKey, float]
     passes: float
-    stand_in: float | Mapping[str, float] = 0.0
+    stand_in: float | Mapping[RowKey, float] = 0.0
 
-    def of(self, question_id: str) -> float:
+    def of(self, row: RowKey) -> float:
         """Return an answer's score, or what stands in for it."""
-        if question_id in self.scores:
-            return self.scores[question_id]
-        return self.stand_in if isinstance(self.stand_in, float) else self.stand_in[question_id]
+        if row in self.scores:
+            return self.scores[row]
+        return self.stand_in if isinstance(self.stand_in, float) else self.stand_in[row]
 
 
 class Method(BaseModel):

@@ -38,7 +38,7 @@ from truthmap.metrics.token_scores import mean_log_prob, summarize_tokens
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Span
+from truthmap.records import Answer, RowKey, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -84,14 +84,15 @@ def compare_run(
     active = reopen(run, reopening, progress)
     data = RunData.load(run)
     probes = _probes(data)
-    tested = [data.answers_by_id[i] for i in probes.labels.ids]
-    exact = _exact_tokens(data, tested)
+    answers = {row: data.answer_of(row) for row in probes.labels.ids}
+    exact = _exact_tokens(data, answers)
     confidences, notes = [*probes.confidences], []
-    if all(answer.log_probs for answer in tested):
-        confidences += _log_probs(tested, exact)
+    if all(answer.log_probs for answer in answers.values()):
+        confidences += _log_probs(answers, exact)
         if ask_model:
             with active.folder.held(active.progress.say):
-                reports = self_reports(run, active, tested)
+                said = self_reports(run, active, list({each.key: each for each in answers.values()}.values()))
+            reports = {row: said[row.answer] for row in answers}
             confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no verbalized confidence")
@@ -108,7 +109,7 @@ def compare_run(
         )
     methods = measure_methods(confidences, probes.labels, REFERENCE)
     notes += [
-        f"{method.name}: {method.stood_in} of {len(tested)} replies name no number from 0 to 100 and count as 0.5"
+        f"{method.name}: {method.stood_in} of {len(answers)} replies name no number from 0 to 100 and count as 0.5"
         for method in methods
         if method.family is Family.ASKING and method.stood_in
     ]
@@ -181,31 +182,35 @@ def _probes(data: RunData) -> _Probes:
     return _Probes(confidences, kept, len(tested.ids) - len(common))
 
 
-def _exact_tokens(data: RunData, answers: Sequence[Answer]) -> dict[str, Span]:
-    """Return the tokens of each answer's exact answer, where one was found."""
+def _exact_tokens(data: RunData, answers: Mapping[RowKey, Answer]) -> dict[RowKey, Span]:
+    """Return the tokens of each row's exact answer, where one was found."""
     found = {}
-    for answer in answers:
-        span = data.grades_by_id[answer.question_id].span
+    for row, answer in answers.items():
+        span = data.grade_of(row).span
         tokens = None if span is None else span_tokens(answer, span)
         if tokens is not None:
-            found[answer.question_id] = tokens
+            found[row] = tokens
     return found
 
 
-def _log_probs(answers: Sequence[Answer], exact: Mapping[str, Span]) -> list[Confidence]:
+def _log_probs(answers: Mapping[RowKey, Answer], exact: Mapping[RowKey, Span]) -> list[Confidence]:
     """Sum up the log-probabilities of the answer's tokens and of the exact answer's: nothing is computed for them."""
-    values = {answer.question_id: answer.log_probs for answer in answers}
+    values = {row: answer.log_probs for row, answer in answers.items()}
     return _summaries("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
 
 
-def _entropies(reports: Mapping[str, SelfReport], exact: Mapping[str, Span]) -> list[Confidence]:
+def _entropies(reports: Mapping[RowKey, SelfReport], exact: Mapping[RowKey, Span]) -> list[Confidence]:
     """Sum up the entropies, lower is surer: higher scores are made of them by their sign."""
     values = {i: tuple(-entropy for entropy in report.entropies) for i, report in reports.items()}
     return _summaries("token entropy", Family.ENTROPY, values, exact, passes=1.0)
 
 
 def _summaries(
-    what: str, family: Family, values: Mapping[str, tuple[float, ...]], exact: Mapping[str, Span], passes: float
+    what: str,
+    family: Family,
+    values: Mapping[RowKey, tuple[float, ...]],
+    exact: Mapping[RowKey, Span],
+    passes: float,
 ) -> list[Confidence]:
     confidences = []
     for field, said in (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token")):
@@ -216,7 +221,7 @@ def _summaries(
     return confidences
 
 
-def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confidence]:
+def _self_report_confidences(reports: Mapping[RowKey, SelfReport]) -> list[Confidence]:
     p_true = {i: probability_true(report.true_first, report.false_first) for i, report in reports.items()}
     percents = {i: read_percent(report.reply) for i, report in reports.items()}
     # One pass reads the prompt and gives the first token of the reply.
@@ -234,16 +239,16 @@ def _self_report_confidences(reports: Mapping[str, SelfReport]) -> list[Confiden
 
 
 def sample_confidences(
-    active: ActiveRun, data: RunData, samples: Samples, ids: Sequence[str], equivalence: Equivalence
+    active: ActiveRun, data: RunData, samples: Samples, ids: Sequence[RowKey], equivalence: Equivalence
 ) -> list[Confidence]:
-    """Return self-consistency and semantic entropy (by frequency, and by probability) of answers to questions `ids`.
+    """Return self-consistency and semantic entropy (by frequency, and by probability) of the rows `ids`.
 
     Samples that are empty or without an exact answer take part as what they are: one more thing that was said.
 
     Raises:
         RunFolderError: a question has no samples.
     """
-    unsampled = [i for i in ids if i not in samples.answers]
+    unsampled = [i.question_id for i in ids if i.question_id not in samples.answers]
     if unsampled:
         raise RunFolderError(
             f"{len(unsampled)} test questions of {data.run.address} have no samples, e.g. {unsampled[0]}; "
@@ -253,19 +258,14 @@ def sample_confidences(
     agree, spread, weighted = {}, {}, {}
     with active.progress.stage("Comparing samples", len(ids)) as advance:
         for done, i in enumerate(ids, start=1):
-            text = task.chat(asked[i])
-            drawn = [
-                GradedAnswer(text, answer, grade)
-                for answer, grade in zip(samples.answers[i], samples.grades[i], strict=True)
-            ]
-            own, *others = equivalence.classes(
-                [GradedAnswer(text, data.answers_by_id[i], data.grades_by_id[i]), *drawn]
-            )
+            text = task.chat(asked[i.question_id])
+            drawn = [GradedAnswer(text, *each) for each in samples.graded(i.question_id)]
+            own, *others = equivalence.classes([GradedAnswer(text, data.answer_of(i), data.grade_of(i)), *drawn])
             agree[i] = self_consistency(own, others)
             spread[i] = -semantic_entropy(others)
             weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(each.answer) for each in drawn])
             advance(done)
-    passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i]) for i in ids]))
+    passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i.question_id]) for i in ids]))
     return [
         Confidence("self-consistency", Family.SAMPLES, agree, passes),
         Confidence("semantic entropy", Family.SAMPLES, spread, passes),

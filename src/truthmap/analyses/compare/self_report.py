@@ -19,7 +19,7 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
 from truthmap.files import AnyPath, digest_of
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer
+from truthmap.records import Answer, RowKey
 from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
 from truthmap.study.sections import SHARD
@@ -35,7 +35,7 @@ class SelfReport:
     """What the model says of one of its answers.
 
     Attributes:
-        question_id: The question's id.
+        answer: The answer's key; the column `question_id` of the file.
         entropies: Entropy in nats of the distribution that each answer token was chosen from.
         true_first: Natural log-probabilities of the letters A and B, where A says that the answer is true.
         false_first: The same where A says that it is false.
@@ -43,7 +43,7 @@ class SelfReport:
         reply_tokens: How many tokens that took.
     """
 
-    question_id: str
+    answer: RowKey
     entropies: tuple[float, ...]
     true_first: tuple[float, float]
     false_first: tuple[float, float]
@@ -51,14 +51,14 @@ class SelfReport:
     reply_tokens: int
 
 
-def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[str, SelfReport]:
-    """Ask the model about answers, shard after shard; what was asked before is read from the run folder.
+def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict[RowKey, SelfReport]:
+    """Ask the model about answers, shard after shard, by their keys; what was asked before is read from the run folder.
 
     Raises:
         RunFolderError: the model is not the run's any more.
     """
     known = _known(active)
-    wanted = [answer for answer in answers if answer.question_id not in known]
+    wanted = [answer for answer in answers if answer.key not in known]
     if wanted:
         lm = model_of(run, active)
         with active.progress.stage("Asking the model", 4 * len(answers), 4 * (len(answers) - len(wanted))) as advance:
@@ -68,34 +68,36 @@ def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict
                 known.update(_asked(active, lm, shard, partial(_after, advance, done)))
                 _write(active, known)
                 advance(done + 4 * len(shard))
-    return {answer.question_id: known[answer.question_id] for answer in answers}
+    return {answer.key: known[answer.key] for answer in answers}
 
 
-def _asked(active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance) -> dict[str, SelfReport]:
+def _asked(
+    active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance
+) -> dict[RowKey, SelfReport]:
     """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
     n, budget = len(answers), active.study.resources.batch_tokens
     task, questions = active.question_set.task, active.questions_by_id
-    asked = {a.question_id: task.chat(questions[a.question_id]) for a in answers}
+    asked = {a.key: task.chat(questions[a.question_id]) for a in answers}
     entropies = [s.entropies for s in score_tokens(lm, [(a.prompt_ids, a.answer_ids) for a in answers], budget)]
     advance(n)
     letters = (letter_ids(lm, "A"), letter_ids(lm, "B"))
     views = []
     for step, order in enumerate((TRUE_FIRST, FALSE_FIRST)):
-        prompts = [_prompt(lm, true_or_false_prompt(asked[a.question_id], a.text, order)) for a in answers]
+        prompts = [_prompt(lm, true_or_false_prompt(asked[a.key], a.text, order)) for a in answers]
         views.append(next_token_log_probs(lm, prompts, letters, budget))
         advance((2 + step) * n)
-    prompts = [_prompt(lm, percent_prompt(asked[a.question_id], a.text)) for a in answers]
+    prompts = [_prompt(lm, percent_prompt(asked[a.key], a.text)) for a in answers]
     settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=budget)
-    asks = [Prompt(a.question_id, prompt) for a, prompt in zip(answers, prompts, strict=True)]
+    asks = [Prompt(a.key, prompt) for a, prompt in zip(answers, prompts, strict=True)]
     replies = {r.question_id: r for batch in generate_answers(lm, asks, settings) for r in batch.answers}
     return {
-        a.question_id: SelfReport(
-            a.question_id,
+        a.key: SelfReport(
+            a.key,
             entropies[row],
             (views[0][row][0], views[0][row][1]),
             (views[1][row][0], views[1][row][1]),
-            replies[a.question_id].text,
-            len(replies[a.question_id].answer_ids),
+            replies[a.key].text,
+            len(replies[a.key].answer_ids),
         )
         for row, a in enumerate(answers)
     }
@@ -130,21 +132,21 @@ def _path(active: ActiveRun) -> AnyPath:
     return active.folder / SELF_REPORTS
 
 
-def _known(active: ActiveRun) -> dict[str, SelfReport]:
+def _known(active: ActiveRun) -> dict[RowKey, SelfReport]:
     path = _path(active)
     if not path.exists():
         return {}
     table = read_table(path)
     if not len(table) or set(table["key"]) != {_key(active)}:
         return {}
-    return {row["question_id"]: _report_of(row) for row in table.to_dict("records")}
+    return {report.answer: report for report in map(_report_of, table.to_dict("records"))}
 
 
 def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
     first_a, first_b = row["true_first"].tolist()
     second_a, second_b = row["false_first"].tolist()
     return SelfReport(
-        row["question_id"],
+        RowKey(row["question_id"]),
         tuple(row["entropies"].tolist()),
         (first_a, first_b),
         (second_a, second_b),
@@ -153,6 +155,6 @@ def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
     )
 
 
-def _write(active: ActiveRun, reports: Mapping[str, SelfReport]) -> None:
+def _write(active: ActiveRun, reports: Mapping[RowKey, SelfReport]) -> None:
     rows = [{"key": _key(active), **asdict(report)} for report in reports.values()]
-    write_table(_path(active), pd.DataFrame(rows))
+    write_table(_path(active), pd.DataFrame(rows).rename(columns={"answer": "question_id"}))

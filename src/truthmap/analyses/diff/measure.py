@@ -14,7 +14,7 @@ from truthmap.arrays import Bools, Floats
 from truthmap.metrics.auc import placements, round_scores
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import LEGACY_POSITIONS, Position
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.seeding import seed_from
 
 DRAWS = 4000
@@ -28,13 +28,13 @@ class MapScores:
     """What the probes of a map say of answers that they have not seen.
 
     Attributes:
-        ids: Question ids of n answers.
+        ids: Keys of n rows.
         groups: What belongs together, n names.
         y: bool (n,), whether each answer is right.
         scores: float (L, P, n), higher means right; NaN where an answer lacks the position or a cell has no probe.
     """
 
-    ids: tuple[str, ...]
+    ids: tuple[RowKey, ...]
     groups: tuple[str, ...]
     y: Bools
     scores: np.ndarray[Any, np.dtype[np.floating[Any]]]

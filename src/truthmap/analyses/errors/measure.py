@@ -63,13 +63,13 @@ class SampleCounts:
         return max(self.wrong, default=0)
 
 
-def count_samples(answers: Sequence[Answer], grades: Sequence[Grade]) -> SampleCounts:
+def count_samples(graded: Sequence[tuple[Answer, Grade]]) -> SampleCounts:
     """Group the samples of one question by their exact answers; all right ones are one answer."""
-    pairs = [(a, g) for a, g in zip(answers, grades, strict=True) if g.outcome is not Outcome.UNSCORED]
+    pairs = [(a, g) for a, g in graded if g.outcome is not Outcome.UNSCORED]
     wrong = Counter(canonical_answer(a, g) for a, g in pairs if g.outcome is Outcome.WRONG and not g.refusal)
     return SampleCounts(
         scored=len(pairs),
-        unscored=len(answers) - len(pairs),
+        unscored=len(graded) - len(pairs),
         right=sum(g.outcome is Outcome.RIGHT for _, g in pairs),
         refused=sum(g.refusal for _, g in pairs),
         wrong=tuple(count for _, count in wrong.most_common()),

@@ -52,7 +52,7 @@ def type_errors(
         RunFolderError: the run has no samples.
     """
     data, samples = RunData.load(run), read_samples(run)
-    counts = {i: count_samples(samples.answers[i], samples.grades[i]) for i in samples.question_ids}
+    counts = {i: count_samples(samples.graded(i)) for i in samples.question_ids}
     types = {i: protocol.types(each) for i, each in counts.items()}
     grids = _fit(data, types, progress or Silence())
     scores = [_score(data, types, kind, grids.get(kind)) for kind in ErrorType]
@@ -91,7 +91,7 @@ def _fit(data: RunData, types: Mapping[str, frozenset[ErrorType]], progress: Pro
 def _score(data: RunData, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType, grid: Grid | None) -> TypeScore:
     labels = data.labels
     members = {i for i, kinds in types.items() if kind in kinds}
-    right = [bool(y) for i, y in zip(labels.ids, labels.y, strict=True) if i in members]
+    right = [bool(y) for i, y in zip(labels.ids, labels.y, strict=True) if i.question_id in members]
     plain = TypeScore(
         type=kind, n=len(members), greedy_right=sum(right) / len(right) if right else None, probed=len(right)
     )
@@ -110,12 +110,12 @@ def _score(data: RunData, types: Mapping[str, frozenset[ErrorType]], kind: Error
 
 def _typed(data: RunData, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
     """Return the labels of the answers whose question has a type."""
-    return only(data.labels, [i for i, kinds in types.items() if kinds])
+    return only(data.labels, [i for i in data.labels.ids if types.get(i.question_id)])
 
 
 def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]], kind: ErrorType) -> Bools:
     """Say which answers' questions are of a type: bool (n,)."""
-    return np.array([kind in types[i] for i in labels.ids], dtype=bool)
+    return np.array([kind in types[i.question_id] for i in labels.ids], dtype=bool)
 
 
 def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
@@ -127,7 +127,7 @@ def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) 
         "test": test.auc,
     }
     of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([mean_log_prob(data.answers_by_id[i]) for i in test.scores])
+    log_probs = np.array([mean_log_prob(data.answer_of(i)) for i in test.scores])
     if not np.isnan(log_probs).any():
         found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
     return found

@@ -59,8 +59,8 @@ def map_labels(
     name = _file_name(column)
     data = RunData.load(run)
     scored = data.labels
-    labelled = scored.take(np.array([i in of_question for i in scored.ids], dtype=bool))
-    values = [of_question[i] for i in labelled.ids]
+    labelled = scored.take(np.array([i.question_id in of_question for i in scored.ids], dtype=bool))
+    values = [of_question[i.question_id] for i in labelled.ids]
     targets, too_few = _targets(values, labelled)
     read = site or data.summary.site
     store = data.states
@@ -73,7 +73,7 @@ def map_labels(
         site=read,
         labelled=len(values),
         unlabelled=len(scored.ids) - len(values),
-        unknown=len(set(of_question) - set(scored.ids)),
+        unknown=len(set(of_question) - {i.question_id for i in scored.ids}),
         scores=tuple(
             _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
             for label, fit in fits.items()

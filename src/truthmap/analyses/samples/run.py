@@ -35,7 +35,7 @@ SHARD = 512
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of a run: for each question its answers and grades, both by their numbers, from 1.
+    """The samples of a run: for each question its answers and grades, both in the order of their keys, from sample 1.
 
     Attributes:
         settings: How they were drawn; `k` is what every sampled question has at least.
@@ -51,6 +51,11 @@ class Samples:
     def question_ids(self) -> tuple[str, ...]:
         """The sampled questions."""
         return tuple(self.answers)
+
+    def graded(self, question_id: str) -> tuple[tuple[Answer, Grade], ...]:
+        """Return the rows of a question's samples: each claim's answer and grade."""
+        answers = {answer.key: answer for answer in self.answers[question_id]}
+        return tuple((answers[grade.key.answer], grade) for grade in self.grades[question_id])
 
 
 def sample_answers(
@@ -84,6 +89,7 @@ def sample_answers(
         by_sample: dict[int, list[Answer]] = {}
         for answer in [*kept, *fresh]:
             by_sample.setdefault(answer.sample, []).append(answer)
+        # Sample by sample, so that what a model says of the first ones does not depend on how many were drawn later.
         grades = [grade for its_own in by_sample.values() for grade in active.grade(its_own).values()]
         order = {question.id: n for n, question in enumerate(data.questions)}
         answers = sorted([*kept, *fresh], key=partial(_place, order))
@@ -202,8 +208,8 @@ def _parts(active: ActiveRun, key: str) -> AnyPath:
     return active.folder / SAMPLE_PARTS / key[:16]
 
 
-def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int]:
-    return order[record.question_id], record.sample
+def _place(order: Mapping[str, int], record: Answer | Grade) -> tuple[int, int, int]:
+    return order[record.question_id], record.sample, record.key.claim
 
 
 def _by_question(records: Sequence[Kind]) -> dict[str, tuple[Kind, ...]]:

@@ -16,7 +16,7 @@ from truthmap.metrics.auc import placements
 from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
-from truthmap.records import Site, StrEnum
+from truthmap.records import RowKey, Site, StrEnum
 
 
 class Strategy(StrEnum):
@@ -61,14 +61,14 @@ class Pool:
     """The candidates for one question, in the order of their sample numbers.
 
     Attributes:
-        question_id: The question's id.
+        row: The greedy answer's row.
         group: What belongs together.
         greedy_right: Whether the greedy answer is right.
         candidates: The samples that could be graded, at least one.
         kind: The question's type of error, if it has one.
     """
 
-    question_id: str
+    row: RowKey
     group: str
     greedy_right: bool
     candidates: tuple[Candidate, ...]

@@ -12,7 +12,7 @@ from truthmap.analyses.errors.measure import ErrorType, count_samples, error_typ
 from truthmap.analyses.probing import probe_settings
 from truthmap.analyses.results import write_analysis, write_table
 from truthmap.analyses.samples.run import Samples, read_samples
-from truthmap.analyses.samples.states import SampleId, sample_states
+from truthmap.analyses.samples.states import sample_states
 from truthmap.analyses.select.figure import selection_figure
 from truthmap.analyses.select.measure import (
     Candidate,
@@ -30,7 +30,7 @@ from truthmap.metrics.token_scores import summarize_tokens
 from truthmap.probes.grid import best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
-from truthmap.records import Outcome
+from truthmap.records import Outcome, RowKey
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -55,18 +55,21 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
     grid = data.grid()
     fitted = score_on_test(data.states, data.labels, grid, best_cell(grid), probe_settings(data))
     tested = data.labels.of(test=True)
-    ids = [i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i, ()))]
+    ids = [
+        i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i.question_id, ()))
+    ]
+    asked = list(dict.fromkeys(i.question_id for i in ids))
     if not ids:
         raise NotEnoughDataError(
             f"no test question of {run.address} has samples that could be graded; draw more of them"
         )
     with active.folder.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
-        states = sample_states(run, active, samples, ids, fitted.cell)
+        states = sample_states(run, active, samples, asked, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
     pools = _pools(samples, tested, set(ids), scores)
     kinds = [kind for kind in ErrorType if any(pool.kind is kind for pool in pools)]
-    ks = sample_numbers(max(len(samples.answers[i]) for i in ids))
-    drawn = sum(len(samples.answers[i]) for i in ids)
+    ks = sample_numbers(max(len(samples.answers[i]) for i in asked))
+    drawn = sum(len(samples.answers[i.question_id]) for i in ids)
     candidates = [c for pool in pools for c in pool.candidates]
     result = Selection(
         model=run.summary.model,
@@ -108,20 +111,25 @@ def selection_table(result: Selection) -> pd.DataFrame:
     return frame
 
 
-def _pools(samples: Samples, tested: LabelledAnswers, ids: set[str], scores: Mapping[SampleId, float]) -> list[Pool]:
+def _pools(samples: Samples, tested: LabelledAnswers, ids: set[RowKey], scores: Mapping[RowKey, float]) -> list[Pool]:
     pools = []
     for n, i in enumerate(tested.ids):
         if i in ids:
-            counts = count_samples(samples.answers[i], samples.grades[i])
+            counts = count_samples(samples.graded(i.question_id))
             pools.append(
-                Pool(i, tested.group[n], bool(tested.y[n]), _candidates(samples, i, scores), error_type(counts))
+                Pool(
+                    i,
+                    tested.group[n],
+                    bool(tested.y[n]),
+                    _candidates(samples, i.question_id, scores),
+                    error_type(counts),
+                )
             )
     return pools
 
 
-def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, float]) -> tuple[Candidate, ...]:
-    both = zip(samples.answers[question_id], samples.grades[question_id], strict=True)
-    graded = [(answer, grade) for answer, grade in both if grade.outcome is not Outcome.UNSCORED]
+def _candidates(samples: Samples, question_id: str, scores: Mapping[RowKey, float]) -> tuple[Candidate, ...]:
+    graded = [(answer, grade) for answer, grade in samples.graded(question_id) if grade.outcome is not Outcome.UNSCORED]
     classes = ByCanonical().classes([GradedAnswer("", answer, grade) for answer, grade in graded])
     return tuple(
         Candidate(
@@ -129,7 +137,7 @@ def _candidates(samples: Samples, question_id: str, scores: Mapping[SampleId, fl
             equivalence_class=equivalence_class,
             log_prob=summarize_tokens(answer.log_probs).total,
             mean_log_prob=summarize_tokens(answer.log_probs).mean,
-            score=scores.get((question_id, answer.sample)),
+            score=scores.get(grade.key),
         )
         for (answer, grade), equivalence_class in zip(graded, classes, strict=True)
     )
@@ -140,7 +148,7 @@ def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
     write_analysis(folder, NAME, result, selection_table(result), selection_figure(result))
     rows = [
         {
-            "question_id": pool.question_id,
+            "question_id": pool.row,
             "type": None if pool.kind is None else str(pool.kind),
             "candidates": len(pool.candidates),
             **{str(strategy): chance_right(strategy, pool, pool.candidates) for strategy in Strategy},

@@ -22,7 +22,7 @@ from truthmap.metrics.selective import best_threshold
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Site
+from truthmap.records import RowKey, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
 from truthmap.study.stage_settings import grid_settings
@@ -50,8 +50,8 @@ class _Set:
         return self.data.grid(self.site)
 
     @cached_property
-    def log_probs(self) -> Mapping[str, float]:
-        return {answer.question_id: mean_log_prob(answer) for answer in self.data.answers}
+    def log_probs(self) -> Mapping[RowKey, float]:
+        return {answer.key: mean_log_prob(answer) for answer in self.data.answers}
 
     def training(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=False), cell)
@@ -154,7 +154,7 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
     if not len(y) or y.all() or not y.any():
         return None
     scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
-    log_probs = np.array([target.log_probs[i] for i, kept in zip(read.ids, fresh, strict=True) if kept])
+    log_probs = np.array([target.log_probs[i.answer] for i, kept in zip(read.ids, fresh, strict=True) if kept])
     mistakes = int(((scores >= source.threshold) != y).sum())
     return TransferScore(
         choice=source.choice,
@@ -173,7 +173,7 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
 
 def _described(each: _Set) -> TransferSet:
     best, test = best_cell(each.grid), each.labels.of(test=True)
-    log_probs = np.array([each.log_probs[i] for i in test.ids])
+    log_probs = np.array([each.log_probs[i.answer] for i in test.ids])
     return TransferSet(
         name=each.name,
         trained=len(each.labels.ids) - len(test.ids),

@@ -14,9 +14,9 @@ from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import AnyPath
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.pipeline.stages.states import ShardRows, put_shard, record_shard
+from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, record_shard
 from truthmap.positions import LocatedPositions
-from truthmap.records import Answer, Question
+from truthmap.records import Answer, Question, RowKey
 from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.tables import join_tables, read_records, write_records
 from truthmap.store.shards import ShardEntry, StateShard
@@ -103,16 +103,17 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     sites = () if answers or run.grading_asks_a_model else run.study.states.sites
     settings = generate_settings(run.study, run.question_set.task)
     pieces: list[StateShard] = []
-    index: dict[str, Ints32] = {}
+    index: dict[RowKey, Ints32] = {}
     for batch in run.engine.answer(prompts, settings, sites, advance):
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
-            rows = ShardRows.of(batch.answers, run.grade(batch.answers))
+            rows = ShardRows.of(batch.answers, by_answer(run.grade(batch.answers).values()))
             index.update(rows.located.index)
             pieces.append(gather(batch.states, rows.located))
     in_order = tuple(answers[question.id] for question in questions)
     if not index:
         return AnsweredShard(in_order, None)
-    scored = tuple(answer for answer in in_order if answer.question_id in index)
+    located_answers = {row.answer for row in index}
+    scored = tuple(answer for answer in in_order if answer.key in located_answers)
     located = LocatedPositions(pieces[0].positions, index)
     return AnsweredShard(in_order, put_shard(run, number, ShardRows(scored, located), pieces))

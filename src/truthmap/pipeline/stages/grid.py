@@ -25,7 +25,7 @@ from truthmap.probes.recipes import recipe_named
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
-from truthmap.records import Answer, Grade, Outcome, Question, Site, SplitAssignment
+from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, SplitAssignment
 from truthmap.runs.file_names import (
     ANSWERS,
     GRADES,
@@ -50,7 +50,7 @@ def fit_map(run: ActiveRun) -> StageResult:
     """Fit the grid of every site with its controls; the best cell of them all is scored once on the test part."""
     questions = read_records(run.folder / QUESTIONS, Question)
     grades = read_records(run.folder / GRADES, Grade)
-    answers = {answer.question_id: answer for answer in read_records(run.folder / ANSWERS, Answer)}
+    answers = {answer.key: answer for answer in read_records(run.folder / ANSWERS, Answer)}
     labels = label_answers(questions, grades, read_records(run.folder / SPLITS, SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
@@ -105,10 +105,10 @@ class _Best:
         return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
-def _log_prob_auc(answers: Mapping[str, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
+def _log_prob_auc(answers: Mapping[RowKey, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
     """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    scores = np.array([mean_log_prob(answers[i]) for i in test.scores])
+    scores = np.array([mean_log_prob(answers[i.answer]) for i in test.scores])
     if np.isnan(scores).any():
         return None
     return auc_estimate(scores, np.array([right[i] for i in test.scores]))
@@ -180,11 +180,11 @@ class OneLayer:
         """Return (1, d) of each site."""
         return {site: (1, width) for site, (_, width) in self.store.layout().items()}
 
-    def read_layer(self, site: Site, layer: int, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read the one layer, which is number 0 here."""
         return self.store.read_layer(site, self.layer + layer, ids)
 
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
+    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
         """Read a cell of the one layer."""
         return self.store.read_cell(site, self.layer + layer, position, ids)
 

@@ -13,7 +13,7 @@ from truthmap.files import digest_of
 from truthmap.grading.token_spans import locate_positions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import POSITIONS, LocatedPositions
-from truthmap.records import Answer, Grade, Outcome
+from truthmap.records import Answer, Grade, Outcome, RowKey
 from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
 from truthmap.store.shards import ShardEntry, StateShard, join_shards
@@ -23,37 +23,51 @@ from truthmap.terminal.progress import Advance
 
 @dataclass(frozen=True)
 class ShardRows:
-    """The scored answers of a shard and where in them to look.
+    """The scored rows of a shard and where in their answers to look.
 
     Attributes:
-        answers: The answers, in their order in the shard.
-        located: Where each of them has its positions.
+        answers: The answers that have such rows, in their order in the shard.
+        located: Where each row has its positions.
     """
 
     answers: tuple[Answer, ...]
     located: LocatedPositions
 
     @classmethod
-    def of(cls, answers: Iterable[Answer], grades: Mapping[str, Grade]) -> ShardRows:
-        """Keep the scored answers."""
-        scored = tuple(a for a in answers if grades[a.question_id].outcome is not Outcome.UNSCORED)
-        index = {a.question_id: locate_positions(a, grades[a.question_id].span, POSITIONS) for a in scored}
-        return cls(scored, LocatedPositions(POSITIONS, index))
+    def of(cls, answers: Iterable[Answer], grades: Mapping[RowKey, Sequence[Grade]]) -> ShardRows:
+        """Keep what could be scored; `grades` are those of each answer's claims, by the answer's key."""
+        pairs = [(a, g) for a in answers for g in grades[a.key] if g.outcome is not Outcome.UNSCORED]
+        index = {g.key: locate_positions(a, g.span, POSITIONS) for a, g in pairs}
+        return cls(tuple({a.key: a for a, _ in pairs}.values()), LocatedPositions(POSITIONS, index))
+
+    @property
+    def rows(self) -> tuple[RowKey, ...]:
+        """The rows' keys, in the order of axis n of their states."""
+        return tuple(row.key for row in self.located.rows_of(a.key for a in self.answers))
 
     def key(self, run: ActiveRun) -> str:
         """Return the digest of everything that the states of these rows depend on."""
+        answers = {a.key: a for a in self.answers}
         rows = [
-            [a.question_id, list(a.prompt_ids), list(a.answer_ids), self.located.index[a.question_id].tolist()]
-            for a in self.answers
+            [row, list(a.prompt_ids), list(a.answer_ids), self.located.index[row].tolist()]
+            for row in self.rows
+            for a in (answers[row.answer],)
         ]
         own = {"answers": run.keys["answers"], "sites": [*run.study.states.sites], "blocks": run.study.states.blocks}
         return digest_of({"own": own, "positions": [*map(str, self.located.positions)], "rows": rows})
 
 
+def by_answer(grades: Iterable[Grade]) -> dict[RowKey, list[Grade]]:
+    """Return the grades of each answer's claims, in their order, by the answer's key."""
+    found: dict[RowKey, list[Grade]] = {}
+    for grade in grades:
+        found.setdefault(grade.key.answer, []).append(grade)
+    return found
+
+
 def put_shard(run: ActiveRun, number: int, rows: ShardRows, pieces: Sequence[StateShard]) -> ShardEntry:
     """Write the file of one shard's states, put together from pieces, in the rows' order."""
-    ids = tuple(answer.question_id for answer in rows.answers)
-    return run.store.put(number, rows.key(run), join_shards(pieces, ids))
+    return run.store.put(number, rows.key(run), join_shards(pieces, rows.rows))
 
 
 def record_shard(run: ActiveRun, number: int, entry: ShardEntry) -> None:
@@ -77,7 +91,7 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
     for number, fault in store.misplaced().items():
         run.progress.say(f"{fault}; capturing its states again")
         store.forget(number)
-    grades = {grade.question_id: grade for grade in read_records(run.folder / GRADES, Grade)}
+    grades = by_answer(read_records(run.folder / GRADES, Grade))
     total, missing, wanted = 0, [], set()
     for number, rows in _shards(run, grades):
         wanted.add(number)
@@ -107,7 +121,7 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
     return run.store.put(number, rows.key(run), states)
 
 
-def _shards(run: ActiveRun, grades: Mapping[str, Grade]) -> Iterator[tuple[int, ShardRows]]:
+def _shards(run: ActiveRun, grades: Mapping[RowKey, Sequence[Grade]]) -> Iterator[tuple[int, ShardRows]]:
     """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
     for number, answers in enumerate(read_in_pieces(run.folder / ANSWERS, Answer, run.study.states.shard)):
         rows = ShardRows.of(answers, grades)
