@@ -160,7 +160,7 @@ def traced(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, site: Si
 
 def traced_alone(lm: LanguageModel, ids: Sequence[int], site: Site = Site.RESIDUAL) -> torch.Tensor:
     """Return the states (L, tokens, d) of one sequence read alone: what every other way must equal."""
-    tokens = torch.tensor([list(ids)])
+    tokens = torch.tensor([list(ids)], device=lm.device)
     return traced(lm, tokens, torch.ones_like(tokens), site)[:, 0]
 
 

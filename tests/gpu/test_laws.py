@@ -43,4 +43,4 @@ def test_states_kept_while_generating_are_those_of_one_row_alone(device: torch.d
         for n, answer in enumerate(batch.answers):
             kept = batch.states.states[Site.RESIDUAL][:, n, : 1 + len(answer.answer_ids)]
             alone = traced_alone(lm, answer.prompt_ids + answer.answer_ids)[:, len(answer.prompt_ids) - 1 :]
-            torch.testing.assert_close(kept, alone, **ROUNDING)
+            torch.testing.assert_close(kept.cpu(), alone.cpu(), **ROUNDING)

@@ -89,8 +89,9 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "question_id": _TEXT,
         "outcome": _OUTCOME,
         "rule": _TEXT,
+        # Not of a fixed size: some versions of Arrow write missing lists of one, and cannot read them back.
         "span": _Column(
-            pa.list_(pa.int32(), 2), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
+            pa.list_(pa.int32()), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
         ),
         "exact_answer": _TEXT,
         "canonical": _TEXT,
