@@ -89,7 +89,14 @@ def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
     assert not (run.path / "grade-parts").exists()
 
 
-def test_the_studied_model_itself_locates(study: Study) -> None:
+def test_the_studied_model_itself_locates(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, stand_in = LocalTextModel.ask, Counted()
+
+    def asked(model: LocalTextModel, prompts: Sequence[str]) -> list[str]:
+        assert len(ask(model, prompts)) == len(prompts)
+        return stand_in.ask(prompts)  # the random model copies nothing
+
+    monkeypatch.setattr(LocalTextModel, "ask", asked)
     run = run_study(with_settings(study, {"grading": GradingRule.ALIAS, "locating": Locating.MODEL}))
     texts = {answer.question_id: answer.text for answer in RunData.load(run).answers}
     spans = {grade: grade.span for grade in RunData.load(run).grades if grade.span is not None}
