@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from truthmap.files import atomic_write
 
 
-def test_what_a_library_writes_for_the_owner_alone_can_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> None:
+def test_files_can_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> None:
     ordinary = tmp_path / "ordinary"
     ordinary.touch()
     with atomic_write(tmp_path / "states.safetensors") as beside:

@@ -116,7 +116,7 @@ def test_too_little_filled_in_is_refused_with_the_counts() -> None:
         measure_agreement(rows(0, 0, 0, 2), 10, 10)
 
 
-def test_below_one_half_the_correction_goes_down_and_ends_stay_in_order() -> None:
+def test_below_one_half_the_correction_keeps_its_ends_in_order() -> None:
     found = measure_agreement(rows(18, 2, 3, 27), 20, 30, auc=0.4).auc
     assert found is not None
     assert found.corrected is not None

@@ -67,7 +67,7 @@ def test_answers_without_positions_are_left_out() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_states_that_are_not_finite_are_named_by_layer_position_and_question(value: float, dtype: torch.dtype) -> None:
+def test_states_that_are_not_finite_are_named_by_their_place(value: float, dtype: torch.dtype) -> None:
     tokens = token_states()
     states = tokens.states[Site.RESIDUAL].to(dtype)
     states[1, 1, ANSWERS[1], 2] = value

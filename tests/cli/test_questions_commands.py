@@ -76,7 +76,7 @@ def test_hostile_texts_reach_the_terminal_as_text(
     assert "[bold red]What[/]?" in said
 
 
-def test_an_unknown_set_and_a_missing_column_are_one_line_and_exit_code_2(
+def test_an_unknown_set_or_a_missing_column_is_exit_code_2(
     truthmap: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert truthmap("questions", "citys") == 2

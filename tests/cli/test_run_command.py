@@ -138,7 +138,7 @@ def test_too_few_answers_are_told_with_their_counts_and_are_kept(
     assert (tmp_path / "run" / "answers.parquet").exists()
 
 
-def test_a_full_disk_loses_nothing_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_loses_nothing_and_the_run_goes_on_later(
     truthmap: Command,
     tiny_model: Path,
     spoken_set: object,

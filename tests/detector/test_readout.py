@@ -57,7 +57,7 @@ def test_several_cells_are_a_stack_with_the_c_that_was_measured(c: float) -> Non
     )
 
 
-def test_a_stack_that_nobody_measured_chooses_its_c_by_cross_validation() -> None:
+def test_an_unmeasured_stack_chooses_its_c_by_cross_validation() -> None:
     states, right, fold = answers()
     chosen = fit_readout(states, right, fold, (0.1, 0.1))
     known = fold >= 0

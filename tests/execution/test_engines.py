@@ -85,9 +85,7 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
 
 
 @pytest.mark.slow
-def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_same_engine(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_goes_on_and_samples_by_the_same_engine(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_study(study, progress=Told("Answering", 65))
     progress = Told()
@@ -102,9 +100,7 @@ def test_a_stopped_run_keeps_its_finished_shards_and_its_samples_come_from_the_s
         sample_answers(run, SampleSettings(k=3, part="test"))
 
 
-def test_a_vllm_that_dies_leaves_what_was_finished_and_is_started_again(
-    study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_vllm_that_dies_is_started_again(study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_FAULT", "die")
     with pytest.raises(ModelError, match="vLLM has ended"):
         run_study(study)
@@ -120,9 +116,7 @@ def test_a_vllm_that_dies_leaves_what_was_finished_and_is_started_again(
         assert batch.answers[0].answer_ids
 
 
-def test_an_engine_that_is_not_installed_is_told_before_anything_is_written(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_engine_that_is_not_installed_is_told_at_the_start(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truthmap.answers.engines.vllm.vllm_version", lambda: None)
     with pytest.raises(UsageError, match=r"needs vLLM: pip install 'truthmap\[vllm\]'"):
         run_study(study)

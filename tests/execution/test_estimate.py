@@ -111,7 +111,7 @@ def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.Monkey
     assert answered == [8]
 
 
-def test_where_answering_a_few_takes_too_long_the_longest_answers_are_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_answers_are_expected_where_trying_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=2.0, row=0.0)
     takes = forecast(LocalEngine(language_model("llama")), prompts(1000), SETTINGS, SITES, 10.0)
     assert answered == []
@@ -144,7 +144,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, row: float) -> list
     return answered
 
 
-def test_a_disk_that_is_too_small_is_refused_before_anything_is_answered(
+def test_a_disk_that_is_too_small_is_refused_at_the_start(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")

@@ -130,7 +130,7 @@ def test_a_node_killed_while_capturing_changes_no_finished_work(
 
 
 @pytest.mark.slow
-def test_a_shard_that_fails_three_times_is_named_and_the_rest_is_finished(
+def test_a_shard_that_fails_three_times_is_named(
     study: Study, expected: dict[str, str], spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from truthmap.pipeline.stages import answers as answering

@@ -56,7 +56,7 @@ def test_the_null_is_that_of_the_cpu(device: torch.device) -> None:
     np.testing.assert_allclose(fits[0].null, fits[1].null, atol=1e-3)
 
 
-def test_the_first_linear_algebra_of_a_process_may_come_from_many_threads(cuda: torch.device) -> None:
+def test_the_first_linear_algebra_may_come_from_many_threads(cuda: torch.device) -> None:
     command = [sys.executable, "-c", IN_A_NEW_PROCESS.format(device=cuda)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -155,7 +155,7 @@ def write_own(path: Path, questions: QuestionSet, texts: dict[str, str]) -> None
         writer.writerow(["What?", "x", "y", "who knows", "y"])
 
 
-def test_an_own_file_of_ready_answers_with_human_labels_is_mapped_and_nothing_is_generated(
+def test_ready_answers_with_human_labels_are_mapped_as_they_are(
     tiny_model: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("Peru", "France and Japan", "the city of Paris", "Germany is a country")
@@ -200,7 +200,7 @@ def test_every_run_leaves_an_audit_even_where_no_map_can_be_drawn(done: Study, s
     assert all(grade.outcome is not Outcome.RIGHT for grade in unfinished.grades)
 
 
-def test_a_set_with_its_own_locating_keeps_it_where_only_the_rule_is_named_again(
+def test_a_set_keeps_its_locating_where_its_own_rule_is_named(
     study: Study, spoken_set: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from truthmap.study.stage_settings import _task

@@ -92,7 +92,7 @@ def grade_of(answer: Answer, outcome: Outcome) -> Grade:
     return Grade("q", outcome, "candidates", Span(0, 3), answer.text[:3], "x", "because")
 
 
-def test_gold_exact_answers_are_put_where_the_gold_string_stands_if_right() -> None:
+def test_gold_exact_answers_stand_at_the_gold_string_if_right() -> None:
     answer = Answer("q", (1,), (2,), "It is Côte d’Ivoire, not France.", (0.0,), ((0, 5),), True)
     question = Question("q", "Where?", ("Ivory Coast", "cote d'ivoire"))
     found = at_gold(question, answer, grade_of(answer, Outcome.RIGHT))

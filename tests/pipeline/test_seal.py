@@ -75,7 +75,7 @@ def test_a_stack_is_taken_where_the_run_chose_it(run: Run, *, chosen: bool) -> N
     assert cells == ((best, other) if chosen else (best,))
 
 
-def test_the_c_of_a_stack_is_that_of_the_very_cells_that_the_run_measured(run: Run) -> None:
+def test_the_c_of_a_stack_is_that_of_the_measured_cells(run: Run) -> None:
     summary = run.summary
     cells = (Cell(summary.site, 1, Position.of("exact_answer_last")), Cell(summary.site, 0, Position.of("last_q")))
     stack = StackedCells(

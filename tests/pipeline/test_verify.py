@@ -30,7 +30,7 @@ def test_a_whole_run_verifies(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 20, 2000, -1])
-def test_a_flipped_bit_of_the_states_is_found_on_reading_and_by_verifying(copy: Path, at: int) -> None:
+def test_a_flipped_bit_of_states_is_found_when_read_and_verified(copy: Path, at: int) -> None:
     name = "states/00002.safetensors"
     flip(copy / name, at)
     store = RunData.load(open_run(copy)).states
@@ -114,7 +114,7 @@ def test_a_run_without_its_ledger_is_made_again(copy: Path, fault: str) -> None:
     assert {table: after[table] for table in TABLES} == {table: before[table] for table in TABLES}
 
 
-def test_states_of_an_older_format_are_refused_before_anything_is_asked(study: Study, copy: Path) -> None:
+def test_states_of_an_older_format_are_refused_at_the_start(study: Study, copy: Path) -> None:
     (copy / "stages.json").unlink()
     (copy / "answers.parquet").unlink()
     index = copy / "states" / "index.json"
@@ -141,7 +141,7 @@ def test_a_broken_study_is_named_and_written_anew_on_demand(study: Study, copy: 
     assert json.loads((copy / "stages.json").read_text()) == before
 
 
-def test_answers_that_come_out_otherwise_have_everything_behind_them_made_again(
+def test_other_answers_have_all_that_depends_on_them_made_again(
     study: Study, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from truthmap.answers import decoding

@@ -172,7 +172,7 @@ def test_the_paper_scores_a_fifth_and_learns_from_the_rest() -> None:
     assert (test.probe.scale == 1).all()
 
 
-def test_probes_that_stop_early_are_recorded_and_nothing_is_said_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_that_stop_early_are_recorded_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     source, labels = planted(n=300, d=24)
     far = replace(source, states=source.states * torch.logspace(-2, 4, 24))
     monkeypatch.setattr("truthmap.probes.threads.torch.get_num_threads", lambda: 4)

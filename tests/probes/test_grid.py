@@ -200,7 +200,7 @@ def test_settings_outside_what_is_allowed_are_refused(setting: dict[str, object]
         GridSettings(**setting)  # type: ignore[arg-type]
 
 
-def test_fewer_answers_than_dimensions_go_through_the_gram_matrix_with_the_same_result() -> None:
+def test_the_gram_matrix_of_few_answers_gives_the_same_result() -> None:
     source, labels = planted(n=60, d=80, n_layers=1, layer=0)
     settings = GridSettings(cs=(1e-2, 1.0), n_permutations=4, fewest=5)
     wide = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, settings)[RIGHT]

@@ -60,7 +60,7 @@ def test_without_a_choice_of_c_noise_reaches_one_half() -> None:
     assert null_aucs(cell, shuffled, (1e-2,)).mean() == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_shuffle_with_one_outcome_in_a_training_part_counts_as_chance() -> None:
+def test_a_permutation_with_one_outcome_counts_as_chance() -> None:
     cell = cell_of(40, 3)
     lonely = np.zeros((1, 40), bool)
     lonely[0, 0] = True

@@ -80,7 +80,7 @@ def test_it_wears_out_and_is_new_again() -> None:
     assert precondition.left == left
 
 
-def test_a_sample_of_the_answers_gives_way_to_all_of_them_when_it_does_not_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_that_does_not_pay_gives_way_to_all_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("truthmap.probes.solver.preconditioner._NARROW", 5)
     monkeypatch.setattr("truthmap.probes.solver.preconditioner._SAMPLED", 10)
     x, penalty, curvature = made(100, 45, uneven=False)

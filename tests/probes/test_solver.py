@@ -86,7 +86,7 @@ def test_what_is_constant_in_a_training_part_says_nothing_there(d: int) -> None:
         assert np.abs(scores).max() < 50
 
 
-def test_the_spread_of_a_part_is_its_own_however_far_the_part_lies_from_the_rest() -> None:
+def test_the_spread_of_a_part_is_its_own() -> None:
     random = np.random.default_rng(0)
     states = random.standard_normal((60, 3)) * [1.0, 1e-3, 1e-4]
     states[40:] += [0.0, 5.0, 5.0]
@@ -128,7 +128,7 @@ def test_constant_and_duplicated_and_huge_columns_are_harmless(sample: Sample) -
     np.testing.assert_allclose(doubled.weight[:half], doubled.weight[half:], atol=1e-4)
 
 
-def test_wide_states_reach_the_same_optimum_by_the_sampled_preconditioner(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sampled_preconditioner_reaches_the_same_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
     sample = make_sample(300, 40, signal=2.0)
     usual = fit_probe(sample.states, sample.y, 0.1)
     monkeypatch.setattr("truthmap.probes.solver.preconditioner._NARROW", 10)

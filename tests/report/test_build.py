@@ -205,7 +205,7 @@ def test_a_report_elsewhere_leaves_the_run_folder_as_it_is(run: Run, tmp_path: P
     assert sorted(path for path in run.path.iterdir() if path.name != ".lock") == before
 
 
-def test_a_run_ends_with_a_report_and_a_report_made_anew_leaves_the_run_finished(done: Study) -> None:
+def test_a_report_made_anew_leaves_the_run_finished(done: Study) -> None:
     run = run_study(done)
     entry = RunFolder(run.path).entry("report")
     assert entry is not None

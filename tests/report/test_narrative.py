@@ -107,7 +107,7 @@ def test_a_paired_difference_outweighs_two_intervals(findings: Findings, low: fl
     assert said in joined(replace(findings, log_prob=overlapping, log_prob_gain=gain))
 
 
-def test_the_words_alone_explain_the_map_unless_the_probe_is_above_them(findings: Findings) -> None:
+def test_text_explains_the_map_unless_the_probe_is_above_it(findings: Findings) -> None:
     assert "hold more than that" in joined(replace(findings, text_baseline=estimate(0.8, 0.77, 0.83, 1000)))
     assert "does not show that the states hold more" in joined(
         replace(findings, text_baseline=estimate(0.8, 0.7, 0.89, 1000))

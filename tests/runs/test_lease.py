@@ -72,7 +72,7 @@ def test_a_lease_that_nobody_can_read_is_one_of_the_dead(place: RemoteStorage) -
         assert place.read(NAME) != nobodys
 
 
-def test_who_slept_too_long_learns_that_another_works_there_and_takes_nothing_back(place: RemoteStorage) -> None:
+def test_who_slept_too_long_takes_nothing_back(place: RemoteStorage) -> None:
     sleeper = Lease(place, "there")
     sleeper.take(unheard)
     with leased(place, "here", lambda _news: None) as lease:

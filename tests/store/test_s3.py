@@ -96,7 +96,7 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     assert verify_run(made.path) == ()
 
 
-def test_a_run_at_s3_is_the_run_in_a_folder_and_goes_on_from_another_machine(
+def test_a_run_at_s3_goes_on_from_another_machine(
     bucket: str, tiny_model: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import fsspec

@@ -15,10 +15,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from truthmap.errors import DamagedFileError, StorageError, UsageError
+from truthmap.errors import DamagedFileError
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import Site
-from truthmap.storage import LocalStorage, RemoteStorage, storage_at
+from truthmap.storage import LocalStorage, storage_at
 from truthmap.store.index import rebuild_index
 from truthmap.store.shards import StateShard
 from truthmap.store.states import StateStore
@@ -272,32 +272,3 @@ def test_a_strange_index_is_refused(tmp_path: Path, content: bytes, said: str) -
     (tmp_path / "index.json").write_bytes(content)
     with pytest.raises(DamagedFileError, match=said):
         StateStore(tmp_path)
-
-
-def test_a_remote_file_is_whole_or_absent() -> None:
-    place = RemoteStorage(f"memory://{uuid.uuid4().hex}")
-    with pytest.raises(ZeroDivisionError), place.written("file") as path:
-        path.write_bytes(b"half")
-        raise ZeroDivisionError
-    assert place.sizes() == {}
-    with place.written("file") as path:
-        path.write_bytes(b"whole")
-    assert place.read("file") == b"whole"
-    assert place.size("file") == 5
-    assert place.size("other") is None
-
-
-def test_an_address_that_nothing_opens_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nosuch://bucket cannot be opened"):
-        storage_at("nosuch://bucket")
-
-
-def test_a_place_that_cannot_be_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    place = RemoteStorage("memory://somewhere")
-
-    def refuse(*args: object, **options: object) -> bytes:
-        raise RuntimeError("connection reset")
-
-    monkeypatch.setattr(place._files, "cat_file", refuse)
-    with pytest.raises(StorageError, match="memory://somewhere/file cannot be reached: connection reset"):
-        place.read("file")
