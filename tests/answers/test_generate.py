@@ -121,7 +121,7 @@ def test_samples_of_one_prompt_keep_their_own_states() -> None:
     lm = language_model("llama")
     for batch in generate_answers(lm, prompts(samples=4), SAMPLING, (Site.RESIDUAL,)):
         assert batch.states is not None
-        assert [answer.question_id for answer in batch.answers] == list(batch.states.ids)
+        assert [answer.key for answer in batch.answers] == list(batch.states.ids)
         for n, answer in enumerate(batch.answers):
             whole = traced_alone(lm, answer.prompt_ids + answer.answer_ids)[:, len(answer.prompt_ids) - 1 :]
             torch.testing.assert_close(batch.states.states[Site.RESIDUAL][:, n, : len(whole[0])], whole, **ROUNDING)
