@@ -36,11 +36,13 @@ from .questions.question_set import QuestionSet as QuestionSet
 from .questions.question_set import question_set as question_set
 from .questions.splits import SplitSettings as SplitSettings
 from .questions.splits import assign_splits as assign_splits
+from .questions.tasks import Example as Example
 from .questions.tasks import GradingRule as GradingRule
 from .questions.tasks import Locating as Locating
 from .questions.tasks import Task as Task
 from .records import Answer as Answer
 from .records import Grade as Grade
+from .records import Message as Message
 from .records import Outcome as Outcome
 from .records import Question as Question
 from .records import Site as Site

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Answer", "Grade", "Outcome", "Question", "Site", "Span", "Split", "SplitAssignment"]
+__all__ = ["Answer", "Grade", "Message", "Outcome", "Question", "Site", "Span", "Split", "SplitAssignment"]
 
 
 class StrEnum(str, Enum):
@@ -126,6 +126,19 @@ class Question:
     answer: str | None = None
     outcome: Outcome | None = None
     exact_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a chat.
+
+    Attributes:
+        role: Who says it: system, user, assistant.
+        content: What is said.
+    """
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -19,10 +19,12 @@ class Option:
     Attributes:
         name: The flat name, in Python's form.
         flag: The option's name where it is another one: what can be given several times is named in the singular.
+        takes: What stands for its value in a help text, where that is no value of its type but a file to read it from.
     """
 
     name: str
     flag: str | None = None
+    takes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Resource:
     """
 
     written_down: bool = False
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a setting that older versions did not have: at its default no key depends on it, so their results hold."""
 
 
 class Section(BaseModel):
@@ -91,19 +98,25 @@ def leaves_of(model: type[Section], path: tuple[str, ...] = ()) -> Iterator[Leaf
 
 def keyed(settings: BaseModel) -> dict[str, Any]:
     """Return, as plain data, what numbers depend on."""
-    return _dumped(settings, lambda resource: resource is not None)
+    return _dumped(
+        settings, lambda field, value: marker(field, Resource) is not None or _is_later_default(field, value)
+    )
 
 
 def kept(settings: BaseModel) -> dict[str, Any]:
     """Return, as plain data, what study.yaml keeps."""
-    return _dumped(settings, lambda resource: resource is not None and not resource.written_down)
+    return _dumped(settings, lambda field, _: (found := marker(field, Resource)) is not None and not found.written_down)
 
 
-def _dumped(settings: BaseModel, left_out: Any) -> dict[str, Any]:
+def _is_later_default(field: FieldInfo, value: Any) -> bool:
+    return marker(field, Later) is not None and value == field.get_default(call_default_factory=True)
+
+
+def _dumped(settings: BaseModel, left_out: Callable[[FieldInfo, Any], bool]) -> dict[str, Any]:
     plain = settings.model_dump(mode="json")
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        if left_out(marker(field, Resource)):
+        if left_out(field, value):
             del plain[name]
         elif isinstance(value, BaseModel):
             plain[name] = _dumped(value, left_out)

@@ -17,7 +17,7 @@ from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer
+from truthmap.records import Answer, Message
 
 SETTINGS = GenerateSettings(max_new_tokens=10)
 
@@ -122,6 +122,14 @@ def test_a_base_model_gets_the_whole_prompt_and_ends_with_the_line(plain: Langua
 
     found, _, _ = answered(plain, script, prompts)
     assert (found["q0"].text, found["q0"].finished) == ("\n\n Paris.\n", True)
+
+
+def test_a_chat_is_sent_what_comes_before_the_question(lm: LanguageModel) -> None:
+    opening = (Message("system", "Be brief."), Message("user", "Paris?"), Message("assistant", "France"))
+    prompts = [Prompt("q", lm.prompt_ids("Peru?", opening=opening), text="Peru?", opening=opening)]
+    _, _, server = answered(lm, lambda path, content: says("Peru"), prompts)
+    said = [(message["role"], message["content"]) for message in server.sent[0]["messages"]]
+    assert said == [("system", "Be brief."), ("user", "Paris?"), ("assistant", "France"), ("user", "Peru?")]
 
 
 def test_draws_are_seeded_by_seed_question_and_sample(lm: LanguageModel) -> None:

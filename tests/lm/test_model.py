@@ -18,6 +18,8 @@ from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.questions.tasks import Example, GradingRule, Task
+from truthmap.records import Question
 
 TEXT = "In which country is Paris?"
 
@@ -157,3 +159,17 @@ def test_limits_are_the_models_own() -> None:
     assert language_model("bloom").max_length is None, "no length is set where places are relative"
     assert language_model("gemma3, with vision").width == 32
     assert replace(language_model("llama"), name="x").n_layers == 3
+
+
+def test_a_question_is_asked_after_its_tasks_opening(tiny_model: Path, base: Path) -> None:
+    task = Task(GradingRule.ALIAS, examples=(Example("Paris?", "France"),))
+    asked, chat, plain = Question("q", "Peru?"), load_model(str(tiny_model)), load_model(str(base))
+    ids = chat.question_ids(asked, task)
+    assert chat.tokenizer.decode(list(ids)).split("<user>You are asked this. ")[1:] == [
+        "Paris?",
+        "France",
+        "Peru?<user>",
+    ]
+    assert plain.decode(plain.question_ids(asked, task)) == "Q: Paris?\nA: France\n\nQ: Peru?\nA:"
+    bare = replace(task, examples=())
+    assert chat.question_ids(asked, bare) == chat.prompt_ids("Peru?")

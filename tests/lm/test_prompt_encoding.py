@@ -175,3 +175,28 @@ def test_a_transformers_that_cannot_split_in_a_chat_is_told(monkeypatch: pytest.
     assert reader.chat_ids(asked("a"))
     with pytest.raises(ModelError, match=r"transformers 5\.20"):
         reader.chat_ids(asked("</s>"))
+
+
+def test_a_template_that_drops_or_refuses_the_system_is_named() -> None:
+    asked = {"role": "user", "content": "1 < 2"}
+    told = [{"role": "system", "content": "a|b"}, asked]
+    for template in (
+        "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}",
+        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}{% endfor %}",
+    ):
+        tokenizer = bytes_and_merges()
+        tokenizer.chat_template = template
+        encoder = PromptEncoder("picky", tokenizer)
+        encoder.chat_ids([asked])
+        with pytest.raises(ModelError, match="picky takes no system prompt: say it in every question instead"):
+            encoder.chat_ids(told)
+
+
+def test_a_conversation_is_read_in_its_order() -> None:
+    tokenizer = bytes_and_merges()
+    roles = ("system", "user", "assistant", "user")
+    ids = PromptEncoder("chatml", tokenizer).chat_ids([{"role": r, "content": f"{n} < 2"} for n, r in enumerate(roles)])
+    said = tokenizer.decode(list(ids))
+    assert [said.index(f"{role}\n{n} < 2") for n, role in enumerate(roles)] == sorted(
+        said.index(f"{role}\n{n} < 2") for n, role in enumerate(roles)
+    )

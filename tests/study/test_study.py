@@ -11,16 +11,18 @@ import pytest
 from truthmap.answers.engines.openai import OpenAISettings
 from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
+from truthmap.questions.tasks import Example
 from truthmap.records import Site
 from truthmap.runs.ledger import STAGES
-from truthmap.settings_base import Leaf, Resource, marker
+from truthmap.settings_base import Leaf, Resource, keyed, marker
+from truthmap.study.sections import AnswersSection
 from truthmap.study.stage_keys import STAGE_SETTINGS, stage_keys
 from truthmap.study.study import Study, changed_settings, kept_settings, settings_of_a_study, value_of, with_settings
 from truthmap.study.study_file import read_study, write_study
 
 _OTHERS: dict[str, Any] = {
     "quantization": "4bit", "grading": "alias", "locating": "name", "sites": ("mlp",), "engine": "vllm",
-    "states_at": "memory://there", "endpoint": "http://h/v1",
+    "states_at": "memory://there", "endpoint": "http://h/v1", "examples": [("a", "b")], "prompt_template": "{text}!",
 }  # fmt: skip
 _VLLM, _OPENAI = {"engine": "vllm"}, {"engine": "openai", "endpoint_model": "m"}
 _OF_ENGINES = {
@@ -88,6 +90,9 @@ def test_flat_names_are_unique_and_lead_to_their_sections() -> None:
         ({"limt": 3}, "there is no setting 'limt' (did you mean 'limit'?)"),
         ({"limit": 0}, "--limit: Input should be greater than 0 (got 0)"),
         ({"sites": ["soul"]}, "--site: "),
+        ({"prompt_template": "Say it."}, "--prompt-template: expected {text} where the question is to stand"),
+        ({"examples": "nowhere.csv"}, "--examples: there is no file nowhere.csv"),
+        ({"examples": [("one",)]}, "--examples: example 1: expected a pair of question and answer"),
         ({"questions": {"nme": "x"}}, "questions.nme: "),
         ({"endpoint": "http://h/v1"}, "--endpoint goes with --engine openai, not with transformers"),
         ({"engine": "llama"}, f"there is no engine 'llama'; expected one of {', '.join(ENGINES)}"),
@@ -126,6 +131,21 @@ def test_a_written_study_is_read_back(tmp_path: Path) -> None:
     write_study(study, tmp_path / "study.yaml")
     assert read_study(tmp_path / "study.yaml") == study
     assert "# Take at most this many questions" in (tmp_path / "study.yaml").read_text()
+
+
+def test_examples_of_a_file_are_kept_as_they_were_read(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("question,answer\nWhere is Lima?,Peru\n")
+    study = Study(examples=str(tmp_path / "few.csv"), system_prompt="Say: one # word.", out=tmp_path / "run")
+    (tmp_path / "few.csv").unlink()
+    write_study(study, tmp_path / "study.yaml")
+    assert study.answers.examples == (Example("Where is Lima?", "Peru"),)
+    assert read_study(tmp_path / "study.yaml") == Study(**kept_settings(study), out=tmp_path / "run") == study
+    assert [leaf.name for leaf in changed_settings(study)] == ["model", "system_prompt", "examples"]
+
+
+def test_keys_made_before_a_setting_was_there_still_hold() -> None:
+    assert keyed(AnswersSection()) == {"max_new_tokens": None, "engine": {"kind": "transformers"}}
+    assert "system_prompt" in keyed(AnswersSection(system_prompt="Be brief."))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from truthmap.records import Answer
+from truthmap.records import Answer, Message
 from truthmap.store.tokens import TokenStates
 
 
@@ -18,12 +18,14 @@ class Prompt:
         sample: Numbers the answers to one question; 0 is the greedy one.
         text: What the ids were made from: a chat model's user message, or a base model's whole prompt. For engines that
             take texts only.
+        opening: The messages before a chat model's user message: system prompt, worked examples.
     """
 
     question_id: str
     prompt_ids: tuple[int, ...]
     sample: int = 0
     text: str = ""
+    opening: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)

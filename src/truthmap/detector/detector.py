@@ -131,8 +131,7 @@ class Detector:
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question, as the run did."""
-        task = self.config.asking.task
-        return self.lm.prompt_ids(task.chat(question), task.plain(question))
+        return self.lm.question_ids(question, self.config.asking.task)
 
     def stream_scorer(
         self,

@@ -109,14 +109,13 @@ class ActiveRun:
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question."""
-        task = self.question_set.task
-        return self.tokens.prompt_ids(task.chat(question), task.plain(question))
+        return self.tokens.question_ids(question, self.question_set.task)
 
     def prompt(self, question: Question, sample: int = 0) -> Prompt:
         """Return the prompt that asks a question for its answer with this number."""
         task = self.question_set.task
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
-        return Prompt(question.id, self.prompt_ids(question), sample, text)
+        return Prompt(question.id, self.prompt_ids(question), sample, text, task.opening)
 
     def grade(self, answers: Iterable[Answer]) -> dict[RowKey, Grade]:
         """Grade answers, each once; the result goes by row, an answer's claims side by side."""

@@ -96,7 +96,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     """
     started = time.perf_counter()
     task = questions.task
-    prompts = [Prompt(q.id, lm.prompt_ids(task.chat(q), task.plain(q))) for q in questions.questions]
+    prompts = [Prompt(q.id, lm.question_ids(q, task)) for q in questions.questions]
     room = None if lm.max_length is None else lm.max_length - _TOKENS
     chosen = _of_many_lengths([p for p in prompts if room is None or len(p.prompt_ids) <= room])
     if not chosen:

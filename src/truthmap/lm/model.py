@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder
 from truthmap.lm.sites import Blocks, find_blocks
+from truthmap.questions.tasks import Task
+from truthmap.records import Message, Question
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -116,21 +118,30 @@ class LanguageModel:
         texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
         return frozenset(i for i, text in enumerate(texts) if "\n" in text)
 
-    def prompt_ids(self, chat: str, plain: str | None = None) -> tuple[int, ...]:
+    def prompt_ids(self, chat: str, plain: str | None = None, opening: Sequence[Message] = ()) -> tuple[int, ...]:
         """Return the token ids of a whole prompt; a control token written in it is read as text.
 
         Args:
             chat: The user's message for a chat model.
-            plain: The text for a base model; by default `Q: {chat}`, a new line, `A:`.
+            plain: The whole text for a base model; by default `Q: {chat}`, a new line, `A:`.
+            opening: What a chat model reads before the user's message: system prompt, worked examples.
 
         Raises:
-            ModelError: the chat template refuses the message, or a control token in it cannot be read as text.
+            ModelError: the chat template refuses the messages, or a control token in them cannot be read as text.
         """
         if not self.asks_in_chat:
             ids = self.prompt_encoder.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
             # Some tokenizers close every text; a prompt must stay open.
             return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
-        return self.prompt_encoder.chat_ids([{"role": "user", "content": chat}])
+        return self.prompt_encoder.chat_ids([*map(asdict, opening), {"role": "user", "content": chat}])
+
+    def question_ids(self, question: Question, task: Task) -> tuple[int, ...]:
+        """Return the token ids of the whole prompt that asks a question as its set's task says.
+
+        Raises:
+            ModelError: as `prompt_ids`.
+        """
+        return self.prompt_ids(task.chat(question), task.plain(question), task.opening)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""

@@ -61,8 +61,26 @@ class PromptEncoder:
             messages: Each with its `role` and `content`; the roles are the caller's own words.
 
         Raises:
-            ModelError: the template refuses the messages, or a control token in one of them cannot be read as text.
+            ModelError: the template refuses the messages or leaves out what the system says, or a control token in one
+                of them cannot be read as text.
         """
+        if any(message["role"] == "system" for message in messages) and not self.reads_system:
+            raise ModelError(
+                f"the chat template of {self.name} takes no system prompt: say it in every question instead, with "
+                "--prompt-template"
+            )
+        return self._chat_ids(messages)
+
+    @cached_property
+    def reads_system(self) -> bool:
+        """Whether the chat template puts what the system says into the prompt; some refuse it, some leave it out."""
+        asked = {"role": "user", "content": "x"}
+        try:
+            return self._chat_ids([{"role": "system", "content": "Be brief."}, asked]) != self._chat_ids([asked])
+        except ModelError:
+            return False
+
+    def _chat_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         written = self._written("\0".join(message["content"] for message in messages))
         # An older transformers would hand the option on to the template, which does not know it.
         known = "sanitize_control_tokens" in inspect.signature(self.tokenizer.apply_chat_template).parameters

@@ -6,6 +6,7 @@ from .loading import load_questions as load_questions
 from .question_set import QuestionSet as QuestionSet
 from .splits import SplitSettings as SplitSettings
 from .splits import assign_splits as assign_splits
+from .tasks import Example as Example
 from .tasks import GradingRule as GradingRule
 from .tasks import Locating as Locating
 from .tasks import Rewrite as Rewrite

@@ -70,7 +70,13 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
         if question.candidates not in lists:
             lists[question.candidates] = digest_of(question.candidates)
         rows.append({**asdict_shallow(question), "candidates": lists[question.candidates]})
-    return digest_of({"task": asdict(task), "questions": rows})
+    return digest_of({"task": _task_fields(task), "questions": rows})
+
+
+def _task_fields(task: Task) -> dict[str, object]:
+    """Return a task's fields; those that say nothing are left out, so that digests of older versions hold."""
+    later = {"system_prompt": None, "examples": ()}
+    return {name: value for name, value in asdict(task).items() if name not in later or value != later[name]}
 
 
 def asdict_shallow(question: Question) -> dict[str, object]:

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
-from truthmap.records import Question, StrEnum
+from truthmap.records import Message, Question, StrEnum
+from truthmap.text import cut
 
 _FIELD = re.compile(r"\{(text|context)\}")
 
@@ -54,6 +55,18 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example: a question with the answer that is to be imitated, shown before the question that is asked."""
+
+    question: str
+    answer: str
+    context: str | None = None
+
+    def __str__(self) -> str:
+        return f"{cut(self.question, 40)} → {cut(self.answer, 20)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """How the questions of a set are asked, graded and located.
 
@@ -66,6 +79,9 @@ class Task:
         max_new_tokens: Length limit of an answer, in tokens.
         shadows: Phrases in which a candidate's name means something else; square brackets mark the name where other
             names stand in the phrase too: `New [Mexico]`, `[Georgia], USA`.
+        system_prompt: What comes before everything: a chat model's system message, a base model's first lines.
+        examples: Worked examples before the question: turns of a chat, or questions with their answers as a base model
+            is asked them.
     """
 
     grading: GradingRule
@@ -75,17 +91,43 @@ class Task:
     plain_rewrite: Rewrite | None = None
     max_new_tokens: int = 100
     shadows: tuple[str, ...] = ()
+    system_prompt: str | None = None
+    examples: tuple[Example, ...] = ()
 
     def chat(self, question: Question) -> str:
         """Return the user's message that asks a chat model this question."""
         return _fill(self.chat_prompt, question.text, question.context or "")
 
+    @property
+    def opening(self) -> tuple[Message, ...]:
+        """The messages to a chat model before the user's: the system prompt, and the examples as turns."""
+        system = () if self.system_prompt is None else (Message("system", self.system_prompt),)
+        turns = (
+            message
+            for example in self.examples
+            for message in (Message("user", self.chat(_asked(example))), Message("assistant", example.answer))
+        )
+        return (*system, *turns)
+
     def plain(self, question: Question) -> str:
-        """Return the prompt that asks a base model this question."""
+        """Return the prompt that asks a base model this question: system prompt, examples and question in one text."""
+        system = [] if self.system_prompt is None else [self.system_prompt]
+        shown = [_continued(self._plain_one(_asked(example)), example.answer) for example in self.examples]
+        return "\n\n".join([*system, *shown, self._plain_one(question)])
+
+    def _plain_one(self, question: Question) -> str:
         text = question.text
         if self.plain_rewrite is not None:
             text = re.sub(self.plain_rewrite.pattern, self.plain_rewrite.replacement, text)
         return _fill(self.plain_prompt, text, question.context or "")
+
+
+def _continued(prompt: str, answer: str) -> str:
+    return f"{prompt}{answer}" if prompt[-1:].isspace() else f"{prompt} {answer}"
+
+
+def _asked(example: Example) -> Question:
+    return Question("", example.question, context=example.context)
 
 
 def _fill(template: str, text: str, context: str) -> str:

@@ -5,18 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from truthmap.answers.engines.registry import AnyEngine
 from truthmap.answers.engines.transformers import TransformersSettings
 from truthmap.lm.load_settings import PromptFormat, Quantization
 from truthmap.questions.columns import Columns
-from truthmap.questions.tasks import GradingRule, Locating
+from truthmap.questions.examples import read_examples
+from truthmap.questions.tasks import Example, GradingRule, Locating
 from truthmap.records import Site
-from truthmap.settings_base import Option, Section
+from truthmap.settings_base import Later, Option, Section
 
 SHARD = 128
 """Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
+
+
+def _with_a_place_for_the_question(template: str | None) -> str | None:
+    if template is not None and "{text}" not in template:
+        raise ValueError(f"expected {{text}} where the question is to stand, got {template!r}")
+    return template
 
 
 class ModelSection(Section):
@@ -58,9 +65,20 @@ class QuestionsSection(Section):
 
 
 class AnswersSection(Section):
-    """How the questions are answered."""
+    """How the questions are asked and answered."""
 
     title: ClassVar[str] = "Answers"
+
+    system_prompt: Annotated[str | None, Later()] = Field(
+        None, min_length=1, description="What the model is told before everything else"
+    )
+    examples: Annotated[
+        tuple[Example, ...], Option("examples", takes="FILE"), Later(), BeforeValidator(read_examples)
+    ] = Field((), description="Questions with answers, shown before each question: a file such as --questions takes")
+    prompt_template: Annotated[str | None, Later(), AfterValidator(_with_a_place_for_the_question)] = Field(
+        None,
+        description="How a question is put: {text} stands for it, {context} for its context; default: the set's own",
+    )
 
     max_new_tokens: PositiveInt | None = Field(
         None, description="Longest answer in tokens; default: the question set's own"

@@ -20,6 +20,7 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
 from truthmap.questions.tasks import Task
 from truthmap.study.study import Study
+from truthmap.text import normalized
 
 
 def load_settings(study: Study) -> LoadSettings:
@@ -103,12 +104,33 @@ def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: N
         UsageError: the set cannot be graded as the study says.
     """
     question_set = load_questions(study.questions.name, question_settings(study))
-    if not question_set.questions:
-        raise NotEnoughDataError(f"the question set {study.questions.name} is empty")
+    shown = {normalized(example.question) for example in study.answers.examples}
+    asked = tuple(question for question in question_set.questions if normalized(question.text) not in shown)
+    if not asked:
+        what = "holds no question that is not among the examples" if question_set.questions else "is empty"
+        raise NotEnoughDataError(f"the question set {study.questions.name} {what}")
+    if len(asked) < len(question_set.questions):
+        left_out = len(question_set.questions) - len(asked)
+        say(f"left out {left_out:,} of {len(question_set.questions):,} questions: they are among the examples")
     report = question_set.report
     if report.bad:
         say(f"skipped {report.bad:,} of {report.rows:,} rows: {report.counted()}")
-    return replace(question_set, task=_task(study, question_set.task))
+    template = study.answers.prompt_template
+    if template is not None and "{context}" not in template and any(question.context for question in asked):
+        raise UsageError(
+            f"the questions of {study.questions.name} have a context, and --prompt-template leaves it out: say where "
+            "it goes with {context}"
+        )
+    return replace(question_set, questions=asked, task=asked_as(study, _task(study, question_set.task)))
+
+
+def asked_as(study: Study, own: Task) -> Task:
+    """Return a set's task with the study's system prompt, examples and template, where it names any."""
+    template, answers = study.answers.prompt_template, study.answers
+    task = replace(own, system_prompt=answers.system_prompt, examples=answers.examples)
+    if template is None:
+        return task
+    return replace(task, chat_prompt=template, plain_prompt=template, plain_rewrite=None)
 
 
 def _task(study: Study, own: Task) -> Task:

@@ -13,7 +13,7 @@ import typer
 from pydantic import BaseModel
 
 from truthmap.answers.engines.registry import ENGINES
-from truthmap.settings_base import Leaf, Resource, marker
+from truthmap.settings_base import Leaf, Option, Resource, marker
 from truthmap.study.sections import ResourcesSection
 
 Command = Callable[..., None]
@@ -58,12 +58,12 @@ def study_options(leaves: Sequence[Leaf]) -> Callable[[Command], Command]:
 
 def _parameter(leaf: Leaf) -> inspect.Parameter:
     """Return the parameter that makes a setting's option; what is not given is `None`."""
-    kind, many = _kind_of(leaf.field.annotation)
+    kind, many = (str, False) if _takes(leaf) else _kind_of(leaf.field.annotation)
     values = _values_of(leaf.field.annotation)
     option = typer.Option(
         leaf.option,  # a flag has no `--no-…` beside it, which would leave no room for either at 80 columns
         help=_help_of(leaf),
-        metavar=None if kind is bool else "|".join(values) or None,
+        metavar=None if kind is bool else _takes(leaf) or "|".join(values) or None,
         show_default=False,
         rich_help_panel=_panel_of(leaf),
         autocompletion=(lambda: [*values]) if values else None,
@@ -71,6 +71,12 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
     taken: Any = list[kind] if many else kind  # type: ignore[valid-type]
     annotation = Annotated[taken | None, option]
     return inspect.Parameter(leaf.flag, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _takes(leaf: Leaf) -> str | None:
+    """Return what stands for the value of a setting that is read from a file."""
+    option = marker(leaf.field, Option)
+    return None if option is None else option.takes
 
 
 def _help_of(leaf: Leaf) -> str:

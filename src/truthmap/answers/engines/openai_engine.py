@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from truthmap.answers.log_likelihood import score_tokens
@@ -17,7 +17,7 @@ from truthmap.answers.to_answer import PROMPT_TOO_LONG, answer_of, ends_answer, 
 from truthmap.endpoint import Endpoint, Refusal, send_all
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer, Site
+from truthmap.records import Answer, Message, Site
 from truthmap.seeding import seed_from
 
 _TOO_LONG = frozenset(("context_length_exceeded", "string_above_max_length"))
@@ -70,7 +70,7 @@ class EndpointEngine:
     ) -> Iterator[GeneratedBatch]:
         """Answer prompts, all in one batch, without states.
 
-        A chat model is sent the user's message, a base model the whole prompt. Draws are seeded by (seed, question,
+        A chat model is sent the messages, a base model the whole prompt. Draws are seeded by (seed, question,
         sample); whether the endpoint heeds that is its own affair.
 
         Raises:
@@ -95,11 +95,9 @@ class EndpointEngine:
         """Do nothing: connections end with each call."""
 
     def _content(self, prompt: Prompt, settings: GenerateSettings) -> dict[str, Any]:
-        asked = (
-            {"messages": [{"role": "user", "content": prompt.text}]}
-            if self._lm.asks_in_chat
-            else {"prompt": prompt.text}
-        )
+        asked: dict[str, Any] = {"prompt": prompt.text}
+        if self._lm.asks_in_chat:
+            asked = {"messages": [asdict(message) for message in (*prompt.opening, Message("user", prompt.text))]}
         drawn: dict[str, Any] = {}
         if settings.temperature:
             seed = seed_from("endpoint", settings.seed, prompt.question_id, prompt.sample)
