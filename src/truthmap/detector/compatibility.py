@@ -12,6 +12,8 @@ from truthmap.lm.model import LanguageModel
 
 MUST_AGREE = ("architecture", "weights", "tokenizer", "template", "prompt_format", "dtype")
 """What of a model's identity a score depends on; its name, revision and the library's version may differ."""
+_SAME_LIBRARY = "config"
+"""What must agree where the library's version does: another version knows other settings."""
 
 
 def differences(config: DetectorConfig, lm: LanguageModel) -> tuple[str, ...]:
@@ -28,9 +30,10 @@ def differences(config: DetectorConfig, lm: LanguageModel) -> tuple[str, ...]:
 
 def identity_differences(sealed: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, ...]:
     """Name the parts of an identity that must agree and do not; digests are shortened."""
+    same_library = sealed.get("transformers") == found.get("transformers")
     return tuple(
         f"{name} is {_short(found.get(name))}, not {_short(sealed.get(name))}"
-        for name in MUST_AGREE
+        for name in (*MUST_AGREE, *((_SAME_LIBRARY,) if same_library else ()))
         if found.get(name) != sealed.get(name)
     )
 
@@ -80,6 +83,7 @@ def model_load_settings(
         quantization=config.model.quantization,
         trust_remote_code=trust_remote_code,
         prompt_format="chat" if identity.get("prompt_format") == "chat" else "plain",
+        date=config.model.date,
         blocks=config.model.blocks,
     )
 

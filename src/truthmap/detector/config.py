@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
+from truthmap.lm.load_settings import DATE, Day
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.questions.tasks import Task
@@ -117,6 +118,7 @@ class ModelConfig(BaseModel):
             chat template, prompt format, dtype.
         blocks: Module path of the list of blocks, where it had to be named.
         quantization: Bits the weights were loaded in.
+        date: The day that its chat template is told where it names today's.
         n_layers, width: L, and d of the detector's site.
     """
 
@@ -125,6 +127,7 @@ class ModelConfig(BaseModel):
     identity: dict[str, Annotated[str, Field(max_length=4096)]]
     blocks: str | None = Field(None, max_length=1000)
     quantization: Literal["8bit", "4bit"] | None = None
+    date: Day = DATE
     n_layers: int = Field(ge=1, le=10_000)
     width: int = Field(ge=1, le=1_000_000)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from truthmap.errors import ModelError
 from truthmap.files import file_digest, storage_errors
+from truthmap.lm.whole_weights import require_whole
 from truthmap.storage import cache_folder
 
 _CONVERTED = 1
@@ -60,11 +61,14 @@ def _convert(path: Path, into: Path) -> None:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.float32, output_loading_info=True
+        )
     except (
         Exception
     ) as error:  # the GGUF readers raise whatever comes: struct.error, KeyError, ValueError, RuntimeError, …
         raise ModelError(f"{path} cannot be loaded as a GGUF model: {type(error).__name__}: {error}") from error
+    require_whole(str(path), loading)
     # The weights are plain float32 now; left marked as quantized they could not be saved.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):

@@ -16,6 +16,7 @@ from truthmap.lm.gguf import converted_gguf
 from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.whole_weights import require_whole
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
@@ -46,14 +47,16 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
         if config.is_encoder_decoder:  # refused before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, loading = AutoModelForCausalLM.from_pretrained(
             source,
             config=config,
             dtype=pick_dtype(settings.dtype, device),
             use_safetensors=True,  # weights in pickles are not read, not even by an unpickler that takes only tensors
+            output_loading_info=True,
             **options,
             **_placement(settings, device),
         )
+        require_whole(name, loading)
     if settings.device_map is None and settings.quantization is None:
         model = model.to(device)
     model.requires_grad_(False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,21 +10,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
-from jinja2 import TemplateError
 
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
-from truthmap.lm.prompt_encoding import PromptEncoder
+from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
 from truthmap.lm.sites import Blocks, find_blocks
+from truthmap.lm.whole_weights import computed_with, weights_digest
 from truthmap.questions.tasks import Task
 from truthmap.records import Message, Question
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-_SAMPLED = 1024  # numbers of each weight tensor that go into the fingerprint
 
 
 @dataclass(frozen=True)
@@ -88,10 +85,21 @@ class LanguageModel:
 
     @cached_property
     def stop_ids(self) -> frozenset[int]:
-        """The ids that close an answer."""
+        """The ids that close an answer; one outside the vocabulary can never come, and is none of them.
+
+        Raises:
+            ModelError: the model's files name something that is no id.
+        """
         configured = self.model.generation_config.eos_token_id if self.model.generation_config else None
-        listed = configured if isinstance(configured, list) else [configured]
-        return frozenset(int(i) for i in [*listed, self.tokenizer.eos_token_id] if i is not None)
+        listed = configured if isinstance(configured, (list, tuple)) else [configured]
+        ids = [i for i in [*listed, self.tokenizer.eos_token_id] if i is not None]
+        wrong = [i for i in ids if not isinstance(i, int) or isinstance(i, bool)]
+        if wrong:
+            raise ModelError(
+                f"{self.name} names {wrong[0]!r} as the token that ends an answer, expected an id: mend eos_token_id "
+                "in its generation_config.json and config.json"
+            )
+        return frozenset(i for i in ids if 0 <= i < len(self.model.get_input_embeddings().weight))
 
     @cached_property
     def closing_id(self) -> int | None:
@@ -105,8 +113,8 @@ class LanguageModel:
             return found
         said = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}]
         try:
-            whole = self.tokenizer.apply_chat_template(said, tokenize=True, return_dict=True)["input_ids"]
-        except (TemplateError, TypeError, ValueError):
+            whole = self.prompt_encoder.chat_ids(said, answered=True)
+        except ModelError:
             return found
         return next((i for i in whole[len(self.prompt_ids("x")) :] if i in self.stop_ids), found)
 
@@ -115,7 +123,8 @@ class LanguageModel:
         """The ids that end a line; they close an answer to a plain prompt once it has begun."""
         if self.asks_in_chat:
             return frozenset()
-        texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
+        with tokenizer_errors(self.name):
+            texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
         return frozenset(i for i, text in enumerate(texts) if "\n" in text)
 
     def prompt_ids(self, chat: str, plain: str | None = None, opening: Sequence[Message] = ()) -> tuple[int, ...]:
@@ -145,11 +154,13 @@ class LanguageModel:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""
-        return decode(self.tokenizer, ids)
+        with tokenizer_errors(self.name):
+            return decode(self.tokenizer, ids)
 
     def offsets(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
         """Return which characters of `decode(ids)` each id wrote: see `token_offsets`."""
-        return token_offsets(self.tokenizer, ids)
+        with tokenizer_errors(self.name):
+            return token_offsets(self.tokenizer, ids)
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the ids of text that continues a prompt: no special token is added or read from the text."""
@@ -158,7 +169,7 @@ class LanguageModel:
     @cached_property
     def prompt_encoder(self) -> PromptEncoder:
         """What encodes prompts; control tokens in untrusted text stay text."""
-        return PromptEncoder(self.name, self.tokenizer)
+        return PromptEncoder(self.name, self.tokenizer, self.settings.date)
 
     @cached_property
     def takes_positions(self) -> bool:
@@ -173,29 +184,24 @@ class LanguageModel:
     def identity(self) -> dict[str, str]:
         """Return which model this is, so that another one under the same name is noticed.
 
-        The weights' fingerprint covers every tensor's name, shape and dtype and up to 1,024 of its numbers.
+        The digest of the weights covers every number that is in memory, that of the configuration what is computed with
+        them.
         """
         return {
             "name": self.name,
             "revision": str(getattr(self.model.config, "_commit_hash", None) or self.settings.revision or ""),
             "architecture": type(self.model).__name__,
-            "weights": self._fingerprint,
+            "weights": self._weights,
+            "config": digest_of(computed_with(self.model.config.to_dict())),
             "tokenizer": digest_of(
                 [sorted(self.tokenizer.get_vocab().items()), sorted(self.tokenizer.all_special_ids)]
             ),
-            "template": digest_of(self.tokenizer.chat_template),
+            "template": self.prompt_encoder.template_digest,
             "prompt_format": "chat" if self.asks_in_chat else "plain",
             "dtype": str(self.dtype).removeprefix("torch."),
             "transformers": version("transformers"),
         }
 
     @cached_property
-    def _fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for name, tensor in self.model.state_dict().items():
-            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype};".encode())
-            if tensor.numel() and tensor.device.type != "meta":
-                flat = tensor.detach().reshape(-1)
-                sample = flat[:: max(1, flat.numel() // _SAMPLED)][:_SAMPLED]
-                digest.update(sample.contiguous().cpu().view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
+    def _weights(self) -> str:
+        return weights_digest(self.model.state_dict())

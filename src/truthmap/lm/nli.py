@@ -11,6 +11,7 @@ import torch
 from truthmap.errors import ModelError
 from truthmap.lm.load import pick_device, pick_dtype, quiet
 from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.whole_weights import require_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -65,12 +66,13 @@ def load_entailment(name: str, settings: LoadSettings | None = None) -> Entailme
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                name, revision=revision, dtype=dtype, use_safetensors=True
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                name, revision=revision, dtype=dtype, use_safetensors=True, output_loading_info=True
             )
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"the NLI model {name!r} cannot be loaded: {reason}") from error
+    require_whole(name, loading)
     labels = {int(index): str(label).casefold() for index, label in model.config.id2label.items()}
     entailing = [index for index, label in labels.items() if label in ("entailment", "entails")]
     if len(entailing) != 1:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
-
-from jinja2 import TemplateError
+from typing import TYPE_CHECKING, Any
 
 from truthmap.errors import ModelError
+from truthmap.files import digest_of
+from truthmap.lm.load_settings import DATE
+from truthmap.lm.template_clock import TABLE, asks_the_clock, clock_table, with_stopped_clock
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_AT_RANDOM = re.compile(r"\|\s*random\s*[(|)%}]|\blipsum\s*\(")
+"""What a chat template can draw with."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,12 @@ class PromptEncoder:
     Attributes:
         name: What the model is called, for errors.
         tokenizer: Its tokenizer.
+        date: The day that the chat template is told where it asks for the time; it is midnight then.
     """
 
     name: str
     tokenizer: PreTrainedTokenizerBase
+    date: str = DATE
 
     @cached_property
     def control(self) -> Mapping[str, int]:
@@ -46,30 +55,34 @@ class PromptEncoder:
         """
         written = self._written(text)
         if not written:
-            return tuple(self.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"])
-        ids = list(self._splitting(text, add_special_tokens=add_special_tokens, split_special_tokens=True)["input_ids"])
-        own = self._splitting("", add_special_tokens=add_special_tokens)["input_ids"]
+            with tokenizer_errors(self.name):
+                return tuple(self.tokenizer(text, add_special_tokens=add_special_tokens)["input_ids"])
+        own_way = {"add_special_tokens": add_special_tokens}
+        with tokenizer_errors(self.name):
+            ids = list(self._splitting(text, **own_way, split_special_tokens=True)["input_ids"])
+            own = self._splitting("", **own_way)["input_ids"]
         for token in written:
             if token != self.tokenizer.unk_token and ids.count(self.control[token]) > own.count(self.control[token]):
                 raise self._refusal(token)
         return tuple(ids)
 
-    def chat_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+    def chat_ids(self, messages: Sequence[Mapping[str, str]], *, answered: bool = False) -> tuple[int, ...]:
         """Return the ids of a conversation in the chat template, up to where the answer begins.
 
         Args:
             messages: Each with its `role` and `content`; the roles are the caller's own words.
+            answered: The last message is the answer, and nothing is opened behind it.
 
         Raises:
-            ModelError: the template refuses the messages or leaves out what the system says, or a control token in one
-                of them cannot be read as text.
+            ModelError: the template refuses the messages, leaves out what the user or the system says or draws at
+                random, or a control token in one of them cannot be read as text.
         """
         if any(message["role"] == "system" for message in messages) and not self.reads_system:
             raise ModelError(
                 f"the chat template of {self.name} takes no system prompt: say it in every question instead, with "
                 "--prompt-template"
             )
-        return self._chat_ids(messages)
+        return self._chat_ids(messages, answered=answered)
 
     @cached_property
     def reads_system(self) -> bool:
@@ -80,26 +93,68 @@ class PromptEncoder:
         except ModelError:
             return False
 
-    def _chat_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+    def _chat_ids(self, messages: Sequence[Mapping[str, str]], *, answered: bool = False) -> tuple[int, ...]:
         written = self._written("\0".join(message["content"] for message in messages))
         # An older transformers would hand the option on to the template, which does not know it.
         known = "sanitize_control_tokens" in inspect.signature(self.tokenizer.apply_chat_template).parameters
         if written and not known:
             raise self._refusal(written[0])
+        self._require_asked(messages, str(self._rendered(messages, answered=answered, tokenize=False)))
         try:
-            # The template writes its own BOS where the model wants one; none is added to it.
-            encoded = self.tokenizer.apply_chat_template(
-                [dict(message) for message in messages],
-                add_generation_prompt=True,
+            encoded = self._rendered(
+                messages,
+                answered=answered,
                 tokenize=True,
                 return_dict=True,
                 **({"sanitize_control_tokens": True} if known else {}),
             )
-        except (TemplateError, TypeError, ValueError) as error:
-            if written and str(error).startswith("Can't sanitize"):
-                raise self._refusal(written[0]) from error
-            raise ModelError(f"the chat template of {self.name} fails ({error}); use prompt_format plain") from error
+        except _SanitizingError as error:
+            raise self._refusal(written[0] if written else str(error)) from error
         return tuple(encoded["input_ids"])
+
+    @cached_property
+    def names_the_date(self) -> bool:
+        """Whether the chat template asks for the time."""
+        return asks_the_clock(str(self.tokenizer.chat_template))
+
+    @property
+    def template_digest(self) -> str:
+        """The digest of the chat template, and of the day where the template names it."""
+        template = self.tokenizer.chat_template
+        return digest_of([template, self.date] if self.names_the_date else template)
+
+    def _rendered(self, messages: Sequence[Mapping[str, str]], *, answered: bool, **options: Any) -> Any:
+        """Return what the template makes of messages: the same today and tomorrow."""
+        if _AT_RANDOM.search(str(self.tokenizer.chat_template)):
+            raise ModelError(f"the chat template of {self.name} draws at random: use prompt_format plain")
+        try:
+            if self.names_the_date:
+                stopped = with_stopped_clock(self.tokenizer.get_chat_template())
+                options = {**options, "chat_template": stopped, TABLE: dict(clock_table(self.date))}
+            # The template writes its own BOS where the model wants one; none is added to it.
+            return self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                add_generation_prompt=not answered,
+                **options,
+            )
+        except BaseException as error:
+            if _is_panic(error):
+                raise _tokenizer_error(self.name, error) from error
+            if not isinstance(error, Exception):
+                raise
+            if str(error).startswith("Can't sanitize"):
+                raise _SanitizingError(str(error)) from error
+            # A template is a program: it raises whatever it likes.
+            raise ModelError(f"the chat template of {self.name} fails ({error}); use prompt_format plain") from error
+
+    def _require_asked(self, messages: Sequence[Mapping[str, str]], prompt: str) -> None:
+        """See that all that the user says is in the prompt; blanks may be trimmed or folded."""
+        squeezed = "".join(prompt.split())
+        if any("".join(said["content"].split()) not in squeezed for said in messages if said["role"] == "user"):
+            raise ModelError(
+                f"the chat template of {self.name} does not put the question into the prompt as it is worded: mend the "
+                "template, or use prompt_format plain"
+            )
 
     def _written(self, text: str) -> list[str]:
         return [token for token in self.control if token in text]
@@ -114,3 +169,37 @@ class PromptEncoder:
             f"the text {token!r} stands in a question or an answer, and {self.name} reads it as a control token: "
             f"expected a tokenizer that can split it (transformers 5.20 or later for chats); take it out of the text"
         )
+
+
+class _SanitizingError(Exception):
+    """The tokenizer makes a control token of plain text."""
+
+
+@contextmanager
+def tokenizer_errors(name: str) -> Iterator[None]:
+    """Turn whatever a model's tokenizer raises into a `ModelError`: it is made of files, and of expressions in them.
+
+    Args:
+        name: What the model is called.
+    """
+    try:
+        yield
+    except ModelError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and not _is_panic(error):
+            raise
+        raise _tokenizer_error(name, error) from error
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Tell whether it is a fault in the tokenizers' own language, which Python does not count among its exceptions."""
+    return type(error).__name__ == "PanicException"
+
+
+def _tokenizer_error(name: str, error: BaseException) -> ModelError:
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return ModelError(
+        f"the tokenizer of {name} fails ({reason}): an expression in its tokenizer.json may be wrong, or the text "
+        "holds halves of characters; use another copy of the model"
+    )

@@ -140,6 +140,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
             identity=run.settings["model_identity"],
             blocks=study.states.blocks,
             quantization=study.model.quantization,
+            date=study.model.date,
             n_layers=n_layers,
             width=width,
         ),

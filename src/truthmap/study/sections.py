@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from truthmap.answers.engines.registry import AnyEngine
 from truthmap.answers.engines.transformers import TransformersSettings
-from truthmap.lm.load_settings import PromptFormat, Quantization
+from truthmap.lm.load_settings import DATE, Day, PromptFormat, Quantization
 from truthmap.questions.columns import Columns
 from truthmap.questions.examples import read_examples
 from truthmap.questions.tasks import Example, GradingRule, Locating
@@ -40,6 +40,9 @@ class ModelSection(Section):
     )
     quantization: Quantization | None = Field(None, description="Load the weights in 8 or 4 bits (bitsandbytes)")
     prompt_format: PromptFormat = Field("auto", description="auto: chat if the model has a chat template")
+    date: Annotated[Day, Later()] = Field(
+        DATE, description="The day that a chat template is told where it names today's, the same in the whole study"
+    )
     trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
 
 

@@ -33,6 +33,7 @@ def load_settings(study: Study) -> LoadSettings:
         quantization=study.model.quantization,
         trust_remote_code=study.model.trust_remote_code,
         prompt_format=study.model.prompt_format,
+        date=study.model.date,
         blocks=study.states.blocks,
     )
 

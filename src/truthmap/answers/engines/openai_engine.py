@@ -60,6 +60,11 @@ class EndpointEngine:
         self._lm, self._endpoint, self._model = lm, endpoint, model
         self._batch_tokens, self._say = batch_tokens, say
         self._compared = False
+        if lm.asks_in_chat and lm.prompt_encoder.names_the_date:
+            say(
+                f"the chat template of {lm.name} names the date: {lm.settings.date} in the prompts here, the day of "
+                "its own clock at the endpoint; an engine that takes prompts as ids (transformers, vllm) knows one day"
+            )
 
     def answer(
         self,
