@@ -156,6 +156,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from truthmap.detector.config import (
         FORMAT,
         LABEL,
+        AnswerSource,
         AskingConfig,
         CellAt,
         DetectorConfig,
@@ -216,7 +217,9 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         label=LABEL,
         model=ModelConfig(identity=lm.identity(), n_layers=2, width=24),
         site=Site.RESIDUAL,
-        asking=AskingConfig(task=task, candidates=candidates, max_new_tokens=10, closing_id=0),
+        asking=AskingConfig(
+            task=task, candidates=candidates, max_new_tokens=10, closing_id=0, answers=AnswerSource.GENERATED
+        ),
         training=TrainingConfig(
             questions="spoken", questions_digest="0" * 64, answers_digest="0" * 64, right=int(right.sum()),
             wrong=int((~right).sum()), unscored=len(texts) - len(ids), found_right=1, found_wrong=1,

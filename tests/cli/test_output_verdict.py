@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from truthmap.cli.output_verdict import print_detector, print_forecast, print_verdict
+from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
-from truthmap.detector.verdict import Trust, Verdict
+from truthmap.detector.verdict import Verdict
 
 
 @pytest.fixture
@@ -25,12 +26,38 @@ def printed(capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_verdict_marks_the_exact_answer_and_explains_itself(
     tiny_detector: Detector, verdict: Verdict, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_verdict(tiny_detector.config, replace(verdict, trust=Trust.DONT_TRUST))
+    print_verdict(tiny_detector.config, replace(verdict, trusted=False, p_wrong=0.31, caveats=()))
     shown = printed(capsys)
     assert "It is ⟦France⟧." in shown
-    assert f"✗ don't trust P(wrong) = {verdict.p_wrong:.2f}" in shown
+    assert "✗ don't trust P(wrong) = 0.31" in shown
     assert verdict.explanation[1:] in shown
-    assert "most similar training answers" in shown
+    assert "Of the 10 most similar training answers" in shown
+
+
+@pytest.mark.parametrize(
+    ("trusted", "guarantee", "heading"),
+    [(True, "at most 10%", "✓ trust"), (True, None, "~ trust, without a guarantee"), (False, None, "✗ don't trust")],
+)
+def test_the_tick_is_for_what_is_accepted_under_a_guarantee(
+    tiny_detector: Detector,
+    verdict: Verdict,
+    capsys: pytest.CaptureFixture[str],
+    trusted: bool,
+    guarantee: str | None,
+    heading: str,
+) -> None:
+    print_verdict(tiny_detector.config, replace(verdict, trusted=trusted, guarantee=guarantee, p_wrong=0.3, caveats=()))
+    assert f"{heading} P(wrong) = 0.30" in printed(capsys)
+
+
+def test_a_given_answer_has_a_score_and_no_claim(
+    tiny_detector: Detector, verdict: Verdict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_verdict(tiny_detector.config, verdict)
+    shown = printed(capsys)
+    assert "? nothing is claimed: a given answer" in shown
+    assert f"Score {verdict.score:+.2f}: log-odds that it is right, not calibrated for such answers." in shown
+    assert not any(claim in shown for claim in ("✓", "P(wrong)", "confidence", "were right"))
 
 
 @pytest.mark.parametrize(
@@ -48,9 +75,8 @@ def test_a_verdict_out_of_distribution_says_so(
     of_question: bool,
     message: str,
 ) -> None:
-    flagged = replace(
-        verdict, out_of_distribution=of_answer, question_out_of_distribution=of_question, distance=7.0, role=Role.ANSWER
-    )
+    caveats = (Caveat.OUT_OF_DISTRIBUTION,) * of_answer + (Caveat.QUESTION_OUT_OF_DISTRIBUTION,) * of_question
+    flagged = replace(verdict, caveats=caveats, distance=7.0, role=Role.ANSWER)
     print_verdict(tiny_detector.config, flagged)
     assert message in printed(capsys)
 
@@ -73,6 +99,17 @@ def test_a_forecast_says_whether_the_model_probably_knows(
     shown = printed(capsys)
     assert shown.startswith("Before answering: P(wrong) = 0.80: it probably does not know")
     assert "Out of distribution, unlike the training questions" in shown
+
+
+def test_a_forecast_out_of_distribution_claims_nothing(
+    tiny_detector: Detector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forecast = tiny_detector.forecast("Which 1 is 2?")
+    caveats = (Caveat.QUESTION_OUT_OF_DISTRIBUTION,)
+    print_forecast(tiny_detector.config, replace(forecast, p_wrong=None, caveats=caveats, out_of_distribution=True))
+    shown = printed(capsys)
+    assert shown.startswith("Before answering: nothing is claimed: question out of distribution")
+    assert "P(wrong)" not in shown
 
 
 def test_a_detector_lists_its_heads_and_guarantees(tiny_detector: Detector, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def load_artifact_of(saved: Artifact, folder: Path) -> Artifact:
 
 def test_the_config_says_what_the_detector_is(folder: Path) -> None:
     content = json.loads((folder / "config.json").read_text())
-    assert content["format"] == "truthmap detector 2"
+    assert content["format"] == "truthmap detector 3"
     identity = content["model"]["identity"]
     for name in ("weights", "tokenizer", "template"):
         assert len(identity[name]) == 64
@@ -160,7 +160,7 @@ def test_hostile_tensors_with_right_digests_are_refused(
     [
         (
             lambda c: c.update(format="truthmap run 2"),
-            "expected the format 'truthmap detector 2', got 'truthmap run 2'",
+            "expected the format 'truthmap detector 3', got 'truthmap run 2'",
         ),
         (lambda c: c.update(site="../../etc"), "site"),
         (lambda c: c["heads"][0]["cells"][0].update(layer=99), "a layer that the model does not have"),
@@ -187,7 +187,7 @@ def test_hostile_configs_with_the_right_seal_are_refused(
 )
 def test_another_format_is_refused_by_name_with_what_to_do(folder: Path, number: int, advice: str) -> None:
     reseal(folder, lambda content: content.update(format=f"truthmap detector {number}"))
-    message = f"expected the format 'truthmap detector 2', got 'truthmap detector {number}'; {advice}"
+    message = f"expected the format 'truthmap detector 3', got 'truthmap detector {number}'; {advice}"
     with pytest.raises(RunFolderError, match=message):
         load_artifact(folder)
 
@@ -223,7 +223,7 @@ def test_a_pipe_is_not_waited_for(folder: Path) -> None:
 
 
 def test_deep_nesting_and_nan_are_no_config(folder: Path) -> None:
-    for content in ("[" * 200_000, '{"format": "truthmap detector 2", "label": NaN, "seal": ""}', "null", "[]"):
+    for content in ("[" * 200_000, '{"format": "truthmap detector 3", "label": NaN, "seal": ""}', "null", "[]"):
         (folder / "config.json").write_text(content)
         with pytest.raises(DamagedFileError, match=r"config.json is (damaged|no config)"):
             load_artifact(folder)
@@ -249,7 +249,9 @@ def test_another_model_is_refused_and_the_difference_named(folder: Path, tmp_pat
         load_detector(folder, lm)
     allowed = load_detector(folder, lm, allow_different=True)
     assert len(allowed.allowed) == 1
-    assert allowed.ask("Which 1 is 2?").p_wrong is not None
+    verdict = allowed.ask("Which 1 is 2?")
+    assert verdict.score is not None
+    assert verdict.p_wrong is None
 
 
 def test_another_template_is_refused(folder: Path, tiny_detector: Detector) -> None:
@@ -281,7 +283,7 @@ def test_without_records_there_are_no_neighbours(folder: Path, tiny_detector: De
     save_artifact(Artifact(artifact.config, artifact.heads, ()), tmp_path / "private")
     assert "Which" not in (tmp_path / "private" / "records.json").read_text()
     verdict = load_detector(tmp_path / "private", tiny_detector.lm).ask("Which 1 is 2?")
-    assert verdict.neighbours is None
+    assert verdict.similar == ()
 
 
 def test_the_self_test_covers_every_head(folder: Path) -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
 from truthmap.detector.score import AnswerStates, score_answer, state_spec
 from truthmap.detector.streaming import DecodedToken, record_answer_states
-from truthmap.detector.verdict import Trust, Verdict
+from truthmap.detector.verdict import Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.token_spans import span_tokens
 
@@ -26,7 +27,7 @@ def test_a_batch_and_single_questions_give_the_same_verdicts(tiny_detector: Dete
     for together in asked[:5]:
         alone = tiny_detector.ask(together.question)
         assert alone.answer.answer_ids == together.answer.answer_ids
-        assert alone.trust == together.trust
+        assert alone.trusted == together.trusted
         assert alone.score == pytest.approx(together.score, abs=1e-3)
 
 
@@ -41,7 +42,7 @@ def test_scoring_an_answer_gives_what_asking_gave(tiny_detector: Detector, asked
             tiny_detector.lm, [(answer.prompt_ids, answer.answer_ids)], state_spec(tiny_detector.artifact)
         )
         again = score_answer(
-            tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0])
+            tiny_detector.artifact, AnswerStates(tiny_detector.question(verdict.question), answer, states[0]), ()
         )
         assert again.score == pytest.approx(verdict.score, abs=1e-3)
         assert again.exact_answer == verdict.exact_answer
@@ -69,26 +70,31 @@ def test_the_verdict_rests_on_the_sealed_cell(tiny_detector: Detector, asked: li
         tokens = span_tokens(verdict.answer, verdict.exact_answer)
         assert tokens is not None
         # The cell is exact_answer_last: the score of that very token.
-        assert verdict.tokens[tokens.end - 1].p_wrong == pytest.approx(verdict.p_wrong)
-        threshold = head.config.guarantees[0].threshold
-        assert threshold is not None
+        assert verdict.tokens[tokens.end - 1].score == pytest.approx(verdict.score)
         assert verdict.score is not None
-        assert (verdict.trust is Trust.TRUST) == (verdict.score >= threshold)
+    threshold = head.config.guarantees[0].threshold
+    assert threshold is not None
+    claimed = [verdict for verdict in located if not verdict.caveats]
+    assert claimed
+    for verdict in claimed:
+        assert verdict.trusted == (verdict.score >= threshold)
+        assert verdict.p_wrong == pytest.approx(float(head.p_wrong(np.array([verdict.score]))[0]))
 
 
 def test_an_answer_that_names_nothing_is_not_trusted(tiny_detector: Detector) -> None:
     verdict = tiny_detector.score("Which 5 is 7?", "zzz qqq zzz")
-    assert verdict.trust is Trust.NO_EXACT_ANSWER
+    assert Caveat.NO_EXACT_ANSWER in verdict.caveats
     assert verdict.exact_answer is None
     assert verdict.role is Role.FALLBACK
-    assert verdict.p_wrong is not None
+    assert (verdict.trusted, verdict.p_wrong) == (None, None)
+    assert verdict.score is not None
     assert "no exact answer was found" in verdict.explanation
 
 
 def test_an_empty_answer_is_no_answer(tiny_detector: Detector) -> None:
     verdict = tiny_detector.score("Which 5 is 7?", "")
-    assert verdict.trust is Trust.NO_EXACT_ANSWER
-    assert verdict.p_wrong is None
+    assert Caveat.NO_ANSWER in verdict.caveats
+    assert (verdict.trusted, verdict.p_wrong, verdict.score) == (None, None, None)
 
 
 def test_given_answers_come_back_in_their_order(tiny_detector: Detector) -> None:
@@ -108,10 +114,10 @@ def test_a_streamed_answer_ends_with_the_verdict_of_asking(tiny_detector: Detect
         assert [event.last for event in events] == [False] * (len(events) - 1) + [True]
         final = events[-1].verdict
         assert final is not None
-        assert final.trust == verdict.trust
+        assert final.trusted == verdict.trusted
         assert final.score == pytest.approx(verdict.score, abs=1e-3)
         for event, token in zip(events, verdict.tokens, strict=True):
-            assert event.p_wrong == pytest.approx(token.p_wrong, abs=1e-3)
+            assert event.score == pytest.approx(token.score, abs=1e-3)
 
 
 def test_the_verdict_comes_when_the_exact_answer_closes(tiny_detector: Detector) -> None:
@@ -153,16 +159,16 @@ def test_the_verdict_stands_at_the_token_after_the_exact_answer(tiny_detector: D
 
 
 def test_a_forecast_is_the_verdicts_p_wrong_before(tiny_detector: Detector, asked: list[Verdict]) -> None:
-    for verdict in asked[:4]:
-        forecast = tiny_detector.forecast(verdict.question)
-        assert forecast.p_wrong == pytest.approx(verdict.p_wrong_before, abs=1e-4)
+    forecasts = [tiny_detector.forecast(verdict.question).p_wrong for verdict in asked]
+    assert [p is None for p in forecasts] == [verdict.p_wrong_before is None for verdict in asked]
+    claimed = [(p, verdict.p_wrong_before) for p, verdict in zip(forecasts, asked, strict=True) if p is not None]
+    assert len(claimed) > 4
+    assert [p for p, _ in claimed] == pytest.approx([p for _, p in claimed], abs=1e-4)
 
 
 def test_the_similar_training_answers_are_shown(asked: list[Verdict]) -> None:
     for verdict in asked:
-        assert verdict.neighbours is not None
-        assert verdict.neighbours.n == 10
-        assert len(verdict.neighbours.nearest) == 3
+        assert len(verdict.similar) == 10
 
 
 def test_a_strange_state_is_far_beyond_the_threshold(tiny_detector: Detector) -> None:
@@ -180,5 +186,5 @@ def test_an_empty_question_is_refused(tiny_detector: Detector) -> None:
 
 def test_a_prompt_that_leaves_no_room_is_no_answer(tiny_detector: Detector) -> None:
     verdict = tiny_detector.ask("Which " * 200)
-    assert verdict.trust is Trust.NO_EXACT_ANSWER
+    assert verdict.caveats == (Caveat.NO_ANSWER,)
     assert verdict.answer.fault == "prompt_too_long"

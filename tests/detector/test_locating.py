@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from truthmap.answers.prompted import LocalTextModel
+from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
-from truthmap.detector.verdict import Trust
 from truthmap.questions.tasks import GradingRule, Locating, Task
 
 
@@ -42,7 +42,7 @@ def test_the_studied_model_finds_the_exact_answer(tiny_detector: Detector, asked
     span = verdict.exact_answer
     assert verdict.answer.text[span.start : span.end] == "France"
     assert verdict.role is Role.ANSWER
-    assert verdict.trust is not Trust.NO_EXACT_ANSWER
+    assert Caveat.NO_EXACT_ANSWER not in verdict.caveats
     assert len(asked) == 1
     assert "It is France." in asked[0]
 
@@ -58,11 +58,11 @@ def test_asking_and_streaming_locate_in_the_whole_answer(tiny_detector: Detector
 
 
 def test_the_real_model_can_be_asked(tiny_detector: Detector) -> None:
-    assert open_detector(tiny_detector, "same").ask("Which 1 is 31?").p_wrong is not None
+    assert open_detector(tiny_detector, "same").ask("Which 1 is 31?").score is not None
 
 
 def test_another_locator_is_not_called(tiny_detector: Detector, asked: list[str]) -> None:
     verdict = open_detector(tiny_detector, "http://elsewhere.example/v1#model").score("Which is it?", "It is France.")
-    assert verdict.trust is Trust.NO_EXACT_ANSWER
+    assert Caveat.NO_EXACT_ANSWER in verdict.caveats
     assert verdict.role is Role.FALLBACK
     assert asked == []

@@ -189,10 +189,10 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
     question = RunData.load(run).questions[0].text
     shown = call("ask", sealed, question)
-    assert any(sign in shown for sign in ("✓ trust", "✗ don't trust", "? no exact answer found"))
+    assert any(sign in shown for sign in ("✓ trust", "~ trust", "✗ don't trust", "? nothing is claimed"))
     asked = json.loads(call("ask", sealed, question, "--json"))
     assert asked["question"] == question
-    assert call("ask", sealed, question, "--before").startswith("Before answering: P(wrong) = ")
+    assert call("ask", sealed, question, "--before").startswith("Before answering: ")
     given = json.loads(call("ask", sealed, question, "--answer", "It is France.", "--candidate", "France", "--json"))
     assert given["exact_answer"] == "France"
     source, target = tmp_path / "questions.csv", tmp_path / "verdicts.jsonl"
@@ -204,11 +204,16 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
     rows = [json.loads(line) for line in target.read_text().splitlines()]
     assert [row["id"] for row in rows] == ["a", "b"]
     assert rows[0]["answer"] == asked["answer"]
-    assert rows[0]["p_wrong"] == pytest.approx(asked["p_wrong"], abs=1e-3)
+    assert rows[0]["score"] == pytest.approx(asked["score"], abs=1e-3)
+    assert [row["asked_as_trained"] for row in rows] == [True, False]
+    assert [rows[1][name] for name in ("trusted", "p_wrong", "guarantee")] == [None] * 3
     back = tmp_path / "verdicts.csv"
     call("ask", sealed, "--batch", source, "--out", back)
     with back.open(newline="") as file:
-        assert [row["trust"] for row in csv.DictReader(file)] == [row["trust"] for row in rows]
+        table = list(csv.DictReader(file))
+    texts = {True: "true", False: "false", None: ""}
+    assert [row["trusted"] for row in table] == [texts[row["trusted"]] for row in rows]
+    assert [json.loads(row["similar"]) for row in table] == [row["similar"] for row in rows]
 
 
 def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: Path) -> None:

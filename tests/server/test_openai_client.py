@@ -18,6 +18,14 @@ def client(address: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{address}/v1", api_key="not asked for", max_retries=0)
 
 
+def require_no_claim(verdict: dict, caveat: str) -> None:
+    """See that a verdict claims nothing, and says why."""
+    assert caveat in verdict["caveats"]
+    assert verdict["asked_as_trained"] is False
+    assert [verdict[name] for name in ("trusted", "p_wrong", "p_wrong_before", "guarantee")] == [None] * 4
+    assert "guarantee" not in verdict["explanation"]
+
+
 def messages(question: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}]
 
@@ -34,8 +42,9 @@ def test_a_completion_carries_the_verdict(client: openai.OpenAI, tiny_detector: 
     assert reply.usage.prompt_tokens == len(wanted.answer.prompt_ids)
     verdict = reply.model_extra["truthmap"]
     assert verdict["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
-    assert verdict["trust"] == str(wanted.trust)
+    assert verdict["trusted"] is wanted.trusted is not None
     assert verdict["explanation"].startswith("of 100 answers scored like this")
+    assert verdict["caveats"] == []
     assert verdict["out_of_distribution"] is wanted.out_of_distribution
     assert verdict["asked_as_trained"] is True
     assert [token["token"] for token in verdict["tokens"]] == list(wanted.answer.answer_ids)
@@ -52,8 +61,9 @@ def test_a_stream_is_the_same_answer_with_a_score_per_token(client: openai.OpenA
     chunks = list(stream)
     assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == wanted.answer.text
     scored = [c.model_extra["truthmap"] for c in chunks if c.choices and "truthmap" in c.model_extra]
-    scores = [token["p_wrong"] for token in scored if "tokens" not in token]
-    assert scores == pytest.approx([token.p_wrong for token in wanted.tokens], abs=1e-3)
+    scores = [token["score"] for token in scored if "tokens" not in token]
+    assert not any("p_wrong" in token for token in scored if "tokens" not in token)
+    assert scores == pytest.approx([token.score for token in wanted.tokens], abs=1e-3)
     final = next(c for c in chunks if c.choices and c.choices[0].finish_reason)
     assert final.model_extra["truthmap"]["p_wrong"] == pytest.approx(wanted.p_wrong, abs=1e-3)
     assert chunks[-1].usage.completion_tokens == len(wanted.answer.answer_ids)
@@ -69,18 +79,18 @@ def test_50_clients_at_once_get_each_their_own_answer(address: str, tiny_detecto
             model=model_id(tiny_detector), messages=messages(question), stream=stream
         )
         if not stream:
-            return made.choices[0].message.content or "", made.model_extra["truthmap"]["p_wrong"]
+            return made.choices[0].message.content or "", made.model_extra["truthmap"]["score"]
         chunks = [chunk async for chunk in made]
         text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
-        return text, chunks[-1].model_extra["truthmap"]["p_wrong"]
+        return text, chunks[-1].model_extra["truthmap"]["score"]
 
     async def everybody() -> list[tuple[str, float]]:
         async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="-", max_retries=0) as client:
             return await asyncio.gather(*(ask(client, q, stream=n % 2 == 0) for n, q in enumerate(questions)))
 
-    for question, (text, p_wrong) in zip(questions, asyncio.run(everybody()), strict=True):
+    for question, (text, score) in zip(questions, asyncio.run(everybody()), strict=True):
         assert text == wanted[question].answer.text
-        assert p_wrong == pytest.approx(wanted[question].p_wrong, abs=1e-3)
+        assert score == pytest.approx(wanted[question].score, abs=1e-3)
     # Those that waited together shared a batch.
     counted = httpx.get(f"{address}/metrics").text.splitlines()
     sizes = {line.partition(" ")[0]: float(line.split()[-1]) for line in counted if line.startswith("truthmap_batch")}
@@ -106,7 +116,7 @@ def test_drawn_answers_depend_on_the_seed_alone(client: openai.OpenAI, tiny_dete
         reply = client.chat.completions.create(
             model=model_id(tiny_detector), messages=messages("Which 1 is 31?"), temperature=1.5, seed=seed
         )
-        assert reply.model_extra["truthmap"]["asked_as_trained"] is False
+        require_no_claim(reply.model_extra["truthmap"], "sampled")
         return reply.choices[0].message.content or ""
 
     drawn = {seed: draw(seed) for seed in range(4)}
@@ -123,8 +133,35 @@ def test_a_conversation_is_marked_as_unlike_the_training(client: openai.OpenAI, 
     ]
     reply = client.chat.completions.create(model=model_id(tiny_detector), messages=conversation)
     verdict = reply.model_extra["truthmap"]
-    assert verdict["asked_as_trained"] is False
+    require_no_claim(verdict, "other_prompt")
     assert verdict["question"] == "Which country?"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_cut_by_the_client_carries_no_claim(
+    client: openai.OpenAI, tiny_detector: Detector, stream: bool
+) -> None:
+    whole = tiny_detector.ask("Which 1 is 31?").answer.text
+    for limits in ({"max_tokens": 4}, {"stop": [whole[len(whole) // 2 :][:3]]}):
+        reply = client.chat.completions.create(
+            model=model_id(tiny_detector), messages=messages("Which 1 is 31?"), stream=stream, **limits
+        )
+        chunks = list(reply) if stream else [reply]
+        told = [chunk.model_extra["truthmap"] for chunk in chunks if "truthmap" in chunk.model_extra]
+        require_no_claim(told[-1], "other_length")
+        for early in (chunk["verdict"] for chunk in told if "verdict" in chunk):
+            require_no_claim(early, "other_length")
+
+
+@pytest.mark.parametrize("limit", [10, 12, 60])
+def test_a_client_may_leave_an_answer_more_room(client: openai.OpenAI, tiny_detector: Detector, limit: int) -> None:
+    question, wanted = next(
+        (verdict.question, verdict)
+        for verdict in tiny_detector.ask_batch([f"Which {n} is {n * 31}?" for n in range(80)], limit)
+        if len(verdict.answer.answer_ids) < 10 or limit == 10
+    )
+    reply = client.chat.completions.create(model=model_id(tiny_detector), messages=messages(question), max_tokens=limit)
+    assert reply.model_extra["truthmap"]["asked_as_trained"] is wanted.asked_as_trained is True
 
 
 def test_candidates_of_its_own_can_come_with_a_question(client: openai.OpenAI, tiny_detector: Detector) -> None:

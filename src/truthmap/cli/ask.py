@@ -62,7 +62,7 @@ def ask(
     if batch is not None and out is not None:
         with Bars().stage("Asking", None) as advance:
             counts = score_file(loaded, batch, out, max_new_tokens, advance)
-        sys.stderr.write(f"{out}: {', '.join(f'{n} {trust}' for trust, n in counts.items())}\n")
+        sys.stderr.write(f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}\n")
         return
     asked = loaded.question(question or "", candidate)
     if before:

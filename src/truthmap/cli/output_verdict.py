@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import DetectorConfig, Role
-from truthmap.detector.verdict import PromptForecast, Trust, Verdict
+from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.text import sanitize
 
-_STYLE = {Trust.TRUST: "bold green", Trust.DONT_TRUST: "bold red", Trust.NO_EXACT_ANSWER: "bold yellow"}
-_SIGN = {Trust.TRUST: "✓", Trust.DONT_TRUST: "✗", Trust.NO_EXACT_ANSWER: "?"}
+_STYLE = {"✓": "bold green", "~": "bold yellow", "✗": "bold red", "?": "bold yellow"}
+_SHOWN = 3
 
 
 def print_detector(config: DetectorConfig, folder: str) -> None:
@@ -43,33 +44,65 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
     console = Console()
     console.print(_answer(verdict), soft_wrap=True)
     console.print()
-    heading = Text(f"{_SIGN[verdict.trust]} {verdict.trust}", style=_STYLE[verdict.trust])
-    if verdict.p_wrong is not None and verdict.trust is not Trust.NO_EXACT_ANSWER:
+    sign = _sign(verdict)
+    heading = Text(f"{sign} {verdict.headline}", style=_STYLE[sign])
+    if verdict.p_wrong is not None:
         heading.append(f"   P(wrong) = {verdict.p_wrong:.2f}", style="not bold default")
     console.print(heading)
-    console.print(Text(verdict.explanation[:1].upper() + verdict.explanation[1:] + "."))
+    console.print(Text(_as_sentence(verdict.explanation)))
+    if verdict.p_wrong is None and verdict.score is not None:
+        where = "" if verdict.role is Role.ANSWER else f" at {_positions(config, verdict.role)}"
+        console.print(
+            Text(f"Score {verdict.score:+.2f}{where}: log-odds that it is right, not calibrated for such answers.")
+        )
     if verdict.p_wrong_before is not None:
         console.print(Text(f"Before answering: P(wrong) = {verdict.p_wrong_before:.2f}."))
-    if verdict.neighbours is not None:
-        near = verdict.neighbours
-        console.print(Text(f"Of the {near.n} most similar training answers {near.right} were right, among them:"))
-        for record in near.nearest:
-            mark = "right" if record.right else "wrong"
-            console.print(Text(f"  {sanitize(record.question)} – {sanitize(record.exact_answer) or '(none)'} ({mark})"))
-    if verdict.out_of_distribution and verdict.role is not None:
+    _print_similar(console, verdict)
+    if Caveat.OUT_OF_DISTRIBUTION in verdict.caveats and verdict.role is not None:
         console.print(Text(_out_of_distribution(config, verdict.role, "answers", verdict.distance), style="yellow"))
-    elif verdict.question_out_of_distribution:
+    elif Caveat.QUESTION_OUT_OF_DISTRIBUTION in verdict.caveats:
         console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions"), style="yellow"))
 
 
 def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
     """Print what is expected before an answer token is generated."""
     console = Console()
-    expected = "it probably knows" if forecast.p_wrong < 0.5 else "it probably does not know"
-    console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {expected}"))
-    console.print(Text(forecast.explanation[:1].upper() + forecast.explanation[1:] + "."))
+    if forecast.p_wrong is None:
+        labels = ", ".join(caveat.label for caveat in forecast.caveats)
+        console.print(Text(f"Before answering: nothing is claimed: {labels}"))
+    else:
+        expected = "it probably knows" if forecast.p_wrong < 0.5 else "it probably does not know"
+        console.print(Text(f"Before answering: P(wrong) = {forecast.p_wrong:.2f}: {expected}"))
+    console.print(Text(_as_sentence(forecast.explanation)))
     if forecast.out_of_distribution:
         console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
+
+
+def _sign(verdict: Verdict) -> str:
+    if verdict.trusted is None:
+        return "?"
+    return "✗" if not verdict.trusted else "✓" if verdict.guarantee else "~"
+
+
+def _as_sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _print_similar(console: Console, verdict: Verdict) -> None:
+    """Print the nearest training answers; how many of them are right says something of a claim only."""
+    if not verdict.similar:
+        return
+    n, right = len(verdict.similar), sum(record.right for record in verdict.similar)
+    told = f"Of the {n} most similar training answers {right} were right, among them:"
+    console.print(Text("The most similar training answers:" if verdict.trusted is None else told))
+    for record in verdict.similar[:_SHOWN]:
+        mark = "right" if record.right else "wrong"
+        console.print(Text(f"  {sanitize(record.question)} – {sanitize(record.exact_answer) or '(none)'} ({mark})"))
+
+
+def _positions(config: DetectorConfig, role: Role | None) -> str:
+    head = None if role is None else config.head(role)
+    return "" if head is None else ", ".join(str(cell.position) for cell in head.cells)
 
 
 def _answer(verdict: Verdict) -> Text:
@@ -89,5 +122,5 @@ def _out_of_distribution(config: DetectorConfig, role: Role, what: str, distance
     how_far = "" if distance is None else f"distance {distance:.0f}, "
     return (
         f"Out of distribution, unlike the training {what} ({how_far}beyond {head.ood.threshold:.0f}, as "
-        f"{head.ood.false_alarms.value:.1%} of the test part was): the probability may not hold here."
+        f"{head.ood.false_alarms.value:.1%} of the test part was)."
     )

@@ -4,6 +4,8 @@ from .artifact import save_artifact as save_artifact
 from .calibration import Isotonic as Isotonic
 from .calibration import Platt as Platt
 from .calibration import Reliability as Reliability
+from .caveats import Caveat as Caveat
+from .config import AnswerSource as AnswerSource
 from .config import DetectorConfig as DetectorConfig
 from .detector import Detector as Detector
 from .detector import load_detector as load_detector
@@ -14,5 +16,4 @@ from .guarantee import guarantee_risk as guarantee_risk
 from .stream_scorer import TokenEvent as TokenEvent
 from .verdict import PromptForecast as PromptForecast
 from .verdict import TokenScore as TokenScore
-from .verdict import Trust as Trust
 from .verdict import Verdict as Verdict

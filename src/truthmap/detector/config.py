@@ -14,7 +14,7 @@ from truthmap.positions import Position
 from truthmap.questions.tasks import Task
 from truthmap.records import Site, StrEnum
 
-FORMAT = "truthmap detector 2"
+FORMAT = "truthmap detector 3"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
@@ -41,6 +41,29 @@ class Role(StrEnum):
     """A cell that every answer has: used where the exact answer was not found."""
     BEFORE = "before"
     """A cell of the last prompt token: used before an answer token is generated."""
+
+
+class AnswerSource(StrEnum):
+    """Where the answers came from that a detector learned from: what it claims holds for answers of that kind."""
+
+    GENERATED = "generated"
+    """The model's own greedy answers."""
+    GIVEN = "given"
+    """Texts that came with the questions."""
+    MIXED = "mixed"
+    """Both."""
+
+    @property
+    def described(self) -> str:
+        """What its claims are about, in words."""
+        return _DESCRIBED[self]
+
+
+_DESCRIBED = {
+    AnswerSource.GENERATED: "the model's own greedy answers to questions asked as in training",
+    AnswerSource.GIVEN: "given answers to questions asked as in training",
+    AnswerSource.MIXED: "no answers: it learned from given ones and from the model's own together",
+}
 
 
 class CellAt(BaseModel):
@@ -143,6 +166,7 @@ class AskingConfig(BaseModel):
             or has none.
         max_new_tokens: Length limit of an answer, in tokens.
         closing_id: The token that closed the training answers; given answers get it too. `None` where they had none.
+        answers: Where the training answers came from: what the detector claims holds for answers of that kind.
     """
 
     model_config = _STRICT
@@ -152,6 +176,7 @@ class AskingConfig(BaseModel):
     candidates: tuple[tuple[_Text, ...], ...] | None = Field(None, max_length=1_000_000)
     max_new_tokens: int = Field(ge=1, le=100_000)
     closing_id: int | None = Field(None, ge=0)
+    answers: AnswerSource
 
 
 class TrainingConfig(BaseModel):
@@ -174,7 +199,7 @@ class DetectorConfig(BaseModel):
 
     model_config = _STRICT
 
-    format: Literal["truthmap detector 2"]
+    format: Literal["truthmap detector 3"]
     truthmap: str
     label: str
     model: ModelConfig
@@ -187,3 +212,9 @@ class DetectorConfig(BaseModel):
     def head(self, role: Role) -> HeadConfig | None:
         """Return the head with this role, or `None`."""
         return next((head for head in self.heads if head.role is role), None)
+
+    @property
+    def guarantee(self) -> str | None:
+        """The guarantee that decides what is trusted, in words; `None` where it does not hold."""
+        first = self.heads[0].guarantees[0]
+        return first.claim if first.holds else None

@@ -13,6 +13,7 @@ from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.answers.to_answer import ready_answer
 from truthmap.detector.artifact import Artifact, load_artifact
+from truthmap.detector.caveats import Caveat, caveats_of_question, caveats_of_source
 from truthmap.detector.compatibility import model_load_settings, require_match
 from truthmap.detector.config import DetectorConfig
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
@@ -102,16 +103,21 @@ class Detector:
         """
         asked = self._as_question(question)
         states = record_answer_states(self.lm, [(self.prompt_ids(asked), ())], state_spec(self.artifact))
-        return forecast_prompt(self.artifact, asked, states[0][0])
+        return forecast_prompt(self.artifact, asked, states[0][0], self._caveats(asked))
 
     def score(self, question: str | Question, answer: str) -> Verdict:
-        """Return the verdict on a given answer, as if the model had said it."""
+        """Return the verdict on a given answer, read as if the model had said it.
+
+        Unless the detector learned from given answers, nothing is claimed about it: there is its score.
+        """
         return self.score_batch([(question, answer)])[0]
 
     def score_batch(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
         """Score given answers in batches: (question, answer) each; the verdicts come in their order."""
         questions = [self._as_question(question) for question, _ in pairs]
         answers = [self._as_answer(question, text) for question, (_, text) in zip(questions, pairs, strict=True)]
+        of_source = caveats_of_source(self.config.asking, given=True)
+        asked = [(*of_source, *self._caveats(question)) for question in questions]
         verdicts: dict[int, Verdict] = {}
         empty = np.empty((0, 0, 0), dtype=np.float32)
         readable = sorted(
@@ -124,9 +130,9 @@ class Detector:
             recorded = record_answer_states(self.lm, sequences, state_spec(self.artifact))
             for n, states in zip(places, recorded, strict=True):
                 inputs = AnswerStates(questions[n], answers[n], states)
-                verdicts[n] = score_answer(self.artifact, inputs, self.graders)
+                verdicts[n] = score_answer(self.artifact, inputs, asked[n], self.graders)
         for n in set(range(len(answers))) - verdicts.keys():
-            verdicts[n] = score_answer(self.artifact, AnswerStates(questions[n], answers[n], empty))
+            verdicts[n] = score_answer(self.artifact, AnswerStates(questions[n], answers[n], empty), asked[n])
         return [verdicts[n] for n in range(len(answers))]
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
@@ -149,10 +155,15 @@ class Detector:
             should_stop: Called before every token; the answer ends where it returns true.
         """
         settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
-        ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
-        return StreamScorer(
-            self.artifact, self.lm, question, GenerationRequest(Prompt(question.id, ids), settings, should_stop)
-        )
+        own_ids = self.prompt_ids(question)
+        ids = own_ids if prompt_ids is None else prompt_ids
+        asked = [*caveats_of_source(self.config.asking, given=False), *self._caveats(question)]
+        if settings.temperature > 0:
+            asked.append(Caveat.SAMPLED)
+        if ids != own_ids:
+            asked.append(Caveat.OTHER_PROMPT)
+        request = GenerationRequest(Prompt(question.id, ids), settings, should_stop)
+        return StreamScorer(self.artifact, self.lm, question, request, asked)
 
     def stream_batch(self, scorers: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
         """Answer the scorers' prompts in one batch and yield each token's event as it comes.
@@ -174,6 +185,11 @@ class Detector:
                 yield scorer, event
         for scorer, event in waiting:
             yield scorer, replace(event, verdict=scorer.verdict(graders=self.graders))
+
+    def _caveats(self, question: Question) -> tuple[Caveat, ...]:
+        """Return in what a question, put to this model, is not asked as the training questions were."""
+        other_model = (Caveat.OTHER_MODEL,) if self.allowed else ()
+        return (*other_model, *caveats_of_question(self.config.asking, question))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
         return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from truthmap.arrays import Floats, Floats32
+from truthmap.detector.acceptance import lacks_exact_answer
 from truthmap.detector.artifact import Artifact
+from truthmap.detector.caveats import Caveat, because
 from truthmap.detector.config import AskingConfig, Role
 from truthmap.detector.heads import Head
 from truthmap.detector.streaming import StateSpec
-from truthmap.detector.verdict import Neighbours, PromptForecast, TokenScore, Trust, Verdict
+from truthmap.detector.verdict import PromptForecast, TokenScore, Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.grade import grade as grade_answer
 from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.grading.token_spans import locate_positions
-from truthmap.positions import MISSING, Group, Position
+from truthmap.positions import MISSING, Position
 from truthmap.records import Answer, Grade, Outcome, Question
 
 _NEIGHBOURS = 10
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,15 @@ def locate_exact_answer(question: Question, answer: Answer, asking: AskingConfig
         return Grade(question.id, Outcome.UNSCORED, str(asking.task.grading), None, "", "", str(error))
 
 
-def score_answer(artifact: Artifact, inputs: AnswerStates, graders: Graders = NO_GRADERS) -> Verdict:
+def score_answer(
+    artifact: Artifact, inputs: AnswerStates, asked: Sequence[Caveat], graders: Graders = NO_GRADERS
+) -> Verdict:
     """Return the verdict on an answer.
 
     Args:
         artifact: The detector.
         inputs: The answer with its states.
+        asked: In what it did not come as the training answers did; with any of it, nothing is claimed.
         graders: Holds the model that finds the exact answer, where the task asks for one.
     """
     grade = locate_exact_answer(inputs.question, inputs.answer, artifact.config.asking, graders)
@@ -71,39 +75,46 @@ def score_answer(artifact: Artifact, inputs: AnswerStates, graders: Graders = NO
     column = {p: int(place) - last_q for p, place in zip(positions, places, strict=True) if place != MISSING}
     head = _head_for(artifact.heads, column)
     if head is None:
-        return _unanswered(inputs)
+        return _unanswered(inputs, asked)
     layers = state_spec(artifact).layers
     cells = head.config.cells
     state = np.stack([inputs.states[column[cell.position], layers.index(cell.layer)] for cell in cells])
     reading = _read(head, state)
-    trust = Trust.NO_EXACT_ANSWER if _lacks_exact_answer(artifact, grade) else _trust(head, reading.score)
     has_forecast = Role.BEFORE in artifact.heads
-    forecast = forecast_prompt(artifact, inputs.question, inputs.states[0]) if has_forecast else None
+    forecast = forecast_prompt(artifact, inputs.question, inputs.states[0], asked) if has_forecast else None
+    question_far = forecast is not None and forecast.out_of_distribution
+    caveats = (*asked, *_caveats_of_state(artifact, grade, reading, question_far=question_far))
+    trusted = None if caveats else _accepted(head, reading.score)
     return Verdict(
         question=inputs.question.text,
         answer=inputs.answer,
         exact_answer=grade.span,
-        trust=trust,
-        p_wrong=reading.p_wrong,
+        trusted=trusted,
+        p_wrong=None if caveats else reading.p_wrong,
         p_wrong_before=None if forecast is None else forecast.p_wrong,
         score=reading.score,
         role=head.config.role,
         distance=reading.distance,
         out_of_distribution=reading.out_of_distribution,
-        question_out_of_distribution=forecast is not None and forecast.out_of_distribution,
-        neighbours=_neighbours(artifact, head, state),
+        question_out_of_distribution=question_far,
+        similar=tuple(artifact.records[row] for row in head.nearest(state, _NEIGHBOURS)) if artifact.records else (),
         tokens=token_scores(artifact, inputs.answer, inputs.states[1:]),
-        explanation=_explain(head, trust, reading.p_wrong, grade),
+        caveats=caveats,
+        guarantee=None if caveats else artifact.config.guarantee,
+        explanation=_nothing_claimed(caveats) if trusted is None else _explain(head, reading.p_wrong, trusted=trusted),
     )
 
 
-def forecast_prompt(artifact: Artifact, question: Question, states: Floats32) -> PromptForecast:
+def forecast_prompt(
+    artifact: Artifact, question: Question, states: Floats32, asked: Sequence[Caveat]
+) -> PromptForecast:
     """Return what is to be expected before an answer token is generated.
 
     Args:
         artifact: The detector.
         question: What is asked.
         states: float32 (layers, d) of the last prompt token.
+        asked: In what it is not put as the training questions were; with any of it, nothing is claimed.
 
     Raises:
         UsageError: the detector has no head that reads the prompt alone.
@@ -116,31 +127,33 @@ def forecast_prompt(artifact: Artifact, question: Question, states: Floats32) ->
         )
     layers = state_spec(artifact).layers
     reading = _read(head, np.stack([states[layers.index(cell.layer)] for cell in head.config.cells]))
+    caveats = (*asked, *([Caveat.QUESTION_OUT_OF_DISTRIBUTION] if reading.out_of_distribution else []))
+    expected = f"of 100 questions like this, about {round(100 * reading.p_wrong)} are answered wrongly"
     return PromptForecast(
         question=question.text,
-        p_wrong=reading.p_wrong,
+        p_wrong=None if caveats else reading.p_wrong,
         score=reading.score,
         distance=reading.distance,
         out_of_distribution=reading.out_of_distribution,
-        trust=_trust(head, reading.score),
-        explanation=f"of 100 questions like this, about {round(100 * reading.p_wrong)} are answered wrongly",
+        caveats=caveats,
+        explanation=_nothing_claimed(caveats) if caveats else expected,
     )
 
 
 def token_scores(artifact: Artifact, answer: Answer, states: Floats32) -> tuple[TokenScore, ...]:
     """Score every answer token as if it stood at the sealed position: states float32 (tokens, layers, d)."""
-    read = token_p_wrong(artifact, states)
+    read = token_log_odds(artifact, states)
     return tuple(
-        TokenScore(token, start, end, float(p))
-        for token, (start, end), p in zip(answer.answer_ids, answer.offsets, read, strict=True)
+        TokenScore(token, start, end, float(score))
+        for token, (start, end), score in zip(answer.answer_ids, answer.offsets, read, strict=True)
     )
 
 
-def token_p_wrong(artifact: Artifact, states: Floats32) -> Floats:
-    """Return P(wrong) as the answer head reads it at each token: float32 (tokens, layers, d) → float64 (tokens,)."""
+def token_log_odds(artifact: Artifact, states: Floats32) -> Floats:
+    """Return the log-odds that the answer head reads at each token: float32 (tokens, layers, d) → float64 (tokens,)."""
     head = artifact.heads[Role.ANSWER]
     layers = state_spec(artifact).layers
-    return head.p_wrong(head.score(states[:, [layers.index(layer) for layer in head.layers]]))
+    return head.score(states[:, [layers.index(layer) for layer in head.layers]])
 
 
 @dataclass(frozen=True)
@@ -165,12 +178,16 @@ def _read(head: Head, state: Floats32) -> _Reading:
     )
 
 
-def _lacks_exact_answer(artifact: Artifact, grade: Grade) -> bool:
-    """Tell whether an answer lacks an exact answer where the training answers had one."""
-    if grade.span is not None:
-        return False
-    reads_it = any(cell.position.group is Group.EXACT for cell in artifact.heads[Role.ANSWER].config.cells)
-    return reads_it or grade.refusal or artifact.config.training.found_right == 1
+def _caveats_of_state(artifact: Artifact, grade: Grade, reading: _Reading, *, question_far: bool) -> list[Caveat]:
+    """Return why nothing is claimed about an answer however it was asked: by what it says and where its states lie."""
+    caveats = []
+    if lacks_exact_answer(grade, artifact.heads[Role.ANSWER].config.cells, artifact.config.training.found_right):
+        caveats.append(Caveat.REFUSAL if grade.refusal else Caveat.NO_EXACT_ANSWER)
+    if reading.out_of_distribution:
+        caveats.append(Caveat.OUT_OF_DISTRIBUTION)
+    if question_far:
+        caveats.append(Caveat.QUESTION_OUT_OF_DISTRIBUTION)
+    return caveats
 
 
 def _head_for(heads: Mapping[Role, Head], column: Mapping[Position, int]) -> Head | None:
@@ -179,37 +196,30 @@ def _head_for(heads: Mapping[Role, Head], column: Mapping[Position, int]) -> Hea
     return next((head for head in ordered if all(cell.position in column for cell in head.config.cells)), None)
 
 
-def _trust(head: Head, score: float) -> Trust:
+def _accepted(head: Head, score: float) -> bool:
     threshold = head.config.guarantees[0].threshold
-    return Trust.TRUST if threshold is not None and score >= threshold else Trust.DONT_TRUST
+    return threshold is not None and score >= threshold
 
 
-def _explain(head: Head, trust: Trust, p_wrong: float, grade: Grade) -> str:
-    if trust is Trust.NO_EXACT_ANSWER:
-        why = "the answer declines to answer" if grade.refusal else "no exact answer was found in it"
-        where = ", ".join(str(cell.position) for cell in head.config.cells)
-        return f"{why}, and from such answers nothing was learned (read at {where} instead, P(wrong) is {p_wrong:.2f})"
+def _nothing_claimed(caveats: Sequence[Caveat]) -> str:
+    return f"nothing is claimed about this, because {because(caveats)}"
+
+
+def _explain(head: Head, p_wrong: float, *, trusted: bool) -> str:
     guarantee = head.config.guarantees[0]
-    frequency = f"of 100 answers scored like this, about {round(100 * p_wrong)} are wrong"
-    side = "accepted" if trust is Trust.TRUST else "the detector abstains"
+    frequency = f"of 100 answers scored like this, about {round(100 * p_wrong)} are graded wrong"
+    side = "accepted" if trusted else "the detector abstains"
     if guarantee.holds:
         return f"{frequency}; {side} under a guarantee: {guarantee.claim}"
     return f"{frequency}; {side} without a guarantee: {guarantee.why}"
 
 
-def _neighbours(artifact: Artifact, head: Head, state: Floats32) -> Neighbours | None:
-    if not artifact.records:
-        return None
-    near = [artifact.records[row] for row in head.nearest(state, _NEIGHBOURS)]
-    return Neighbours(len(near), sum(record.right for record in near), tuple(near[:_SHOWN]))
-
-
-def _unanswered(inputs: AnswerStates) -> Verdict:
+def _unanswered(inputs: AnswerStates, asked: Sequence[Caveat]) -> Verdict:
     return Verdict(
         question=inputs.question.text,
         answer=inputs.answer,
         exact_answer=None,
-        trust=Trust.NO_EXACT_ANSWER,
+        trusted=None,
         p_wrong=None,
         p_wrong_before=None,
         score=None,
@@ -217,7 +227,9 @@ def _unanswered(inputs: AnswerStates) -> Verdict:
         distance=None,
         out_of_distribution=False,
         question_out_of_distribution=False,
-        neighbours=None,
+        similar=(),
         tokens=(),
+        caveats=(*asked, Caveat.NO_ANSWER),
+        guarantee=None,
         explanation=f"there is no answer to score: {inputs.answer.fault or 'it is empty'}",
     )

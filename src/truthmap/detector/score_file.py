@@ -33,7 +33,7 @@ def score_file(
     The file is read and written in pieces, and the result is whole or absent.
 
     Returns:
-        How many answers got each verdict.
+        How many answers got each kind of verdict: `trusted`, `not trusted`, `no claim`.
 
     Raises:
         QuestionsError: the file is missing or a row is malformed; the message names the line.
@@ -51,7 +51,7 @@ def score_file(
         rows = _rows(source)
         while chunk := list(islice(rows, _CHUNK)):
             for row, verdict in zip(chunk, _verdicts(detector, chunk, max_new_tokens), strict=True):
-                counts[str(verdict.trust)] += 1
+                counts[verdict.kind] += 1
                 writer.write(
                     {**{n: v for n, v in row.items() if n not in ("question", "answer")}, **verdict_row(verdict)}
                 )
@@ -113,4 +113,9 @@ class _Writer:
         if self._table is None:
             self._table = csv.DictWriter(self._file, list(row), extrasaction="ignore")
             self._table.writeheader()
-        self._table.writerow(row)
+        self._table.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def _cell(value: object) -> object:
+    """Return a value as a CSV holds it: lists and truth values as JSON writes them."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | bool) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from truthmap.answers.to_answer import PROMPT_TOO_LONG
 from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
+from truthmap.detector.caveats import Caveat, ended_elsewhere
 from truthmap.detector.config import Role
 from truthmap.detector.score import (
     AnswerStates,
     locate_exact_answer,
     score_answer,
-    token_p_wrong,
+    token_log_odds,
 )
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
@@ -32,7 +34,7 @@ class TokenEvent:
         index: Which answer token it is, from 0.
         token: Its id.
         text: What the answer's text gained; empty for special tokens and for the first bytes of a character.
-        p_wrong: As in `TokenScore`.
+        score: As in `TokenScore`.
         verdict: The verdict, where this token closed the exact answer or the whole answer. A later one replaces it.
         last: The answer is complete.
     """
@@ -40,7 +42,7 @@ class TokenEvent:
     index: int
     token: int
     text: str
-    p_wrong: float
+    score: float
     verdict: Verdict | None
     last: bool
 
@@ -55,7 +57,14 @@ class StreamScorer:
         finish_reason: `stop`: the model closed the answer; `length`: it was cut off; `None`: it is not complete.
     """
 
-    def __init__(self, artifact: Artifact, lm: LanguageModel, question: Question, request: GenerationRequest) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        lm: LanguageModel,
+        question: Question,
+        request: GenerationRequest,
+        asked: Sequence[Caveat],
+    ) -> None:
         """Start with no token.
 
         Args:
@@ -63,11 +72,12 @@ class StreamScorer:
             lm: The model that answers.
             question: What is asked.
             request: The prompt and how it is answered.
+            asked: In what that is not as in training.
         """
         self.request, self.question = request, question
         self.finish_reason: str | None = None
         self.needs_locator = needs_locator(artifact.config.asking.task)
-        self._artifact, self._lm = artifact, lm
+        self._artifact, self._lm, self._asked = artifact, lm, tuple(asked)
         self._ids: list[int] = []
         self._log_probs: list[float] = []
         self._states: list[Floats32] = []
@@ -101,15 +111,23 @@ class StreamScorer:
         verdict = None
         if not self.needs_locator:
             verdict = self.verdict() if decoded.last else self._early(gained)
-        p_wrong = token_p_wrong(self._artifact, decoded.states[None])
-        return TokenEvent(len(self._ids) - 1, decoded.token, gained, float(p_wrong[0]), verdict, decoded.last)
+        score = token_log_odds(self._artifact, decoded.states[None])
+        return TokenEvent(len(self._ids) - 1, decoded.token, gained, float(score[0]), verdict, decoded.last)
 
-    def verdict(self, n_tokens: int | None = None, graders: Graders = NO_GRADERS) -> Verdict:
-        """Score the answer so far, or its first `n_tokens`; safe while another thread goes on feeding."""
-        answer = self._answer(len(self._ids) if n_tokens is None else n_tokens)
+    def verdict(self, graders: Graders = NO_GRADERS) -> Verdict:
+        """Score the answer as it stands, as a complete one."""
+        answer = self._answer(len(self._ids))
+        return self._score(answer, cut=ended_elsewhere(self._artifact.config.asking, answer), graders=graders)
+
+    def verdict_on_cut(self, n_tokens: int) -> Verdict:
+        """Score the first tokens of an answer that was ended there; safe while another thread goes on feeding."""
+        return self._score(self._answer(n_tokens), cut=True)
+
+    def _score(self, answer: Answer, *, cut: bool, graders: Graders = NO_GRADERS) -> Verdict:
         fed = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(fed) if fed else np.empty((0, 0, 0), dtype=np.float32)
-        return score_answer(self._artifact, AnswerStates(self.question, answer, states), graders)
+        asked = (*self._asked, *([Caveat.OTHER_LENGTH] if cut and answer.answer_ids else []))
+        return score_answer(self._artifact, AnswerStates(self.question, answer, states), asked, graders)
 
     def _gain(self, *, last: bool) -> str:
         """Return the characters that are new; a character whose bytes are not complete waits for the rest."""
@@ -129,7 +147,9 @@ class StreamScorer:
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
         self._closed_at = span
-        return self.verdict()
+        # With another limit than in training it is not known yet whether the answer will end as it would have there.
+        limit = self._artifact.config.asking.max_new_tokens
+        return self._score(answer, cut=self.request.settings.max_new_tokens != limit)
 
     def _answer(self, n_tokens: int) -> Answer:
         ids = tuple(self._ids[:n_tokens])

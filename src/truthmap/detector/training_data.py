@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.detector.artifact import TrainingRecord
-from truthmap.detector.config import CellAt, Role
+from truthmap.detector.config import AnswerSource, CellAt, Role
 from truthmap.detector.fit_head import HeadData
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.labels import LabelledAnswers, LayerSource
@@ -70,3 +70,11 @@ def closing_token(answers: Sequence[Answer]) -> int | None:
     """Return the token that closes most generated answers, or `None` where none was generated or closed."""
     closing = Counter(a.answer_ids[-1] for a in answers if a.finished and a.log_probs)
     return closing.most_common(1)[0][0] if closing else None
+
+
+def answer_source(questions: Sequence[Question]) -> AnswerSource:
+    """Return where the answers to these questions came from: with them, or from the model."""
+    given = {question.answer is not None for question in questions}
+    if len(given) > 1:
+        return AnswerSource.MIXED
+    return AnswerSource.GIVEN if given == {True} else AnswerSource.GENERATED

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from truthmap.detector.artifact import TrainingRecord
+from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
-from truthmap.records import Answer, Span, StrEnum
+from truthmap.records import Answer, Span
 
-
-class Trust(StrEnum):
-    """What to do with an answer."""
-
-    TRUST = "trust"
-    DONT_TRUST = "don't trust"
-    NO_EXACT_ANSWER = "no exact answer found"
+TRUSTED, NOT_TRUSTED, NO_CLAIM = "trusted", "not trusted", "no claim"
+"""What a verdict is called where verdicts are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +21,14 @@ class TokenScore:
     Attributes:
         token: Its id.
         start, end: The characters of the answer's text that it wrote.
-        p_wrong: What the detector's weights read at this token, through its calibration. Only at the sealed position
-            is that a calibrated probability; elsewhere it shows where the signal rises and falls.
+        score: Log-odds that the answer is right, as the detector's weights read them at this token. They were fitted
+            at the sealed position; elsewhere the number shows where the signal rises and falls, and is no probability.
     """
 
     token: int
     start: int
     end: int
-    p_wrong: float
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The training answers whose states lie nearest: how many there are, how many are right, the first few of them."""
-
-    n: int
-    right: int
-    nearest: tuple[TrainingRecord, ...]
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +39,26 @@ class Verdict:
         question: The question's text.
         answer: The answer with its tokens.
         exact_answer: The characters of the answer's text that carry it, or `None`.
-        trust: Trust it (accepted), don't (abstained), or no exact answer found in it.
-        p_wrong: The calibrated probability that it is wrong, in [0, 1]; `None` for an answer without tokens.
-        p_wrong_before: The same before an answer token was generated, where the detector has such a head.
-        score: Log-odds that it is right, before calibration.
+        trusted: Whether the detector accepts it (`True`) or abstains (`False`); `None`: nothing is claimed about it.
+        p_wrong: The calibrated probability that it is wrong, in [0, 1]; `None` where nothing is claimed.
+        p_wrong_before: The same before an answer token was generated, where the detector has such a head, the question
+            is like the training questions and was asked as they were.
+        score: Log-odds that it is right, before calibration; `None` for an answer without tokens.
         role: Which head was used.
         distance: Mahalanobis distance of the state to the training states.
-        out_of_distribution: The distance is beyond the detector's threshold: what it says may not hold here.
+        out_of_distribution: The distance is beyond the detector's threshold.
         question_out_of_distribution: So is that of the question alone, read before an answer token was generated.
-        neighbours: The most similar training answers, where they were sealed too.
+        similar: The training answers whose states lie nearest, the nearest first; none where they were not sealed.
         tokens: Every answer token with its score.
+        caveats: Why nothing is claimed; empty where something is.
+        guarantee: The guarantee under which it was accepted or not; `None` where nothing is claimed or guaranteed.
         explanation: The verdict in one sentence.
     """
 
     question: str
     answer: Answer
     exact_answer: Span | None
-    trust: Trust
+    trusted: bool | None
     p_wrong: float | None
     p_wrong_before: float | None
     score: float | None
@@ -76,9 +66,30 @@ class Verdict:
     distance: float | None
     out_of_distribution: bool
     question_out_of_distribution: bool
-    neighbours: Neighbours | None
+    similar: tuple[TrainingRecord, ...]
     tokens: tuple[TokenScore, ...]
+    caveats: tuple[Caveat, ...]
+    guarantee: str | None
     explanation: str
+
+    @property
+    def asked_as_trained(self) -> bool:
+        """Whether the answer came as those did that the detector was measured on."""
+        return not any(caveat.of_asking for caveat in self.caveats)
+
+    @property
+    def headline(self) -> str:
+        """What to do with the answer, in a few words."""
+        if self.trusted is None:
+            return f"nothing is claimed: {', '.join(caveat.label for caveat in self.caveats)}"
+        if not self.trusted:
+            return "don't trust"
+        return "trust" if self.guarantee else "trust, without a guarantee"
+
+    @property
+    def kind(self) -> str:
+        """What it is called where verdicts are counted."""
+        return NO_CLAIM if self.trusted is None else TRUSTED if self.trusted else NOT_TRUSTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +97,22 @@ class PromptForecast:
     """What the detector expects from the prompt alone, before an answer token is generated; fields as in `Verdict`."""
 
     question: str
-    p_wrong: float
+    p_wrong: float | None
     score: float
     distance: float
     out_of_distribution: bool
-    trust: Trust
+    caveats: tuple[Caveat, ...]
     explanation: str
+
+    @property
+    def asked_as_trained(self) -> bool:
+        """Whether the question is put as the training questions were."""
+        return not any(caveat.of_asking for caveat in self.caveats)
 
 
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as data that JSON can express; characters are counted in the answer's text."""
-    span, near = verdict.exact_answer, verdict.neighbours
+    span, similar = verdict.exact_answer, verdict.similar
     text = verdict.answer.text
     return {
         "question": verdict.question,
@@ -104,30 +120,29 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
         "exact_answer": None if span is None else text[span.start : span.end],
         "exact_answer_start": None if span is None else span.start,
         "exact_answer_end": None if span is None else span.end,
-        "trust": str(verdict.trust),
+        "headline": verdict.headline,
+        "trusted": verdict.trusted,
         "p_wrong": verdict.p_wrong,
         "p_wrong_before": verdict.p_wrong_before,
+        "guarantee": verdict.guarantee,
+        "asked_as_trained": verdict.asked_as_trained,
+        "caveats": [str(caveat) for caveat in verdict.caveats],
         "score": verdict.score,
         "head": None if verdict.role is None else str(verdict.role),
         "out_of_distribution": verdict.out_of_distribution,
         "question_out_of_distribution": verdict.question_out_of_distribution,
         "distance": verdict.distance,
-        "similar": None if near is None else near.n,
-        "similar_right": None if near is None else near.right,
+        "similar": [record.model_dump() for record in similar],
+        "similar_right": sum(record.right for record in similar) if similar else None,
         "explanation": verdict.explanation,
     }
-
-
-def similar_rows(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the most similar training answers as data, the nearest first; none where they were not sealed."""
-    return [record.model_dump() for record in verdict.neighbours.nearest] if verdict.neighbours else []
 
 
 def token_rows(verdict: Verdict) -> list[dict[str, Any]]:
     """Return an answer's tokens with their scores as data."""
     text = verdict.answer.text
     return [
-        {"token": t.token, "text": text[t.start : t.end], "start": t.start, "end": t.end, "p_wrong": t.p_wrong}
+        {"token": t.token, "text": text[t.start : t.end], "start": t.start, "end": t.end, "score": t.score}
         for t in verdict.tokens
     ]
 
@@ -137,6 +152,8 @@ def forecast_row(forecast: PromptForecast) -> dict[str, Any]:
     return {
         "question": forecast.question,
         "p_wrong_before": forecast.p_wrong,
+        "asked_as_trained": forecast.asked_as_trained,
+        "caveats": [str(caveat) for caveat in forecast.caveats],
         "score": forecast.score,
         "out_of_distribution": forecast.out_of_distribution,
         "distance": forecast.distance,

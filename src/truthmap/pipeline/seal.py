@@ -19,7 +19,7 @@ from truthmap.detector.config import (
 from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.detector.fit_head import SealSettings, fit_head
 from truthmap.detector.heads import Head
-from truthmap.detector.training_data import TrainingData, closing_token, read_head_data, training_records
+from truthmap.detector.training_data import TrainingData, answer_source, closing_token, read_head_data, training_records
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.files import AnyPath, as_path, file_digest, syncing
@@ -151,6 +151,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
             candidates=shared_candidates.pop() if len(shared_candidates) == 1 else None,
             max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
             closing_id=closing_token(inputs.data.answers),
+            answers=answer_source(inputs.data.questions),
         ),
         training=TrainingConfig(
             questions=inputs.question_set.name,

@@ -113,8 +113,9 @@ class Server:
             async with contextlib.aclosing(tokens):
                 async for event in tokens:
                     text = reply.add(event)
-                    extra: dict[str, Any] = {"index": event.index, "text": event.text, "p_wrong": event.p_wrong}
-                    if event.verdict is not None and not event.last:
+                    extra: dict[str, Any] = {"index": event.index, "text": event.text, "score": event.score}
+                    # With a stop text it is open until the end whether the answer ends as in training.
+                    if event.verdict is not None and not event.last and not reply.stops:
                         extra["verdict"] = verdict_row(event.verdict)
                     yield reply.chunk({"content": text}, extra)
                     if reply.finish_reason:
@@ -194,6 +195,8 @@ def about_detector(detector: Detector) -> dict[str, Any]:
         "test_auc": head.test.model_dump(),
         "guarantee": head.guarantees[0].sentence,
         "guarantee_holds": head.guarantees[0].holds,
+        "answers": str(config.asking.answers),
+        "about": config.asking.answers.described,
     }
 
 

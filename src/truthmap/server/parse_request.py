@@ -21,12 +21,10 @@ class PreparedChat:
 
     Attributes:
         scorer: Scores the answer while it is decoded.
-        as_trained: It is asked as the training questions were: one user message, nothing before it, greedily.
         cancelled: Set it to end the answer at the next token.
     """
 
     scorer: StreamScorer
-    as_trained: bool
     cancelled: threading.Event
 
 
@@ -61,7 +59,7 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
         raise HttpError(
             413, "prompt and answer together are longer than the model can read", "context_length_exceeded", "messages"
         )
-    return PreparedChat(scorer, single and generate.temperature == 0, cancelled)
+    return PreparedChat(scorer, cancelled)
 
 
 def model_id(detector: Detector) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from truthmap.detector.stream_scorer import TokenEvent
-from truthmap.detector.verdict import Verdict, similar_rows, token_rows, verdict_row
+from truthmap.detector.verdict import Verdict, token_rows, verdict_row
 from truthmap.server.parse_request import PreparedChat
 
 
@@ -46,7 +46,7 @@ class ChatReply:
         cut = min((at for at in (self.text.find(stop) for stop in self.stops) if at >= 0), default=None)
         if cut is not None:
             self.text = self.text[:cut]
-            self.finish_reason = "stop"
+            self.finish_reason, self.verdict = "stop", None  # the answer is not the one that the token completed
         elif event.last:
             self.finish_reason = self.chat.scorer.finish_reason
         waiting = 0 if self.finish_reason else max((len(stop) - 1 for stop in self.stops), default=0)
@@ -56,7 +56,7 @@ class ChatReply:
     def end(self) -> Verdict:
         """Return the verdict on the answer as it stands."""
         if self.verdict is None:
-            self.verdict = self.chat.scorer.verdict(self.n_tokens)
+            self.verdict = self.chat.scorer.verdict_on_cut(self.n_tokens)
         self.finish_reason = self.finish_reason or "length"
         return self.verdict
 
@@ -89,12 +89,7 @@ class ChatReply:
     def verdict_fields(self) -> dict[str, Any]:
         """Return the verdict with the scores of all tokens."""
         verdict = self.end()
-        return {
-            **verdict_row(verdict),
-            "asked_as_trained": self.chat.as_trained,
-            "similar_answers": similar_rows(verdict),
-            "tokens": token_rows(verdict),
-        }
+        return {**verdict_row(verdict), "tokens": token_rows(verdict)}
 
     def _head(self, kind: str) -> dict[str, Any]:
         return {"id": self._id, "object": kind, "created": self._created, "model": self.model}

@@ -26,14 +26,16 @@ class Telemetry:
             registry=self._registry,
         )
         self.tokens = Counter("truthmap_answer_tokens", "Answer tokens generated", registry=self._registry)
-        self._verdicts = Counter("truthmap_verdicts", "Verdicts given", ["trust"], registry=self._registry)
+        self._verdicts = Counter(
+            "truthmap_verdicts", "Verdicts given: trusted, not trusted, no claim", ["kind"], registry=self._registry
+        )
         self._out_of_distribution = Counter(
             "truthmap_out_of_distribution", "Verdicts out of the training distribution", registry=self._registry
         )
 
     def count_verdict(self, verdict: Verdict) -> None:
         """Count a verdict."""
-        self._verdicts.labels(trust=str(verdict.trust)).inc()
+        self._verdicts.labels(kind=verdict.kind).inc()
         if verdict.out_of_distribution or verdict.question_out_of_distribution:
             self._out_of_distribution.inc()
 

@@ -3,7 +3,6 @@
 // Everything that comes from a model is put on the page by textContent: it is text, whatever it contains.
 
 const at = (id) => document.getElementById(id);
-const SIGNS = { trust: "✓", "don't trust": "✗", "no exact answer found": "?" };
 
 function headers() {
   const key = at("key").value;
@@ -23,57 +22,44 @@ async function about() {
   model = detector.model;
   at("about").textContent =
     `${detector.model}, detector made from “${detector.questions}”: AUC ${detector.test_auc.value.toFixed(3)} on test. ` +
-    `Guarantee: ${detector.guarantee}.`;
+    `Guarantee: ${detector.guarantee}. It is about ${detector.about}.`;
 }
 
-function level(pWrong) {
-  return 1 + Math.min(4, Math.floor(pWrong * 5));
+// How wrong the answer reads, in five steps, the first for trusted ones; for the exact answer alone, since only there
+// it was measured.
+function level(verdict) {
+  return Math.max(verdict.trusted ? 1 : 2, 1 + Math.min(4, Math.floor(verdict.p_wrong * 5)));
 }
 
-function piece(text, pWrong) {
-  const span = document.createElement("span");
-  span.className = `token wrong-${level(pWrong)}`;
-  span.title = `P(wrong) read here: ${pWrong.toFixed(2)}`;
-  span.textContent = text;
-  return span;
+function sign(verdict) {
+  if (verdict.trusted === null) return "?";
+  if (!verdict.trusted) return "✗";
+  return verdict.guarantee ? "✓" : "~";
 }
 
-// Tokens that share a character are cut so that every character is shown once.
-function pieces(verdict) {
-  let done = 0;
-  const cut = [];
-  for (const token of verdict.tokens) {
-    const text = Array.from(verdict.answer).slice(Math.max(done, token.start), token.end).join("");
-    if (text) cut.push({ text, start: Math.max(done, token.start), end: token.end, pWrong: token.p_wrong });
-    done = Math.max(done, token.end);
-  }
-  return cut;
-}
-
-function showWhole(verdict) {
-  const answer = at("answer");
-  answer.replaceChildren();
-  let exact = null;
+// The answer as text, its exact answer outlined, and shaded where a probability is claimed.
+function showAnswer(verdict) {
+  const characters = Array.from(verdict.answer);
   const [from, to] = [verdict.exact_answer_start, verdict.exact_answer_end];
-  for (const { text, start, end, pWrong } of pieces(verdict)) {
-    const characters = Array.from(text);
-    const cuts = [start, end, from, to].filter((c) => c !== null && c >= start && c <= end);
-    const places = [...new Set(cuts)].sort((a, b) => a - b);
-    for (let n = 0; n + 1 < places.length; n++) {
-      const part = piece(characters.slice(places[n] - start, places[n + 1] - start).join(""), pWrong);
-      const inside = from !== null && places[n] >= from && places[n + 1] <= to;
-      if (inside && exact === null) {
-        exact = document.createElement("mark");
-        exact.className = "exact";
-        exact.setAttribute("aria-label", `exact answer: ${verdict.exact_answer}`);
-        answer.append(exact);
-      }
-      (inside ? exact : answer).append(part);
-    }
+  const answer = at("answer");
+  if (from === null) {
+    answer.replaceChildren(verdict.answer);
+    return;
   }
-  const rows = verdict.tokens.map((token) => {
+  const exact = document.createElement("mark");
+  exact.textContent = characters.slice(from, to).join("");
+  const claimed = verdict.p_wrong !== null;
+  exact.className = claimed ? `exact wrong-${level(verdict)}` : "exact";
+  const read = claimed ? `P(wrong) = ${verdict.p_wrong.toFixed(2)}` : "nothing is claimed";
+  exact.title = `exact answer: ${read}`;
+  exact.setAttribute("aria-label", `exact answer: ${exact.textContent}; ${read}`);
+  answer.replaceChildren(characters.slice(0, from).join(""), exact, characters.slice(to).join(""));
+}
+
+function showScores(tokens) {
+  const rows = tokens.map((token) => {
     const row = document.createElement("tr");
-    for (const text of [JSON.stringify(token.text), token.p_wrong.toFixed(2)]) {
+    for (const text of [JSON.stringify(token.text), token.score.toFixed(2)]) {
       const cell = document.createElement("td");
       cell.textContent = text;
       row.append(cell);
@@ -81,24 +67,20 @@ function showWhole(verdict) {
     return row;
   });
   document.querySelector("#scores tbody").replaceChildren(...rows);
-  showVerdict(verdict);
 }
 
 function showVerdict(verdict) {
-  const located = verdict.p_wrong !== null && verdict.trust !== "no exact answer found";
-  const probability = located ? `, P(wrong) = ${verdict.p_wrong.toFixed(2)}` : "";
-  at("verdict").textContent = `${SIGNS[verdict.trust]} ${verdict.trust}${probability}`;
+  showAnswer(verdict);
+  const probability = verdict.p_wrong === null ? "" : `, P(wrong) = ${verdict.p_wrong.toFixed(2)}`;
+  at("verdict").textContent = `${sign(verdict)} ${verdict.headline}${probability}`;
   at("explanation").textContent = verdict.explanation.charAt(0).toUpperCase() + verdict.explanation.slice(1) + ".";
-  const outOfDistribution = verdict.out_of_distribution || verdict.question_out_of_distribution;
-  at("ood").hidden = !outOfDistribution;
-  at("ood").textContent = outOfDistribution
-    ? "Out of distribution: unlike anything the detector was trained on, so that the probability may not hold here."
-    : "";
-  at("similar").hidden = !verdict.similar_answers || verdict.similar_answers.length === 0;
+  at("similar").hidden = verdict.similar.length === 0;
   if (!at("similar").hidden) {
     at("similar-summary").textContent =
-      `Of the ${verdict.similar} most similar training answers ${verdict.similar_right} were right`;
-    const items = verdict.similar_answers.map((record) => {
+      verdict.trusted === null
+        ? "The most similar training answers"
+        : `Of the ${verdict.similar.length} most similar training answers ${verdict.similar_right} were right`;
+    const items = verdict.similar.map((record) => {
       const item = document.createElement("li");
       item.textContent = `${record.question} – ${record.exact_answer || "(none)"} (${record.right ? "right" : "wrong"})`;
       return item;
@@ -134,16 +116,18 @@ async function ask() {
   at("result").hidden = false;
   at("answer").replaceChildren();
   at("similar").hidden = true;
-  at("ood").hidden = true;
+  showScores([]);
   at("verdict").textContent = "…";
   at("explanation").textContent = "";
   for await (const event of events(reply.body)) {
     if (event.error) throw new Error(event.error.message);
     const scored = event.truthmap;
     if (!scored) continue;
-    if (scored.tokens) showWhole(scored);
-    else {
-      if (scored.text) at("answer").append(piece(scored.text, scored.p_wrong));
+    if (scored.tokens) {
+      showVerdict(scored);
+      showScores(scored.tokens);
+    } else {
+      if (scored.text) at("answer").append(scored.text);
       if (scored.verdict) showVerdict(scored.verdict);
     }
   }
