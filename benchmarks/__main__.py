@@ -1,7 +1,8 @@
 """Run the benchmarks named (default: all) and put their figures into docs/benchmarks.md.
 
 A benchmark is a module here with a docstring (its first line is the heading) and `run() -> str`, which measures and
-returns Markdown. Each section says when, where and by which command it was measured; the other sections stay.
+returns Markdown; with a `PAGE` of its own, its figures go there. Each section says when, where and by which command it
+was measured; the other sections stay.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ def main(names: Sequence[str]) -> int:
         return 2
     for name in names or known:
         print(f"{name} …", flush=True)
-        body = _section(name, import_module(f"benchmarks.{name}"))
+        module = import_module(f"benchmarks.{name}")
+        body, page = _section(name, module), getattr(module, "PAGE", PAGE)
         print(body)
-        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else _HEAD
-        PAGE.write_text(_replaced(before, name, body), encoding="utf-8")
+        before = page.read_text(encoding="utf-8") if page.exists() else _HEAD
+        page.write_text(_replaced(before, name, body), encoding="utf-8")
     return 0
 
 
