@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from truthmap.questions.groups import group_questions
 from truthmap.questions.splits import SplitSettings, assign_splits
 from truthmap.records import Question, Split
 
@@ -46,6 +47,81 @@ def test_questions_of_one_group_and_duplicates_stay_together() -> None:
     assert all(len(places) == 1 for places in by_group.values())
     twins = parts((Question("a", "Where is  São Paulo?"), Question("b", "where is Sao Paulo?")), SplitSettings())
     assert twins["a"] == twins["b"]
+
+
+def in_groups(*questions: Question) -> list[set[str]]:
+    """The ids of each group, the first question's first."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for identifier, name in group_questions(questions).of.items():
+        found.setdefault(name, set()).add(identifier)
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    "twin",
+    ["where is lima", "Where is Lima!", "  Where  is\tLIMA ?", "“Where is Lima?”", "Where is, Lima", "Where is Líma?"],
+)
+def test_case_space_and_punctuation_make_no_other_question(twin: str) -> None:
+    assert in_groups(Question("a", "Where is Lima?"), Question("b", twin)) == [{"a", "b"}]
+
+
+@pytest.mark.parametrize("other", ["What is 3 / 4?", "What is 3 + 4?", "What is 3.4?", "What is 34?"])
+def test_another_sign_or_number_is_another_question(other: str) -> None:
+    assert in_groups(Question("a", "What is 3 * 4?"), Question("b", other)) == [{"a"}, {"b"}]
+
+
+def test_a_group_column_does_not_hide_duplicates() -> None:
+    found = in_groups(
+        Question("a", "Where is Lima?", group="one"),
+        Question("b", "Where is Lima", group="two"),
+        Question("c", "Where is Oslo?", group="two"),
+        Question("d", "Where is Oslo"),
+        Question("e", "Where is Rome?", group="three"),
+    )
+    assert found == [{"a", "b", "c", "d"}, {"e"}]
+
+
+def test_one_wording_with_other_contexts_is_many_questions() -> None:
+    asked = tuple(Question(f"q{n}", "Who wrote it?", context=f"Book {n} is by author {n}.") for n in range(200))
+    assert group_questions(asked).count == 200
+    assert {split for split, _ in parts(asked, SplitSettings()).values()} == set(Split)
+    assert in_groups(asked[0], Question("again", "who wrote it", context="book 0 is by author 0")) == [{"q0", "again"}]
+
+
+def test_options_beside_the_text_are_part_of_the_question() -> None:
+    def choice(identifier: str, accepted: str, *options: str) -> Question:
+        return Question(identifier, "Which is true?", (accepted,), tuple((each,) for each in options))
+
+    found = in_groups(
+        choice("a", "ice is cold", "ice is cold", "ice is hot"),
+        choice("b", "fire is hot", "fire is hot", "fire is cold"),
+        choice("c", "ice is cold", "ice is cold", "ice is soft"),
+        choice("d", "ice is hot", "ice is hot", "ice is cold"),
+    )
+    assert found == [{"a", "c", "d"}, {"b"}]
+
+
+def test_groups_are_the_same_in_any_order() -> None:
+    asked = [
+        Question(f"q{n}", f"What about {n % 7}{'?' * (n % 2)}", group=f"g{n % 11}" if n % 3 == 0 else None)
+        for n in range(60)
+    ]
+    assert group_questions(asked).of == dict(group_questions(asked[::-1]).of)
+
+
+def test_near_duplicates_are_counted_and_not_joined() -> None:
+    asked = (
+        Question("a", "Is Lima larger than Rome?"),
+        Question("b", "Is Rome larger than Lima?"),
+        Question("c", "Is Oslo larger than Rome?"),
+        Question("d", "is oslo larger than rome"),
+    )
+    groups = group_questions(asked)
+    assert (groups.count, groups.near_duplicates) == (3, 2)
+    assert groups.described() == (
+        "in 3 groups of duplicates and of the group column; 2 with the same words as another in another order"
+    )
+    assert group_questions(QUESTIONS).described() == ""
 
 
 def test_another_seed_deals_differently() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from truthmap.arrays import Bools, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position
-from truthmap.questions.splits import group_of
+from truthmap.questions.groups import group_questions
 from truthmap.records import Grade, Outcome, Question, RowKey, Site, Split, SplitAssignment
 from truthmap.store.shards import LayerStates
 
@@ -85,7 +85,7 @@ def label_answers(
     Folds in which too few answers of an outcome are left are joined to others.
     """
     assigned = {s.question_id: s for s in splits}
-    group = {q.id: ":".join(group_of(q)) for q in questions}
+    group = {question_id: ":".join(name) for question_id, name in group_questions(questions).of.items()}
     scored = [g for g in grades if g.outcome is not Outcome.UNSCORED]
     y = np.array([g.outcome is Outcome.RIGHT for g in scored], dtype=bool)
     return LabelledAnswers(

@@ -1,6 +1,8 @@
 from .catalogue import NamedSet as NamedSet
 from .catalogue import named_sets as named_sets
 from .columns import Columns as Columns
+from .groups import QuestionGroups as QuestionGroups
+from .groups import group_questions as group_questions
 from .loading import QuestionSettings as QuestionSettings
 from .loading import load_questions as load_questions
 from .question_set import QuestionSet as QuestionSet

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from truthmap.questions.groups import group_questions
 from truthmap.records import Question, Split, SplitAssignment
 from truthmap.seeding import uniform_from
-from truthmap.text import normalized
 
 
 class SplitSettings(BaseModel):
@@ -38,7 +38,7 @@ class SplitSettings(BaseModel):
 
 
 def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tuple[SplitAssignment, ...]:
-    """Deal the questions out by group, each group by its own die.
+    """Deal the questions out by group (`group_questions`), each group by its own die.
 
     Where a question goes depends on its group and the seed alone: adding or removing questions moves no other, and
     changing the share of validation moves none in or out of the test part. The shares are therefore met on average, not
@@ -47,18 +47,14 @@ def assign_splits(questions: Iterable[Question], settings: SplitSettings) -> tup
     Returns:
         A split for each question, in their order; `fold` is in 0 … folds - 1 outside the test part, -1 in it.
     """
-    return tuple(_split(question, settings) for question in questions)
+    asked = tuple(questions)
+    of = group_questions(asked).of
+    return tuple(_split(question.id, of[question.id], settings) for question in asked)
 
 
-def group_of(question: Question) -> tuple[str, str]:
-    """Return what keeps questions together: their group, or else their normalized text."""
-    return ("text", normalized(question.text)) if question.group is None else ("group", question.group)
-
-
-def _split(question: Question, settings: SplitSettings) -> SplitAssignment:
-    group = group_of(question)
+def _split(question_id: str, group: tuple[str, str], settings: SplitSettings) -> SplitAssignment:
     die = uniform_from("split", settings.seed, *group)
     if die < settings.test:
-        return SplitAssignment(question.id, Split.TEST, -1)
+        return SplitAssignment(question_id, Split.TEST, -1)
     part = Split.VALIDATION if die < settings.test + settings.validation else Split.TRAIN
-    return SplitAssignment(question.id, part, int(uniform_from("fold", settings.seed, *group) * settings.folds))
+    return SplitAssignment(question_id, part, int(uniform_from("fold", settings.seed, *group) * settings.folds))

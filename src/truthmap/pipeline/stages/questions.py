@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from truthmap.pipeline.stages.base import StageResult
+from truthmap.questions.groups import group_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import assign_splits
 from truthmap.records import Question, SplitAssignment
@@ -19,5 +20,8 @@ def write_questions(folder: RunFolder, question_set: QuestionSet, study: Study) 
     write_records(folder / QUESTIONS, Question, questions)
     write_records(folder / SPLITS, SplitAssignment, assign_splits(questions, split_settings(study)))
     report = question_set.report
-    note = {"rows": report.rows, "skipped": {str(kind): count for kind, count in report.counts.items()}}
-    return StageResult([QUESTIONS, SPLITS], note if report.rows else {})
+    groups = group_questions(questions)
+    note: dict[str, object] = {"groups": groups.count, "near_duplicates": groups.near_duplicates}
+    if report.rows:
+        note |= {"rows": report.rows, "skipped": {str(kind): count for kind, count in report.counts.items()}}
+    return StageResult([QUESTIONS, SPLITS], note)

@@ -1,0 +1,129 @@
+"""Which questions belong together: those of one group, and those that ask the same thing.
+
+Duplicates in the part that probes learn from and in the part that they are tested on would make the test easier than it
+is; so the groups are the connected components of the group column and of what is asked.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from truthmap.records import Question
+from truthmap.text import normalized
+
+FEW = 10
+"""Up to so many candidates are options that the question offers; more are a list of all that could be named."""
+
+_SIGNS = frozenset("%*/&@#\\")  # punctuation that changes what is asked: 3 * 4 is not 3 / 4
+
+
+@dataclass(frozen=True)
+class QuestionGroups:
+    """Which group each question is in.
+
+    Attributes:
+        of: Question id → the group's kind and name: `("group", …)` from the group column, else `("text", …)`.
+        near_duplicates: Questions that have the same words as one of another group, in another order.
+    """
+
+    of: Mapping[str, tuple[str, str]]
+    near_duplicates: int
+
+    @property
+    def count(self) -> int:
+        """How many groups there are: the effective number of questions."""
+        return len(set(self.of.values()))
+
+    def described(self) -> str:
+        """Return the counts in words: how many groups, and what may still be alike; empty where each stands alone."""
+        said = []
+        if self.count < len(self.of):
+            said.append(f"in {self.count:,} groups of duplicates and of the group column")
+        if self.near_duplicates:
+            said.append(f"{self.near_duplicates:,} with the same words as another in another order")
+        return "; ".join(said)
+
+
+def group_questions(questions: Iterable[Question]) -> QuestionGroups:
+    """Find the connected components: questions that share a group, or the same text with the same context.
+
+    Texts are the same where they differ in case, accents, white space and punctuation alone. Options that a question
+    offers beside its text (up to `FEW` candidates) are part of what is asked: the same text is another question where
+    options and accepted answers both differ. A component is named after what does not depend on the order of the
+    questions, so that adding a question moves no other, unless it joins two components.
+    """
+    asked = list(questions)
+    above: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for question in asked:
+        first, *others = (_root(above, mark) for mark in _marks(question))
+        for other in others:
+            above[_root(above, other)] = _root(above, first)
+    members: dict[tuple[str, ...], list[Question]] = defaultdict(list)
+    for question in asked:
+        members[_root(above, next(_marks(question)))].append(question)
+    of = {question.id: name for together in members.values() for name in [_name(together)] for question in together}
+    return QuestionGroups(MappingProxyType(of), _near_duplicates(asked, of))
+
+
+def _marks(question: Question) -> Iterator[tuple[str, ...]]:
+    """Yield what a question shares with each that it belongs to."""
+    if question.group is not None:
+        yield ("group", question.group)
+    text = ("text", _plain(question.text), _plain(question.context or ""))
+    if not _has_options(question):
+        yield text
+        return
+    yield (*text, "accepted", *sorted(map(normalized, question.accepted)))
+    yield (*text, "options", *sorted(normalized(names[0]) for names in question.candidates or ()))
+
+
+def _has_options(question: Question) -> bool:
+    if question.candidates is None or len(question.candidates) > FEW:
+        return False
+    text = normalized(question.text)
+    return not all(any(normalized(name) in text for name in names) for names in question.candidates)
+
+
+def _name(together: Iterable[Question]) -> tuple[str, str]:
+    groups = [question.group for question in together if question.group is not None]
+    if groups:
+        return "group", min(groups)
+    return "text", min(map(_spelled, together))
+
+
+def _spelled(question: Question) -> str:
+    options = sorted(map(normalized, question.accepted)) if _has_options(question) else []
+    return normalized(" ".join([question.context or "", question.text, *options]))
+
+
+def _near_duplicates(questions: Iterable[Question], of: Mapping[str, tuple[str, str]]) -> int:
+    alike: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
+    for question in questions:
+        words = sorted(f"{_plain(question.context or '')} {_plain(question.text)}".split())
+        options = sorted(map(normalized, question.accepted)) if _has_options(question) else []
+        alike[tuple(words + options)].append(of[question.id])
+    return sum(len(groups) for groups in alike.values() if len(set(groups)) > 1)
+
+
+def _plain(text: str) -> str:
+    """Return a text without case, accents and punctuation; a text of punctuation alone stays as it is."""
+    shown = normalized(text)
+    kept = "".join(_kept(character) for character in shown)
+    return " ".join(kept.split()) or shown
+
+
+def _kept(character: str) -> str:
+    if character in _SIGNS or unicodedata.category(character)[0] != "P":
+        return character
+    return "" if character == "'" else " "
+
+
+def _root(above: dict[tuple[str, ...], tuple[str, ...]], mark: tuple[str, ...]) -> tuple[str, ...]:
+    while (parent := above.setdefault(mark, mark)) != mark:
+        above[mark] = above[parent]  # halves the way for the next one
+        mark = parent
+    return mark
