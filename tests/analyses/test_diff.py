@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from truthmap.analyses.diff.command import summarize
+from truthmap.analyses.diff.equal_n import needs_equal_n
 from truthmap.analyses.diff.measure import MapDifference, array_of
 from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
@@ -85,3 +87,33 @@ def test_maps_of_other_shapes_are_refused(
     write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])
     with pytest.raises(RunFolderError, match=said):
         diff_runs(open_run(made_once), copy, tmp_path / "out")
+
+
+@pytest.fixture(scope="session")
+def half(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of three quarters of the questions."""
+    some = replace(spoken, questions=spoken.questions[:120])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: some)
+        folder = tmp_path_factory.mktemp("half") / "half"
+        return run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, permutations=0))
+
+
+def test_maps_of_unlike_size_are_compared_at_equal_n(made_once: Path, half: Run, tmp_path: Path) -> None:
+    whole = open_run(made_once)
+    equal = diff_runs(half, whole, tmp_path / "equal")
+    assert equal.second.answers == equal.first.answers == equal.first.of < equal.second.of
+    assert equal.both == equal.first.answers  # the answers that both have are drawn first
+    said = " ".join(row[1] for row in summarize(equal)[0].rows)
+    assert f"{equal.second.answers} answers of {equal.second.of}, drawn at random" in said
+    assert "more answers alone" not in said
+    raw = diff_runs(half, whole, tmp_path / "raw", equal_n=False)
+    assert raw.second.answers == raw.second.of == equal.second.of
+    assert "more answers alone make a map higher" in " ".join(row[1] for row in summarize(raw)[0].rows)
+
+
+def test_maps_of_like_size_are_compared_as_they_are() -> None:
+    assert not needs_equal_n(500, 500)
+    assert not needs_equal_n(480, 500)
+    assert needs_equal_n(841, 157)
+    assert needs_equal_n(157, 841)

@@ -14,6 +14,7 @@ from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run, open_run
 from truthmap.terminal.options import FINISHED, local, path_in_run
 from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.progress import Bars
 
 if TYPE_CHECKING:
     from truthmap.analyses.diff.measure import MapDifference, MapSide
@@ -26,6 +27,13 @@ def diff(
     second_site: Annotated[
         str | None, typer.Option(help="Which map of the second run", show_default="as --site")
     ] = None,
+    equal_n: Annotated[
+        bool,
+        typer.Option(
+            "--equal-n/--all-answers",
+            help="Fit the map with more answers anew on as many as the other has: more answers alone make a map higher",
+        ),
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for table and figure", show_default="analyses/ of the second run", callback=local),
@@ -36,7 +44,8 @@ def diff(
     from truthmap.analyses.diff.run import diff_runs
 
     sites = _site(site, one), _site(second_site or site, other)
-    result = diff_runs(one, other, out or other.folder / ANALYSES, sites=sites)
+    folder = out or other.folder / ANALYSES
+    result = diff_runs(one, other, folder, sites=sites, equal_n=equal_n, progress=Bars())
     print_tables(summarize(result))
     print_lines([f"Table and figure: {out or path_in_run(second, ANALYSES)}/diff.*"])
 
@@ -51,23 +60,32 @@ def _site(name: str | None, run: Run) -> Site:
 
 def summarize(result: MapDifference) -> tuple[SummaryTable, ...]:
     """Return how two maps differ, as facts."""
+    from truthmap.analyses.diff.equal_n import needs_equal_n
     from truthmap.analyses.diff.measure import LEVEL
 
     clearest = f"layer {result.layer}, {result.position}: {result.largest.signed}, corrected p {result.largest_p:.3g}"
+    numbers = (result.first.answers, result.second.answers)
+    said = (
+        f"one map learned from {min(numbers)} answers, the other from {max(numbers)}: more answers alone make a map "
+        "higher (--equal-n compares as many)"
+    )
+    unequal = [("to keep in mind", said)] if needs_equal_n(*numbers) else []
     rows = (
         ("first", _side(result.first)),
         ("second", _side(result.second)),
         ("questions in both", str(result.both)),
+        *unequal,
         ("mean difference", f"{result.mean.signed} over {result.cells} cells"),
         ("significantly higher", f"{result.higher} cells (p ≤ {LEVEL:g}, corrected for all cells)"),
         ("significantly lower", f"{result.lower} cells"),
-        ("clearest difference", clearest),
+        ("clearest difference", clearest + ("" if result.largest_p <= LEVEL else ": not significant")),
     )
     return (SummaryTable(f"{result.second.name} minus {result.first.name}", ("", ""), rows),)
 
 
 def _side(side: MapSide) -> str:
-    return f"{side.model} on {side.questions}, {side.site}: {side.answers} answers, {side.right:.0%} right"
+    drawn = f" of {side.of}, drawn at random" if side.of is not None and side.of > side.answers else ""
+    return f"{side.model} on {side.questions}, {side.site}: {side.answers} answers{drawn}, {side.right:.0%} right"
 
 
 ANALYSIS = Analysis(

@@ -63,7 +63,14 @@ class CellDifferences:
 
 
 class MapSide(BaseModel):
-    """One of the two maps."""
+    """One of the two maps.
+
+    Attributes:
+        name, model, questions, site: Whose it is.
+        answers: How many answers of train + validation it learned from and was scored on.
+        of: How many the run has; more than `answers` where it was fitted anew on as many as the other map has.
+        right: Share of right ones among `answers`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,6 +79,7 @@ class MapSide(BaseModel):
     questions: str
     site: Site
     answers: int
+    of: int | None = None
     right: float
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from truthmap.analyses.diff.equal_n import map_of_fewer, needs_equal_n
 from truthmap.analyses.diff.figure import difference_figure
 from truthmap.analyses.diff.measure import (
     LEVEL,
@@ -26,11 +27,20 @@ from truthmap.positions import Position
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
+from truthmap.terminal.progress import Progress, Silence
 
 NAME = "diff"
 
 
-def diff_runs(first: Run, second: Run, out: AnyPath | str, *, sites: tuple[Site, Site] | None = None) -> MapDifference:
+def diff_runs(
+    first: Run,
+    second: Run,
+    out: AnyPath | str,
+    *,
+    sites: tuple[Site, Site] | None = None,
+    equal_n: bool = True,
+    progress: Progress | None = None,
+) -> MapDifference:
     """Compare the maps of two runs, or of two sites of one; writes `diff.*` into the folder `out`.
 
     Args:
@@ -38,6 +48,9 @@ def diff_runs(first: Run, second: Run, out: AnyPath | str, *, sites: tuple[Site,
         second: The run from whose map it is subtracted.
         out: The folder to write into.
         sites: Which map of each; by default the sites of their best cells.
+        equal_n: Fit the map of the run with more answers anew on as many as the other has, where the numbers differ:
+            more answers alone make a map higher.
+        progress: Who shows that; nobody by default.
 
     Raises:
         UsageError: both maps are the same.
@@ -60,11 +73,20 @@ def diff_runs(first: Run, second: Run, out: AnyPath | str, *, sites: tuple[Site,
             f"the maps have different shapes: {first.address} has {one.scores.shape[0]} layers and {second.address} "
             f"{other.scores.shape[0]}; compare runs of models of the same depth"
         )
+    whole = (len(one.ids), len(other.ids))
+    if equal_n and needs_equal_n(*whole):
+        progress = progress or Silence()
+        if whole[0] > whole[1]:
+            one = map_of_fewer(data, first_site, whole[1], other.ids, progress)
+        else:
+            other = map_of_fewer(other_data, second_site, whole[0], one.ids, progress)
     found = compare_maps(one, other)
     known = np.isfinite(found.difference)
     if not known.any():
         raise NotEnoughDataError("no cell has a probe in both maps: too few answers")
     result = _result((first, first_site, one), (second, second_site, other), found, positions)
+    sides = (result.first.model_copy(update={"of": whole[0]}), result.second.model_copy(update={"of": whole[1]}))
+    result = result.model_copy(update={"first": sides[0], "second": sides[1]})
     _write(as_path(out), result, found)
     return result
 
