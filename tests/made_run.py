@@ -18,6 +18,7 @@ from scipy.special import expit
 from truthmap.files import write_json
 from truthmap.metrics.auc import auc_many
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.rival import Rival
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, Span, Split, SplitAssignment
@@ -167,9 +168,19 @@ def _write_summary(path: Path, cells: pd.DataFrame, right: np.ndarray[Any, Any],
         model="made-model", questions="made questions", right=int((right & scored).sum()),
         wrong=int((~right & scored).sum()), unscored=int((~scored).sum()), refusals=0, found_right=1.0, found_wrong=1.0,
         site=Site(best["site"]), layer=int(best["layer"]), position=Position.of(best["position"]), C=float(best["C"]),
-        validation=found, test=found, log_prob=Estimate(value=0.6, low=0.5, high=0.69, n=40), converged=1.0,
+        validation=found, test=found, converged=1.0,
+        text_baseline=_rival("all words and lengths", found), free_score=_rival("log-prob, sum, exact answer", found),
+        before_answering=_rival("layer 1, last_q", found).model_copy(update={"cell": (1, Position.of("last_q"))}),
     )  # fmt: skip
     write_json(path / "summary.json", summary.model_dump(mode="json"))
+
+
+def _rival(name: str, best: Estimate) -> Rival:
+    own = Estimate(value=0.6, low=0.5, high=0.69, n=40)
+    gain = best.value - own.value
+    return Rival(
+        name=name, validation=own, test=own, gain=Estimate(value=gain, low=gain - 0.06, high=gain + 0.06, n=40)
+    )
 
 
 def _write_ledger(path: Path, made: Made) -> None:

@@ -76,9 +76,12 @@ def test_a_run_ends_with_its_table(
     words = ("run", "--model", tiny_model, "--questions", "spoken", "--out", tmp_path / "run")
     assert truthmap(*words) == 0
     said = capsys.readouterr().out
-    for piece in ("160: ", " right, ", " wrong", "unscored", "Best cell", "AUC on validation", "AUC on test"):
+    for piece in ("160: ", " right, ", " wrong", "unscored", "Best cell", "AUC where chosen", "AUC on test"):
         assert piece in said
-    assert "log-probability" in said
+    for piece in ("best text baseline", "best free score", "How well", "How sure", "What next"):
+        assert piece in said
+    assert max(map(len, said.splitlines())) <= 80 + len(str(tmp_path))  # a path to copy is not broken
+    assert said.splitlines()[-1].strip().startswith("truthmap ")
     assert (tmp_path / "run" / "heatmap.png").stat().st_size > 10_000
     assert truthmap(*words) == 0
     assert "nothing to do" in capsys.readouterr().err

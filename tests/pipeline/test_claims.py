@@ -14,7 +14,7 @@ from truthmap.capture.gather import gather
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.pipeline.stages.states import ShardRows, by_answer
 from truthmap.probes.labels import label_answers
-from truthmap.probes.text_baseline import text_features_of
+from truthmap.probes.text_features import row_texts
 from truthmap.questions.splits import SplitSettings, assign_splits
 from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, Span
 from truthmap.store.shards import StateShard, join_shards
@@ -81,7 +81,7 @@ def test_claims_of_one_answer_share_split_fold_and_group() -> None:
     assert labels.group[0::2] == labels.group[1::2] == single.group
     assert labels.fold[0::2].tolist() == labels.fold[1::2].tolist()
     assert labels.y.tolist() == [True, False] * len(QUESTIONS)
-    text = text_features_of(labels, QUESTIONS, {answer.key: answer for answer in answers}, grades)
+    text = row_texts(labels, QUESTIONS, {answer.key: answer for answer in answers}, grades)
     assert text.ids == labels.ids
     assert text.question[0::2] == text.question[1::2]
     assert text.lengths[:2, 3].tolist() == [0.0, 1.0]

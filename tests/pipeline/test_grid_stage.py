@@ -18,6 +18,7 @@ from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
+from truthmap.probes.text_baseline import TEXT_KINDS
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.data import RunData
@@ -48,8 +49,19 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     summary = run.summary
     best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
-    assert summary.text_baseline == pytest.approx(grid.text_baseline_auc[best])
+    assert summary.text_baseline.validation.value == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc"} == set(RunData.load(run).learning_curve.columns)
+
+
+def test_rivals_meet_the_best_cell_on_its_test_answers(run: Run) -> None:
+    summary, columns = run.summary, RunData.load(run).cells.columns
+    for rival in (summary.text_baseline, summary.free_score):
+        assert rival.test.n == rival.gain.n == summary.test.n
+        assert rival.validation.n == summary.validation.n
+        assert rival.gain.value == pytest.approx(summary.test.value - rival.test.value)
+    assert summary.text_baseline.name in {kind.name for kind in TEXT_KINDS}
+    assert summary.free_score.name.startswith("log-prob, ")
+    assert {kind.column for kind in TEXT_KINDS} <= set(columns)
 
 
 def test_a_broken_scores_file_is_named(run: Run, tmp_path: Path) -> None:
@@ -79,7 +91,8 @@ def test_the_papers_protocol_is_marked(
 
     monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
     run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="paper"))
-    assert set(drawn) == {"the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers"}
+    (title,) = set(drawn)
+    assert "the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers" in " ".join(title.split())
     assert run.summary.protocol == "paper"
     assert run.summary.p_value is None
     grid = RunData.load(run).grid()

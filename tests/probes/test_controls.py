@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from truthmap.arrays import Floats32
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.positions import LEGACY_POSITIONS, Position
@@ -22,7 +24,8 @@ from truthmap.probes.linear import fit_probe
 from truthmap.probes.paper_protocol import fit_paper_protocol, held_out, ignore_convergence_warnings
 from truthmap.probes.stacking import choose_cells, fit_stack
 from truthmap.probes.test_part import score_on_test
-from truthmap.probes.text_baseline import TextFeatures, fit_text_baseline, with_text_baseline
+from truthmap.probes.text_baseline import TextBaselineFit, fit_text_baselines, with_text_baselines
+from truthmap.probes.text_features import RowTexts
 from truthmap.records import Site
 
 from .conftest import MemoryStates, make_labels, make_sample, planted
@@ -32,51 +35,112 @@ PLANTED = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_first"))
 AT = (1, 4)
 
 
-def words_for(labels: LabelledAnswers, answer: list[str], question: list[str] | None = None) -> TextFeatures:
-    n = len(labels.ids)
-    return TextFeatures(labels.ids, tuple(answer), tuple(question or [""] * n), np.zeros((n, 2)))
-
-
 def seen_labels(n: int = 160) -> LabelledAnswers:
     return make_labels(np.random.default_rng(0).random(n) < 0.5, test_share=0.0)
 
 
+def texts_for(
+    labels: LabelledAnswers,
+    exact: Sequence[str] | None = None,
+    answer: Sequence[str] | None = None,
+    question: Sequence[str] | None = None,
+) -> RowTexts:
+    n = len(labels.ids)
+    filled = (tuple(texts or [""] * n) for texts in (exact, answer, question))
+    return RowTexts(labels.ids, *filled, np.zeros((n, 2)))
+
+
+def auc_of(fit: TextBaselineFit, column: str) -> float:
+    """The out-of-fold AUC of the baseline with this column."""
+    (row,) = [n for n, kind in enumerate(fit.baselines.kinds) if kind.column == column]
+    return float(auc_many(round_scores(fit.baselines.scores[row][None]), fit.labels.y).auc[0])
+
+
+def said_by(labels: LabelledAnswers, share: float, seed: int = 1) -> list[str]:
+    """A name for each answer; `share` of the right ones say the name that is always right."""
+    draws = np.random.default_rng(seed).random(len(labels.y))
+    return ["France" if right and u < share else "Chad" for right, u in zip(labels.y, draws, strict=True)]
+
+
 def test_words_find_that_some_answers_are_right_more_often() -> None:
     labels = seen_labels()
-    telling = [
-        ("France" if u < 0.9 else "Chad") if right else "Chad"
-        for right, u in zip(labels.y, np.random.default_rng(1).random(len(labels.y)), strict=True)
-    ]
-    found = fit_text_baseline(words_for(labels, telling), labels)
-    assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] > 0.9
-    assert auc_many(round_scores(found.question[None]), labels.y).auc[0] == 0.5
+    fit = fit_text_baselines(texts_for(labels, said_by(labels, 0.9)), labels)
+    assert auc_of(fit, "exact_answer_text_auc") > 0.9
+    assert auc_of(fit, "question_text_auc") == 0.5
+
+
+@pytest.mark.parametrize("part", ["exact", "answer", "question"])
+def test_the_best_baseline_reads_every_part_of_the_text(part: str) -> None:
+    labels = seen_labels()
+    fit = fit_text_baselines(texts_for(labels, **{part: said_by(labels, 0.8)}), labels)
+    assert auc_of(fit, fit.baselines.best.column) > 0.8
+
+
+def test_parts_that_tell_different_things_are_read_jointly() -> None:
+    labels = seen_labels(400)
+    texts = texts_for(labels, said_by(labels, 0.5, 1), said_by(labels, 0.5, 2), said_by(labels, 0.5, 3))
+    fit = fit_text_baselines(texts, labels)
+    single = max(auc_of(fit, f"{part}_text_auc") for part in ("exact_answer", "whole_answer", "question"))
+    assert auc_of(fit, "all_words_auc") > single + 0.05
+    assert fit.baselines.best.column in ("all_words_auc", "all_text_auc")
 
 
 def test_words_that_tell_nothing_give_about_one_half() -> None:
     labels = seen_labels(400)
     said = np.random.default_rng(2).choice(["France", "Chad", "Peru", "Mali"], 400).tolist()
-    found = fit_text_baseline(words_for(labels, said), labels)
-    assert auc_many(round_scores(found.answer[None]), labels.y).auc[0] < 0.57
+    fit = fit_text_baselines(texts_for(labels, said, [f"It is {name}." for name in said]), labels)
+    assert auc_of(fit, fit.baselines.best.column) < 0.57
 
 
 def test_lengths_are_a_baseline_too() -> None:
     labels = seen_labels()
     lengths = (labels.y * 3.0 + np.random.default_rng(0).random(len(labels.y)))[:, None]
-    words = replace(words_for(labels, ["x"] * len(labels.ids)), lengths=lengths)
-    assert auc_many(round_scores(fit_text_baseline(words, labels).length[None]), labels.y).auc[0] == 1.0
+    fit = fit_text_baselines(replace(texts_for(labels), lengths=lengths), labels)
+    assert auc_of(fit, "length_auc") == 1.0
+
+
+@dataclass(frozen=True)
+class Vowels:
+    """A stand-in for a sentence-embedding model."""
+
+    def encode(self, texts: Sequence[str]) -> Floats32:
+        return np.array([[text.count(vowel) for vowel in "aeiou"] for text in texts], dtype=np.float32)
+
+
+def test_embeddings_are_a_baseline_where_a_model_is_given() -> None:
+    labels = seen_labels()
+    texts = texts_for(labels, answer=["boo" if right else "bee" for right in labels.y])
+    without, fit = fit_text_baselines(texts, labels), fit_text_baselines(texts, labels, Vowels())
+    assert auc_of(fit, "embeddings_auc") == 1.0
+    assert {kind.column for kind in fit.baselines.kinds} - {kind.column for kind in without.baselines.kinds} == {
+        "embeddings_auc", "text_and_embeddings_auc",
+    }  # fmt: skip
 
 
 def test_baselines_are_scored_on_the_answers_of_each_cell() -> None:
     source, labels = planted()
     fit = fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, SETTINGS)[RIGHT]
     seen = labels.of(test=False)
-    said = ["yes" if right else "no" for right in seen.y]
-    grid = with_text_baseline(fit.grid, fit_text_baseline(words_for(seen, said), seen), fit.out_of_fold, labels)
+    texts = texts_for(seen, ["yes" if right else "no" for right in seen.y])
+    grid = with_text_baselines(fit.grid, fit_text_baselines(texts, seen).baselines, fit.out_of_fold, labels)
     known = np.isfinite(grid.auc)
-    assert (grid.answer_text_auc[known] == 1.0).all()
+    assert (grid.exact_answer_text_auc[known] == 1.0).all()
     assert (grid.question_text_auc[known] == 0.5).all()
     assert (grid.text_baseline_auc[known] == 1.0).all()
     assert np.isnan(grid.text_baseline_auc[~known]).all()
+    assert np.isnan(grid.embeddings_auc).all()
+
+
+def test_the_test_part_is_scored_by_what_train_and_validation_taught() -> None:
+    labels = make_labels(np.random.default_rng(0).random(300) < 0.5)
+    seen, unseen = labels.of(test=False), labels.of(test=True)
+    whole = texts_for(labels, said_by(labels, 0.8))
+    fit = fit_text_baselines(whole.take(seen.ids), seen)
+    scores = fit.score(whole.take(unseen.ids))
+    france = [s for i, s in scores.items() if whole.exact_answer[labels.ids.index(i)] == "France"]
+    chad = [s for i, s in scores.items() if whole.exact_answer[labels.ids.index(i)] == "Chad"]
+    assert set(scores) == set(unseen.ids)
+    assert min(france) > max(chad)
 
 
 def test_the_curve_rises_and_ends_where_the_map_stands() -> None:

@@ -1,4 +1,4 @@
-"""The sentences say what the numbers say, and claim nothing where intervals overlap."""
+"""The sentences say what the numbers say: p-values, corrections and paired differences decide each of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.rival import Rival
 from truthmap.positions import PAPER, Position
 from truthmap.records import Site
 from truthmap.report.narrative import Findings, place_in_words, sentences
@@ -39,12 +40,37 @@ def estimate(value: float, low: float, high: float, n: int) -> Estimate:
     return Estimate(value=value, low=low, high=high, n=n)
 
 
+def rival(test: float, low: float, high: float, *, at: Position | None = None) -> Rival:
+    """A rival with this AUC, give or take 0.05, and this interval of the best cell's gain over it."""
+    return Rival(
+        name="a rival",
+        validation=estimate(test, test - 0.05, test + 0.05, 1000),
+        test=estimate(test, test - 0.05, test + 0.05, 250),
+        gain=estimate((low + high) / 2, low, high, 250),
+        cell=None if at is None else (1, at),
+    )
+
+
+def before(test: float, low: float, high: float) -> Rival:
+    return rival(test, low, high, at=Position.of("last_q"))
+
+
+def p_values(findings: Findings, best: float, others: float) -> np.ndarray:
+    values = np.full(findings.auc.shape, others)
+    values[2, BEST] = best
+    return values
+
+
 def joined(findings: Findings) -> str:
-    return " ".join(sentences(findings))
+    return " ".join(sentence.text for sentence in sentences(findings))
+
+
+def claims(findings: Findings) -> list[str]:
+    return [sentence.text for sentence in sentences(findings) if sentence.claims]
 
 
 def test_the_best_place_is_named_in_words_with_its_test_interval(findings: Findings) -> None:
-    first = sentences(findings)[0]
+    first = sentences(findings)[0].text
     assert "the last token of the exact answer (exact_answer_last) in layer 2" in first
     assert "AUC 0.89 [0.84, 0.93] on 250 test answers" in first
     assert "0.90 where it was chosen" in first
@@ -52,8 +78,16 @@ def test_the_best_place_is_named_in_words_with_its_test_interval(findings: Findi
 
 def test_an_interval_that_includes_chance_is_no_finding(findings: Findings) -> None:
     first = sentences(replace(findings, test=estimate(0.6, 0.49, 0.7, 250)))[0]
-    assert first.startswith("This run does not show")
-    assert "read best" not in first
+    assert first.text.startswith("This run does not show")
+    assert "read best" not in first.text
+    assert not first.claims
+
+
+def test_a_place_that_shuffled_labels_reach_is_no_finding(findings: Findings) -> None:
+    first = sentences(replace(findings, p_value=p_values(findings, 0.06, 1.0)))[0]
+    assert first.text.startswith("This run does not show")
+    assert "shuffled labels reach as much" in first.text
+    assert not first.claims
 
 
 def test_cells_that_noise_cannot_tell_apart_are_counted(findings: Findings) -> None:
@@ -64,71 +98,76 @@ def test_cells_that_noise_cannot_tell_apart_are_counted(findings: Findings) -> N
 
 def test_significant_cells_are_counted(findings: Findings) -> None:
     p_value = np.full(findings.auc.shape, 0.5)
-    assert "none beat shuffled labels" in joined(replace(findings, p_value=p_value))
+    assert "None of the 60 cells beats shuffled labels" in joined(replace(findings, p_value=p_value))
     p_value[2, BEST] = 0.01
     assert "1 beats shuffled labels" in joined(replace(findings, p_value=p_value))
     p_value[3, :4] = 0.049
     assert "5 beat shuffled labels" in joined(replace(findings, p_value=p_value))
 
 
-def test_before_and_after_are_told_apart_only_by_intervals(findings: Findings) -> None:
-    assert "0.75 [0.73, 0.77] (layer 1, the best of 4): the model knows something" in joined(findings)
-    findings.high[1, LAST_Q] = 0.89
-    assert "does not show that the answer's tokens tell more" in joined(findings)
-    findings.low[1, LAST_Q] = 0.49
-    assert "no better than chance" in joined(findings)
+@pytest.mark.parametrize(
+    ("rival", "said"),
+    [
+        (before(0.75, 0.1, 0.18), "something can be read before it answers, but less than at its answer's tokens"),
+        (before(0.85, -0.01, 0.08), "this run does not show that the answer's tokens tell more"),
+        (before(0.54, 0.3, 0.4), "no better than chance"),
+        (before(0.95, -0.08, -0.02), "more than at the chosen place"),
+    ],
+)
+def test_before_and_after_are_told_apart_by_the_paired_test(findings: Findings, rival: Rival, said: str) -> None:
+    assert said in joined(replace(findings, before_answering=rival))
+
+
+def test_before_answering_nothing_is_read_where_shuffles_reach_it(findings: Findings) -> None:
+    text = joined(replace(findings, before_answering=before(0.75, 0.1, 0.18), p_value=p_values(findings, 0.01, 1.0)))
+    assert "no better than chance as far as this run can tell" in text
+    assert "something can be read" not in text
+
+
+def test_ready_answers_tell_nothing_of_what_a_model_knows(findings: Findings) -> None:
+    text = joined(replace(findings, before_answering=before(0.75, 0.1, 0.18), own_answers=False))
+    assert "Before the answer, which came with the question" in text
+    assert "model answers" not in text
 
 
 def test_a_map_without_probes_at_the_prompt_says_nothing_of_it(findings: Findings) -> None:
-    findings.auc[:, LAST_Q] = np.nan
     assert "Before the model answers" not in joined(findings)
 
 
+@pytest.mark.parametrize("field", ["free_score", "text_baseline"])
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [(0.6, 0.8, "clearly less than the probe"), (0.7, 0.9, "cannot tell"), (0.94, 0.97, "clearly more than the probe")],
+    ("low", "high", "said", "claimed"),
+    [
+        (0.01, 0.1, r"the probe reads more|hidden states hold more", True),
+        (-0.01, 0.1, r"which is better this run cannot tell", False),
+        (-0.2, -0.1, r"the probe reads less|they explain the map", True),
+    ],
 )
-def test_confidence_is_compared_on_the_same_test_answers(
-    findings: Findings, low: float, high: float, said: str
+def test_rivals_are_told_apart_by_the_paired_difference(
+    findings: Findings, field: str, low: float, high: float, said: str, claimed: bool
 ) -> None:
-    confidence = estimate((low + high) / 2, low, high, 250)
-    text = joined(replace(findings, log_prob=confidence))
-    assert said in text
-    assert ("clearly" in text) == (said != "cannot tell")
+    last = sentences(replace(findings, **{field: rival(0.85, low, high)}))[-1]
+    assert last.claims == claimed
+    assert any(piece in last.text for piece in said.split("|"))
+    assert "paired difference" in last.text
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [(0.01, 0.1, "the probe reads more"), (-0.01, 0.1, "cannot tell"), (-0.2, -0.1, "the probe reads less")],
-)
-def test_a_paired_difference_outweighs_two_intervals(findings: Findings, low: float, high: float, said: str) -> None:
-    overlapping = estimate(0.85, 0.8, 0.9, 250)
-    gain = estimate((low + high) / 2, low, high, 250)
-    assert said in joined(replace(findings, log_prob=overlapping, log_prob_gain=gain))
-
-
-def test_text_explains_the_map_unless_the_probe_is_above_it(findings: Findings) -> None:
-    assert "hold more than that" in joined(replace(findings, text_baseline=estimate(0.8, 0.77, 0.83, 1000)))
-    assert "does not show that the states hold more" in joined(
-        replace(findings, text_baseline=estimate(0.8, 0.7, 0.89, 1000))
+def test_without_a_finding_nothing_is_claimed_of_rivals(findings: Findings) -> None:
+    nothing = replace(
+        findings,
+        p_value=np.ones(findings.auc.shape),
+        text_baseline=rival(0.5, 0.01, 0.1),
+        free_score=rival(0.5, 0.01, 0.1),
+        before_answering=before(0.6, 0.01, 0.1),
+        within=estimate(0.7, 0.6, 0.8, 250),
     )
-    assert "the words explain the map" in joined(replace(findings, text_baseline=estimate(0.95, 0.94, 0.96, 1000)))
+    assert claims(nothing) == []
+    assert len(sentences(nothing)) == 6
 
 
 def test_reading_within_one_answer_is_claimed_only_above_chance(findings: Findings) -> None:
     assert "reads more than which answers" in joined(replace(findings, within=estimate(0.7, 0.6, 0.8, 431)))
     assert "may only know" in joined(replace(findings, within=estimate(0.7, 0.45, 0.8, 431)))
-
-
-def test_there_are_three_to_six_sentences(findings: Findings) -> None:
-    assert len(sentences(findings)) == 3
-    full = replace(
-        findings,
-        log_prob=estimate(0.7, 0.6, 0.8, 250),
-        text_baseline=estimate(0.7, 0.6, 0.8, 250),
-        within=estimate(0.7, 0.6, 0.8, 250),
-    )
-    assert len(sentences(full)) == 6
 
 
 def test_every_position_has_a_name_in_words() -> None:

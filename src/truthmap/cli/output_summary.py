@@ -1,81 +1,90 @@
-"""The table at the end of a run."""
+"""What a run found, at its end: the numbers, and then how well, how sure, and what to do next."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from truthmap.metrics.rival import Rival
+from truthmap.questions.groups import group_questions
 from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.run import Run, Summary
+from truthmap.terminal.output import print_lines, print_table
 
 if TYPE_CHECKING:
     from truthmap.grading.audit import Audit, Located
+    from truthmap.report.narrative import Findings
+    from truthmap.runs.data import RunData
 
-
-def _controls(summary: Summary) -> list[tuple[str, str]]:
-    """Return the rows that tell what the best cell's AUC is to be held against."""
-    rows = []
-    if summary.p_value is not None and summary.null_95 is not None:
-        shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
-        rows.append(("  shuffled labels", f"{shuffled} (p = {summary.p_value:.2g})"))
-    if summary.text_baseline is not None:
-        rows.append(("  text baseline", f"{summary.text_baseline:.3f} on the validation answers"))
-    if summary.within_auc is not None:
-        rows.append(
-            ("  same exact answer", f"{summary.within_auc:.3f} over {summary.within_pairs} pairs right / wrong")
-        )
-    stack = summary.stack
-    if stack is not None:
-        gain = stack.gain.signed
-        verdict = f"test {stack.test}" if stack.chosen else "not beyond noise, so one cell stands"
-        rows.append((f"  {len(stack.cells)} cells together", f"{stack.validation} on validation ({gain}): {verdict}"))
-    return rows
+_MOST_REASONS = 3
 
 
 def print_summary(run: Run) -> None:
-    """Print what a run found, in one short table."""
+    """Print what a run found: its numbers in one table, then how well, how sure, and the next command."""
     from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
+    from truthmap.report.facts import findings_of
+    from truthmap.report.maps import site_map
     from truthmap.runs.data import RunData
 
-    summary, audit = run.summary, RunData.load(run).audit
+    data = RunData.load(run)
+    summary = data.summary
     info = recipe_named(summary.protocol).info
-    total = summary.right + summary.wrong + summary.unscored
-    scored = summary.right + summary.wrong
-    table = Table(title=f"{summary.model} on {summary.questions}", show_header=False, title_justify="left")
-    table.add_column(style="bold")
-    table.add_column()
-    rows = [
-        (
-            "Answers",
-            f"{total}: {summary.right} right, {summary.wrong} wrong"
-            + (f" ({summary.refusals} refusals)" if summary.refusals else "")
-            + f", {summary.unscored} unscored ({summary.right / scored:.0%} of the scored ones right)",
-        ),
-        ("Exact answer found", f"{summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
-        *audit_rows(audit),
-        ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
-        ("  AUC on validation", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
-        ("  AUC on test", f"{summary.test} ({summary.test.n} answers; optimism {summary.optimism:+.3f})"),
-        (
-            "  log-probability",
-            f"{summary.log_prob} on the same test answers" if summary.log_prob else "no log-probabilities",
-        ),
-        *_controls(summary),
-        *([("Protocol", info.description)] if info.description else []),
-        ("Probes converged", f"{summary.converged:.1%}"),
-        ("Map", f"{run.address}/{HEATMAP_PNG}"),
-        ("Numbers", f"{run.address}/{GRID}"),
-        ("Report", f"{run.address}/{REPORT}"),
-    ]
-    for name, value in rows:
-        table.add_row(Text(name), Text(value))
-    console = Console()
-    console.print(table)
-    for warning in audit.warnings:
-        console.print(Text(f"Note: {warning}."))
+    findings = findings_of(data, site_map(data, summary.site))
+    print_table(
+        f"{summary.model} on {summary.questions}",
+        ("", ""),
+        [
+            *_answers(data),
+            *audit_rows(data.audit),
+            ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
+            ("  AUC where chosen", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
+            ("  AUC on test", f"{summary.test} ({summary.test.n} other answers)"),
+            *_controls(summary),
+            *([("Protocol", info.description)] if info.description else []),
+            ("Probes converged", f"{summary.converged:.1%}"),
+        ],
+    )
+    step, command = next_step(findings)
+    print_table(
+        "",
+        ("", ""),
+        [
+            ("How well", how_well(findings)),
+            ("How sure", how_sure(findings)),
+            *[("Note", f"{warning}.") for warning in data.audit.warnings],
+            ("To look at", f"{run.address}/{REPORT}"),
+            ("", f"{run.address}/{HEATMAP_PNG}"),
+            ("", f"{run.address}/{GRID}"),
+            ("What next", f"{step}:"),
+        ],
+    )
+    print_lines([f"  {command.format(run=shlex.quote(run.address))}"])
+
+
+def how_well(findings: Findings) -> str:
+    """Return one sentence: where the outcome is read best, or that it is not shown to be read anywhere."""
+    from truthmap.report.narrative import best_place
+
+    return best_place(findings).text
+
+
+def how_sure(findings: Findings) -> str:
+    """Return what the best place has to be held against, in a sentence each: shuffled labels, words, free scores."""
+    from truthmap.report.narrative import how_sharp, own_confidence, text_alone
+
+    said = (how_sharp(findings), text_alone(findings), own_confidence(findings))
+    return " ".join(sentence.text for sentence in said if sentence is not None)
+
+
+def next_step(findings: Findings) -> tuple[str, str]:
+    """Return what to do next, in words and as a command in which `{run}` stands for the run."""
+    if not findings.is_shown:
+        return "more questions may show more (a larger --limit, or another set); see what went wrong with", (
+            "truthmap report {run}"
+        )
+    if findings.own_answers:
+        return "hold it against everything else that can be asked of the model", "truthmap compare {run}"
+    return "seal the best cell as a detector of wrong answers", "truthmap detector {run}"
 
 
 def audit_rows(audit: Audit) -> list[tuple[str, str]]:
@@ -86,8 +95,50 @@ def audit_rows(audit: Audit) -> list[tuple[str, str]]:
     if audit.place is not None:
         rows.append(("  AUC of its place alone", str(audit.place)))
     if audit.unscored:
-        rows.append(("Unscored because", "; ".join(f"{why} ({n})" for why, n in audit.unscored.items())))
+        listed = list(audit.unscored.items())
+        more = len(listed) - _MOST_REASONS
+        shown = [f"{why} ({n})" for why, n in listed[:_MOST_REASONS]]
+        rows.append(("Unscored because", "; ".join([*shown, *([f"{more} more reasons"] if more > 0 else [])])))
     return rows
+
+
+def _answers(data: RunData) -> list[tuple[str, str]]:
+    summary, groups = data.summary, group_questions(data.questions).described()
+    scored = summary.right + summary.wrong
+    refusals = f" ({summary.refusals} refusals)" if summary.refusals else ""
+    said = f"{summary.right} right, {summary.wrong} wrong{refusals}, {summary.unscored} unscored"
+    return [
+        *([("Questions", f"{len(data.questions)} {groups}")] if groups else []),
+        ("Answers", f"{scored + summary.unscored}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
+        ("Exact answer found", f"in {summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
+    ]
+
+
+def _controls(summary: Summary) -> list[tuple[str, str]]:
+    """Return the rows that tell what the best cell's AUC is to be held against."""
+    rows = [
+        *_rival("  best text baseline", summary.text_baseline),
+        *_rival("  best free score", summary.free_score),
+        *_rival("  before answering", summary.before_answering),
+    ]
+    if summary.p_value is not None and summary.null_95 is not None:
+        shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
+        rows.append(("  shuffled labels", f"{shuffled} (p = {summary.p_value:.2g})"))
+    if summary.within_auc is not None:
+        rows.append(
+            ("  same exact answer", f"{summary.within_auc:.3f} over {summary.within_pairs} pairs right / wrong")
+        )
+    stack = summary.stack
+    if stack is not None:
+        gain = stack.gain.signed
+        verdict = f"test {stack.test}" if stack.chosen else "not beyond noise, so one cell stands"
+        rows.append((f"  {len(stack.cells)} cells together", f"{stack.validation} where chosen ({gain}): {verdict}"))
+    return rows
+
+
+def _rival(name: str, rival: Rival | None) -> list[tuple[str, str]]:
+    """Return a rival's row: its test AUC, and what it is."""
+    return [] if rival is None else [(name, f"{rival.test} on test ({rival.name})")]
 
 
 def _place(located: Located) -> str:

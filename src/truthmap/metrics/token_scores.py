@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from truthmap.records import Answer, Span
+from truthmap.records import Answer, RowKey, Span
+
+_SUMMARIES = (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token"))
 
 
 @dataclass(frozen=True)
@@ -44,3 +46,40 @@ def summarize_tokens(values: Sequence[float], tokens: Span | None = None) -> Tok
         return TokenSummary(math.nan, math.nan, math.nan, math.nan)
     total = math.fsum(chosen)
     return TokenSummary(total / len(chosen), total, min(chosen), chosen[-1])
+
+
+@dataclass(frozen=True)
+class TokenScore:
+    """One way to make a score of an answer from a number per token.
+
+    Attributes:
+        name: What it is called.
+        scores: By row; NaN where an answer has no tokens.
+        stand_in: What stands in where a row has no score of its own, of the whole answer; empty where all have one.
+    """
+
+    name: str
+    scores: Mapping[RowKey, float]
+    stand_in: Mapping[RowKey, float]
+
+    @property
+    def filled(self) -> dict[RowKey, float]:
+        """The scores of all rows, the stand-ins where there is no other."""
+        return {**self.stand_in, **self.scores}
+
+
+def token_scores(
+    what: str, values: Mapping[RowKey, Sequence[float]], exact: Mapping[RowKey, Span]
+) -> Iterator[TokenScore]:
+    """Yield each way to sum up a number per token: over the whole answer, and over its exact answer.
+
+    Args:
+        what: Of what: "log-prob".
+        values: The numbers of each row's answer tokens, higher means surer.
+        exact: The tokens of the rows' exact answers, where one was found.
+    """
+    for field, said in _SUMMARIES:
+        whole = {i: getattr(summarize_tokens(each), field) for i, each in values.items()}
+        inside = {i: getattr(summarize_tokens(values[i], tokens), field) for i, tokens in exact.items()}
+        yield TokenScore(f"{what}, {said}", whole, {})
+        yield TokenScore(f"{what}, {said}, exact answer", inside, whole)

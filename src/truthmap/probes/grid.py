@@ -46,8 +46,10 @@ class Grid:
         gap: The worst certificate among them.
         average_precision, brier, ece: Of the same out-of-fold scores.
         p_value: Share of label shuffles that reach this AUC anywhere on the map: corrected for looking everywhere.
-        text_baseline_auc: The best of the three text-only baselines on the same answers and folds.
-        answer_text_auc, question_text_auc, length_auc: Of the exact answer's text, the question's text, and lengths.
+        text_baseline_auc: The best text-only baseline of the whole map, on the cell's answers and folds.
+        exact_answer_text_auc, whole_answer_text_auc, question_text_auc, length_auc: Of one part of the text each.
+        all_words_auc, all_text_auc: Of the three texts jointly, and with the lengths.
+        embeddings_auc, text_and_embeddings_auc: Of sentence embeddings, alone and with all that; NaN without a model.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.
     """
@@ -67,9 +69,14 @@ class Grid:
     ece: Floats = field(default_factory=_not_computed)
     p_value: Floats = field(default_factory=_not_computed)
     text_baseline_auc: Floats = field(default_factory=_not_computed)
-    answer_text_auc: Floats = field(default_factory=_not_computed)
+    exact_answer_text_auc: Floats = field(default_factory=_not_computed)
+    whole_answer_text_auc: Floats = field(default_factory=_not_computed)
     question_text_auc: Floats = field(default_factory=_not_computed)
     length_auc: Floats = field(default_factory=_not_computed)
+    all_words_auc: Floats = field(default_factory=_not_computed)
+    all_text_auc: Floats = field(default_factory=_not_computed)
+    embeddings_auc: Floats = field(default_factory=_not_computed)
+    text_and_embeddings_auc: Floats = field(default_factory=_not_computed)
     within_auc: Floats = field(default_factory=_not_computed)
     within_pairs: Ints = field(default_factory=_not_computed)
 

@@ -1,110 +1,158 @@
-"""How far the text alone gets: baselines that read words and lengths, never a hidden state.
+"""How far the text alone gets: baselines that read all that was said and asked, never a hidden state.
 
-Some answers are right more often than others ("France" more often than "Chad"), and some questions are easier. A probe
-that only recognises the words would find that too; the map means more where it is above these baselines.
+Some answers are right more often than others ("France" more often than "Chad"), some questions are easier, and some
+wordings are surer. A probe that only recognises the words would find that too; the map means more where it is above the
+best of these baselines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion
 
 from truthmap.arrays import Floats
 from truthmap.metrics.auc import auc_many, round_scores
 from truthmap.probes.cross_validation import highest_auc, scores_left_out
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.text_features import RowTexts, TextEncoder, TextFeatures, TextPart, joined
 from truthmap.probes.threads import one_thread_per_cell
-from truthmap.records import Answer, Grade, Question, RowKey
-from truthmap.text import normalized
+from truthmap.records import RowKey
 
-_COLUMNS = ("answer_text_auc", "question_text_auc", "length_auc")
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
-_NOTHING = "(none)"  # an answer without an exact answer is a case of its own
+_MOST_STEPS = 1000
 
 CS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 """Values of C to choose from by out-of-fold AUC, larger than a probe's: rows of word weights have length 1."""
 
+_WORDS = (TextPart.EXACT_ANSWER, TextPart.ANSWER, TextPart.QUESTION)
+
 
 @dataclass(frozen=True)
-class TextFeatures:
-    """The text of n rows, in the order of the ids.
+class TextKind:
+    """A text baseline: what it reads.
+
+    Attributes:
+        name: What it is called.
+        parts: What it reads, jointly.
+        column: Its column of the grid.
+    """
+
+    name: str
+    parts: tuple[TextPart, ...]
+    column: str
+
+
+TEXT_KINDS = (
+    TextKind("the exact answer's words", (TextPart.EXACT_ANSWER,), "exact_answer_text_auc"),
+    TextKind("the whole answer's words", (TextPart.ANSWER,), "whole_answer_text_auc"),
+    TextKind("the question's words", (TextPart.QUESTION,), "question_text_auc"),
+    TextKind("lengths", (TextPart.LENGTHS,), "length_auc"),
+    TextKind("all words of question and answer", _WORDS, "all_words_auc"),
+    TextKind("all words and lengths", (*_WORDS, TextPart.LENGTHS), "all_text_auc"),
+    TextKind("sentence embeddings", (TextPart.EMBEDDINGS,), "embeddings_auc"),
+    TextKind("all words, lengths and embeddings", tuple(TextPart)[0:5], "text_and_embeddings_auc"),
+)
+"""The text baselines; those with embeddings are fitted where a model for them is given."""
+
+
+@dataclass(frozen=True)
+class TextBaselines:
+    """Every text baseline of n rows of train + validation, and which of them is the best there.
 
     Attributes:
         ids: The rows' keys.
-        answer: The exact answer's text, empty where none was found.
-        question: The question's text, context included.
-        lengths: float64 (n, k): counts of tokens and characters.
+        kinds: The K baselines that were fitted.
+        scores: float64 (K, n): out-of-fold log-odds of being right, from the text alone.
+        cs: float64 (K,): the C of each, chosen by out-of-fold AUC.
+        best: The one with the highest out-of-fold AUC over all rows, the first of equals.
     """
 
     ids: tuple[RowKey, ...]
-    answer: tuple[str, ...]
-    question: tuple[str, ...]
-    lengths: Floats
+    kinds: tuple[TextKind, ...]
+    scores: Floats
+    cs: Floats
+    best: TextKind
+
+    def of(self, kind: TextKind) -> dict[RowKey, float]:
+        """Return a baseline's out-of-fold scores by row."""
+        return dict(zip(self.ids, self.scores[self.kinds.index(kind)].tolist(), strict=True))
 
 
 @dataclass(frozen=True)
-class TextBaselineScores:
-    """Out-of-fold log-odds of being right, from words alone: float64 (n,) each, in the order of the ids."""
+class TextBaselineFit:
+    """The text baselines as they were fitted, with what it takes to score rows that they have not seen.
 
-    ids: tuple[RowKey, ...]
-    answer: Floats
-    question: Floats
-    length: Floats
-
-
-def text_features_of(
-    labels: LabelledAnswers, questions: Sequence[Question], answers: Mapping[RowKey, Answer], grades: Sequence[Grade]
-) -> TextFeatures:
-    """Join the words of the labelled rows: exact answer, question with its context, and five lengths.
-
-    The lengths are those of the answer in tokens and in characters, of the exact answer, of the text before it, and of
-    the question in characters. Answers go by their own keys.
+    Attributes:
+        baselines: Their out-of-fold scores.
+        features: The words and scales that were found in the rows of train + validation.
+        texts: Those rows.
+        labels: Their labels.
     """
-    question = {q.id: " ".join(filter(None, (q.context, q.text))) for q in questions}
-    grade = {g.key: g for g in grades}
-    lengths = [
-        (
-            len(answers[i.answer].answer_ids),
-            len(answers[i.answer].text),
-            len(grade[i].exact_answer),
-            span.start if (span := grade[i].span) else len(answers[i.answer].text),
-            len(question[i.question_id]),
-        )
-        for i in labels.ids
-    ]
-    return TextFeatures(
-        labels.ids,
-        tuple(grade[i].exact_answer for i in labels.ids),
-        tuple(question[i.question_id] for i in labels.ids),
-        np.array(lengths, dtype=np.float64).reshape(len(labels.ids), 5),
+
+    baselines: TextBaselines
+    features: TextFeatures
+    texts: RowTexts
+    labels: LabelledAnswers
+
+    def score(self, unseen: RowTexts) -> dict[RowKey, float]:
+        """Refit the best baseline on train + validation, with the C chosen there, and score other rows, by row."""
+        parts = self.baselines.best.parts
+        seen, new = (joined(self.features.matrices(texts), parts) for texts in (self.texts, unseen))
+        c = float(self.baselines.cs[self.baselines.kinds.index(self.baselines.best)])
+        model = LogisticRegression(C=c, max_iter=_MOST_STEPS).fit(seen, self.labels.y)
+        said = np.round(model.decision_function(new), _DECIMALS)
+        return dict(zip(unseen.ids, said.tolist(), strict=True))
+
+
+def fit_text_baselines(texts: RowTexts, labels: LabelledAnswers, encoder: TextEncoder | None = None) -> TextBaselineFit:
+    """Fit the text baselines on the folds of the labels, whose ids must be those of the texts.
+
+    Logistic regressions on tf-idf weights of words, pairs and pieces of words of the exact answer, the whole answer and
+    the question (each part's weights have length 1), on standardised lengths and embeddings, and on all of them
+    jointly, each with its own C.
+
+    Args:
+        texts: The rows of train + validation.
+        labels: Their labels.
+        encoder: Gives sentence embeddings, where there is one.
+    """
+    assert texts.ids == labels.ids, "texts and labels are of different answers"
+    features = TextFeatures.of(texts, encoder)
+    matrices = features.matrices(texts)
+    kinds = tuple(kind for kind in TEXT_KINDS if set(kind.parts) <= matrices.keys())
+    with one_thread_per_cell() as every:
+        found = every(lambda kind: _out_of_fold(joined(matrices, kind.parts), labels), kinds)
+    scores = np.stack([scores for scores, _ in found])
+    best = kinds[highest_auc(scores, labels.y)]
+    return TextBaselineFit(
+        TextBaselines(labels.ids, kinds, scores, np.array([c for _, c in found]), best), features, texts, labels
     )
 
 
-def with_text_baseline(
-    grid: Grid, baseline: TextBaselineScores, out_of_fold: GridScores, labels: LabelledAnswers
-) -> Grid:
+def with_text_baselines(grid: Grid, baselines: TextBaselines, out_of_fold: GridScores, labels: LabelledAnswers) -> Grid:
     """Add the baselines' AUCs to a grid, in each cell on the very answers that its probe was scored on.
+
+    `text_baseline_auc` is that of the best one: one baseline for the whole map.
 
     Args:
         grid: The grid.
-        baseline: The baselines' scores.
+        baselines: The baselines' scores.
         out_of_fold: The probes' scores, which tell the answers of each cell.
         labels: All scored answers.
     """
     right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    row = {i: n for n, i in enumerate(baseline.ids)}
+    row = {i: n for n, i in enumerate(baselines.ids)}
     order = [row[i] for i in out_of_fold.ids]
-    scores = np.stack([baseline.answer, baseline.question, baseline.length])[:, order]
+    scores = baselines.scores[:, order]
     y = np.array([right[i] for i in out_of_fold.ids])
-    found = np.full((len(_COLUMNS), *grid.auc.shape), np.nan)
+    found = np.full((len(baselines.kinds), *grid.auc.shape), np.nan)
     seen: dict[bytes, Floats] = {}
     for layer, position in np.argwhere(np.isfinite(grid.auc)):
         scored = np.isfinite(out_of_fold.scores[layer, position])
@@ -112,41 +160,23 @@ def with_text_baseline(
         if key not in seen:
             seen[key] = auc_many(round_scores(scores[:, scored]), y[scored]).auc
         found[:, layer, position] = seen[key]
-    return replace(grid, text_baseline_auc=found.max(axis=0), **dict(zip(_COLUMNS, found, strict=True)))
+    columns: Mapping[str, Any] = {kind.column: found[n] for n, kind in enumerate(baselines.kinds)}
+    return replace(grid, text_baseline_auc=columns[baselines.best.column], **columns)
 
 
-def fit_text_baseline(text: TextFeatures, labels: LabelledAnswers) -> TextBaselineScores:
-    """Fit the three baselines on the folds of the labels, whose ids must be those of the text.
-
-    Logistic regressions on word and character counts (tf-idf), or on standardised lengths, each with its own C.
-    """
-    assert text.ids == labels.ids, "text and labels are of different answers"
-    with one_thread_per_cell() as every:
-        features = [_text_features(text.answer), _text_features(text.question), _standardised(text.lengths)]
-        found = every(lambda x: _out_of_fold(x, labels), features)
-    return TextBaselineScores(labels.ids, *found)
-
-
-def _text_features(texts: Sequence[str]) -> Any:
-    """Return tf-idf weights of words, word pairs and pieces of words, as a sparse matrix (n, k); no label is used."""
-    shown = [normalized(text) or _NOTHING for text in texts]
-    words = TfidfVectorizer(ngram_range=(1, 2), tokenizer=str.split, token_pattern=None)
-    pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4))
-    return FeatureUnion([("words", words), ("pieces", pieces)]).fit_transform(shown)
-
-
-def _standardised(values: Floats) -> Floats:
-    spread = values.std(axis=0)
-    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
-
-
-def _out_of_fold(x: Any, labels: LabelledAnswers) -> Floats:
-    """Score the answers left out, at the C with the best AUC: features (n, k) → float64 (n,)."""
+def _out_of_fold(x: csr_matrix, labels: LabelledAnswers) -> tuple[Floats, float]:
+    """Score the answers left out, at the C with the best AUC: features (n, k) → float64 (n,), and that C."""
     folds = np.unique(labels.fold)
     training = labels.fold[None] != folds[:, None]
-    models = (LogisticRegression(C=c, max_iter=1000).fit(x[part], labels.y[part]) for c in CS for part in training)
-    said = np.stack([model.decision_function(x) for model in models]).reshape(len(CS), len(folds), -1)
+    said = np.stack([_along_the_path(x, labels, part) for part in training], axis=1)
     held_out = torch.from_numpy(np.searchsorted(folds, labels.fold))
     member = torch.from_numpy(training.astype(np.float64))
     scores = scores_left_out(torch.from_numpy(said), member, held_out, _DECIMALS).numpy()
-    return np.asarray(scores[highest_auc(scores, labels.y)])
+    best = highest_auc(scores, labels.y)
+    return np.asarray(scores[best]), CS[best]
+
+
+def _along_the_path(x: csr_matrix, labels: LabelledAnswers, part: Any) -> Floats:
+    """Fit one training part for each C, each fit starting where the one before ended: float64 (C, n)."""
+    model = LogisticRegression(max_iter=_MOST_STEPS, warm_start=True)
+    return np.stack([model.set_params(C=c).fit(x[part], labels.y[part]).decision_function(x) for c in CS])

@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.analyses.compare.measure import Comparison
-from truthmap.analyses.results import SavedAnalysis
-from truthmap.errors import TruthmapError
-from truthmap.metrics.auc import auc_from_counts
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import wilson
 from truthmap.metrics.within_group_auc import within_auc
@@ -29,7 +25,6 @@ from truthmap.runs.run import StackedCells
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
-_LOG_PROB = "log-prob, mean"
 _OPTIONS = {"sites": "--site"}
 """Settings whose option on the command line has another name."""
 
@@ -116,13 +111,12 @@ def first_prompt(data: RunData) -> str:
     return found if isinstance(found, str) else ""
 
 
-def findings_of(data: RunData, best: SiteMap, comparison: SavedAnalysis | None = None) -> Findings:
+def findings_of(data: RunData, best: SiteMap) -> Findings:
     """Return the numbers that the sentences are made from.
 
     Args:
         data: The run's records.
         best: The map of the chosen cell's site.
-        comparison: The saved result of `truthmap compare`, if there is one.
     """
     summary, columns = data.summary, best.columns
     at = (summary.layer, column_of(best.positions, summary.position))
@@ -137,20 +131,13 @@ def findings_of(data: RunData, best: SiteMap, comparison: SavedAnalysis | None =
         low=columns["low"],
         high=columns["high"],
         n=columns["n"],
-        log_prob=summary.log_prob,
-        log_prob_gain=None if comparison is None else _log_prob_gain(comparison),
         p_value=columns.get("p_value"),
-        text_baseline=_text_baseline(best, at),
+        own_answers=any(question.answer is None for question in data.questions),
+        text_baseline=summary.text_baseline,
+        free_score=summary.free_score,
+        before_answering=summary.before_answering,
         within=_within(data, best, at),
     )
-
-
-def _text_baseline(best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Return what the text baseline reaches on the answers of one cell."""
-    if "text_baseline_auc" not in best.columns or not np.isfinite(best.columns["text_baseline_auc"][at]):
-        return None
-    n, n_right = int(best.columns["n"][at]), int(best.columns["n_right"][at])
-    return auc_from_counts(float(best.columns["text_baseline_auc"][at]), n_right, n - n_right)
 
 
 def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
@@ -160,16 +147,6 @@ def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | Non
     cell = best.scores.cell(*at)
     canonical = [data.grade_of(i).canonical for i in cell.ids]
     return within_auc(cell.log_odds, cell.y, canonical, "report")
-
-
-def _log_prob_gain(saved: SavedAnalysis) -> Estimate | None:
-    """Return the probe's paired gain over the mean log-probability, where the run was compared with it."""
-    try:
-        comparison = saved.result(Comparison)
-        against = comparison.method(_LOG_PROB).difference
-    except (TruthmapError, KeyError):
-        return None  # the section of the comparison says what is wrong with it
-    return Estimate(value=-against.value, low=-against.high, high=-against.low, n=against.n)
 
 
 def command(data: RunData) -> str:

@@ -1,4 +1,4 @@
-"""What a run's numbers mean, in a few sentences: nothing is claimed where intervals overlap."""
+"""What a run's numbers mean, in a few sentences: p-values, corrections and paired differences decide each of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from truthmap.arrays import Floats, Ints
 from truthmap.metrics.estimate import Estimate
-from truthmap.positions import Group, Position, columns_in
+from truthmap.metrics.rival import Rival
+from truthmap.positions import Group, Position, column_of
 from truthmap.records import Site
 
 CHANCE = 0.5
-_SIGNIFICANT = 0.05
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,11 @@ class Findings:
         positions: What axis P of the map holds.
         auc, low, high: float64 (L, P), the map of its site, cross-validated.
         n: int64 (L, P), answers of each cell.
-        log_prob: The mean log-probability's AUC on the same test answers.
-        log_prob_gain: The test AUC minus that of the log-probability with its paired interval, where it is known.
-        p_value: float64 (L, P), corrected for looking at every cell.
-        text_baseline: AUC of the text alone on the chosen cell's answers, cross-validated.
+        p_value: float64 (L, P), corrected for looking at every cell; `None`: the labels were not shuffled.
+        own_answers: The model gave the answers itself; otherwise they came with the questions.
+        text_baseline: The best text baseline, against the chosen cell on the test part.
+        free_score: The best score that comes with an answer, likewise.
+        before_answering: The best layer at the prompt's end, likewise.
         within: AUC within one exact answer in the chosen cell, with the number of pairs as n.
     """
 
@@ -44,22 +46,48 @@ class Findings:
     low: Floats
     high: Floats
     n: Ints
-    log_prob: Estimate | None = None
-    log_prob_gain: Estimate | None = None
     p_value: Floats | None = None
-    text_baseline: Estimate | None = None
+    own_answers: bool = True
+    text_baseline: Rival | None = None
+    free_score: Rival | None = None
+    before_answering: Rival | None = None
     within: Estimate | None = None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the run shows that the outcome can be read at all.
 
-def sentences(findings: Findings) -> tuple[str, ...]:
-    """Say what the numbers mean, in three to six sentences."""
-    says: tuple[Callable[[Findings], str | None], ...] = (
-        _best_place,
-        _how_sharp,
-        _before_answering,
-        _own_confidence,
-        _text_alone,
-        _within_one_answer,
+        The test interval lies above chance, and shuffled labels do not reach the chosen cell's AUC anywhere.
+        """
+        return self.test.low > CHANCE and self.beats_shuffles(self.layer, self.position)
+
+    def beats_shuffles(self, layer: int, position: Position) -> bool:
+        """Tell whether a cell beats shuffled labels, corrected for looking at all cells; nothing to tell is yes."""
+        return self.p_value is None or bool(self.p_value[layer, column_of(self.positions, position)] <= LEVEL)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence about a run.
+
+    Attributes:
+        text: What it says, with its numbers.
+        claims: Whether it says that something was found; else it gives numbers, or says what is not shown.
+    """
+
+    text: str
+    claims: bool
+
+
+def sentences(findings: Findings) -> tuple[Sentence, ...]:
+    """Say what the numbers mean, in two to six sentences."""
+    says: tuple[Callable[[Findings], Sentence | None], ...] = (
+        best_place,
+        how_sharp,
+        before_answering,
+        own_confidence,
+        text_alone,
+        within_one_answer,
     )
     return tuple(said for say in says if (said := say(findings)) is not None)
 
@@ -69,23 +97,31 @@ def place_in_words(position: Position) -> str:
     return f"{position.wording}, before the model answers" if position.group is Group.PROMPT else position.wording
 
 
-def _best_place(found: Findings) -> str:
+def best_place(found: Findings) -> Sentence:
+    """Say where the outcome is read best, or that it is not shown to be read anywhere."""
     place = f"{place_in_words(found.position)} ({found.position}) in layer {found.layer}"
-    if found.test.low <= CHANCE:
-        return (
-            "This run does not show that the answers' correctness can be read anywhere: the best-looking place, "
-            f"{place}, has AUC {found.test.short} on {found.test.n:,} test answers, an interval that includes chance "
-            "(0.5)."
+    if found.is_shown:
+        return Sentence(
+            f"Whether an answer is right is read best at {place}: AUC {found.test.short} on {found.test.n:,} test "
+            f"answers that took no part in choosing it ({found.validation.value:.2f} where it was chosen).",
+            claims=True,
         )
-    return (
-        f"Whether an answer is right is read best at {place}: AUC {found.test.short} on {found.test.n:,} test answers "
-        f"that took no part in choosing it ({found.validation.value:.2f} where it was chosen)."
+    chance = (
+        "an interval that includes chance (0.5)"
+        if found.test.low <= CHANCE
+        else "but shuffled labels reach as much where it was chosen, somewhere on the map"
+    )
+    return Sentence(
+        f"This run does not show that the answers' correctness can be read anywhere: the best-looking place, {place}, "
+        f"has AUC {found.test.short} on {found.test.n:,} test answers, {chance}.",
+        claims=False,
     )
 
 
-def _how_sharp(found: Findings) -> str | None:
+def how_sharp(found: Findings) -> Sentence:
     """Say how many cells the noise cannot tell from the best one, and how many are above chance at all."""
     fitted = np.isfinite(found.auc)
+    n = int(fitted.sum())
     alike = int((fitted & (found.high >= found.validation.low)).sum())
     sharp = (
         f"{alike:,} have intervals that reach the chosen one's, so its exact layer and token are no finding"
@@ -93,80 +129,99 @@ def _how_sharp(found: Findings) -> str | None:
         else "the chosen one's interval lies above all others"
     )
     if found.p_value is None:
-        return f"Of the {int(fitted.sum()):,} cells {sharp}."
-    significant = int((found.p_value < _SIGNIFICANT).sum())
-    n = int(fitted.sum())
+        return Sentence(f"Of the {n:,} cells {sharp}.", claims=alike <= 1)
+    significant = int((fitted & (found.p_value <= LEVEL)).sum())
+    if not significant:
+        return Sentence(
+            f"None of the {n:,} cells beats shuffled labels (corrected for looking at all of them): what differs "
+            "between them is noise.",
+            claims=False,
+        )
     beat = (
         f"All {n:,} cells beat"
         if significant == n
-        else f"Of the {n:,} cells {significant or 'none'} beat{'s' if significant == 1 else ''}"
+        else f"Of the {n:,} cells {significant:,} beat{'s' if significant == 1 else ''}"
     )
-    return f"{beat} shuffled labels (corrected for looking at all of them); {sharp}."
+    return Sentence(f"{beat} shuffled labels (corrected for looking at all of them); {sharp}.", claims=True)
 
 
-def _before_answering(found: Findings) -> str | None:
-    columns = columns_in(found.positions, Group.PROMPT)
-    if not np.isfinite(found.auc[:, columns]).any():
+def before_answering(found: Findings) -> Sentence | None:
+    """Say whether something can be read at the prompt's end, before a single token of the answer is there."""
+    rival = found.before_answering
+    if rival is None or rival.cell is None:
         return None
-    layer, place = np.unravel_index(int(np.nanargmax(found.auc[:, columns])), (len(found.auc), len(columns)))
-    at = (int(layer), columns[int(place)])
-    before = Estimate(value=found.auc[at], low=found.low[at], high=found.high[at], n=int(found.n[at]))
-    start = (
-        f"Before the model answers, {found.positions[at[1]].wording} gives {before.short} "
-        f"(layer {layer}, the best of {len(found.auc)})"
+    layer, position = rival.cell
+    whose = "Before the model answers" if found.own_answers else "Before the answer, which came with the question"
+    start = f"{whose}, {position.wording} gives {rival.test.short} on the same test answers (layer {layer})"
+    if rival.test.low <= CHANCE or not found.beats_shuffles(layer, position):
+        return Sentence(f"{start}: no better than chance as far as this run can tell.", claims=False)
+    if not found.own_answers:
+        return Sentence(f"{start}: some questions come with right answers more often, and that shows.", claims=True)
+    if not found.is_shown:
+        return Sentence(f"{start}; the chosen place itself is no finding, so neither is this.", claims=False)
+    difference = f"a paired difference of {rival.gain.short_signed}"
+    if rival.verdict == "more":
+        return Sentence(
+            f"{start}: something can be read before it answers, but less than at its answer's tokens ({difference}).",
+            claims=True,
+        )
+    if rival.verdict == "less":
+        return Sentence(f"{start}: more than at the chosen place ({difference}).", claims=True)
+    return Sentence(
+        f"{start}: something can be read before it answers; this run does not show that the answer's tokens tell more "
+        f"({difference}).",
+        claims=True,
     )
-    if before.low <= CHANCE:
-        return f"{start}: no better than chance as far as this run can tell."
-    if found.position.group is Group.PROMPT:
-        return f"{start}: the answer itself adds nothing that this run can see."
-    if found.validation.above(before):
-        return f"{start}: the model knows something before it answers, but less than its answer's tokens tell."
-    return f"{start}: the intervals overlap, so this run does not show that the answer's tokens tell more."
 
 
-def _own_confidence(found: Findings) -> str | None:
-    if found.log_prob is None:
+def own_confidence(found: Findings) -> Sentence | None:
+    """Hold the probe against the best of the scores that come free with an answer."""
+    rival = found.free_score
+    if rival is None:
         return None
-    start = (
-        f"The model's own confidence, the mean log-probability of its answer, gives {found.log_prob.short} "
-        "on the same test answers"
-    )
-    gain = found.log_prob_gain
-    if gain is not None:
-        difference = f"a paired difference of {gain.short_signed}"
-        if gain.low > 0:
-            return f"{start}; the probe reads more ({difference})."
-        if gain.high < 0:
-            return f"{start}; the probe reads less ({difference})."
-        return f"{start}; which is better this run cannot tell ({difference})."
-    if found.test.above(found.log_prob):
-        return f"{start}, clearly less than the probe."
-    if found.log_prob.above(found.test):
-        return f"{start}, clearly more than the probe."
-    return f"{start}; the intervals overlap, so which is better this run cannot tell."
+    start = f"The best score that comes free with an answer ({rival.name}) gives {rival.test.short} on these answers"
+    return _against(found, rival, start, more="the probe reads more", less="the probe reads less")
 
 
-def _text_alone(found: Findings) -> str | None:
-    if found.text_baseline is None:
+def text_alone(found: Findings) -> Sentence | None:
+    """Hold the probe against the best text baseline."""
+    rival = found.text_baseline
+    if rival is None:
         return None
-    start = f"The words of question and answer alone, without any hidden state, reach {found.text_baseline.short}"
-    if found.validation.above(found.text_baseline):
-        return f"{start}; the hidden states hold more than that ({found.validation.short} on the same answers)."
-    if found.text_baseline.above(found.validation):
-        return f"{start}, more than the hidden states give ({found.validation.short}): the words explain the map."
-    return (
-        f"{start}; the intervals overlap ({found.validation.short} by the probe), so this run does not show that the "
-        "states hold more."
+    start = f"The best text baseline ({rival.name}; no hidden state) gives {rival.test.short} on these answers"
+    return _against(
+        found,
+        rival,
+        start,
+        more="the hidden states hold more than the words",
+        less="the words tell more than the hidden states: they explain the map",
     )
 
 
-def _within_one_answer(found: Findings) -> str | None:
+def within_one_answer(found: Findings) -> Sentence | None:
+    """Say whether the probe tells right from wrong among answers that say the same."""
     if found.within is None:
         return None
     start = (
         "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
         f"{found.within.short} over {found.within.n:,} right-wrong pairs"
     )
-    if found.within.low > CHANCE:
-        return f"{start}: it reads more than which answers are usually right."
-    return f"{start}: an interval that includes chance, so it may only know which answers are usually right."
+    if found.within.low > CHANCE and found.is_shown:
+        return Sentence(f"{start}: it reads more than which answers are usually right.", claims=True)
+    return Sentence(
+        f"{start}: an interval that includes chance, so it may only know which answers are usually right."
+        if found.within.low <= CHANCE
+        else f"{start}; the chosen place itself is no finding, so neither is this.",
+        claims=False,
+    )
+
+
+def _against(found: Findings, rival: Rival, start: str, *, more: str, less: str) -> Sentence:
+    difference = f"a paired difference of {rival.gain.short_signed}"
+    if rival.verdict == "less" and rival.test.low > CHANCE:
+        return Sentence(f"{start}; {less} ({difference}).", claims=True)
+    if not found.is_shown:
+        return Sentence(f"{start} ({difference}).", claims=False)
+    if rival.verdict == "more":
+        return Sentence(f"{start}; {more} ({difference}).", claims=True)
+    return Sentence(f"{start}; which is better this run cannot tell ({difference}).", claims=False)

@@ -16,6 +16,7 @@ from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import DetectorConfig
 from truthmap.errors import DamagedFileError, TruthmapError
 from truthmap.files import AnyPath
+from truthmap.report.column_names import worded
 from truthmap.report.embedding import Room, table_csv
 from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, repeat
 from truthmap.report.maps import SiteMap
@@ -31,7 +32,6 @@ _DETECTOR_PICTURES = {
     "risk_coverage": "Selective risk over coverage on the test answers",
     "reliability": "Observed share of wrong answers over predicted P(wrong)",
 }
-_COMPARISON = "compare"
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def title_of(saved_name: str) -> str:
 
 def narrative_section(data: PageData, name: str, title: str) -> PageSection:
     """Say what the numbers mean, in a few sentences."""
-    findings = findings_of(data.run, data.maps[0], data.analyses.get(_COMPARISON))
-    return PageSection(name, title, points=sentences(findings))
+    said = sentences(findings_of(data.run, data.maps[0]))
+    return PageSection(name, title, points=tuple(sentence.text for sentence in said))
 
 
 def map_section(data: PageData, name: str, title: str) -> PageSection:
@@ -219,8 +219,8 @@ def _numbers(saved: SavedAnalysis) -> Iterator[Table]:
     frame = saved.tables.get(saved.name)
     if frame is not None:
         about = f"The first {_MOST_ROWS} of {len(frame):,} rows" if len(frame) > _MOST_ROWS else "In numbers"
-        shown = list(frame.head(_MOST_ROWS).itertuples(index=False))
-        yield Table(about, tuple(map(str, frame.columns)), texts(shown))
+        shown = worded(frame.head(_MOST_ROWS))
+        yield Table(about, shown.columns, shown.rows)
 
 
 def _pictures(saved: SavedAnalysis, title: str, room: Room) -> Iterator[Picture]:

@@ -29,7 +29,8 @@ from truthmap.store.states import StateStore
 
 _FORMER_COLUMNS = {
     "words_auc": "text_baseline_auc",
-    "words_answer_auc": "answer_text_auc",
+    "words_answer_auc": "exact_answer_text_auc",
+    "answer_text_auc": "exact_answer_text_auc",
     "words_question_auc": "question_text_auc",
     "words_length_auc": "length_auc",
 }

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.rival import Rival
 from truthmap.positions import Position
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Site
@@ -51,12 +52,14 @@ class Summary(BaseModel):
         site, layer, position, C: The best cell, chosen on train + validation, and its regularisation.
         validation: Its cross-validated AUC on train + validation.
         test: Its AUC on the test part, which was used for nothing else.
-        log_prob: AUC of the mean log-probability of the answer's tokens on the same test answers.
         converged: Share of the probes that converged.
         protocol: How the probes were made; `paper`: as the paper that the map comes from made them.
         p_value: Of the best cell, corrected for looking at the whole map; `None`: the labels were not shuffled.
         null_95: The AUC that 95 % of the label shuffles stay below anywhere on the map.
-        text_baseline: AUC of the best text-only baseline on the answers of `validation`.
+        text_baseline: The best baseline that reads all that was said and asked, and no hidden state.
+        free_score: The best of the scores that come with an answer, from its tokens' log-probabilities; `None` where
+            answers have none.
+        before_answering: What can be read at the prompt's end; `None` where the best cell stands there itself.
         within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
         stack: The best detector that reads several cells; `None` where none was tried.
     """
@@ -77,15 +80,27 @@ class Summary(BaseModel):
     C: float
     validation: Estimate
     test: Estimate
-    log_prob: Estimate | None
     converged: float
     protocol: ProbeProtocol = ProbeProtocol.TRUTHMAP
     p_value: float | None = None
     null_95: float | None = None
-    text_baseline: float | None = None
+    text_baseline: Rival | None = None
+    free_score: Rival | None = None
+    before_answering: Rival | None = None
     within_auc: float | None = None
     within_pairs: int = 0
     stack: StackedCells | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_former_fields(cls, given: Any) -> Any:
+        """Leave out what earlier versions wrote of the rivals: numbers of the validation part, and of another score."""
+        if not isinstance(given, Mapping):
+            return given
+        kept = {name: value for name, value in given.items() if name != "log_prob"}
+        if isinstance(kept.get("text_baseline"), float):
+            del kept["text_baseline"]
+        return kept
 
     @property
     def optimism(self) -> float:

@@ -130,6 +130,12 @@ class GridSection(Section):
     permutations: int = Field(
         100, ge=0, description="Shuffles of the labels for the null of the whole map; 0: no p-values"
     )
+    text_model: str | None = Field(
+        None,
+        min_length=1,
+        description="Sentence-embedding model for one more text baseline: a folder, an installed package that carries "
+        "one, or a hub id",
+    )
 
 
 class ResourcesSection(Section):

@@ -25,6 +25,9 @@ STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 """The parts of a study that each stage depends on, besides the stage before it."""
 
+STAGE_VERSIONS: Mapping[str, int] = {"grid": 2}
+"""How a stage makes its numbers, where that changed: raise it, and the stage and those after it are made anew."""
+
 
 def stage_keys(study: Study) -> dict[str, str]:
     """Return each stage's key: the digest of its settings and of the stage before it."""
@@ -32,7 +35,8 @@ def stage_keys(study: Study) -> dict[str, str]:
     keys = {}
     for stage in STAGES:
         own = {name: _plain(getattr(study, name)) for name in STAGE_SETTINGS[stage]}
-        keys[stage] = digest_of({"before": before, "own": own})
+        versioned = {"version": STAGE_VERSIONS[stage]} if stage in STAGE_VERSIONS else {}
+        keys[stage] = digest_of({"before": before, "own": own, **versioned})
         before = {"key": keys[stage]}
     return keys
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from truthmap.terminal.tables import fit_table, row_by_row
 from truthmap.text import cut, sanitize
 
 
@@ -17,20 +16,33 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
 
     Where no column has a name, the rows are facts: what and which, both to the left, without a head.
 
-    A table is never squeezed: one wider than the terminal runs over, so that no number is cut.
+    A table fits the terminal: its headings and cells are broken at blanks, and one that does not fit even so is shown
+    row by row. No name, number or interval is broken or cut.
     """
-    named = any(columns)
-    table = Table(box=box.SIMPLE_HEAD if named else None, pad_edge=False, show_header=named)
-    for n, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if n and named else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+    kept = [[printable_cell(cell) for cell in row] for row in rows]
     console = Console()
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    natural = console.measure(table, options=console.options.update(width=1000)).maximum
-    Console(width=max(console.width, natural)).print(table)
-    if not named:
-        console.print()
+    fitted = fit_table(columns, kept, console.width)
+    lines = row_by_row(columns, kept, console.width) if fitted is None else fitted.lines(_left(columns, kept))
+    if title:
+        console.print(Text(title, style="bold"), soft_wrap=True)
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+    console.print()
+
+
+def _left(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
+    """Say which columns are set to the left: the first, facts, and those that hold words."""
+    named = any(columns)
+    return [not n or not named or any(_is_words(row[n]) for row in rows) for n in range(len(columns))]
+
+
+def _is_words(cell: str) -> bool:
+    return sum(word.isalpha() for word in cell.split()) > 2
+
+
+def printable_cell(text: str) -> str:
+    """Return a cell's text in one line, its indent kept."""
+    return " " * (len(text) - len(text.lstrip(" "))) + printable(text)
 
 
 def print_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> None:

@@ -34,7 +34,7 @@ from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import reopen
 from truthmap.grading.token_spans import span_tokens
-from truthmap.metrics.token_scores import mean_log_prob, summarize_tokens
+from truthmap.metrics.token_scores import mean_log_prob, token_scores
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
 from truthmap.probes.labels import LabelledAnswers
@@ -212,13 +212,10 @@ def _summaries(
     exact: Mapping[RowKey, Span],
     passes: float,
 ) -> list[Confidence]:
-    confidences = []
-    for field, said in (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token")):
-        whole = {i: getattr(summarize_tokens(each), field) for i, each in values.items()}
-        inside = {i: getattr(summarize_tokens(values[i], tokens), field) for i, tokens in exact.items()}
-        confidences.append(Confidence(f"{what}, {said}", family, whole, passes))
-        confidences.append(Confidence(f"{what}, {said}, exact answer", family, inside, passes, stand_in=whole))
-    return confidences
+    return [
+        Confidence(each.name, family, each.scores, passes, stand_in=each.stand_in or 0.0)
+        for each in token_scores(what, values, exact)
+    ]
 
 
 def _self_report_confidences(reports: Mapping[RowKey, SelfReport]) -> list[Confidence]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -11,9 +11,11 @@ import pandas as pd
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import atomic_write, write_json
+from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.text_encoder import load_text_encoder
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.token_scores import mean_log_prob
+from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
@@ -22,9 +24,11 @@ from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers, require_enough
 from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.recipes import recipe_named
+from truthmap.probes.rivals import Contest
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore, score_on_test
-from truthmap.probes.text_baseline import fit_text_baseline, text_features_of, with_text_baseline
+from truthmap.probes.text_baseline import TextBaselineFit, fit_text_baselines, with_text_baselines
+from truthmap.probes.text_features import RowTexts, row_texts
 from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, SplitAssignment
 from truthmap.runs.file_names import (
     ANSWERS,
@@ -54,13 +58,12 @@ def fit_map(run: ActiveRun) -> StageResult:
     labels = label_answers(questions, grades, read_records(run.folder / SPLITS, SplitAssignment))
     require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
-    with run.progress.stage("Fitting the text baseline", None):
-        seen = labels.of(test=False)
-        text_baseline = fit_text_baseline(text_features_of(seen, questions, answers, grades), seen)
+    texts = row_texts(labels, questions, answers, grades)
+    text = fit_text(run, texts, labels)
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     found = [
-        (with_text_baseline(with_p_values(fit.grid, null), text_baseline, fit.out_of_fold, labels), fit.out_of_fold)
+        (with_text_baselines(with_p_values(fit.grid, null), text.baselines, fit.out_of_fold, labels), fit.out_of_fold)
         for fit in fits
     ]
     best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
@@ -73,10 +76,25 @@ def fit_map(run: ActiveRun) -> StageResult:
             curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
         _write_table(run, LEARNING_CURVE, curve)
         files.append(LEARNING_CURVE)
-    summary = _summary(run, grades, best, test, _log_prob_auc(answers, labels, test))
-    extra = {"stack": stack, "null_95": float(np.quantile(null, 0.95)) if len(null) else None}
+    contest = Contest(labels, test, tuple(best.out_of_fold.at(test.cell)))
+    extra = {
+        "stack": stack,
+        "null_95": float(np.quantile(null, 0.95)) if len(null) else None,
+        "text_baseline": best_text(contest, text, texts),
+        "free_score": best_free_score(contest, answers, {grade.key: grade for grade in grades}),
+        "before_answering": before_answering(contest, store, (best.grid, best.out_of_fold), settings),
+    }
+    summary = _summary(run, grades, best, test)
     write_json(run.folder / SUMMARY, summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
+
+
+def fit_text(run: ActiveRun, texts: RowTexts, labels: LabelledAnswers) -> TextBaselineFit:
+    """Fit the text baselines on train + validation, with sentence embeddings where the study names a model for them."""
+    seen, name = labels.of(test=False), run.study.grid.text_model
+    with run.progress.stage("Fitting the text baselines", None):
+        encoder = None if name is None else load_text_encoder(name, LoadSettings(device=run.study.resources.device))
+        return fit_text_baselines(texts.take(seen.ids), seen, encoder)
 
 
 def _write_tables(run: ActiveRun, found: Sequence[tuple[Grid, GridScores]], null: np.ndarray) -> None:
@@ -105,18 +123,7 @@ class _Best:
         return cls(grid, out_of_fold, Estimate(value=grid.auc[at], low=grid.low[at], high=grid.high[at], n=scored))
 
 
-def _log_prob_auc(answers: Mapping[RowKey, Answer], labels: LabelledAnswers, test: TestScore) -> Estimate | None:
-    """Return the AUC of the mean log-probability on the very test answers that the best cell was scored on."""
-    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    scores = np.array([mean_log_prob(answers[i.answer]) for i in test.scores])
-    if np.isnan(scores).any():
-        return None
-    return auc_estimate(scores, np.array([right[i] for i in test.scores]))
-
-
-def _summary(
-    run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore, log_prob: Estimate | None
-) -> Summary:
+def _summary(run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestScore) -> Summary:
     of = {outcome: [grade for grade in grades if grade.outcome is outcome] for outcome in Outcome}
     at = best.grid.index(test.cell)
     return Summary(
@@ -134,11 +141,9 @@ def _summary(
         C=float(best.grid.c[at]),
         validation=best.auc,
         test=test.auc,
-        log_prob=log_prob,
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=run.study.protocol,
         p_value=_known(best.grid.p_value[at]),
-        text_baseline=_known(best.grid.text_baseline_auc[at]),
         within_auc=_known(best.grid.within_auc[at]),
         within_pairs=int(best.grid.within_pairs[at]),
     )
