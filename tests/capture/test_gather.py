@@ -73,7 +73,7 @@ def test_states_that_are_not_finite_are_named_by_their_place(value: float, dtype
     states[1, 1, ANSWERS[1], 2] = value
     broken = TokenStates(tokens.ids, PROMPTS, ANSWERS, {Site.RESIDUAL: states})
     said = (
-        r"1 states of site residual are NaN or infinite \(layer 1, -1, question b\): nothing of this shard was "
+        r"1 states of site residual are NaN or infinite \(layer 1, -1, question b\): nothing of these answers was "
         r"written; a wider dtype usually helps"
     )
     with pytest.raises(ModelError, match=said):

@@ -147,7 +147,9 @@ def test_a_shard_that_fails_three_times_is_named(
         with pytest.raises(PartialError) as raised:
             run_study(study)
     said = str(raised.value)
-    assert said.startswith("1 shards failed 3 times each, all others are finished and kept: shard 1, questions ")
+    assert said.startswith(
+        "1 shards (parts of the work) failed 3 times each, all others are finished and kept: shard 1, questions "
+    )
     assert f"{spoken.questions[32].id} … {spoken.questions[63].id} (32)" in said
     assert "RuntimeError: the model stumbles over this" in said
     assert len(list((study.out / "parts").rglob("0*.parquet"))) == 4

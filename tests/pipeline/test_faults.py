@@ -82,7 +82,7 @@ def test_asked_to_stop_a_run_finishes_the_shard_and_says_how_to_go_on(
     assert ended.code == 128 + asked
     assert ended.fault == "stopped; start the same command again to go on where it stopped"
     assert ended.seen is not None
-    assert ended.seen.news[-1] == "stopping when this shard is finished; once more to stop at once"
+    assert ended.seen.news[-1] == "stopping when the answers under way are done; once more to stop at once"
     kept = finished_work(study.out)
     assert kept["answers"] >= 32 or "answers" in kept["ledger"]
     goes_on(study, spoken, reference[0])

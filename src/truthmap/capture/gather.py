@@ -56,6 +56,6 @@ def _complaint(site: Site, faulty: torch.Tensor, shard: StateShard) -> str:
     places = [f"layer {layer}, {shard.positions[p]}, question {shard.ids[n]}" for layer, p, n in faulty[:3].tolist()]
     return (
         f"{len(faulty)} states of site {site} are NaN or infinite ({'; '.join(places)}"
-        f"{'; …' if len(faulty) > len(places) else ''}): nothing of this shard was written; "
+        f"{'; …' if len(faulty) > len(places) else ''}): nothing of these answers was written; "
         "a wider dtype usually helps (--dtype float32 or bfloat16)"
     )

@@ -24,7 +24,7 @@ def _is_asked(leaf: Leaf) -> bool:
 
 @study_options([leaf for leaf in settings_of_a_study() if _is_asked(leaf)])
 def doctor(*, given: dict[str, Any]) -> None:
-    """Try the laws on a model before a study is built on its states: batched = single, generated = forward, and so on.
+    """Check a model before a study is built on its states: batched = single, generated = forward, and so on.
 
     Exit code 0: all hold; 1: one is broken; 2: the model cannot be loaded.
     """
@@ -65,7 +65,7 @@ def _print(checkup: Checkup) -> None:
     console.print(Text(f"A study: {checkup.forecast}."))
     broken = len(checkup.broken)
     if broken:
-        laws = "law is broken: states of this model" if broken == 1 else "laws are broken: states of this model"
-        console.print(Text(f"{broken} {laws} cannot be trusted as they are read now.", style="bold red"))
+        checks = "check failed: states of this model" if broken == 1 else "checks failed: states of this model"
+        console.print(Text(f"{broken} {checks} cannot be trusted as they are read now.", style="bold red"))
     else:
-        console.print(Text("Every law holds."))
+        console.print(Text("Every check passed."))

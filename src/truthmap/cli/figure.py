@@ -21,7 +21,9 @@ def figure(
     run: RunArgument,
     kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False)],
     out: Annotated[Path, typer.Option(help="Where to save it: .png, .svg or .pdf", show_default=False, callback=local)],
-    title: Annotated[str | None, typer.Option(help="A line above the figure", show_default="none")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Stands above it; '' for nothing", show_default="what it is")
+    ] = None,
     site: Annotated[str | None, typer.Option(help="What was read", show_default="the best cell's")] = None,
     layer: Annotated[int | None, typer.Option(help="A cell's layer", show_default="the best cell's")] = None,
     position: Annotated[str | None, typer.Option(help="A cell's position", show_default="the best cell's")] = None,

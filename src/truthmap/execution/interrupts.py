@@ -51,7 +51,7 @@ class Stop:
             if self.signal is not None:
                 raise Stopped(number)
             self.signal = number
-            say("stopping when this shard is finished; once more to stop at once")
+            say("stopping when the answers under way are done; once more to stop at once")
 
         before = {number: signal.signal(number, ask) for number in _SIGNALS}
         try:

@@ -131,7 +131,8 @@ class RayCluster(Generic[Context]):
         if given_up:
             told = "; ".join(str(failed) for failed in sorted(given_up, key=lambda failed: failed.job.number))
             raise PartialError(
-                f"{len(given_up)} shards failed {TRIES} times each, all others are finished and kept: {told}. "
+                f"{len(given_up)} parts of the work (shards) failed {TRIES} times each, all others are "
+                f"finished and kept: {told}. "
                 "Start the same command again to try just these"
             )
 
@@ -215,7 +216,7 @@ class RayCluster(Generic[Context]):
         if isinstance(error, self._ray.exceptions.RayTaskError):
             self._idle.append(worker)
             return
-        self._progress.say(f"a worker was lost ({_reason(error)}); its shard is done again by another")
+        self._progress.say(f"a worker was lost ({_reason(error)}); its answers are done again by another worker")
         self._ray.kill(worker)
         self._start_one()
 

@@ -5,6 +5,7 @@ Never through pyplot: no window, no global state, nothing to close.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from truthmap.files import AnyPath, atomic_write
 
 ENDINGS = (".pdf", ".png", ".svg")
 _SIZES = (0.5, 60.0)
+_CHARACTERS_PER_INCH = 11.5  # of letters of 10 points
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -39,6 +41,14 @@ def figure_of(axes: Axes) -> Figure:
     figure = axes.get_figure(root=True)
     assert figure is not None
     return figure
+
+
+def set_wrapped_title(axes: Axes, title: str) -> None:
+    """Put a title above axes, broken into lines that are about as wide as the figure; its distance stays as it is."""
+    size = float(axes.title.get_fontsize())
+    per_line = max(20, int(figure_of(axes).get_figwidth() * _CHARACTERS_PER_INCH * 10 / size))
+    lines = [broken for line in title.splitlines() for broken in textwrap.wrap(line, per_line)]
+    axes.title.set_text("\n".join(lines))
 
 
 def save_figure(figure: Figure, path: AnyPath, *, dpi: int = 150, tight: bool = True) -> None:

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
-from matplotlib.patches import Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
 
 from truthmap.arrays import Bools, Floats
 from truthmap.figures.canvas import figure_of, new_axes
 from truthmap.positions import PAPER, Group, Position, columns_in
 
 _CHANCE, _PERFECT = 0.5, 1.0
+_INCHES_PER_ENTRY = 2.4  # of a legend above a map
+_BOX: Any = {"fill": False, "edgecolor": "black", "linewidth": 2}
+_HATCHED: Any = {"fill": False, "hatch": "////", "edgecolor": "0.6", "linewidth": 0}
+_STAR: Any = {"marker": "*", "markersize": 11, "markerfacecolor": "#ffd92f", "markeredgecolor": "black", "zorder": 5}
 _P_TICKS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
 
 
@@ -38,6 +45,7 @@ def draw_heatmap(
     title: str | None = None,
     not_significant: Bools | None = None,
     positions: Sequence[Position] = PAPER,
+    best: tuple[int, int] | None = None,
 ) -> Axes:
     """Draw the map of a grid.
 
@@ -47,17 +55,50 @@ def draw_heatmap(
         title: A line above the map.
         not_significant: bool (L, P); these cells are hatched.
         positions: What the columns are, P of them.
+        best: Layer and column of the best cell, which is marked with a star.
 
     Returns:
-        The axes drawn on; its `figure` also holds the colour bar.
+        The axes drawn on, with a legend above them of what is marked; its `figure` also holds the colour bar.
     """
     axes = draw_cells(auc, Scale("AUC", _CHANCE, _PERFECT), axes, title=title, positions=positions)
     if not_significant is not None:
         for layer, column in np.argwhere(not_significant):
-            axes.add_patch(
-                Rectangle((column - 0.5, layer - 0.5), 1, 1, fill=False, hatch="////", edgecolor="0.6", linewidth=0)
-            )
+            axes.add_patch(Rectangle((column - 0.5, layer - 0.5), 1, 1, **_HATCHED))
+    if best is not None:
+        mark_cell(axes, best)
+    entries: list[Artist] = []
+    if best is not None:
+        entries.append(Line2D([], [], linestyle="none", label=f"best cell, {auc[best]:.2f} cross-validated", **_STAR))
+    if not_significant is not None and not_significant.any():
+        entries.append(Patch(label="not significant (p > 0.05)", **_HATCHED))
+    _explain(axes, auc, positions, entries)
     return axes
+
+
+def mark_cell(axes: Axes, cell: tuple[int, int]) -> None:
+    """Put a star on a cell of a map: its layer and its column."""
+    layer, column = cell
+    axes.plot(column, layer, **_STAR)
+
+
+def _explain(axes: Axes, values: Floats, positions: Sequence[Position], marks: Sequence[Artist] = ()) -> None:
+    """Say above the map what its box, other marks and grey cells mean, as far as there are any."""
+    entries: list[Artist] = []
+    if columns_in(positions, Group.EXACT):
+        entries.append(Patch(label="tokens of the exact answer", **_BOX))
+    entries += marks
+    if not np.isfinite(values).all():
+        entries.append(Patch(facecolor="0.85", label="too few answers"))
+    if not entries:
+        return
+    n_columns = max(1, min(len(entries), int(figure_of(axes).get_figwidth() / _INCHES_PER_ENTRY)))
+    legend = axes.legend(
+        handles=entries, loc="lower left", bbox_to_anchor=(0, 1), ncols=n_columns, frameon=False, fontsize="small",
+        borderaxespad=0.3, handlelength=1.6, columnspacing=1.2,
+    )  # fmt: skip
+    rows = -(-len(entries) // n_columns)
+    size = float(legend.get_texts()[0].get_fontsize())
+    axes.set_title(axes.get_title(), pad=6 + (1.6 * rows + 0.6) * size)
 
 
 def draw_significance(
@@ -73,6 +114,7 @@ def draw_significance(
     bar = figure_of(axes).axes[-1]
     ticks = [p for p in _P_TICKS if p >= least]
     bar.set_yticks([-np.log10(p) for p in ticks], [f"{p:g}" for p in ticks])
+    _explain(axes, p_value, positions)
     return axes
 
 
@@ -89,8 +131,11 @@ def draw_gain(
     highest = max(0.05, float(np.nanmax(gain))) if np.isfinite(gain).any() else 0.05
     scale = Scale("AUC gained over the text baseline", 0, highest)
     axes = draw_cells(gain, scale, axes, title=title, positions=positions)
+    dash: Any = {"marker": "_", "color": "0.25", "markersize": 4}
     for layer, column in np.argwhere(gain <= 0):
-        axes.plot(column, layer, marker="_", color="0.25", markersize=4)
+        axes.plot(column, layer, **dash)
+    marks = [Line2D([], [], linestyle="none", label="no gain", **dash)] if (gain <= 0).any() else []
+    _explain(axes, gain, positions, marks)
     return axes
 
 
@@ -99,7 +144,9 @@ def draw_within(
 ) -> Axes:
     """Draw the AUC within one exact answer (L, P)."""
     scale = Scale("AUC within one exact answer", _CHANCE, _PERFECT)
-    return draw_cells(within_auc, scale, axes, title=title, positions=positions)
+    axes = draw_cells(within_auc, scale, axes, title=title, positions=positions)
+    _explain(axes, within_auc, positions)
+    return axes
 
 
 def draw_cells(
@@ -142,9 +189,7 @@ def _box_exact_answer(axes: Axes, n_layers: int, positions: Sequence[Position]) 
     if not boxed:
         return
     corner, width = (boxed[0] - 0.5, -0.5), boxed[-1] - boxed[0] + 1
-    axes.add_patch(
-        Rectangle(corner, width, n_layers, fill=False, edgecolor="black", linewidth=2, clip_on=False, zorder=4)
-    )
+    axes.add_patch(Rectangle(corner, width, n_layers, clip_on=False, zorder=4, **_BOX))
 
 
 def _blues() -> Colormap:

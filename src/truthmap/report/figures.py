@@ -13,6 +13,7 @@ from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import HeadConfig
 from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.errors import RunFolderError, UsageError
+from truthmap.figures.canvas import set_wrapped_title
 from truthmap.figures.curves import (
     draw_calibration,
     draw_histogram,
@@ -40,7 +41,7 @@ class FigureChoice:
     Attributes:
         site: By default the best cell's.
         layer, position: A cell, for the figures of one cell; by default the best one.
-        title: A line above the figure.
+        title: Stands above the figure; by default what it shows, of which run; an empty one is left out.
     """
 
     site: Site | None = None
@@ -74,22 +75,24 @@ def draw_figure(run: Run, kind: str, choice: FigureChoice = FigureChoice(), axes
     else:
         result = SavedAnalysis(data.path(ANALYSES), analysis.name).result(analysis.saved.load_kind())
         drawn = cast("Axes", draw(result, axes))
-    if choice.title is not None:
-        drawn.set_title(choice.title)
+    own = drawn.get_title() or f"{data.summary.model} on {data.summary.questions}: {FIGURES[kind].shows}"
+    set_wrapped_title(drawn, own if choice.title is None else choice.title)
     return drawn
 
 
 def draw_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell."""
     found = _site(data, choice)
-    return draw_heatmap(found.columns["auc"], axes, positions=found.positions)
+    return draw_heatmap(found.columns["auc"], axes, positions=found.positions, best=_best(data, found))
 
 
 def draw_hatched_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell, hatched where it is not significant."""
     found = _site(data, choice)
     hatched = _column(data, found, "p_value") >= _SIGNIFICANT
-    return draw_heatmap(found.columns["auc"], axes, not_significant=hatched, positions=found.positions)
+    return draw_heatmap(
+        found.columns["auc"], axes, not_significant=hatched, positions=found.positions, best=_best(data, found)
+    )
 
 
 def draw_p_values(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
@@ -164,6 +167,12 @@ def _site(data: RunData, choice: FigureChoice) -> SiteMap:
     if site not in data.sites:
         raise UsageError(f"{data.run.address} has no site {site}; it has {', '.join(sorted(map(str, data.sites)))}")
     return site_map(data, site)
+
+
+def _best(data: RunData, found: SiteMap) -> tuple[int, int] | None:
+    """Return layer and column of the run's best cell, if it is on this map."""
+    summary = data.summary
+    return (summary.layer, column_of(found.positions, summary.position)) if found.site is summary.site else None
 
 
 def _column(data: RunData, found: SiteMap, name: str) -> Floats:

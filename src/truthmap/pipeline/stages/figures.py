@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from truthmap.figures.canvas import figure_of, save_figure
+from truthmap.figures.canvas import figure_of, save_figure, set_wrapped_title
 from truthmap.figures.heatmap import draw_heatmap
 from truthmap.pipeline.stages.base import StageResult
+from truthmap.positions import column_of
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import HEATMAP_PNG, HEATMAP_SVG
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, Summary
 
 LEVEL = 0.05
 """Cells with a larger p-value are hatched."""
 
 
-def map_title(protocol: str, site: Site) -> str | None:
-    """Return what must be said above a map: that it follows another protocol, that it reads another site than usual."""
-    lines = (recipe_named(protocol).info.title, "" if site is Site.RESIDUAL else f"site: {site}")
-    return "\n".join(filter(None, lines)) or None
+def map_title(summary: Summary) -> str:
+    """Return what stands above a map: whose it is, and what is unusual about it (another protocol, another site)."""
+    lines = (
+        f"{summary.model} on {summary.questions}: where right and wrong answers can be told apart",
+        recipe_named(summary.protocol).info.title,
+        "" if summary.site is Site.RESIDUAL else f"site: {summary.site}",
+    )
+    return "\n".join(filter(None, lines))
 
 
 def draw_figures(folder: RunFolder) -> StageResult:
@@ -30,10 +35,11 @@ def draw_figures(folder: RunFolder) -> StageResult:
     grid, summary = data.grid(), data.summary
     axes = draw_heatmap(
         grid.auc,
-        title=map_title(summary.protocol, summary.site),
+        best=(summary.layer, column_of(grid.positions, summary.position)),
         not_significant=None if summary.p_value is None else np.asarray(grid.p_value > LEVEL),
         positions=grid.positions,
     )
+    set_wrapped_title(axes, map_title(summary))
     files = [HEATMAP_PNG, HEATMAP_SVG]
     for name in files:
         save_figure(figure_of(axes), folder / name)

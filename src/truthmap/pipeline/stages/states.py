@@ -79,7 +79,7 @@ def record_shard(run: ActiveRun, number: int, entry: ShardEntry) -> None:
     run.folder.check_held()
     if not run.store.holds(number, entry):
         raise RunFolderError(
-            f"a worker has written shard {number} of the states, but it does not appear in {run.store.folder}: "
+            f"a worker has written file {number} of the states, but it does not appear in {run.store.folder}: "
             "choose an --out that all machines share, or a --states-at that they all reach (s3://…)"
         )
     run.store.record(number, entry)
