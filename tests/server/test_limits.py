@@ -243,7 +243,8 @@ def test_metrics_count_requests_tokens_and_verdicts(served: Callable[..., Any], 
     assert 'truthmap_requests_total{path="other",status="404"} 1.0' in counted
     assert "truthmap_out_of_distribution_total" in counted
     assert f"truthmap_answer_tokens_total {reply['usage']['completion_tokens']}.0" in counted
-    assert f'truthmap_verdicts_total{{trust="{reply["truthmap"]["trust"]}"}} 1.0' in counted
+    kinds = {True: "trusted", False: "not trusted", None: "no claim"}
+    assert f'truthmap_verdicts_total{{kind="{kinds[reply["truthmap"]["trusted"]]}"}} 1.0' in counted
 
 
 @pytest.mark.parametrize("wrong", [{"api_key": ""}, {"api_key": "é"}, {"timeout": 0}, {"max_queue": -1}])
