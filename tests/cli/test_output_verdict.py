@@ -114,14 +114,32 @@ def test_a_forecast_out_of_distribution_claims_nothing(
 
 def test_a_detector_lists_its_heads_and_guarantees(tiny_detector: Detector, capsys: pytest.CaptureFixture[str]) -> None:
     first, *others = tiny_detector.config.heads
-    holding = first.guarantees[0].model_copy(update={"holds": True, "coverage": 0.4, "why": "1 of 40 were wrong"})
+    holding = first.guarantees[0].model_copy(
+        update={"holds": True, "coverage": 0.4, "n_answers": 90, "why": "1 of 36 were graded wrong"}
+    )
     failing = first.guarantees[1].model_copy(update={"holds": False, "why": "the test part is too small"})
     head = first.model_copy(update={"guarantees": (holding, failing)})
     print_detector(tiny_detector.config.model_copy(update={"heads": (head, *others)}), "runs/x/detector")
     shown = printed(capsys)
     assert "answer: layer 1 exact_answer_last (residual)" in shown
     assert "of the test answers flagged as out of distribution" in shown
-    assert "✓ selective risk at most 20% (wrong among accepted answers), with 95% confidence coverage 40%: 1" in shown
-    assert (
-        "– selective risk at most 5% (wrong among accepted answers), with 95% confidence not guaranteed: the" in shown
-    )
+    assert "Guarantees, about the model's own greedy answers to questions asked as in training" in shown
+    claim = "(graded wrong among accepted answers), with 95% confidence"
+    assert f"✓ selective risk at most 20% {claim} coverage 40% of all 90 test answers: 1 of 36" in shown
+    assert f"– selective risk at most 5% {claim} not guaranteed: the" in shown
+
+
+@pytest.mark.parametrize(
+    ("training", "note"),
+    [
+        ({"text_auc": 0.86}, "words alone reach an AUC of 0.860, the probe 0.900"),
+        ({"looks": 3}, "3 detectors with other"),
+    ],
+)
+def test_a_detector_is_sealed_with_its_warnings(
+    tiny_detector: Detector, capsys: pytest.CaptureFixture[str], training: dict[str, float], note: str
+) -> None:
+    config = tiny_detector.config
+    assert config.warnings == ()
+    print_detector(config.model_copy(update={"training": config.training.model_copy(update=training)}), "runs/x")
+    assert f"Note: {note}" in printed(capsys)

@@ -20,7 +20,7 @@ def head(tiny_detector: Detector) -> HeadConfig:
 
 def test_the_risk_coverage_curve_is_the_heads(head: HeadConfig) -> None:
     axes = draw_risk_coverage(head)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Coverage", "Selective risk")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("Coverage (of all test answers)", "Selective risk")
     curve, limit, dot = axes.get_lines()
     assert curve.get_xydata().tolist() == [[p.coverage, p.selective_risk] for p in head.risk_coverage]
     assert limit.get_xydata().tolist() == [[0, 0.2], [0.4, 0.2]]

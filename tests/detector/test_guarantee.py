@@ -109,13 +109,13 @@ def test_a_guarantee_counts_what_it_says() -> None:
     [
         (
             Risk.SELECTIVE_RISK,
-            "selective risk at most 10% (wrong among accepted answers), with 95% confidence",
-            "accepted test answers were wrong",
+            "selective risk at most 10% (graded wrong among accepted answers), with 95% confidence",
+            "accepted test answers were graded wrong",
         ),
         (
             Risk.FALSE_ABSTENTION,
-            "false abstention at most 10% (of the right answers), with 95% confidence",
-            "right test answers were abstained from",
+            "false abstention at most 10% (of the answers graded right), with 95% confidence",
+            "test answers graded right were abstained from",
         ),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_contradicted_limit_is_named_as_the_reason() -> None:
     worse = ScoredAnswers(testing.scores, testing.right & (np.arange(400) % 4 > 0))
     guarantee = guarantee_risk(Risk.SELECTIVE_RISK, 0.05, drawn(600), worse)
     assert not guarantee.holds
-    assert guarantee.why.endswith("accepted were wrong, which is more than 5%")
+    assert guarantee.why.endswith("accepted were graded wrong, which is more than 5%")
 
 
 def test_the_number_of_answers_needed_is_said() -> None:
@@ -161,3 +161,34 @@ def test_the_number_of_answers_needed_is_said() -> None:
     assert not guarantee.holds
     assert "the test part is too small" in guarantee.why
     assert "would be needed" in guarantee.why
+
+
+@pytest.mark.parametrize("risk", list(Risk))
+def test_ungraded_answers_lower_the_coverage_and_no_risk(risk: Risk) -> None:
+    choosing, testing = drawn(600), drawn(400, 1)
+    known = guarantee_risk(risk, LIMIT, choosing, testing)
+    more = guarantee_risk(risk, LIMIT, choosing, ScoredAnswers(testing.scores, testing.right, n_ungraded=100))
+    assert known.coverage > 0
+    assert (more.threshold, more.tested, more.hits) == (known.threshold, known.tested, known.hits)
+    assert (known.n_answers, more.n_answers) == (400, 500)
+    assert more.coverage == pytest.approx(known.coverage * 0.8)
+
+
+def test_right_answers_that_are_never_accepted_are_abstained_from() -> None:
+    scored = drawn(400)
+    lost = np.flatnonzero(scored.right)[:60]
+    scores = scored.scores.copy()
+    scores[lost] = -np.inf
+    without = ScoredAnswers(scores, scored.right)
+    guarantee = guarantee_risk(Risk.FALSE_ABSTENTION, 0.5, without, without)
+    assert guarantee.holds
+    assert guarantee.hits >= 60
+    assert guarantee.tested == scored.right.sum()
+    assert not guarantee_risk(Risk.FALSE_ABSTENTION, 0.1, without, without).holds
+
+
+def test_where_no_answer_can_be_accepted_nothing_is_guaranteed() -> None:
+    none = ScoredAnswers(np.full(50, -np.inf), np.arange(50) % 2 == 0)
+    for risk in Risk:
+        guarantee = guarantee_risk(risk, LIMIT, none, none)
+        assert (guarantee.holds, guarantee.threshold, guarantee.coverage) == (False, None, 0.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
+from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ import pytest
 
 from truthmap.cli.app import app
 from truthmap.detector.artifact import load_artifact
-from truthmap.detector.config import Role
+from truthmap.detector.config import CellAt, Role
 from truthmap.detector.detector import load_detector
+from truthmap.detector.fit_head import SealSettings
+from truthmap.detector.guarantee import Risk
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.metrics.estimate import Estimate
+from truthmap.pipeline.looks import count_look, look_at
 from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell
@@ -25,15 +29,16 @@ from truthmap.probes.test_part import score_on_test
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
 from truthmap.runs.data import RunData
-from truthmap.runs.folder import run_folder
+from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, StackedCells, open_run
 from truthmap.study.stage_settings import grid_settings
+from truthmap.terminal.progress import Bars
 
 
 @pytest.fixture
-def run(made_once: Path, spoken_set: QuestionSet) -> Run:
-    """Return the finished run; no test here writes into it."""
-    return open_run(made_once)
+def run(copy: Path) -> Run:
+    """Return a copy of the finished run: sealing notes in it that its test part was looked at."""
+    return open_run(copy)
 
 
 def test_a_detector_is_the_runs_best_cell(run: Run, tmp_path: Path) -> None:
@@ -93,8 +98,7 @@ def test_the_c_of_a_stack_is_that_of_the_measured_cells(run: Run) -> None:
 
 
 def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(run.path, folder)
+    folder = run.path
     summary = Run(run_folder(folder)).summary
     cells = ((1, Position.of("exact_answer_last")), (0, Position.of("last_q")))
     stack = StackedCells(
@@ -185,7 +189,7 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
     sealed = tmp_path / "detector"
     shown = call("detector", run.path, "--out", sealed, "--cell", "1:exact_answer_last")
     assert "layer 1" in shown
-    assert "Guarantees of the answer head" in shown
+    assert "Guarantees, about the model's own greedy answers" in shown
     assert load_artifact(sealed).config.heads[0].cells[0].layer == 1
     question = RunData.load(run).questions[0].text
     shown = call("ask", sealed, question)
@@ -214,6 +218,53 @@ def test_the_commands_seal_ask_and_score_files(run: Run, tmp_path: Path, capsys:
     texts = {True: "true", False: "false", None: ""}
     assert [row["trusted"] for row in table] == [texts[row["trusted"]] for row in rows]
     assert [json.loads(row["similar"]) for row in table] == [row["similar"] for row in rows]
+
+
+CELL = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last"))
+LAST = Cell(Site.RESIDUAL, 1, Position.of("-1"))
+
+
+def looks(run: Run, out: Path, cell: Cell = CELL, **settings: float) -> int:
+    return seal_detector(run, out, DetectorSettings(SealSettings(**settings), cells=(cell,))).config.training.looks
+
+
+def test_each_other_look_at_the_test_part_is_counted(run: Run, tmp_path: Path) -> None:
+    assert looks(run, tmp_path / "a") == 1
+    assert looks(run, tmp_path / "b") == 1, "the same again tests nothing new"
+    assert looks(run, tmp_path / "a", limit=0.3) == 2
+    assert looks(run, tmp_path / "a", cell=LAST) == 3
+    assert looks(run, tmp_path / "a", confidence=0.9) == 4
+    assert looks(open_run(run.path), tmp_path / "c") == 4
+    config = load_artifact(tmp_path / "c").config
+    assert any("4 detectors with other cells, limits or confidence were tested" in note for note in config.warnings)
+    assert "one of 4 detectors tested on the same answers" in config.guarantee_sentence
+
+
+class TakenFolder(RunFolder):
+    def syncing(self) -> AbstractContextManager[None]:
+        raise RunFolderError("another run is working in it")
+
+
+def test_a_look_that_cannot_be_noted_is_told(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    cell = CellAt(layer=1, position=Position.of("-1"), C=1.0)
+    look = look_at(RunData.load(run).labels, Site.RESIDUAL, [cell], None, SealSettings())
+    assert count_look(TakenFolder(run.path), look, Bars()) == 1
+    assert "this look at the test part is not noted" in capsys.readouterr().err
+
+
+def test_coverage_is_of_all_answers_of_the_test_part(run: Run, tmp_path: Path) -> None:
+    data = RunData.load(run)
+    tested = {each.question_id for each in data.splits if each.split is Split.TEST}
+    outcomes = Counter(grade.outcome for grade in data.grades if grade.question_id in tested)
+    assert outcomes[Outcome.UNSCORED] > 0, "else this test shows nothing"
+    config = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(CELL,))).config
+    for guarantee in config.heads[0].guarantees:
+        assert guarantee.n_answers == len(tested)
+    selective = next(g for g in config.heads[0].guarantees if g.risk is Risk.SELECTIVE_RISK)
+    assert selective.coverage == pytest.approx(selective.tested / len(tested))
+    abstained = [g for g in config.heads[0].guarantees if g.risk is Risk.FALSE_ABSTENTION]
+    assert {g.tested for g in abstained} == {outcomes[Outcome.RIGHT]}
+    assert config.heads[0].risk_coverage[-1].coverage < 1
 
 
 def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: Path) -> None:

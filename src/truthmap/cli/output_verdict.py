@@ -22,7 +22,7 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
         cells = ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells)
         error = head.reliability
         console.print(Text(f"{head.role}: {cells} ({config.site})"))
-        console.print(Text(f"  AUC {head.test} on {head.test.n} test answers"))
+        console.print(Text(f"  AUC {head.test} on the {head.test.n} test answers that have it"))
         console.print(
             Text(
                 f"  P(wrong) by {head.calibration.method}: calibration error {error.expected_calibration_error:.3f} "
@@ -30,12 +30,15 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
             )
         )
         console.print(Text(f"  {head.ood.false_alarms.value:.1%} of the test answers flagged as out of distribution"))
-    console.print(Text("Guarantees of the answer head", "bold"))
+    console.print(Text(f"Guarantees, about {config.asking.answers.described}", "bold"))
     for guarantee in config.heads[0].guarantees:
         sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")
         console.print(Text(f"{sign} {guarantee.claim}", colour))
-        result = f"coverage {guarantee.coverage:.0%}" if guarantee.holds else "not guaranteed"
+        covered = f"coverage {guarantee.coverage:.0%} of all {guarantee.n_answers} test answers"
+        result = covered if guarantee.holds else "not guaranteed"
         console.print(Text(f"  {result}: {guarantee.why}"))
+    for warning in config.warnings:
+        console.print(Text(f"Note: {warning}.", "yellow"))
     console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)
 
 

@@ -134,6 +134,8 @@ def _read_config(folder: AnyPath) -> DetectorConfig:
     except (ValidationError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: {_first(error)}") from error
     roles = [head.role for head in config.heads]
+    if roles[0] is not Role.ANSWER or not config.heads[0].guarantees:
+        raise DamagedFileError(f"{path} is damaged: its first head is not the answer head with its guarantees")
     if len(set(roles)) < len(roles) or any(c.layer >= config.model.n_layers for h in config.heads for c in h.cells):
         raise DamagedFileError(f"{path} is damaged: two heads with one role, or a layer that the model does not have")
     return config

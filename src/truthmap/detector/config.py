@@ -18,6 +18,9 @@ FORMAT = "truthmap detector 3"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
+TEXT_COMES_NEAR = 0.05
+"""An AUC of words alone that is less than this below the probe's comes near it."""
+
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(max_length=100_000)]
@@ -93,7 +96,7 @@ class OODThreshold(BaseModel):
 
 
 class CoveragePoint(BaseModel):
-    """What share of the test answers a threshold accepts (coverage), and what share of those is wrong."""
+    """What share of all test answers a threshold accepts (coverage), and what share of those was graded wrong."""
 
     model_config = _STRICT
 
@@ -113,7 +116,8 @@ class HeadConfig(BaseModel):
         test: Its AUC on the test part.
         calibration: From score to P(wrong).
         reliability: How well P(wrong) holds on the test part.
-        guarantees: Thresholds and the risk each bounds; the first one decides between trust and don't trust.
+        guarantees: Of the answer head: thresholds and the risk each bounds; the first one decides between trust and
+            don't trust.
         risk_coverage: Selective risk over coverage on the test part, the strictest threshold first.
         ood: When a state is out of the distribution that it was fitted to.
     """
@@ -128,7 +132,7 @@ class HeadConfig(BaseModel):
     test: _Share
     calibration: Calibrator
     reliability: Reliability
-    guarantees: tuple[RiskGuarantee, ...] = Field(min_length=1, max_length=100)
+    guarantees: tuple[RiskGuarantee, ...] = Field(max_length=100)
     risk_coverage: tuple[CoveragePoint, ...] = Field(max_length=1000)
     ood: OODThreshold
 
@@ -180,7 +184,14 @@ class AskingConfig(BaseModel):
 
 
 class TrainingConfig(BaseModel):
-    """What a detector was made from: names, digests and counts of answers."""
+    """What a detector was made from: names, digests and counts of answers.
+
+    Attributes:
+        validation_auc: The best cell's cross-validated AUC on train + validation.
+        text_auc: The AUC that words alone have on the same answers; `None` where it was not measured.
+        looks: How many detectors were tested on this test part of the run until now, this one included: each with other
+            cells, limits or confidence is another look at the same answers.
+    """
 
     model_config = _STRICT
 
@@ -192,6 +203,9 @@ class TrainingConfig(BaseModel):
     unscored: int = Field(ge=0)
     found_right: float = Field(ge=0, le=1)
     found_wrong: float = Field(ge=0, le=1)
+    validation_auc: float = Field(ge=0, le=1)
+    text_auc: float | None = Field(ge=0, le=1)
+    looks: int = Field(ge=1)
 
 
 class DetectorConfig(BaseModel):
@@ -217,4 +231,32 @@ class DetectorConfig(BaseModel):
     def guarantee(self) -> str | None:
         """The guarantee that decides what is trusted, in words; `None` where it does not hold."""
         first = self.heads[0].guarantees[0]
-        return first.claim if first.holds else None
+        return f"{first.claim}{self._looks}" if first.holds else None
+
+    @property
+    def guarantee_sentence(self) -> str:
+        """That guarantee, or why there is none."""
+        return f"{self.heads[0].guarantees[0].sentence}{self._looks}"
+
+    @property
+    def _looks(self) -> str:
+        looks = self.training.looks
+        return f" (one of {looks} detectors tested on the same answers)" if looks > 1 else ""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What whoever uses the detector should know beside its numbers."""
+        training = self.training
+        told = []
+        if training.looks > 1:
+            told.append(
+                f"{training.looks} detectors with other cells, limits or confidence were tested on these test answers: "
+                "each guarantee has its confidence by itself, the best of them has less"
+            )
+        if training.text_auc is not None and training.validation_auc - training.text_auc < TEXT_COMES_NEAR:
+            told.append(
+                f"words alone reach an AUC of {training.text_auc:.3f}, the probe {training.validation_auc:.3f}: much "
+                "of what it reads may be which answers tend to be right, which tells little about texts that the "
+                "model did not say by itself"
+            )
+        return tuple(told)

@@ -39,7 +39,7 @@ def draw_risk_coverage(head: HeadConfig, axes: Axes | None = None) -> Axes:
             ha="right",
             fontsize=8,
         )
-    axes.set_xlabel("Coverage")
+    axes.set_xlabel("Coverage (of all test answers)")
     axes.set_ylabel("Selective risk")
     axes.set_xlim(0, 1)
     axes.set_ylim(bottom=0)

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
+from truthmap.detector.acceptance import AllAnswers, coverage_curve
 from truthmap.detector.calibration import fit_calibrator, reliability
-from truthmap.detector.config import CellAt, CoveragePoint, HeadConfig, OODThreshold, Role
-from truthmap.detector.guarantee import Risk, RiskGuarantee, ScoredAnswers, guarantee_risk
+from truthmap.detector.config import CellAt, HeadConfig, OODThreshold, Role
+from truthmap.detector.guarantee import Risk, RiskGuarantee, guarantee_risk
 from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.auc import auc_estimate
 from truthmap.metrics.intervals import exact_share
-from truthmap.metrics.selective import risk_coverage
 
 _SELF_TESTS = 8
-_CURVE_POINTS = 101
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class SealSettings:
     """What a detector is to guarantee.
 
     Attributes:
-        limit: The selective risk (error rate among the accepted answers) whose threshold decides between trust and
-            don't trust.
+        limit: The selective risk (share of answers graded wrong among the accepted ones) whose threshold decides
+            between trust and don't trust.
         more_limits: Further limits that are tried, for both kinds of risk.
         confidence: How sure each guarantee is, taken for itself.
         false_alarms: The share of answers like the training ones that may be flagged as out of distribution.
@@ -60,6 +59,7 @@ class HeadData:
         record_index: int64 (n,), which training record each answer is; -1 in the test part.
         stack_c: The inverse strength of regularisation of the stack of several cells, as a run measured it; `None`: it
             is chosen by cross-validation, or there is one cell only.
+        among: All answers of the run; `None`: these are all, and each can be accepted.
     """
 
     role: Role
@@ -70,13 +70,32 @@ class HeadData:
     group: tuple[str, ...]
     record_index: Ints
     stack_c: float | None = None
+    among: AllAnswers | None = None
+
+    @property
+    def all_answers(self) -> AllAnswers:
+        """All answers of the run, these among them."""
+        n = len(self.right)
+        everyone = AllAnswers(np.arange(n), self.right, self.fold, self.group, np.ones(n, dtype=bool))
+        return self.among or everyone
 
 
-def fit_head(data: HeadData, settings: SealSettings) -> Head:
+@dataclass(frozen=True)
+class FittedHead:
+    """A head, and which of the answers it was made from it flags as out of distribution: bool (n,).
+
+    Those of train + validation are flagged by their distance out of fold.
+    """
+
+    head: Head
+    flagged: Bools
+
+
+def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
     """Fit a head on train + validation and measure it on the test part.
 
     Calibration and the out-of-distribution threshold use out-of-fold scores and distances of train + validation. The
-    guarantees are tested on the test part: nothing was chosen on it, as they demand.
+    guarantees of the answer head are tested on all answers of the test part: nothing was chosen on it, as they demand.
 
     Raises:
         NotEnoughDataError: right or wrong answers are lacking in the training parts or in the test part.
@@ -89,6 +108,10 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
     flat = data.states.reshape(len(data.states), -1)
     gaussian = fit_gaussian_ood(flat[known])
     distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
+    ood = _ood_threshold(distances[known], distances[~known], settings.false_alarms)
+    flagged = distances > ood.threshold
+    # What is flagged is not accepted, here as in use.
+    reachable = np.where(flagged, -np.inf, scores)
     config = HeadConfig(
         role=data.role,
         cells=data.cells,
@@ -98,13 +121,13 @@ def fit_head(data: HeadData, settings: SealSettings) -> Head:
         test=auc_estimate(scores[~known], data.right[~known]),
         calibration=calibrator,
         reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
-        guarantees=_guarantees(data, scores, settings),
-        risk_coverage=_risk_coverage(scores[~known], data.right[~known]),
-        ood=_ood_threshold(distances[known], distances[~known], settings.false_alarms),
+        guarantees=_guarantees(data.all_answers, reachable, settings) if data.role is Role.ANSWER else (),
+        risk_coverage=coverage_curve(data.all_answers.testing(reachable)),
+        ood=ood,
     )
     coordinates = gaussian.coordinates(flat[known]).astype(np.float32)
     head = Head(config, readout.weight, readout.bias, gaussian, coordinates, data.record_index[known], _NO_TEST)
-    return _with_self_test(head, data.states)
+    return FittedHead(_with_self_test(head, data.states), flagged)
 
 
 _NO_TEST = SelfTest(np.empty((0, 1, 1), dtype=np.float32), np.empty(0), np.empty(0))
@@ -129,29 +152,12 @@ def _require_both(data: HeadData, known: Bools) -> None:
             )
 
 
-def _guarantees(data: HeadData, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
-    known = data.fold >= 0
-    # One answer of each group: answers to one question are not independent.
-    first = np.zeros(len(scores), dtype=bool)
-    first[list({group: n for n, group in reversed(list(enumerate(data.group)))}.values())] = True
-    choosing = ScoredAnswers(scores[known], data.right[known])
-    testing = ScoredAnswers(scores[~known & first], data.right[~known & first])
+def _guarantees(answers: AllAnswers, scores: Floats, settings: SealSettings) -> tuple[RiskGuarantee, ...]:
+    choosing, testing = answers.choosing(scores), answers.testing(scores)
     wanted = [(Risk.SELECTIVE_RISK, settings.limit)]
     wanted += [(risk, limit) for risk in Risk for limit in settings.more_limits]
     return tuple(
         guarantee_risk(risk, limit, choosing, testing, settings.confidence) for risk, limit in dict.fromkeys(wanted)
-    )
-
-
-def _risk_coverage(scores: Floats, right: Bools) -> tuple[CoveragePoint, ...]:
-    curve = risk_coverage(scores, right)
-    n = len(curve.threshold)
-    points = np.unique(np.linspace(0, n - 1, min(n, _CURVE_POINTS)).round().astype(int))
-    return tuple(
-        CoveragePoint(
-            threshold=float(curve.threshold[p]), coverage=float(curve.coverage[p]), selective_risk=float(curve.risk[p])
-        )
-        for p in points
     )
 
 

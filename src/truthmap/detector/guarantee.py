@@ -29,17 +29,24 @@ class Risk(StrEnum):
     """What a guarantee bounds."""
 
     SELECTIVE_RISK = "selective_risk"
-    """The error rate among the accepted answers."""
+    """The share of answers graded wrong among the accepted ones."""
     FALSE_ABSTENTION = "false_abstention"
-    """The share of the right answers that the detector abstains from."""
+    """The share of the answers graded right that the detector abstains from, for whatever reason."""
 
 
 @dataclass(frozen=True)
 class ScoredAnswers:
-    """Answers with their scores: float64 (n,), and whether they are right: bool (n,)."""
+    """Answers with their scores.
+
+    Attributes:
+        scores: float64 (n,); minus infinity for an answer that is never accepted, such as one without an exact answer.
+        right: bool (n,), whether they were graded right; the others were graded wrong.
+        n_ungraded: Answers besides these that could not be graded: coverage counts them as not accepted.
+    """
 
     scores: Floats
     right: Bools
+    n_ungraded: int = 0
 
 
 class RiskGuarantee(BaseModel):
@@ -51,10 +58,12 @@ class RiskGuarantee(BaseModel):
         confidence: How sure it is, over draws of the answers it was tested on.
         holds: The tests allow the guarantee. If not, `threshold` is only what the training parts suggest.
         threshold: Answers that score at least this are accepted; `None`: none are.
-        tested: Tested answers that count for the risk at the threshold (accepted, or right).
-        hits: How many of them count against it (wrong, or abstained from).
+        tested: Tested answers that count for the risk at the threshold (accepted, or graded right).
+        hits: How many of them count against it (graded wrong, or abstained from).
         upper: Exact upper bound of the risk at this one threshold (Clopper and Pearson 1934), at `confidence`.
-        coverage: Share of all tested answers that are accepted.
+        coverage: Share of all answers of the test part that are accepted.
+        n_answers: How many answers those are, one of each group of questions: also those that could not be graded, and
+            those without an exact answer.
         why: One line for a reader.
     """
 
@@ -69,6 +78,7 @@ class RiskGuarantee(BaseModel):
     hits: int = Field(ge=0)
     upper: float = Field(ge=0, le=1)
     coverage: float = Field(ge=0, le=1)
+    n_answers: int = Field(ge=0)
     why: str
 
     @property
@@ -80,8 +90,8 @@ class RiskGuarantee(BaseModel):
     def claim(self) -> str:
         """Say what the guarantee is about, whether it holds or not."""
         what = {
-            Risk.SELECTIVE_RISK: f"selective risk at most {self.limit:.0%} (wrong among accepted answers)",
-            Risk.FALSE_ABSTENTION: f"false abstention at most {self.limit:.0%} (of the right answers)",
+            Risk.SELECTIVE_RISK: f"selective risk at most {self.limit:.0%} (graded wrong among accepted answers)",
+            Risk.FALSE_ABSTENTION: f"false abstention at most {self.limit:.0%} (of the answers graded right)",
         }[self.risk]
         return f"{what}, with {self.confidence:.0%} confidence"
 
@@ -107,7 +117,7 @@ def guarantee_risk(
     counts = _count(risk, thresholds, testing)
     p_values = binom.cdf(counts.hits, counts.tested, limit)
     passed = p_values <= 1 - confidence
-    if not passed.all():
+    if len(passed) and not passed.all():
         passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is tested
     if passed.any():
         last = int(passed.sum()) - 1
@@ -140,7 +150,7 @@ def _count(risk: Risk, thresholds: Floats, scored: ScoredAnswers) -> _Counts:
 
 def _candidates(risk: Risk, scores: Floats) -> Floats:
     """Return the thresholds that could be tried, the safest first."""
-    distinct = np.unique(scores)
+    distinct = np.unique(scores[np.isfinite(scores)])
     places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
     ascending = distinct[places]
     return np.asarray(ascending if risk is Risk.FALSE_ABSTENTION else ascending[::-1], dtype=np.float64)
@@ -152,6 +162,8 @@ def _sequence(risk: Risk, limit: float, choosing: ScoredAnswers, n_testing: int)
     Very strict thresholds accept so few answers that no test could pass; they are not begun with.
     """
     thresholds = _candidates(risk, choosing.scores)
+    if not len(thresholds):
+        return thresholds
     counts = _count(risk, thresholds, choosing)
     share = n_testing / len(choosing.scores)
     expected = np.floor(counts.tested * share)
@@ -176,6 +188,7 @@ def _guarantee_at(
     counts = _count(risk, at, testing)
     tested, hits = int(counts.tested[0]), int(counts.hits[0])
     upper = exact_upper_bound(hits, tested, confidence) if tested else 1.0
+    n_answers = len(testing.scores) + testing.n_ungraded
     return RiskGuarantee(
         risk=risk,
         limit=limit,
@@ -185,7 +198,8 @@ def _guarantee_at(
         tested=tested,
         hits=hits,
         upper=upper,
-        coverage=float((testing.scores >= at[0]).mean()) if len(testing.scores) else 0.0,
+        coverage=int((testing.scores >= at[0]).sum()) / n_answers if n_answers else 0.0,
+        n_answers=n_answers,
         why=_why(asked, testing, (tested, hits), holds=holds),
     )
 
@@ -196,16 +210,18 @@ def _why(asked: tuple[Risk, float, float], testing: ScoredAnswers, counts: tuple
     wrong = risk is Risk.SELECTIVE_RISK
     if holds:
         return f"{hits} of {tested} " + (
-            "accepted test answers were wrong" if wrong else "right test answers were abstained from"
+            "accepted test answers were graded wrong" if wrong else "test answers graded right were abstained from"
         )
     fewest = fewest_for(limit, confidence)
     available = len(testing.scores) if wrong else int(testing.right.sum())
-    kind = "answers" if wrong else "right answers"
+    kind = "answers" if wrong else "answers graded right"
     if available < fewest:
         return f"the test part is too small: {available} {kind}, at least {fewest} are needed"
     if tested == 0:
         return "no threshold keeps the limit even on the training parts"
-    seen = f"{hits} of {tested} " + ("accepted were wrong" if wrong else "right ones were abstained from")
+    seen = f"{hits} of {tested} " + (
+        "accepted were graded wrong" if wrong else "answers graded right were abstained from"
+    )
     needed = _needed(hits / tested, limit, confidence)
     if needed is None:
         return f"at the suggested threshold {seen}, which is more than {limit:.0%}"

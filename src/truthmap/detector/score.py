@@ -11,7 +11,7 @@ from truthmap.arrays import Floats, Floats32
 from truthmap.detector.acceptance import lacks_exact_answer
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.caveats import Caveat, because
-from truthmap.detector.config import AskingConfig, Role
+from truthmap.detector.config import AskingConfig, DetectorConfig, Role
 from truthmap.detector.heads import Head
 from truthmap.detector.streaming import StateSpec
 from truthmap.detector.verdict import PromptForecast, TokenScore, Verdict
@@ -101,7 +101,9 @@ def score_answer(
         tokens=token_scores(artifact, inputs.answer, inputs.states[1:]),
         caveats=caveats,
         guarantee=None if caveats else artifact.config.guarantee,
-        explanation=_nothing_claimed(caveats) if trusted is None else _explain(head, reading.p_wrong, trusted=trusted),
+        explanation=_nothing_claimed(caveats)
+        if trusted is None
+        else _explain(artifact.config, reading.p_wrong, trusted=trusted),
     )
 
 
@@ -205,13 +207,12 @@ def _nothing_claimed(caveats: Sequence[Caveat]) -> str:
     return f"nothing is claimed about this, because {because(caveats)}"
 
 
-def _explain(head: Head, p_wrong: float, *, trusted: bool) -> str:
-    guarantee = head.config.guarantees[0]
+def _explain(config: DetectorConfig, p_wrong: float, *, trusted: bool) -> str:
     frequency = f"of 100 answers scored like this, about {round(100 * p_wrong)} are graded wrong"
     side = "accepted" if trusted else "the detector abstains"
-    if guarantee.holds:
-        return f"{frequency}; {side} under a guarantee: {guarantee.claim}"
-    return f"{frequency}; {side} without a guarantee: {guarantee.why}"
+    if config.guarantee is not None:
+        return f"{frequency}; {side} under a guarantee: {config.guarantee}"
+    return f"{frequency}; {side} without a guarantee: {config.heads[0].guarantees[0].why}"
 
 
 def _unanswered(inputs: AnswerStates, asked: Sequence[Caveat]) -> Verdict:

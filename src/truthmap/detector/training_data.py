@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from truthmap.arrays import Bools
+from truthmap.detector.acceptance import AllAnswers
 from truthmap.detector.artifact import TrainingRecord
 from truthmap.detector.config import AnswerSource, CellAt, Role
 from truthmap.detector.fit_head import HeadData
 from truthmap.probes.grid import Cell, Grid
-from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.records import Answer, Grade, Outcome, Question
+from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers
+from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,23 @@ class TrainingData:
         labels: Which answers are right, and how they are split: n of them.
         states: Their hidden states.
         grid: The grid of the detector's site: it says which C each cell is fitted with.
+        n_ungraded: Groups of the test part of which no answer could be graded.
     """
 
     labels: LabelledAnswers
     states: LayerSource
     grid: Grid
+    n_ungraded: int = 0
 
 
-def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell], stack_c: float | None = None) -> HeadData:
-    """Read the states of the answers that have all K cells of a head; for `stack_c` see `HeadData`."""
+def read_head_data(
+    data: TrainingData,
+    role: Role,
+    cells: Sequence[Cell],
+    stack_c: float | None = None,
+    acceptable: Bools | None = None,
+) -> HeadData:
+    """Read the states of the answers that have all K cells of a head; for the last two see `HeadData`, `AllAnswers`."""
     labels, c = data.labels, data.grid.c
     read = [data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids) for cell in cells]
     here = np.flatnonzero(np.all([each.present[0] for each in read], axis=0))
@@ -49,6 +59,14 @@ def read_head_data(data: TrainingData, role: Role, cells: Sequence[Cell], stack_
         group=tuple(labels.group[n] for n in here),
         record_index=np.array([record_index.get(labels.ids[n], -1) for n in here], dtype=np.int64),
         stack_c=stack_c,
+        among=AllAnswers(
+            rows=here,
+            right=labels.y,
+            fold=labels.fold,
+            group=labels.group,
+            acceptable=np.ones(len(labels.y), dtype=bool) if acceptable is None else acceptable,
+            n_ungraded=data.n_ungraded,
+        ),
     )
 
 
@@ -70,6 +88,15 @@ def closing_token(answers: Sequence[Answer]) -> int | None:
     """Return the token that closes most generated answers, or `None` where none was generated or closed."""
     closing = Counter(a.answer_ids[-1] for a in answers if a.finished and a.log_probs)
     return closing.most_common(1)[0][0] if closing else None
+
+
+def ungraded_groups(questions: Sequence[Question], grades: Sequence[Grade], splits: Sequence[SplitAssignment]) -> int:
+    """Count the groups of the test part of which no answer could be graded."""
+    # As if all had been graded, so that every answer has its group.
+    groups = set(
+        label_answers(questions, [replace(g, outcome=Outcome.WRONG) for g in grades], splits).of(test=True).group
+    )
+    return len(groups - set(label_answers(questions, grades, splits).of(test=True).group))
 
 
 def answer_source(questions: Sequence[Question]) -> AnswerSource:

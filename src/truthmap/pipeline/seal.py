@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from truthmap._version import __version__
+from truthmap.detector.acceptance import lacks_exact_answer
 from truthmap.detector.artifact import Artifact, save_artifact
 from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
 from truthmap.detector.config import (
@@ -19,12 +22,20 @@ from truthmap.detector.config import (
 from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.detector.fit_head import SealSettings, fit_head
 from truthmap.detector.heads import Head
-from truthmap.detector.training_data import TrainingData, answer_source, closing_token, read_head_data, training_records
+from truthmap.detector.training_data import (
+    TrainingData,
+    answer_source,
+    closing_token,
+    read_head_data,
+    training_records,
+    ungraded_groups,
+)
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.files import AnyPath, as_path, file_digest, syncing
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
+from truthmap.pipeline.looks import count_look, look_at
 from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
@@ -67,19 +78,45 @@ def seal_detector(
     grid = _grid(inputs, site)
     roles = cells_by_role(grid, settings.cells or chosen_cells(run.summary, grid))
     data = inputs.data
-    training = TrainingData(data.labels, data.states, grid)
-    heads: dict[Role, Head] = {}
-    with (progress or Silence()).stage("Sealing the detector", len(roles)) as advance:
-        for done, (role, cells) in enumerate(roles.items(), 1):
-            stack_c = measured_stack_c(run.summary, cells)
-            heads[role] = fit_head(read_head_data(training, role, cells, stack_c), settings.seal)
-            advance(done)
+    training = TrainingData(data.labels, data.states, grid, ungraded_groups(data.questions, data.grades, data.splits))
+    progress = progress or Silence()
+    heads = _fit_heads(inputs, training, roles, settings.seal, progress)
+    answer = heads[Role.ANSWER].config
+    look = look_at(data.labels, site, answer.cells, answer.stack_c, settings.seal)
+    looks = count_look(run.folder, look, progress)
     records = training_records(data.labels, data.questions, data.grades) if settings.keep_records else ()
-    artifact = Artifact(_config(inputs, site, heads), heads, records)
+    artifact = Artifact(_config(inputs, site, heads, looks), heads, records)
     with syncing(out):
         sealed = save_artifact(artifact, out)
         _draw(sealed, out)
     return sealed
+
+
+def _fit_heads(
+    inputs: _RunInputs,
+    training: TrainingData,
+    roles: dict[Role, tuple[Cell, ...]],
+    settings: SealSettings,
+    progress: Progress,
+) -> dict[Role, Head]:
+    """Fit the heads in their order; the one that reads the prompt first, since it says which questions are too far."""
+    data, summary, heads = inputs.data, inputs.run.summary, dict[Role, Head]()
+    acceptable = np.ones(len(data.labels.y), dtype=bool)
+    with progress.stage("Sealing the detector", len(roles)) as advance:
+        for done, role in enumerate(sorted(roles, key=lambda role: role is not Role.BEFORE), 1):
+            stack_c = measured_stack_c(summary, roles[role])
+            head_data = read_head_data(training, role, roles[role], stack_c, acceptable)
+            fitted = fit_head(head_data, settings)
+            heads[role] = fitted.head
+            if role is Role.BEFORE:
+                acceptable[head_data.all_answers.rows[fitted.flagged]] = False
+                lacking = [
+                    lacks_exact_answer(data.grade_of(row), roles[Role.ANSWER], summary.found_right)
+                    for row in data.labels.ids
+                ]
+                acceptable &= ~np.array(lacking, dtype=bool)
+            advance(done)
+    return {role: heads[role] for role in roles}
 
 
 @dataclass(frozen=True)
@@ -127,7 +164,7 @@ def measured_stack_c(summary: Summary, cells: tuple[Cell, ...]) -> float | None:
     return summary.stack.C if measured == cells else None
 
 
-def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> DetectorConfig:
+def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int) -> DetectorConfig:
     run, study, task = inputs.run, inputs.study, inputs.question_set.task
     n_layers, width = inputs.data.states.layout()[site]
     shared_candidates = {question.candidates for question in inputs.data.questions}
@@ -162,6 +199,9 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head]) -> Detector
             unscored=summary.unscored,
             found_right=summary.found_right,
             found_wrong=summary.found_wrong,
+            validation_auc=summary.validation.value,
+            text_auc=summary.text_baseline,
+            looks=looks,
         ),
         heads=tuple(head.config for head in heads.values()),
         files={},

@@ -236,8 +236,11 @@ def _pictures(saved: SavedAnalysis, title: str, room: Room) -> Iterator[Picture]
 
 def _guarantee_sentences(config: DetectorConfig) -> Iterator[str]:
     first = config.heads[0].guarantees[0]
-    result = f"it holds at a coverage of {first.coverage:.0%}" if first.holds else f"it is not given: {first.why}"
+    covered = f"it holds at a coverage of {first.coverage:.0%} of all {first.n_answers} test answers"
+    result = covered if first.holds else f"it is not given: {first.why}"
     yield f"Guarantee: {first.claim}; {result}."[:500]
+    yield f"It is about {config.asking.answers.described}."
+    yield from (f"{warning[0].upper()}{warning[1:]}." for warning in config.warnings)
 
 
 def _detector_tables(config: DetectorConfig) -> Iterator[Table]:

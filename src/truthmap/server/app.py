@@ -193,10 +193,12 @@ def about_detector(detector: Detector) -> dict[str, Any]:
         "questions": config.training.questions,
         "cells": [f"layer {cell.layer}, {cell.position}" for cell in head.cells],
         "test_auc": head.test.model_dump(),
-        "guarantee": head.guarantees[0].sentence,
+        "guarantee": config.guarantee_sentence,
         "guarantee_holds": head.guarantees[0].holds,
         "answers": str(config.asking.answers),
         "about": config.asking.answers.described,
+        "coverage": head.guarantees[0].coverage,
+        "warnings": list(config.warnings),
     }
 
 
