@@ -93,7 +93,13 @@ def is_border(text: str, index: int) -> bool:
     if index <= 0 or index >= len(text):
         return True
     before, after = text[index - 1], text[index]
-    return not (_in_word(before) and _in_word(after)) or _is_unspaced(before) or _is_unspaced(after)
+    return not (_in_word(before) and _in_word(after)) or is_unspaced(before) or is_unspaced(after)
+
+
+def is_unspaced(character: str) -> bool:
+    """Return whether a character belongs to a script that puts no spaces between words."""
+    code = ord(character)
+    return code >= _UNSPACED[0][0] and any(low <= code <= high for low, high in _UNSPACED)
 
 
 def find_words(text: str, phrase: str, start: int = 0) -> int:
@@ -173,8 +179,3 @@ def _is_dropped(character: str) -> bool:
 
 def _in_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character)[0] == "M"
-
-
-def _is_unspaced(character: str) -> bool:
-    code = ord(character)
-    return code >= _UNSPACED[0][0] and any(low <= code <= high for low, high in _UNSPACED)

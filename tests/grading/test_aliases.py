@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from truthmap.grading.aliases import find_alias, normalize_answer, normalized_answer
+from truthmap.grading.alias_mentions import find_alias, normalize_answer, normalized_answer
 from truthmap.grading.grade import grade
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.records import Answer, Grade, Outcome, Question
@@ -56,10 +56,13 @@ def test_one_exact_answer_has_one_canonical_form_right_or_wrong() -> None:
     right = say("It was the actor George Clooney.", "George Clooney")
     wrong = say("It was George  CLOONEY’s!", "Brad Pitt")
     assert right.canonical == wrong.canonical == "george clooney"
-    aliases = {
-        say(f"It was {name}.", "Samuel Clemens", "Mark Twain").canonical for name in ("Mark Twain", "Samuel Clemens")
-    }
-    assert aliases == {"samuel clemens"}
+
+
+def test_canonical_forms_know_no_accepted_answers() -> None:
+    said = [f"It was {name}." for name in ("Mark Twain", "Samuel Clemens", "MARK TWAIN", "S. L. Clemens")]
+    known = [say(text, "Samuel Clemens", "Mark Twain").canonical for text in said]
+    assert known == [say(text, "Jane Austen").canonical for text in said]
+    assert len(set(known)) == 3
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def _grade(question: Question, text: str, rule: GradingRule) -> Grade:
         ("Lima is a smaller city compared to Quito.", "Quito"),
         ("Lima has fewer inhabitants than Quito, but both are large.", "Quito"),
         ("In comparison to Quito, Lima is larger.", "Lima"),
+        ("Lima has ten million inhabitants, whereas Quito has two.", "Lima"),
     ],
 )
 def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> None:
@@ -62,7 +63,6 @@ def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> No
         "Lima is a city in Peru, while Quito is a city in Ecuador.",
         "The city of Lima, Peru, is the largest city in the country. Quito is",
         "Quito is the capital of Ecuador and is home to 2 million people. **Lima**",
-        "Lima has ten million inhabitants, whereas Quito has two.",
     ],
 )
 def test_an_answer_that_chooses_none_is_unscored(text: str) -> None:

@@ -1,109 +1,106 @@
-"""The rule for open questions with known answers: the answer contains one of them as whole words."""
+"""The rule for open questions with known answers: what the answer says is one of them."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 
-from truthmap.grading.mentions import repeats_question
+from truthmap.grading.alias_forms import other_forms
+from truthmap.grading.alias_mentions import AliasMention, alias_mentions, normalized_answer
+from truthmap.grading.events import is_opposite_event, says_other_way_round
+from truthmap.grading.open_answer import OpenAnswer, read_open
+from truthmap.grading.person_names import belongs_to_other
+from truthmap.grading.polarity import read_polarity
+from truthmap.grading.reading import Reading, Stance
 from truthmap.grading.refusals import is_refusal
 from truthmap.grading.rule import Pair, RuleKind, grade_each
-from truthmap.grading.rule_result import DECLINES, RuleResult
+from truthmap.grading.rule_result import RuleResult, declined, found, undecided
 from truthmap.grading.text_model import Graders
+from truthmap.grading.tokens import words_of
+from truthmap.questions.polarity_words import accepted_polarity
 from truthmap.questions.tasks import GradingRule, Task
-from truthmap.records import Outcome, Question, Span
-from truthmap.text import NormalizedText, find_words, normalize
+from truthmap.records import Outcome, Question
 
 RULE = str(GradingRule.ALIAS)
-
-_ARTICLE = re.compile(r"(?<!\S)(?:a|an|the)(?!\S)")
-_KEPT_SIGNS = frozenset("#%&@+$€£°")
-_SHORTEST_IN_ANY_CASE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class AliasMention:
-    """A place `span` of the answer's text that says the accepted answer `alias`."""
-
-    span: Span
-    alias: str
+_NOTHING = "contains no accepted answer"
 
 
 class AliasRule(RuleKind):
-    """The answer contains an accepted answer as whole words."""
+    """The answer says an accepted answer."""
 
     name = GradingRule.ALIAS
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
-        """Grade answers by the accepted answers that they contain."""
-        return grade_each(pairs, lambda question, answer: by_alias(question, answer.text))
+        """Grade answers by the accepted answers that they say."""
+        return grade_each(pairs, self.name, lambda question, _, reading: by_alias(question, reading))
 
 
-def by_alias(question: Question, text: str) -> RuleResult:
-    """Grade right if the answer contains an accepted answer, wrong if it says something else."""
-    mention = find_alias(text, question.text, question.accepted)
-    if mention is not None:
-        why = f"contains {text[mention.span.start : mention.span.end]!r}, an accepted answer"
-        return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalized_answer(question.accepted[0]))
-    if is_refusal(text, open_question=True):
-        return RuleResult(Outcome.WRONG, RULE, DECLINES, refusal=True)
-    return RuleResult(Outcome.WRONG, RULE, "contains no accepted answer")
+def by_alias(question: Question, reading: Reading) -> RuleResult:
+    """Grade right if the answer says an accepted answer, wrong if it says something else.
 
-
-def find_alias(text: str, question: str, accepted: Iterable[str]) -> AliasMention | None:
-    """Find the first accepted answer that the answer contains and does not only repeat from the question.
-
-    Compared are whole words with case, accents, punctuation and articles set aside; of several that begin at one place
-    the longest counts. A name of one or two letters matches only as it is written.
+    Whether it declines, what it concludes with, and whether it leaves several answers open is told first and without
+    the accepted answers. An accepted answer that the answer denies, compares with or takes back is not said.
     """
-    places: list[tuple[int, int, str]] = []
-    for alias in dict.fromkeys(accepted):
-        compared = normalize if _normalize_answer(alias) is None else normalize_answer
-        said, asked, wanted = compared(text), compared(question).text, compared(alias).text.strip()
-        at = find_words(said.text, wanted)
-        while at >= 0:
-            end = at + len(wanted)
-            low, high = said.original(at, end)
-            exact = len(wanted) >= _SHORTEST_IN_ANY_CASE or not wanted.isalpha() or text[low:high] == alias.strip()
-            if exact and not repeats_question(said.text, at, end, asked):
-                places.append((low, -high, alias))
-                break
-            at = find_words(said.text, wanted, at + 1)
-    if not places:
-        return None
-    start, minus_end, alias = min(places)
-    return AliasMention(Span(start, -minus_end), alias)
+    if is_refusal(reading, question.text):
+        return declined(RULE)
+    if says_other_way_round(question.text, reading):
+        return RuleResult(Outcome.UNSCORED, RULE, "says it the other way round")
+    given = read_open(reading, question.text)
+    if given.undecided:
+        return undecided(RULE)
+    polarity = accepted_polarity(question.accepted, question.text)
+    if polarity is not None:
+        return _by_polarity(question, reading, polarity)
+    mention = next(_said(question, reading, given), None)
+    if mention is None:
+        return RuleResult(Outcome.WRONG, RULE, _NOTHING)
+    why = f"contains {reading.text[mention.span.start : mention.span.end]!r}, an accepted answer"
+    return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalized_answer(mention.alias))
 
 
-def normalized_answer(text: str) -> str:
-    """Return a text in the one spelling in which answers are compared: normalized, without punctuation and articles.
-
-    >>> normalized_answer("The J.R.R. Tolkien’s")
-    'j r r tolkien s'
-    """
-    return normalize_answer(text).text.strip()
-
-
-def normalize_answer(text: str) -> NormalizedText:
-    """Normalize a text, make punctuation blank and drop articles, unless that leaves nothing ("The The", "!!!")."""
-    return _normalize_answer(text) or normalize(text)
+def _by_polarity(question: Question, reading: Reading, accepted: bool) -> RuleResult:
+    said, both = read_polarity(reading, question.text)
+    if both:
+        return undecided(RULE)
+    if said is None:
+        return RuleResult(Outcome.UNSCORED, RULE, "says neither yes nor no")
+    why = f"says {reading.text[said.span.start : said.span.end]!r}"
+    return found(right=said.yes is accepted, rule=RULE, why=why, span=None, canonical="")
 
 
-@lru_cache(maxsize=4096)
-def _normalize_answer(text: str) -> NormalizedText | None:
-    whole = normalize(text)
-    plain = "".join(" " if _is_punctuation(character) else character for character in whole.text)
-    plain = _ARTICLE.sub(lambda match: " " * len(match.group()), plain)
-    kept = [i for i, character in enumerate(plain) if character != " " or (i > 0 and plain[i - 1] != " ")]
-    if not plain.strip():
-        return None
-    return NormalizedText(
-        "".join(plain[i] for i in kept), tuple(whole.starts[i] for i in kept), tuple(whole.ends[i] for i in kept)
-    )
+def _said(question: Question, reading: Reading, given: OpenAnswer) -> Iterator[AliasMention]:
+    """Yield the places of the answering part that say an accepted answer, those in its own words first."""
+    for mentions in (
+        alias_mentions(reading.text, question.text, question.accepted),
+        other_forms(reading, question, given.low, given.high),
+    ):
+        for mention in mentions:
+            inside = given.low <= mention.span.start and mention.span.end <= given.high
+            if inside and _is_said(reading, question, mention):
+                yield mention
 
 
-def _is_punctuation(character: str) -> bool:
-    return character not in _KEPT_SIGNS and unicodedata.category(character)[0] in "PSZ"
+def _is_said(reading: Reading, question: Question, mention: AliasMention) -> bool:
+    first, last = reading.tokens_of(mention.span.start, mention.span.end)
+    stance = reading.stance(first, last)
+    if stance in (Stance.DENIED, Stance.AGAINST) or belongs_to_other(
+        reading, first, last, mention.alias, question.accepted
+    ):
+        return False
+    if stance in (Stance.SUPPOSED, Stance.ASKED) and _goes_on(reading, last, stance):
+        return False
+    low, high = reading.sentence_of(first)
+    return not is_opposite_event(
+        words_of(question.text), [token.norm for token in reading.tokens[low:high]]
+    ) and not _is_withdrawn(reading, first)
+
+
+def _goes_on(reading: Reading, last: int, stance: Stance) -> bool:
+    """Return whether the answer says something else behind what it supposes or asks."""
+    end = reading.sentence_of(last - 1)[1]
+    if stance is Stance.ASKED:
+        return any(token.word for token in reading.tokens[end:])
+    return reading.contrasts_after(last)
+
+
+def _is_withdrawn(reading: Reading, first: int) -> bool:
+    return reading.corrected_after(first)

@@ -1,12 +1,14 @@
-"""The rule for questions whose answer is one of many things with known names: the first one named decides."""
+"""The rule for questions whose answer is one of many things with known names: the one that the answer gives decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from truthmap.grading.mentions import first_mention, is_accepted
+from truthmap.grading.decision import decide, place_mentions
+from truthmap.grading.mentions import answering_mentions, is_accepted
+from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair, RuleKind, grade_each
-from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
 from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
@@ -15,27 +17,32 @@ RULE = str(GradingRule.CANDIDATES)
 
 
 class CandidatesRule(RuleKind):
-    """The first candidate that the answer names is an accepted one."""
+    """The candidate that the answer gives is an accepted one."""
 
     name = GradingRule.CANDIDATES
     needs_candidates = True
     finds_span = True
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
-        """Grade answers by the first candidate that each names."""
-        return grade_each(pairs, lambda question, answer: by_candidates(question, answer.text, task.shadows))
+        """Grade answers by the candidate that each gives."""
+        return grade_each(pairs, self.name, lambda question, _, reading: by_candidates(question, reading, task.shadows))
 
 
-def by_candidates(question: Question, text: str, shadows: tuple[str, ...]) -> RuleResult:
-    """Grade by the first candidate that the answer names and does not only repeat from the question."""
+def by_candidates(question: Question, reading: Reading, shadows: tuple[str, ...]) -> RuleResult:
+    """Grade by the candidate that the answer gives: the first that it says and the question does not."""
     candidates = question.candidates or ()
-    mention = first_mention(text, question.text, candidates, shadows)
+    mentions = answering_mentions(reading.text, question.text, candidates, shadows)
+    decision = decide(reading, place_mentions(reading, mentions), question.text)
+    if decision.undecided:
+        return undecided(RULE)
+    mention = decision.mention
     if mention is None:
-        return nothing_found(text, RULE, "names no candidate")
+        why = "names candidates but gives none" if mentions else "names no candidate"
+        return nothing_found(reading, RULE, why, question.text)
     return found(
         right=is_accepted(mention, candidates, question.accepted),
         rule=RULE,
-        why=f"names {text[mention.start : mention.end]!r} first",
+        why=f"gives {reading.text[mention.start : mention.end]!r}",
         span=Span(mention.start, mention.end),
         canonical=candidates[mention.things[0]][0] if len(mention.things) == 1 else mention.name,
     )

@@ -1,30 +1,24 @@
-"""The rule for questions that offer what to answer: two names, or the labels of a classification."""
+"""The rule for questions that offer what to answer: a few names, lettered options, yes or no, labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from truthmap.grading.comparisons import less_than, only_describes
+from truthmap.grading.comparisons import compared, only_describes
+from truthmap.grading.decision import concluding, decide, place_mentions
 from truthmap.grading.mentions import Mention, find_mentions, is_accepted
+from truthmap.grading.option_letters import is_option_letter, with_letters, with_option_texts
+from truthmap.grading.polarity import NO, YES, read_polarity
+from truthmap.grading.reading import Reading, Stance
 from truthmap.grading.rule import Pair, RuleKind, grade_each
-from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
 from truthmap.grading.text_model import Graders
+from truthmap.questions.polarity_words import accepted_polarity
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
 from truthmap.text import normalized
 
-_ARTICLES = r"(?:the |a |an |both |either )*"
-# Between two names of a list: "A or B", "A, B, or C", "A/B", "between A and the B".
-_EDGE = r"[\s\"'*_`]*"
-_JOINED = re.compile(rf"{_EDGE}(?:,{_EDGE})?(?:/|\bor\b|\band\b|\bversus\b|\bvs\b\.?){_EDGE}{_ARTICLES}{_EDGE}")
-_COMMA = re.compile(rf"{_EDGE},{_EDGE}{_ARTICLES}{_EDGE}")
-# Before a name that is held against the chosen one, or denied.
-_AGAINST = re.compile(
-    r"(?:\b(?:than|not|no|neither|nor|never|unlike|versus|vs\.?|instead of|(?:compared|comparison) (?:to|with))|n't)"
-    rf"[\s\"'*_`]*(?:in |of |to |be |represent |refer to |necessarily |directly |exactly )*{_ARTICLES}[\s\"'*_`]*$"
-)
-_LOOK_BACK = 60
 _WORDS = re.compile(r"[^\W_]+")
 _QUOTED_RUN = 5
 """A run of this many words that the question has too is a quotation of it."""
@@ -38,8 +32,16 @@ class ChoiceRule(RuleKind):
     finds_span = True
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
-        """Grade answers by the first candidate that each chooses."""
-        return grade_each(pairs, lambda question, answer: by_choice(question, answer.text, self.name))
+        """Grade answers by the candidate that each chooses."""
+        return grade_each(
+            pairs,
+            self.name,
+            lambda question, _, reading: by_choice(question, reading, self.name, lettered=task.shows_options(question)),
+        )
+
+    def offers_candidates(self, question: Question) -> bool:
+        """Return whether the question has candidates, or is one of yes or no."""
+        return bool(question.candidates) or is_yes_or_no(question)
 
 
 class LabelRule(ChoiceRule):
@@ -48,61 +50,89 @@ class LabelRule(ChoiceRule):
     name = GradingRule.LABEL
 
 
-def by_choice(question: Question, text: str, rule: GradingRule) -> RuleResult:
-    """Grade by the first candidate that the answer chooses.
+def by_choice(question: Question, reading: Reading, rule: GradingRule, *, lettered: bool = False) -> RuleResult:
+    """Grade by the candidate that the answer chooses.
 
     A name is no choice where the answer only lists the candidates ("X or Y"), quotes five or more words of the question
     in a row, or holds the name against another or denies it ("than X", "not X"). So an answer that names both is graded
-    by the first one that it does not list, quote, compare with or deny; one that chooses neither is unscored. Where the
-    question asks for more, "X is smaller than Y" chooses Y. An answer that only says of each one what it is ("X is in
-    India, while Y is in Spain") chooses none.
+    by the first one that it does not list, quote, compare with or deny; one that lists both and chooses none is
+    undecided. Where the question asks for more, "X is smaller than Y" chooses Y. An answer that only says of each one
+    what it is ("X is in India, while Y is in Spain") chooses none. Without candidates the choice is between yes and no.
+
+    Args:
+        question: The question.
+        reading: The answer.
+        rule: The rule's name.
+        lettered: The prompt shows the candidates as A, B, …: an answer may name them by their letters.
     """
-    candidates = question.candidates or ()
-    mentions = find_mentions(text, candidates)
-    if only_describes(text, mentions):
-        return nothing_found(text, str(rule), "says what each candidate is but chooses none")
-    chosen = next(_choices(text, question.text, mentions), None)
-    if chosen is None:
+    if is_yes_or_no(question):
+        return by_polarity(question, reading, rule)
+    own = question.candidates or ()
+    candidates = with_option_texts(with_letters(own) if lettered else own, question.text)
+    quoted = _quotations(reading.text, question.text)
+    mentions = [
+        mention
+        for mention in find_mentions(reading.text, candidates)
+        if is_option_letter(reading, mention) and not _is_quoted(mention, quoted)
+    ]
+    named = [each for each in place_mentions(reading, mentions) if len(each.mention.things) == 1]
+    said = [each for each in named if each.stance is Stance.SAID]
+    drawn = concluding(reading, said, question.text)
+    if not drawn and len(own) == 2:
+        choice = compared(reading, question.text, named)
+        if choice is not None:
+            return _chosen(question, reading, rule, choice.thing, choice.mention)
+    if not drawn and only_describes(reading, named):
+        return nothing_found(reading, str(rule), "says what each candidate is but chooses none", question.text)
+    decision = decide(reading, named, question.text)
+    if decision.undecided:
+        return undecided(str(rule))
+    if decision.mention is None:
         why = "names candidates but chooses none" if mentions else "names no candidate"
-        return nothing_found(text, str(rule), why)
+        return nothing_found(reading, str(rule), why, question.text)
+    return _chosen(question, reading, rule, decision.mention.things[0], decision.mention)
+
+
+def by_polarity(question: Question, reading: Reading, rule: GradingRule) -> RuleResult:
+    """Grade a question of yes or no by what the answer says."""
+    said, both = read_polarity(reading, question.text)
+    if both:
+        return undecided(str(rule))
+    if said is None:
+        return nothing_found(reading, str(rule), "says neither yes nor no", question.text)
     return found(
-        right=is_accepted(chosen, candidates, question.accepted),
+        right=said.yes == accepted_polarity(question.accepted),
         rule=str(rule),
-        why=f"chooses {text[chosen.start : chosen.end]!r}",
-        span=Span(chosen.start, chosen.end),
-        canonical=normalized(candidates[chosen.things[0]][0]),
+        why=f"says {reading.text[said.span.start : said.span.end]!r}",
+        span=said.span,
+        canonical=YES if said.yes else NO,
     )
 
 
-def _choices(text: str, question: str, mentions: Sequence[Mention]) -> Iterator[Mention]:
-    quoted = _quotations(text, question)
-    listed = _listed(text, mentions)
-    less = less_than(text, question, mentions)
-    for index, mention in enumerate(mentions):
-        if index in less:
-            continue
-        inside = any(low <= mention.start and mention.end <= high for low, high in quoted)
-        before = text[max(0, mention.start - _LOOK_BACK) : mention.start].casefold().replace("’", "'")
-        against = _AGAINST.search(before) and index not in less.values()
-        if len(mention.things) == 1 and index not in listed and not inside and not against:
-            yield mention
+def is_yes_or_no(question: Question) -> bool:
+    """Return whether a question's candidates are yes and no, or it has none and its accepted answers say yes or no."""
+    if question.candidates is None:
+        return not question.accepted or accepted_polarity(question.accepted) is not None
+    sides = {accepted_polarity(names[:1]) for names in question.candidates}
+    return sides == {True, False} and len(question.candidates) == 2
 
 
-def _listed(text: str, mentions: Sequence[Mention]) -> set[int]:
-    """Return the indices of the mentions in a list of different candidates: joined by commas, and once by or, and."""
-    listed: set[int] = set()
-    run, joined = [0], False
-    for index in range(1, len(mentions) + 1):
-        between = ""
-        if index < len(mentions) and mentions[index - 1].things != mentions[index].things:
-            between = text[mentions[index - 1].end : mentions[index].start].casefold()
-        if _JOINED.fullmatch(between) or _COMMA.fullmatch(between):
-            run.append(index)
-            joined = joined or _JOINED.fullmatch(between) is not None
-        else:
-            listed.update(run if joined else ())
-            run, joined = [index], False
-    return listed
+def _chosen(question: Question, reading: Reading, rule: GradingRule, thing: int, mention: Mention | None) -> RuleResult:
+    candidates = question.candidates or ()
+    name = candidates[thing][0]
+    why = f"chooses {name!r}" if mention is None else f"chooses {reading.text[mention.start : mention.end]!r}"
+    stands_for = Mention(0, 1, normalized(name), (thing,))
+    return found(
+        right=is_accepted(stands_for, candidates, question.accepted),
+        rule=str(rule),
+        why=why,
+        span=None if mention is None else Span(mention.start, mention.end),
+        canonical=normalized(name),
+    )
+
+
+def _is_quoted(mention: Mention, quoted: Sequence[tuple[int, int]]) -> bool:
+    return any(low <= mention.start and mention.end <= high for low, high in quoted)
 
 
 def _quotations(text: str, question: str) -> list[tuple[int, int]]:
@@ -111,8 +141,12 @@ def _quotations(text: str, question: str) -> list[tuple[int, int]]:
     runs = {tuple(asked[start : start + _QUOTED_RUN]) for start in range(len(asked) - _QUOTED_RUN + 1)}
     words = list(_WORDS.finditer(text))
     said = [normalized(word.group()) for word in words]
-    return [
-        (words[start].start(), words[start + _QUOTED_RUN - 1].end())
-        for start in range(len(words) - _QUOTED_RUN + 1)
-        if tuple(said[start : start + _QUOTED_RUN]) in runs
-    ]
+    found: list[tuple[int, int]] = []
+    for start in range(len(words) - _QUOTED_RUN + 1):
+        if tuple(said[start : start + _QUOTED_RUN]) in runs:
+            low, high = words[start].start(), words[start + _QUOTED_RUN - 1].end()
+            if found and low <= found[-1][1]:
+                found[-1] = (found[-1][0], high)
+            else:
+                found.append((low, high))
+    return found

@@ -1,134 +1,107 @@
-"""The rule for questions whose answer is a number: the number that the answer concludes with, compared exactly."""
+"""The rule for questions whose answer is a number: the number that the answer gives, compared exactly."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from truthmap.grading.numbers import Number, find_numbers, said_value, same_value, written_value
+from truthmap.grading.concluding_number import CUT_OFF, Said, concluding_number
+from truthmap.grading.dates import find_dates, same_date
+from truthmap.grading.numbers import equal_numbers, find_numbers, written_value
+from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair, RuleKind, grade_each
-from truthmap.grading.rule_result import RuleResult, found, nothing_found
+from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
 from truthmap.grading.text_model import Graders
-from truthmap.grading.units import Unit
+from truthmap.grading.units import unit_in
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Answer, Grade, Question, Span
 
 RULE = str(GradingRule.NUMBER)
 
-CUT_OFF = "cut off before it concludes"
-_MARKER = re.compile(
-    r"####|\\boxed\{|\b(?:answer|result|solution)(?:\s+(?:is|was|equals|would be)\b|\s*[:=])",
-    re.IGNORECASE,
-)
-# A sentence ends at a line's end, or at a full stop that no digit follows.
-_SENTENCE_END = re.compile(r"\n|[.!?](?=\s|$)")
-
 
 class NumberRule(RuleKind):
-    """The number that the answer concludes with equals an accepted one."""
+    """The number that the answer gives equals an accepted one."""
 
     name = GradingRule.NUMBER
     finds_span = True
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
-        """Grade answers by the number that each concludes with."""
-        return grade_each(pairs, by_number)
+        """Grade answers by the number that each gives."""
+        return grade_each(pairs, self.name, by_number)
 
     def canonical(self, result: RuleResult, span: Span) -> str:  # noqa: ARG002
         """Return the number itself: it is what the answer says, wherever the exact answer was located."""
         return result.canonical
 
-    def agrees(self, question: Question, grade: Grade) -> bool:  # noqa: ARG002
-        """Return whether the exact answer holds the number that decided."""
-        return any(written_value(number.value) == grade.canonical for number in find_numbers(grade.exact_answer))
+    def agrees(self, question: Question, grade: Grade) -> bool:
+        """Return whether the exact answer holds an accepted number or date."""
+        numbers, dates = find_numbers(grade.exact_answer), list(find_dates(grade.exact_answer))
+        return any(_equals(Said(number=n), question) for n in numbers) or any(
+            _equals(Said(date=d), question) for d in dates
+        )
 
 
-def by_number(question: Question, answer: Answer) -> RuleResult:
-    """Grade by the number that the answer concludes with.
+def by_number(question: Question, answer: Answer, reading: Reading) -> RuleResult:
+    """Grade by the number that the answer gives.
 
     Right if it equals an accepted one: as exact values, `1,000` like `1000` and `0.5` like `1/2`; where both have a
-    unit, in the same one. A long answer that was cut off before it concluded is unscored.
+    unit, in the same one. An answer that leaves two numbers open ("41 or 42", "40-42") is undecided; one that says
+    between which two it lies gives none. A long answer that was cut off before it concluded is unscored.
     """
-    numbers = find_numbers(answer.text)
-    said = concluding_number(answer.text, question.text, numbers, finished=answer.finished)
+    said = concluding_number(reading, question.text, finished=answer.finished)
     if said is None:
-        return nothing_found(answer.text, RULE, CUT_OFF if numbers else "names no number")
-    wanted = [_wanted(accepted) for accepted in question.accepted]
-    values = [(value, number.value) for number in wanted if (value := said_value(said, number.unit)) is not None]
+        why = CUT_OFF if not answer.finished and find_numbers(reading.text) else "names no number"
+        return nothing_found(reading, RULE, why, question.text)
+    if said.open:
+        return undecided(RULE)
+    span = Span(said.start, said.end)
     return found(
-        right=any(same_value(value, accepted) for value, accepted in values),
+        right=not said.between and _equals(said, question),
         rule=RULE,
-        why=f"concludes with {answer.text[said.start : said.end]!r}",
-        span=Span(said.start, said.end),
-        canonical=_canonical(values, said),
+        why=f"gives {reading.text[said.start : said.end]!r}",
+        span=span,
+        canonical=_canonical(said, question.text),
     )
 
 
-def concluding_number(text: str, question: str, numbers: Sequence[Number], *, finished: bool) -> Number | None:
-    r"""Return the number that an answer concludes with; `None` if it names none, or was cut off before.
-
-    That is, in this order: the number after the last `####`, `\boxed` or "the answer is" (the result, where an equation
-    follows); where the answer repeats the question's own sum, the number it gives for it at once; where the model
-    closed the answer itself, the last number of the last sentence that has one, numbers not in the question first.
-    """
-    for marker in reversed(list(_MARKER.finditer(text))):
-        marked = _in_sentence(text, marker.end(), numbers)
-        if marked:
-            return _result(text, marked)
-    asked = {number.value for number in find_numbers(question)}
-    opening = _opening(text, numbers, asked)
-    if opening is not None:
-        return opening
-    if not numbers or not finished:
-        return None
-    last = _in_last_sentence(text, numbers)
-    return ([number for number in last if number.value not in asked] or last)[-1]
+def _equals(said: Said, question: Question) -> bool:
+    return any(_equals_one(said, accepted) for accepted in question.accepted)
 
 
-def _opening(text: str, numbers: Sequence[Number], asked: set[Fraction]) -> Number | None:
-    """Return the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
-    first = _in_sentence(text, 0, numbers)
-    if not 1 <= len(asked) <= 2 or len(first) != len(asked) + 1 or {number.value for number in first[:-1]} != asked:
-        return None
-    between = text[first[-2].end : first[-1].start]
-    return first[-1] if re.search(r"(?:=|\b(?:is|equals|makes|gives))\W*$", between) else None
-
-
-def _in_sentence(text: str, start: int, numbers: Sequence[Number]) -> list[Number]:
-    """Return the numbers of the sentence that goes on at `start`, or of the next one where that has none."""
-    after = [number for number in numbers if number.start >= start]
-    if not after:
-        return []
-    end = _SENTENCE_END.search(text, after[0].end)
-    return [number for number in after if end is None or number.end <= end.start()]
-
-
-def _in_last_sentence(text: str, numbers: Sequence[Number]) -> list[Number]:
-    ends = [match.end() for match in _SENTENCE_END.finditer(text, 0, numbers[-1].start)]
-    return [number for number in numbers if number.start >= (ends[-1] if ends else 0)]
-
-
-def _result(text: str, marked: Sequence[Number]) -> Number:
-    """Return the first of the numbers, or what the equation that begins with it comes to."""
-    result = marked[0]
-    for number in marked[1:]:
-        between = text[result.end : number.start]
-        if not re.fullmatch(r"[\s=+\-−–*×x·/÷%$€()a-zA-Z]*", between) or not re.search(r"[=+\-−*×·/÷]", between):
-            break
-        result = number
-    return result
-
-
-def _wanted(accepted: str) -> Number:
-    """Return the number that an accepted answer is: the first in it."""
+def _equals_one(said: Said, accepted: str) -> bool:
+    dates = list(find_dates(accepted))
+    if said.date is not None:
+        if dates:
+            return same_date(said.date, dates[0])
+        return any(
+            number.value in (said.date.year, said.date.day) and number.unit is None
+            for number in find_numbers(accepted)[:1]
+        )
     numbers = find_numbers(accepted)
-    return numbers[0] if numbers else Number(0, 0, Fraction(0), Unit("none", Fraction(1)))
+    if said.number is None or not numbers or dates:
+        return False
+    return equal_numbers(said.number, numbers[0])
 
 
-def _canonical(values: Sequence[tuple[Fraction, Fraction]], said: Number) -> str:
-    """Write the number in the accepted answer's unit, as the accepted answer where the two are the same value."""
-    if not values:
-        return written_value(said.value)
-    value, accepted = values[0]
-    return written_value(accepted if same_value(value, accepted) else value)
+def _canonical(said: Said, question: str) -> str:
+    """Write what is said in one spelling: a date, a number in the unit that the question names, else in base units."""
+    if said.date is not None:
+        return said.date.written
+    assert said.number is not None
+    number = said.number
+    asked = unit_in(question)
+    if number.unit is None or (asked is not None and number.unit == asked):
+        return _rounded(number.value)
+    if asked is not None and asked.dimension == number.unit.dimension:
+        return _rounded(number.value * number.unit.factor / asked.factor)
+    return f"{_rounded(number.value * number.unit.factor)} {number.unit.dimension}"
+
+
+def _rounded(value: Fraction) -> str:
+    """Write a value, a long decimal rounded to two places or two digits: 1/3 and 0.333 are the same."""
+    if value.denominator == 1:
+        return written_value(value)
+    places = 2
+    while abs(value) * 10**places < 10 and places < 12:
+        places += 1
+    return written_value(Fraction(round(value * 10**places), 10**places))

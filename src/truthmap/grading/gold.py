@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from truthmap.grading.aliases import find_alias
+from truthmap.grading.alias_mentions import find_alias
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.locator import extract
 from truthmap.grading.rule import Pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from truthmap.errors import UsageError
-from truthmap.grading.aliases import find_alias, normalized_answer
+from truthmap.grading.alias_mentions import find_alias, normalized_answer
 from truthmap.grading.kinds import LOCATINGS, RULES
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.rule import Pair, RuleKind
@@ -55,7 +55,7 @@ def agrees_with_accepted(question: Question, grade: Grade) -> bool:
 
 
 def _require(question: Question, rule: RuleKind, locating: LocatingKind, graders: Graders) -> None:
-    if rule.needs_candidates and not question.candidates:
+    if rule.needs_candidates and not rule.offers_candidates(question):
         raise UsageError(
             f"grading by {rule.name} needs candidates, but question {question.id!r} has none; "
             "choose another grading rule"
@@ -98,22 +98,17 @@ def _grade(pair: Pair, result: RuleResult, span: Span | None) -> Grade:
         result.rule,
         span,
         exact,
-        "" if span is None else _canonical(question, result, span, exact),
+        "" if span is None else _canonical(result, span, exact),
         result.why,
         result.refusal,
         answer.sample,
     )
 
 
-def _canonical(question: Question, result: RuleResult, span: Span, exact: str) -> str:
-    """Return what the exact answer stands for in one spelling.
+def _canonical(result: RuleResult, span: Span, exact: str) -> str:
+    """Return what the exact answer stands for in one spelling, whichever answers are accepted.
 
     What the rule itself found has the rule's spelling (the candidate's usual name, the number). A free span is
-    normalized, its articles and punctuation dropped; where it contains an accepted answer it stands for the first one.
+    normalized, its articles and punctuation dropped.
     """
-    own = RULES[result.rule].canonical(result, span)
-    if own:
-        return own
-    if find_alias(exact, "", question.accepted) is not None:
-        return normalized_answer(question.accepted[0])
-    return normalized_answer(exact)
+    return RULES[result.rule].canonical(result, span) or normalized_answer(exact)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from truthmap.grading.aliases import by_alias
-from truthmap.grading.rule import Pair, RuleKind
+from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, without_reference
 from truthmap.grading.text_model import Graders, TextModel
 from truthmap.questions.tasks import GradingRule, Task
@@ -55,8 +55,8 @@ def by_judge(pairs: Sequence[Pair], judge: TextModel) -> list[RuleResult]:
 
     A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
     """
-    results: list[RuleResult] = [by_alias(question, answer.text) for question, answer in pairs]
-    indices = [p for p, v in enumerate(results) if v.outcome is not Outcome.RIGHT and not v.refusal]
+    results = grade_each(pairs, GradingRule.ALIAS, lambda question, _, reading: by_alias(question, reading))
+    indices = [p for p, v in enumerate(results) if v.outcome is Outcome.WRONG and not v.refusal]
     replies: dict[int, str] = {}
     for _ in range(TRIES if indices else 0):
         asked = [index for index in indices if read_reply(replies.get(index, "")) is None]

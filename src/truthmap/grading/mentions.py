@@ -19,6 +19,8 @@ _JOINING = frozenset(
     ("a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or", "that", "the", "this", "to")
 )
 _LONGEST_ABBREVIATION = 6
+_LOOK_BACK = 200
+"""Characters before a name in which a repetition of the question would show."""
 _REPEATED_RUN = 3
 
 
@@ -63,8 +65,10 @@ def find_mentions(text: str, candidates: Candidates, shadows: tuple[str, ...] = 
     return tuple(mention for _, _, mention in _found(normalize(text), text, candidates, shadows))
 
 
-def first_mention(text: str, question: str, candidates: Candidates, shadows: tuple[str, ...] = ()) -> Mention | None:
-    """Find the first candidate that an answer names and that does not only repeat the question's own words.
+def answering_mentions(
+    text: str, question: str, candidates: Candidates, shadows: tuple[str, ...] = ()
+) -> tuple[Mention, ...]:
+    """Find the candidates that an answer names and that do not only repeat the question's own words.
 
     A mention repeats the question ("Mexico" in "Mexico City", "the city of Singapore") when the question has the same
     name and the words around the two agree: the word after it, or the word before it unless that is a joining word
@@ -74,10 +78,11 @@ def first_mention(text: str, question: str, candidates: Candidates, shadows: tup
     """
     asked = normalized(question)
     answered = normalize(text)
-    for start, end, mention in _found(answered, text, candidates, shadows):
-        if not repeats_question(answered.text, start, end, asked):
-            return mention
-    return None
+    return tuple(
+        mention
+        for start, end, mention in _found(answered, text, candidates, shadows)
+        if not repeats_question(answered.text, start, end, asked)
+    )
 
 
 def repeats_question(answer: str, start: int, end: int, question: str) -> bool:
@@ -188,10 +193,10 @@ def _word_after(text: str, end: int) -> str:
 
 
 def _words_before(text: str, start: int) -> list[str]:
-    """Return the words of the clause before `start`, the nearest first."""
+    """Return the words of the clause before `start`, the nearest first, as far as they matter."""
     words: list[str] = []
     reached = start
-    for word in reversed(list(_WORD.finditer(text, 0, start))):
+    for word in reversed(list(_WORD.finditer(text, max(0, start - _LOOK_BACK), start))):
         if not _GAP.fullmatch(text, word.end(), reached):
             break
         words.append(word.group())

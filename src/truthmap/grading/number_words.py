@@ -1,9 +1,14 @@
-"""Numbers written in English words: `nine`, `twenty-one`, `three hundred and five`, `two million`."""
+"""Numbers in words: `nine`, `twenty-one`, `three hundred and five`, `two million`; small ones in other languages."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib import resources
+
+from truthmap.grading.tokens import Token, tokenize
+from truthmap.text import normalized
 
 _SMALL_LIST = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
@@ -13,25 +18,87 @@ _TENS_LIST = "twenty thirty forty fifty sixty seventy eighty ninety"
 _SMALL = {word: value for value, word in enumerate(_SMALL_LIST.split())}
 _TENS = {word: 10 * value for value, word in enumerate(_TENS_LIST.split(), start=2)}
 _POWERS = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_WORD = "|".join((*_SMALL, *_TENS, *_POWERS))
-_RUN = re.compile(rf"\b(?:{_WORD})(?:(?:[\s-]+|\s+and\s+)(?:{_WORD}))*\b", re.IGNORECASE)
+_HAN = {character: value for value, character in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_HAN_POWERS = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 # "one of the", "no one", "one another" count nothing.
-_NO_NUMBER = re.compile(r"\s+(?:of|another|by one)\b", re.IGNORECASE)
-_NO_ONE = re.compile(r"\b(?:no|any|every|some|each|this|that|the|which)[\s-]+$", re.IGNORECASE)
+_NO_NUMBER = frozenset(("of", "another", "by"))
+_NO_ONE = frozenset(
+    [
+        "no",
+        "any",
+        "every",
+        "some",
+        "each",
+        "this",
+        "that",
+        "the",
+        "which",
+        "only",
+        "last",
+        "first",
+        "correct",
+        "right",
+        "right",
+        "wrong",
+    ]
+)
+_JOINS = frozenset(("-", "–", "and"))
+_WORDS = {**_SMALL, **_TENS, **_POWERS}
 
 
-def spelled_numbers(text: str) -> Iterator[tuple[int, int, int]]:
-    """Yield start, end and value of every number in words; a run that is no number ("two three") gives each of its."""
-    for run in _RUN.finditer(text):
-        if run.group().lower() == "one" and (
-            _NO_NUMBER.match(text, run.end()) or _NO_ONE.search(text[max(0, run.start() - 12) : run.start()])
-        ):
+def spelled_numbers(text: str, language: str = "en") -> Iterator[tuple[int, int, int]]:
+    """Yield start, end and value of every number in words; a run that is no number ("two three") gives each of its.
+
+    Args:
+        text: The text.
+        language: ISO 639-1 code; in others than English their own words count too.
+    """
+    tokens = tokenize(text)
+    index = 0
+    while index < len(tokens):
+        end = _run_end(tokens, index)
+        if end > index:
+            run = [token for token in tokens[index:end] if token.norm in _WORDS]
+            if not (len(run) == 1 and run[0].norm == "one" and _counts_nothing(tokens, index, end)):
+                yield from _numbers([(token.start, token.end, token.norm) for token in run])
+            index = end
             continue
-        words = [
-            (match.start(), match.end(), match.group().lower()) for match in re.finditer(r"[A-Za-z]+", run.group())
-        ]
-        for start, end, value in _numbers([word for word in words if word[2] != "and"]):
-            yield run.start() + start, run.start() + end, value
+        end = _han_end(tokens, index)
+        if end > index:
+            value = _han_value([token.norm for token in tokens[index:end]])
+            if value is not None:
+                yield tokens[index].start, tokens[end - 1].end, value
+            index = end
+            continue
+        value = _foreign_words().get(tokens[index].norm) if language != "en" else None
+        if value is not None:
+            yield from _foreign(tokens, index, value)
+        index += 1
+
+
+def is_number_word(word: str) -> bool:
+    """Return whether a normalized word is, or is part of, a number in English words."""
+    return word in _WORDS
+
+
+def _run_end(tokens: Sequence[Token], start: int) -> int:
+    if tokens[start].norm not in _WORDS:
+        return start
+    end = start + 1
+    while end < len(tokens):
+        if tokens[end].norm in _WORDS:
+            end += 1
+        elif tokens[end].norm in _JOINS and end + 1 < len(tokens) and tokens[end + 1].norm in _WORDS:
+            end += 2
+        else:
+            break
+    return end
+
+
+def _counts_nothing(tokens: Sequence[Token], start: int, end: int) -> bool:
+    before = tokens[start - 1].norm if start else ""
+    after = tokens[end].norm if end < len(tokens) else ""
+    return before in _NO_ONE or after in _NO_NUMBER
 
 
 def _numbers(words: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, int]]:
@@ -54,3 +121,42 @@ def _numbers(words: list[tuple[int, int, str]]) -> Iterator[tuple[int, int, int]
             room = 10 if value >= 20 else 0
     if first >= 0:
         yield first, last, total + part
+
+
+@lru_cache(maxsize=1)
+def _foreign_words() -> dict[str, int]:
+    """Read the number words of other languages; those that mean something else in one of them are left out."""
+    text = (resources.files("truthmap.grading") / "words" / "numbers.json").read_text(encoding="utf-8")
+    return {normalized(word): int(value) for value, words in json.loads(text).items() for word in words.split("|")}
+
+
+def _foreign(tokens: Sequence[Token], index: int, value: int) -> Iterator[tuple[int, int, int]]:
+    """Read `cinquante-six`, `treinta y dos`: tens, then a digit."""
+    end = index + 1
+    if value >= 20 and value % 10 == 0 and end + 1 < len(tokens) and tokens[end].norm in ("-", "y", "et", "e"):
+        unit = _foreign_words().get(tokens[end + 1].norm)
+        if unit is not None and unit < 20:
+            value, end = value + unit, end + 2
+    yield tokens[index].start, tokens[end - 1].end, value
+
+
+def _han_end(tokens: Sequence[Token], start: int) -> int:
+    end = start
+    while end < len(tokens) and (tokens[end].norm in _HAN or tokens[end].norm in _HAN_POWERS) and end - start < 24:
+        end += 1
+    # A lone 一 is an article more often than a number.
+    return start if end == start + 1 and tokens[start].norm in ("一", "千", "万") else end
+
+
+def _han_value(characters: Sequence[str]) -> int | None:
+    if all(character in _HAN for character in characters):
+        return int("".join(str(_HAN[character]) for character in characters))
+    total, section, digit = 0, 0, 0
+    for character in characters:
+        if character in _HAN:
+            digit = _HAN[character]
+        elif _HAN_POWERS[character] >= 10_000:
+            total, section, digit = (total + section + digit) * _HAN_POWERS[character], 0, 0
+        else:
+            section, digit = section + max(digit, 1) * _HAN_POWERS[character], 0
+    return total + section + digit

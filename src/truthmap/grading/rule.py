@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
+from truthmap.grading.budget import TOOK_TOO_LONG, TookTooLongError
+from truthmap.grading.reading import Reading
 from truthmap.grading.rule_result import RuleResult, without_reference
+from truthmap.grading.structure import read_answer
 from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Task
-from truthmap.records import Answer, Grade, Question, Span
+from truthmap.records import Answer, Grade, Outcome, Question, Span
 from truthmap.text import normalized
 
 Pair = tuple[Question, Answer]
@@ -33,6 +36,10 @@ class RuleKind(Protocol):
         """Grade answers, none of them empty, in their order."""
         ...
 
+    def offers_candidates(self, question: Question) -> bool:
+        """Return whether the question offers what the rule chooses from."""
+        return bool(question.candidates)
+
     def canonical(self, result: RuleResult, span: Span) -> str:
         """Return the rule's own canonical form of an exact answer; empty where it has none.
 
@@ -45,10 +52,21 @@ class RuleKind(Protocol):
         return normalized(grade.canonical) in {normalized(name) for name in question.accepted}
 
 
-def grade_each(pairs: Sequence[Pair], grade: Callable[[Question, Answer], RuleResult]) -> list[RuleResult]:
-    """Grade each answer by itself; where its question has no accepted answers, it is unscored with what was found."""
-    results = (grade(question, answer) for question, answer in pairs)
-    return [
-        result if question.accepted else without_reference(result)
-        for (question, _), result in zip(pairs, results, strict=True)
-    ]
+Graded = Callable[[Question, Answer, Reading], RuleResult]
+
+
+def grade_each(pairs: Sequence[Pair], rule: GradingRule, grade: Graded) -> list[RuleResult]:
+    """Grade each answer by itself; where its question has no accepted answers, it is unscored with what was found.
+
+    What takes longer than an answer may is unscored.
+    """
+    return [_graded(question, answer, rule, grade) for question, answer in pairs]
+
+
+def _graded(question: Question, answer: Answer, rule: GradingRule, grade: Graded) -> RuleResult:
+    try:
+        reading = read_answer(answer.text, question.text)
+        result = grade(question, answer, reading)
+    except TookTooLongError:
+        return RuleResult(Outcome.UNSCORED, str(rule), TOOK_TOO_LONG)
+    return result if question.accepted else without_reference(result)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from truthmap.grading.decision import UNDECIDED
+from truthmap.grading.reading import Reading
 from truthmap.grading.refusals import is_refusal
 from truthmap.records import Outcome, Span
 
@@ -11,6 +13,8 @@ from truthmap.records import Outcome, Span
 @dataclass(frozen=True, slots=True)
 class RuleResult:
     """The outcome by a rule, and what the rule itself found.
+
+    Only `outcome` and `why` may depend on the accepted answers: the others are the same whichever are accepted.
 
     Attributes:
         outcome: Right, wrong or unscored.
@@ -35,14 +39,24 @@ DECLINES = "declines to answer"
 NOTHING_ACCEPTED = "the question has no accepted answers to compare with"
 
 
-def nothing_found(text: str, rule: str, why: str) -> RuleResult:
+def nothing_found(reading: Reading, rule: str, why: str, question: str = "") -> RuleResult:
     """Return the result for an answer in which a rule found nothing: a refusal is wrong, anything else is unscored."""
-    if is_refusal(text):
-        return RuleResult(Outcome.WRONG, rule, DECLINES, refusal=True)
+    if is_refusal(reading, question):
+        return declined(rule)
     return RuleResult(Outcome.UNSCORED, rule, why)
 
 
-def found(*, right: bool, rule: str, why: str, span: Span, canonical: str) -> RuleResult:
+def declined(rule: str) -> RuleResult:
+    """Return the result for an answer that declines to answer: a kind of wrong."""
+    return RuleResult(Outcome.WRONG, rule, DECLINES, refusal=True)
+
+
+def undecided(rule: str) -> RuleResult:
+    """Return the result for an answer that names several answers and chooses none."""
+    return RuleResult(Outcome.UNSCORED, rule, UNDECIDED)
+
+
+def found(*, right: bool, rule: str, why: str, span: Span | None, canonical: str) -> RuleResult:
     """Return the result for an answer in which a rule found what decides."""
     ending = "an accepted answer" if right else "not an accepted answer"
     return RuleResult(Outcome.RIGHT if right else Outcome.WRONG, rule, f"{why}, {ending}", span, canonical)

@@ -35,12 +35,19 @@ _TABLE: Mapping[str, Mapping[str, str]] = {
         "ml milliliter millilitre": "1/1000", "l liter litre": "1", "cup": "2365882365/10000000000",
         "pint": "473176473/1000000000", "quart": "946352946/1000000000", "gallon": "3785411784/1000000000",
     },
-    "months": {"month": "1", "year": "12", "decade": "120", "century centuries": "1200"},
-    "dollars": {"dollar usd": "1", "cent": "1/100"},
-    "euros": {"euro eur": "1"},
+    "months": {"month": "1", "year yr": "12", "decade": "120", "century centuries": "1200"},
+    "dollars": {"dollar usd $": "1", "cent ¢": "1/100"},
+    "euros": {"euro eur €": "1"},
+    "sterling": {"gbp £": "1"},
+    "yen": {"yen jpy ¥": "1"},
+    "rupees": {"rupee inr ₹": "1"},
+    "celsius": {"celsius °c": "1"},
+    "fahrenheit": {"fahrenheit °f": "1"},
     "share": {"percent %": "1/100"},
 }  # fmt: skip
-_SIGNS = {"$": "dollar", "€": "euro"}
+_SIGNS = frozenset("$€£¥₹")
+SHARE = "share"
+DATE = "date"
 
 
 def _by_name() -> dict[str, Unit]:
@@ -53,19 +60,38 @@ def _by_name() -> dict[str, Unit]:
 
 
 _UNITS = _by_name()
-_AFTER = re.compile(r"[\s\u00a0]?-?(%|¢|[A-Za-z]+)")
+_AFTER = re.compile(r"[\s\u00a0]?-?(?:degrees? |° (?=[CF]))?(per cent|[%¢$€£¥₹]|°[CF]\b|[A-Za-z]{1,30})")
+_BEFORE = re.compile(r"(?:US|USD|EUR|GBP|[$€£¥₹])[ \u00a0]?$")
 
 
-def unit_after(text: str, end: int) -> Unit | None:
-    """Return the unit that follows a number, if it is a known one; plurals count."""
+def unit_after(text: str, end: int) -> tuple[Unit | None, int]:
+    """Return the unit that follows a number, if it is a known one, and where it ends; plurals count."""
     match = _AFTER.match(text, end)
     if match is None:
-        return None
-    word = "cent" if match[1] == "¢" else match[1].lower()
-    return _UNITS.get(word) or (_UNITS.get(word[:-1]) if word.endswith("s") else None)
+        return None, end
+    word = match[1].lower().replace("per cent", "percent")
+    unit = _UNITS.get(word) or (_UNITS.get(word[:-1]) if word.endswith("s") else None)
+    return (unit, match.end()) if unit is not None else (None, end)
 
 
 def unit_before(text: str, start: int) -> Unit | None:
-    """Return the currency whose sign stands before a number."""
-    sign = text[start - 1] if start else ""
-    return _UNITS.get(_SIGNS.get(sign, ""))
+    """Return the currency whose sign or code stands before a number."""
+    match = _BEFORE.search(text[max(0, start - 4) : start])
+    return None if match is None else _UNITS.get({"us": "usd"}.get(match[0].strip().lower(), match[0].strip().lower()))
+
+
+def unit_in(text: str) -> Unit | None:
+    """Return the one unit that a text names in a word of three letters or more ("in km", "how many minutes").
+
+    None where it names several.
+    """
+    words = re.findall(r"[A-Za-z]{2,30}", text)
+    named = {unit for word in words if (unit := _named(word.lower())) is not None}
+    return named.pop() if len(named) == 1 else None
+
+
+def _named(word: str) -> Unit | None:
+    if len(word) < 3 and word not in ("km", "kg", "cm", "mm", "ft"):
+        return None
+    unit = _UNITS.get(word) or (_UNITS.get(word[:-1]) if word.endswith("s") else None)
+    return unit if word not in ("second", "min", "cup", "ton", "day", "year") else None

@@ -94,6 +94,10 @@ class Task:
     system_prompt: str | None = None
     examples: tuple[Example, ...] = ()
 
+    def shows_options(self, question: Question) -> bool:  # noqa: ARG002
+        """Return whether the prompt shows the question's candidates as A, B, …."""
+        return False
+
     def chat(self, question: Question) -> str:
         """Return the user's message that asks a chat model this question."""
         return _fill(self.chat_prompt, question.text, question.context or "")

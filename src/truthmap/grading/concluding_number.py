@@ -1,0 +1,371 @@
+"""Which number or date an answer gives as its answer; blind to which of them is accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from truthmap.grading.dates import Date, find_dates
+from truthmap.grading.events import is_opposite_event
+from truthmap.grading.lexicon import Sign
+from truthmap.grading.numbers import Number, find_numbers, same_value
+from truthmap.grading.reading import Reading, Stance
+from truthmap.grading.tokens import words_of
+
+CUT_OFF = "cut off before it concludes"
+_EQUATION = re.compile(r"[\s=+\-−–*×x·/÷%$€()a-zA-Z]{0,80}")
+_OPERATOR = re.compile(r"[=+\-−*×·/÷]")
+_RESULT = re.compile(r"(?:=|≈|\b(?:is|equals|makes|gives))\W{0,8}$")
+_OR = re.compile(
+    r"[\s,]{0,4}(?:or|oder|ou|o|или|或|또는|または)[\s,]{0,4}(?:about |around |maybe |perhaps |possibly )?",
+    re.IGNORECASE,
+)
+_TO = re.compile(r"\s?(?:[-–—~]|to|bis|à)\s?", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?:between|zwischen|entre)\s{1,4}(?:about |around )?[$€£]?$", re.IGNORECASE)
+_AND = re.compile(r"[^.;\d\n]{0,24}\b(?:and|und|et|y|e)\b\s{0,4}[$€£]?", re.IGNORECASE)
+_ASKS_YEAR = frozenset(("year", "jahr", "année", "annee", "año", "ano", "anno", "год", "году", "年"))
+_ASKS_DATE = frozenset(("when", "date", "wann", "quand", "cuando", "quando", "когда"))
+_ASKS_AGE = ("old", "age", "aged")
+_STEP = frozenset(("step", "question", "problem", "part", "q", "option", "section", "chapter", "figure"))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The number or the date that an answer gives.
+
+    Attributes:
+        number: The number, if it is one.
+        date: The date, if it is one.
+        open: It is one of several that the answer leaves open: "41 or 42".
+        between: It is one end of a range that the answer gives: "between 40 and 42".
+        reach: One past the last character of the range; -1 where there is none.
+    """
+
+    number: Number | None = None
+    date: Date | None = None
+    open: bool = False
+    between: bool = False
+    reach: int = -1
+
+    @property
+    def start(self) -> int:
+        """The first character."""
+        return self.date.start if self.date is not None else self._number.start
+
+    @property
+    def end(self) -> int:
+        """One past the last character."""
+        own = self.date.end if self.date is not None else self._number.end
+        return max(own, self.reach)
+
+    @property
+    def _number(self) -> Number:
+        assert self.number is not None
+        return self.number
+
+
+def concluding_number(reading: Reading, question: str, *, finished: bool) -> Said | None:
+    r"""Return the number or date that an answer gives; `None` if it names none, or was cut off before.
+
+    That is, in this order: the number that opens the answer ("204, that is 200 + 4"); the one after the last `####` or
+    "the answer is" (the result, where an equation follows); what the answer concludes ("so he can buy 9 games"); where
+    it repeats the question's own sum, the number it gives for it; where it states a fact without calculating, what its
+    first sentence with a number says; else, where the model closed the answer itself, the last number of the last
+    sentence that has one, numbers not in the question first. A date is one number, unless the question asks for the
+    year.
+    """
+    text = reading.text
+    dates = list(find_dates(text))
+    numbers = _apart_from(find_numbers(text, reading.language.code), dates, years=_asks(question, _ASKS_YEAR))
+    items = sorted([*(Said(number=n) for n in numbers), *_whole(dates, question)], key=lambda said: said.start)
+    items = [item for item in items if not _is_label(reading, item)]
+    if not items:
+        return None
+    asked = {number.value for number in find_numbers(question)}
+    chosen = (
+        _leading(reading, items)
+        or _marked(reading, items)
+        or _opening(reading, items, asked)
+        or _stated(reading, items, question, asked, finished=finished)
+        or _last(reading, items, asked, finished=finished)
+    )
+    return None if chosen is None else _ranged(text, items, chosen)
+
+
+def _asks(question: str, words: frozenset[str]) -> bool:
+    return not words.isdisjoint(words_of(question))
+
+
+def _apart_from(numbers: Sequence[Number], dates: Sequence[Date], *, years: bool) -> list[Number]:
+    """Return the numbers that are no part of a date; of a date the year where the question asks for one."""
+    kept = []
+    place = 0
+    for number in numbers:
+        while place < len(dates) and dates[place].end <= number.start:
+            place += 1
+        inside = place < len(dates) and dates[place].start <= number.start
+        if not inside:
+            kept.append(number)
+        elif years and number.start <= dates[place].year_start and dates[place].year:
+            date = dates[place]
+            kept.append(Number(date.year_start, date.year_end, Fraction(date.year), None, date.year_end))
+            place += 1
+    return kept
+
+
+def _whole(dates: Sequence[Date], question: str) -> list[Said]:
+    return [] if _asks(question, _ASKS_YEAR) else [Said(date=date) for date in dates]
+
+
+def _is_label(reading: Reading, said: Said) -> bool:
+    """Return whether a number only numbers something: `Step 1:`, `1.` at the start of a line of a list."""
+    first, last = reading.tokens_of(said.start, said.end)
+    before = reading.tokens[first - 1].norm if first else "\n"
+    if before in _STEP:
+        return True
+    tokens = reading.tokens
+    if before != "\n" or last - first != 1 or last + 1 >= len(tokens) or tokens[last].norm not in (".", ")"):
+        return False
+    return (
+        tokens[last].start == said.end
+        and tokens[last + 1].norm != "\n"
+        and tokens[last + 1].start > tokens[last].end
+        and said.end - said.start <= 2
+    )
+
+
+def _value(said: Said) -> Fraction | None:
+    return None if said.number is None else said.number.value
+
+
+def _leading(reading: Reading, items: Sequence[Said]) -> Said | None:
+    """Return the number that opens the answer and stands by itself: "204", "42 years.", "204, that is …"."""
+    said = items[0]
+    first, last = reading.tokens_of(said.start, max(said.end, said.number.unit_end if said.number is not None else -1))
+    if any(
+        token.word
+        for token in reading.tokens[:first]
+        if token.norm not in ("about", "approximately", "around", "roughly", "a", "the", "it", "in", "on", "c")
+    ):
+        return None
+    if any(
+        reading.sign_at[index] is not None and reading.sign_at[index].sign is Sign.NEGATES for index in range(first)
+    ):
+        return None
+    while last < len(reading.tokens) and reading.tokens[last].norm in (
+        "*",
+        "_",
+        "`",
+        "$",
+        ")",
+        "years",
+        "year",
+        "old",
+        '"',
+    ):
+        last += 1
+    if last >= len(reading.tokens) or reading.tokens[last].norm in ("\n", ".", ",", ";", "!", ":", "(", "。", "，"):
+        return said
+    mark = reading.sign_at[last]
+    return (
+        said
+        if mark is not None and mark.sign in (Sign.OR, Sign.ASIDE) and not _OPERATOR.match(reading.tokens[last].norm)
+        else None
+    )
+
+
+def _marked(reading: Reading, items: Sequence[Said]) -> Said | None:
+    """Return what stands behind the last "the answer is", or behind the last "so" that draws a number."""
+    for sign in (Sign.ANSWERS, Sign.CONCLUDES):
+        for mark in reversed(reading.marks):
+            if mark.sign is not sign or (sign is Sign.CONCLUDES and not _opens(reading, mark.start)):
+                continue
+            start = reading.tokens[mark.end - 1].end
+            marked = _in_sentence(reading, start, items, further=sign is Sign.ANSWERS)
+            marked = [
+                item for item in marked if _stance(reading, item) not in (Stance.DENIED, Stance.AGAINST)
+            ] or marked
+            if marked:
+                return _result(reading.text, marked)
+    return None
+
+
+def _opens(reading: Reading, start: int) -> bool:
+    return start == 0 or not reading.tokens[start - 1].word or reading.tokens[start - 1].norm in ("and", "but")
+
+
+def _opening(reading: Reading, items: Sequence[Said], asked: set[Fraction]) -> Said | None:
+    """Return the result where the first sentence is a sum of the question's own numbers ("27 times 14 is 378.")."""
+    first = _in_sentence(reading, 0, items)
+    values = [_value(item) for item in first[:-1]]
+    if not 1 <= len(asked) <= 2 or len(first) != len(asked) + 1 or set(values) != asked:
+        return None
+    between = reading.text[first[-2].end : first[-1].start]
+    return first[-1] if _RESULT.search(between) else None
+
+
+def _stated(
+    reading: Reading, items: Sequence[Said], question: str, asked: set[Fraction], *, finished: bool
+) -> Said | None:
+    """Return what the first sentence with a number states, where neither the question nor the answer calculates."""
+    if len(asked) > 1 or "=" in reading.text or reading.text.count("+") > 0:
+        return None
+    words = words_of(question)
+    for low, high in reading.sentences:
+        start, end = reading.tokens[low].start, reading.tokens[high - 1].end
+        inside = [item for item in items if start <= item.start and item.end <= end]
+        inside = [item for item in inside if _stance(reading, item) is Stance.SAID]
+        if not inside or (not finished and high == len(reading.tokens)):
+            continue
+        inside = _of_event(reading, inside, words, low) or inside
+        if is_opposite_event(words, [token.norm for token in reading.tokens[low:high]]):
+            continue
+        new = [item for item in inside if _value(item) not in asked] or inside
+        main = [item for item in new if not _is_aside(reading, item, low)] or new
+        return _of_kind(reading, main, question)
+    return None
+
+
+def _of_event(reading: Reading, items: Sequence[Said], words: Sequence[str], low: int) -> list[Said]:
+    """Return the numbers of the clauses that do not tell of the opposite event: "began in 1939 and ended in 1945"."""
+    kept = []
+    for item in items:
+        first, _ = reading.tokens_of(item.start, item.end)
+        start = first
+        while start > low and not _ends_clause(reading, start - 1):
+            start -= 1
+        if not is_opposite_event(words, [token.norm for token in reading.tokens[start:first]]):
+            kept.append(item)
+    return kept
+
+
+def _ends_clause(reading: Reading, index: int) -> bool:
+    mark = reading.sign_at[index]
+    return reading.is_boundary(index) or (mark is not None and mark.sign in (Sign.AND, Sign.CONTRASTS, Sign.ASIDE))
+
+
+def _is_aside(reading: Reading, said: Said, low: int) -> bool:
+    """Return whether a number stands in a clause that begins with when, because, since."""
+    first, _ = reading.tokens_of(said.start, said.end)
+    for index in range(first - 1, low - 1, -1):
+        mark = reading.sign_at[index]
+        if mark is not None and mark.sign is Sign.ASIDE:
+            return mark.start > low
+        if reading.is_boundary(index):
+            return False
+    return False
+
+
+def _of_kind(reading: Reading, items: Sequence[Said], question: str) -> Said:
+    """Return the first of the kind that the question asks for: a year, an age, a sum of money; else the first."""
+    words = words_of(question)
+    if _asks(question, _ASKS_YEAR) or _asks(question, _ASKS_DATE):
+        dated = [item for item in items if item.date is not None or _is_year(item)]
+        return (dated or list(items))[0]
+    if any(word in words for word in _ASKS_AGE):
+        aged = [
+            item
+            for item in items
+            if item.number is not None
+            and item.number.unit is not None
+            and item.number.unit.dimension in ("months", "time")
+        ]
+        plain = [item for item in items if not _is_year(item)]
+        return (aged or plain or list(items))[0]
+    if "much" in words or "cost" in words or "price" in words:
+        money = [
+            item
+            for item in items
+            if item.number is not None
+            and item.number.unit is not None
+            and item.number.unit.dimension in ("dollars", "euros", "sterling", "yen", "rupees")
+        ]
+        return (money or list(items))[0]
+    counted = [
+        item
+        for item in items
+        if not _is_year(item) or not reading.text[: item.start].rstrip().endswith(("in", "of", "since", "by", "In"))
+    ]
+    return (counted or list(items))[0]
+
+
+def _is_year(said: Said) -> bool:
+    value = _value(said)
+    return (
+        value is not None
+        and value.denominator == 1
+        and 1000 <= value <= 2100
+        and said.number is not None
+        and said.end - said.start == 4
+    )
+
+
+def _last(reading: Reading, items: Sequence[Said], asked: set[Fraction], *, finished: bool) -> Said | None:
+    if not finished:
+        return None
+    low, _ = reading.sentence_of(reading.tokens_of(items[-1].start, items[-1].end)[0])
+    start = reading.tokens[low].start
+    last = [item for item in items if item.start >= start]
+    last = [item for item in last if _stance(reading, item) is Stance.SAID] or last
+    return ([item for item in last if _value(item) not in asked] or last)[-1]
+
+
+def _in_sentence(reading: Reading, start: int, items: Sequence[Said], *, further: bool = True) -> list[Said]:
+    """Return the numbers of the sentence that goes on at `start`, or, `further`, of the next one that has any."""
+    after = [item for item in items if item.start >= start]
+    if not after:
+        return []
+    first, _ = reading.tokens_of(after[0].start, after[0].end)
+    low, high = reading.sentence_of(first)
+    if not further and reading.tokens[low].start > start:
+        return []
+    end = reading.tokens[high - 1].end
+    return [item for item in after if item.end <= end]
+
+
+def _stance(reading: Reading, said: Said) -> Stance:
+    first, last = reading.tokens_of(said.start, said.end)
+    return reading.stance(first, last)
+
+
+def _result(text: str, marked: Sequence[Said]) -> Said:
+    """Return the first of the numbers, or what the equation that begins with it comes to."""
+    result = marked[0]
+    for said in marked[1:]:
+        between = text[result.end : said.start]
+        if not _EQUATION.fullmatch(between) or not _OPERATOR.search(between):
+            break
+        if _TO.fullmatch(between):
+            break
+        result = said
+    return result
+
+
+def _ranged(text: str, items: Sequence[Said], said: Said) -> Said:
+    """Say of a number whether it is one of several that are left open, or an end of a range."""
+    place = items.index(said)
+    pairs = [(items[place], items[place + 1])] if place + 1 < len(items) else []
+    if place:
+        pairs.insert(0, (items[place - 1], items[place]))
+    for one, other in pairs:
+        low = max(one.end, one.number.unit_end if one.number is not None else -1)
+        gaps = {text[one.end : other.start], text[min(low, other.start) : other.start]}
+        between = _BETWEEN.search(text[max(0, one.start - 24) : one.start])
+        if between is not None and any(_AND.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
+            return replace(one, between=True, reach=other.end)
+        same = one.number is not None and other.number is not None and _alike(one.number, other.number)
+        if not same and any(_OR.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
+            return replace(said, open=True)
+    return said
+
+
+def _alike(one: Number, other: Number) -> bool:
+    """Return whether two numbers give one quantity in two units: "5 km or 3.1 miles"."""
+    if one.unit is None or other.unit is None:
+        return same_value(one.value, other.value)
+    if one.unit.dimension != other.unit.dimension:
+        return False
+    first, second = one.value * one.unit.factor, other.value * other.unit.factor
+    return abs(first - second) * 50 <= abs(first)
