@@ -33,7 +33,7 @@ def test_what_kinds_need() -> None:
 
 @pytest.mark.parametrize("name", GradingRule)
 def test_a_rule_without_spans_of_its_own_is_located_by_a_model(name: GradingRule) -> None:
-    expected = Locating.RULE if name in ("candidates", "number", "choice", "label") else Locating.MODEL
+    expected = Locating.RULE if name in ("candidates", "number", "choice", "label", "auto") else Locating.MODEL
     assert default_locating(RULES[name]) is expected
 
 

@@ -47,7 +47,7 @@ def test_every_conventional_column_reaches_its_field(tmp_path: Path) -> None:
         "It is in Peru, I think.",
     )
     assert (question.outcome, question.exact_answer) == (Outcome.RIGHT, "Peru")
-    assert found.task.chat(question) == "Lima lies on the Pacific.\n\nWhere is Lima?"
+    assert found.task.chat(question) == "Lima lies on the Pacific.\n\nWhere is Lima?\nA. Peru\nB. Chile"
     assert found.name == "own"
 
 
@@ -65,11 +65,11 @@ ROW = {"question": "What?", "answer": "x"}
         ),
         (
             [{"question": "What?", "answer": "7"}, {"question": "How?", "answer": "so"}],
-            GradingRule.ALIAS,
-            Locating.MODEL,
+            GradingRule.AUTO,
+            Locating.RULE,
         ),
         ([{**ROW, "choices": ["x", "y"]}], GradingRule.CHOICE, Locating.RULE),
-        ([{**ROW, "choices": list("uvwxyz")}], GradingRule.CANDIDATES, Locating.RULE),
+        ([{**ROW, "choices": list("opqrstuvwxyz")}], GradingRule.CANDIDATES, Locating.RULE),
         ([{"question": "What?", "response": "x", "outcome": 1}], GradingRule.READY, Locating.MODEL),
         ([{**ROW, "response": "an x", "exact_answer": "x"}], GradingRule.ALIAS, Locating.COLUMN),
     ],

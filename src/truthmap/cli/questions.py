@@ -71,7 +71,7 @@ def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
     task, report = found.task, found.report
     stand_in = LOCATINGS[task.locating].stand_in
     by = str(task.locating) if stand_in is None else f"{task.locating} (without a --locator: {stand_in})"
-    console.print(plain(f"{found.name}: graded by {task.grading}, exact answer by {by}"))
+    console.print(plain(f"{found.name}: graded by {_rules(found)}, exact answer by {by}"))
     if report.rows:
         left_out = f", {report.left_out:,} left out" if report.left_out else ""
         console.print(
@@ -81,6 +81,14 @@ def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
         console.print()
         for heading, value in _lines(found, question):
             console.print(Text(heading).append_text(plain(value, _LONGEST)))
+
+
+def _rules(found: QuestionSet) -> str:
+    """Return the rule that grades the set; of a file of mixed questions how many each rule grades."""
+    rules = found.report.rules
+    if len(rules) < 2:
+        return str(found.task.grading)
+    return f"{found.task.grading} ({', '.join(f'{rule}: {count:,}' for rule, count in rules.most_common())})"
 
 
 def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:

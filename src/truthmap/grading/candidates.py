@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from truthmap.grading.decision import decide, place_mentions
 from truthmap.grading.mentions import answering_mentions, is_accepted
+from truthmap.grading.option_letters import is_option_letter
 from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
@@ -31,7 +32,8 @@ class CandidatesRule(RuleKind):
 def by_candidates(question: Question, reading: Reading, shadows: tuple[str, ...]) -> RuleResult:
     """Grade by the candidate that the answer gives: the first that it says and the question does not."""
     candidates = question.candidates or ()
-    mentions = answering_mentions(reading.text, question.text, candidates, shadows)
+    named = answering_mentions(reading.text, question.text, candidates, shadows)
+    mentions = [mention for mention in named if is_option_letter(reading, mention)]
     decision = decide(reading, place_mentions(reading, mentions), question.text)
     if decision.undecided:
         return undecided(RULE)

@@ -10,6 +10,7 @@ from truthmap.grading.kinds import LOCATINGS, RULES
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.rule import Pair, RuleKind
 from truthmap.grading.rule_result import RuleResult
+from truthmap.grading.structure import shown_answer
 from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.questions.tasks import Task
 from truthmap.records import Answer, Grade, Outcome, Question, Span
@@ -35,6 +36,7 @@ def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS)
         UsageError: as in `grade`.
     """
     rule, locating = RULES[task.grading], LOCATINGS[task.locating]
+    pairs = [(question, shown_answer(answer, task.answer_key)) for question, answer in pairs]
     for question, _ in pairs:
         _require(question, rule, locating, graders)
     results = _results(pairs, rule, task, graders)

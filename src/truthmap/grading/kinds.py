@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from truthmap.grading.aliases import AliasRule
+from truthmap.grading.by_question import AutoRule
 from truthmap.grading.candidates import CandidatesRule
 from truthmap.grading.choices import ChoiceRule, LabelRule
 from truthmap.grading.column import ColumnLocating
@@ -19,7 +20,7 @@ from truthmap.grading.rule import RuleKind
 from truthmap.grading.rule_span import RuleLocating
 from truthmap.questions.tasks import Task
 
-RULES: Mapping[str, RuleKind] = {
+_SINGLE: Mapping[str, RuleKind] = {
     rule.name: rule
     for rule in (
         CandidatesRule(),
@@ -31,6 +32,7 @@ RULES: Mapping[str, RuleKind] = {
         ReadyRule(),
     )
 }
+RULES: Mapping[str, RuleKind] = {**_SINGLE, AutoRule.name: AutoRule(_SINGLE)}
 LOCATINGS: Mapping[str, LocatingKind] = {
     locating.name: locating
     for locating in (

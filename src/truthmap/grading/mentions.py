@@ -161,7 +161,7 @@ def _shadow(phrase: str) -> _Shadow:
 
 
 def _is_abbreviation(name: str) -> bool:
-    return len(name) <= _LONGEST_ABBREVIATION and any(map(str.isupper, name)) and name == name.upper()
+    return 1 < len(name) <= _LONGEST_ABBREVIATION and any(map(str.isupper, name)) and name == name.upper()
 
 
 def _same_surroundings(answer: str, here: tuple[int, int], question: str, there: tuple[int, int]) -> bool:

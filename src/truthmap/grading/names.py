@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from truthmap.grading.budget import TookTooLongError
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.open_answer import read_open
+from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair
 from truthmap.grading.rule_result import RuleResult
-from truthmap.grading.structure import read_answer
 from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import Locating
 from truthmap.records import Span
@@ -28,6 +28,6 @@ class NameLocating(LocatingKind):
 def find_name(text: str, question: str) -> Span | None:
     """Find the name, number or phrase that an answer gives; see `read_open`."""
     try:
-        return read_open(read_answer(text, question), question).span
+        return read_open(Reading.of(text, question), question).span
     except TookTooLongError:
         return None

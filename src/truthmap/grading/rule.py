@@ -8,7 +8,6 @@ from typing import ClassVar, Protocol
 from truthmap.grading.budget import TOOK_TOO_LONG, TookTooLongError
 from truthmap.grading.reading import Reading
 from truthmap.grading.rule_result import RuleResult, without_reference
-from truthmap.grading.structure import read_answer
 from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Answer, Grade, Outcome, Question, Span
@@ -65,8 +64,7 @@ def grade_each(pairs: Sequence[Pair], rule: GradingRule, grade: Graded) -> list[
 
 def _graded(question: Question, answer: Answer, rule: GradingRule, grade: Graded) -> RuleResult:
     try:
-        reading = read_answer(answer.text, question.text)
-        result = grade(question, answer, reading)
+        result = grade(question, answer, Reading.of(answer.text, question.text))
     except TookTooLongError:
         return RuleResult(Outcome.UNSCORED, str(rule), TOOK_TOO_LONG)
     return result if question.accepted else without_reference(result)

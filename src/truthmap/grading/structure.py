@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
-from truthmap.grading.budget import LONGEST, Budget
-from truthmap.grading.reading import Reading
+from truthmap.grading.budget import LONGEST
+from truthmap.records import Answer
 
 _THOUGHTS = (
     ("<think>", "</think>"),
@@ -37,18 +38,15 @@ _BOX = "\\boxed{"
 _FENCE = re.compile(r"```[A-Za-z0-9_+-]{0,20}")
 
 
-def read_answer(
-    text: str, question: str = "", budget: Budget | None = None, keys: tuple[str, ...] = _JSON_KEYS
-) -> Reading:
-    """Read an answer: its first 50,000 characters, without a chain of thought, of a JSON object the answer's value.
+def shown_answer(answer: Answer, key: str | None = None) -> Answer:
+    """Return an answer as it is graded: what does not answer is blanked; of a very long one the beginning is read.
 
     Args:
-        text: The answer's text.
-        question: The question's text.
-        budget: How long reading may take.
-        keys: The keys of a JSON answer that hold the answer itself, the most telling first.
+        answer: The answer.
+        key: The key of a JSON answer that holds the answer itself; by default `answer` and its like.
     """
-    return Reading.of(visible(text[:LONGEST], keys), question, budget)
+    text = visible(answer.text[:LONGEST], _JSON_KEYS if key is None else (key.casefold(), *_JSON_KEYS))
+    return replace(answer, text=text, finished=answer.finished and len(answer.text) <= LONGEST)
 
 
 def visible(text: str, keys: tuple[str, ...] = _JSON_KEYS) -> str:

@@ -16,7 +16,7 @@ from truthmap.questions.id_filter import IdFilter
 from truthmap.questions.paper_sets import PAPER_SETS, SPLITS, TRAIN, HubData, PaperFile, PaperSet
 from truthmap.questions.question_set import QuestionSet, choose, question_set
 from truthmap.questions.readers import FORMATS, Row, read_rows
-from truthmap.questions.user_files import question_of, user_file_task
+from truthmap.questions.user_files import Tally, question_of, user_file_task
 from truthmap.questions.validation import BadRowError, IssueKind, RowIssue, ValidationReport
 from truthmap.records import SEPARATOR, Question, StrEnum
 
@@ -123,9 +123,11 @@ def _load_user_rows(source: str, name: str, rows: _Rows, settings: QuestionSetti
         raise QuestionsError(f"{source} holds no questions" + (f": {before[0]}" if before else ""))
     columns = resolve_columns(settings.columns, list(first.values), source)
     ids = _Ids.USER if "id" in columns else _Ids.LINE
-    questions = _questions(chain(before, stream), lambda row: question_of(row, columns), report, ids)
+    tally = Tally()
+    questions = tally.note(_questions(chain(before, stream), lambda row: question_of(row, columns), report, ids))
     chosen = _checked(source, questions, report, settings)
-    return question_set(name, chosen, user_file_task(chosen), report)
+    report.rules.update({str(rule): count for rule, count in tally.rules.items()})
+    return question_set(name, chosen, user_file_task(tally), report)
 
 
 def _noting(rows: Iterator[Row | RowIssue], before: list[Row | RowIssue]) -> Iterator[Row | RowIssue]:

@@ -67,8 +67,8 @@ class PaperSet:
     task: Task
 
 
-_CHOICE_QUESTION = r"\s*(?:Who|What) does the blank refer to in the sentence\?\s*$"
-_PRONOUN_QUESTION = r"Who does the pronoun '(\w+)' refer to\?\s*$"
+_CHOICE_QUESTION = Rewrite(tuple(f"{who} does the blank refer to in the sentence?" for who in ("Who", "What")), "")
+_PRONOUN_QUESTION = Rewrite(("Who does the pronoun '{word}' refer to?",), "The pronoun '{word}' refers to the")
 _CONTEXT_CHAT, _CONTEXT_PLAIN = "{context}\n{text}", "Context: {context}\nQ: {text}\nA:"
 _REVIEW_TASK = 'Classify the following movie review as either "positive" or "negative".'
 
@@ -132,7 +132,7 @@ PAPER_SETS: Mapping[str, PaperSet] = {
             Task(
                 GradingRule.CHOICE,
                 plain_prompt="{text}",
-                plain_rewrite=Rewrite(_PRONOUN_QUESTION, r"The pronoun '\1' refers to the"),
+                plain_rewrite=_PRONOUN_QUESTION,
             ),
         ),
         PaperSet(
@@ -148,7 +148,7 @@ PAPER_SETS: Mapping[str, PaperSet] = {
                     "Anna lent Laura an umbrella because _ had brought two. The blank refers to: Anna\n"
                     "{text} The blank refers to:"
                 ),
-                plain_rewrite=Rewrite(_CHOICE_QUESTION, ""),
+                plain_rewrite=_CHOICE_QUESTION,
             ),
         ),
         PaperSet(

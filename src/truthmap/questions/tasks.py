@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from string import ascii_uppercase
 
 from truthmap.records import Message, Question, StrEnum
-from truthmap.text import cut
+from truthmap.text import cut, find_words, normalized
 
-_FIELD = re.compile(r"\{(text|context)\}")
+_FIELD = re.compile(r"\{(text|context|options)\}")
+_WORD = "{word}"
+MOST_OPTIONS = 26
+"""Candidates that can go by letters."""
 
 
 class GradingRule(StrEnum):
@@ -29,6 +33,8 @@ class GradingRule(StrEnum):
     """A model reads question, accepted answers and answer, and decides."""
     READY = "ready"
     """The outcome came with the question."""
+    AUTO = "auto"
+    """For each question the rule that goes with what came with it."""
 
 
 class Locating(StrEnum):
@@ -48,10 +54,43 @@ class Locating(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A regular expression and what to put in its place, to turn a question into its base-model form."""
+    """An ending of a question and what to put in its place, to turn the question into its base-model form.
 
-    pattern: str
+    It is plain text, no pattern: a detector brings it along, and what comes from a file is never run as a pattern.
+
+    Attributes:
+        endings: Texts that a question may end with; `{word}` in one stands for any single word.
+        replacement: What stands there instead; `{word}` is that word. Nothing: blanks before the ending go too.
+    """
+
+    endings: tuple[str, ...]
     replacement: str
+
+    def apply(self, text: str) -> str:
+        """Return the question rewritten; as it is where it ends otherwise."""
+        body = text.rstrip()
+        for ending in self.endings:
+            found = _before_ending(body, ending)
+            if found is not None:
+                start, word = found
+                replaced = body[:start] + self.replacement.replace(_WORD, word)
+                return replaced if self.replacement else replaced.rstrip()
+        return text
+
+
+def _before_ending(text: str, ending: str) -> tuple[int, str] | None:
+    """Return where the ending begins and which word stands for its `{word}`; `None` if the text ends otherwise."""
+    before, holds_word, after = ending.partition(_WORD)
+    if not holds_word:
+        return (len(text) - len(before), "") if text.endswith(before) else None
+    if not text.endswith(after):
+        return None
+    end = start = len(text) - len(after)
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "_"):
+        start -= 1
+    if start == end or not text.endswith(before, 0, start):
+        return None
+    return start - len(before), text[start:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +112,8 @@ class Task:
     Attributes:
         grading: The rule that decides the outcome.
         locating: How the exact answer is found.
-        chat_prompt: The user's message for a chat model; `{text}` and `{context}` stand for the question's own.
+        chat_prompt: The user's message for a chat model; `{text}` and `{context}` stand for the question's own,
+            `{options}` for its candidates, each in a line with its letter.
         plain_prompt: The whole prompt for a base model.
         plain_rewrite: What is changed in the question's text before it goes into `plain_prompt`.
         max_new_tokens: Length limit of an answer, in tokens.
@@ -82,6 +122,7 @@ class Task:
         system_prompt: What comes before everything: a chat model's system message, a base model's first lines.
         examples: Worked examples before the question: turns of a chat, or questions with their answers as a base model
             is asked them.
+        answer_key: The key of a JSON answer that holds the answer itself; by default `answer` and its like.
     """
 
     grading: GradingRule
@@ -93,14 +134,23 @@ class Task:
     shadows: tuple[str, ...] = ()
     system_prompt: str | None = None
     examples: tuple[Example, ...] = ()
+    answer_key: str | None = None
 
-    def shows_options(self, question: Question) -> bool:  # noqa: ARG002
-        """Return whether the prompt shows the question's candidates as A, B, …."""
-        return False
+    def shows_options(self, question: Question) -> bool:
+        """Return whether the prompt shows the question's candidates as A, B, …: an answer may name the letters.
+
+        It does where a template has a place for them, and the question does not name them all itself.
+        """
+        if "{options}" not in self.chat_prompt + self.plain_prompt:
+            return False
+        candidates = question.candidates or ()
+        asked = normalized(question.text)
+        named = all(any(find_words(asked, normalized(name)) >= 0 for name in names) for names in candidates)
+        return 2 <= len(candidates) <= MOST_OPTIONS and not named
 
     def chat(self, question: Question) -> str:
         """Return the user's message that asks a chat model this question."""
-        return _fill(self.chat_prompt, question.text, question.context or "")
+        return self._fill(self.chat_prompt, question, question.text)
 
     @property
     def opening(self) -> tuple[Message, ...]:
@@ -122,8 +172,15 @@ class Task:
     def _plain_one(self, question: Question) -> str:
         text = question.text
         if self.plain_rewrite is not None:
-            text = re.sub(self.plain_rewrite.pattern, self.plain_rewrite.replacement, text)
-        return _fill(self.plain_prompt, text, question.context or "")
+            text = self.plain_rewrite.apply(text)
+        return self._fill(self.plain_prompt, question, text)
+
+    def _fill(self, template: str, question: Question, text: str) -> str:
+        """Put the question's own texts into a template in one pass: braces in them stay what they are."""
+        options = _options(question) if self.shows_options(question) else ""
+        values = {"text": text, "context": question.context or "", "options": options}
+        filled = _FIELD.sub(partial(_field, values), template)
+        return filled.lstrip("\n") if "{context}" in template and not question.context else filled
 
 
 def _continued(prompt: str, answer: str) -> str:
@@ -134,9 +191,9 @@ def _asked(example: Example) -> Question:
     return Question("", example.question, context=example.context)
 
 
-def _fill(template: str, text: str, context: str) -> str:
-    """Put text and context into the template in one pass: braces in them stay what they are."""
-    return _FIELD.sub(partial(_field, {"text": text, "context": context}), template)
+def _options(question: Question) -> str:
+    lines = (f"{letter}. {names[0]}" for letter, names in zip(ascii_uppercase, question.candidates or (), strict=False))
+    return "\n" + "\n".join(lines)
 
 
 def _field(values: dict[str, str], match: re.Match[str]) -> str:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from truthmap.questions.readers import Row
+from truthmap.questions.rule_choice import FEW_CANDIDATES, rule_for
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.questions.validation import BadRowError, IssueKind
 from truthmap.questions.values import candidates_of, outcome_of, text_of, texts_of
 from truthmap.records import Question
 from truthmap.text import normalized
 
-FEW_CANDIDATES = 5
-"""Up to so many candidates a question offers a choice; more are the names of everything an answer could be."""
-_CONTEXT_PROMPT = "{context}\n\n{text}"
-_CONTEXT_PLAIN = "Context: {context}\nQ: {text}\nA:"
+_PROMPT, _PLAIN = "{text}{options}", "Q: {text}{options}\nA:"
+_CONTEXT_PROMPT, _CONTEXT_PLAIN = "{context}\n\n{text}{options}", "Context: {context}\nQ: {text}{options}\nA:"
 
 
 def question_of(row: Row, columns: Mapping[str, str]) -> Question:
@@ -34,10 +33,17 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     if not accepted and outcome is None:
         raise BadRowError(columns["accepted"], IssueKind.MISSING, "no accepted answer")
     candidates = candidates_of(*cells["candidates"]) if "candidates" in cells else None
+    if candidates is not None and "accepted" in cells:
+        by_index = _is_whole(cells["accepted"][0]) and not _holds_numbers(cells["candidates"][0])
+        accepted = chosen_options(accepted, candidates, by_index=by_index)
     if candidates is not None and not {normalized(a) for a in accepted} & {
         normalized(n) for names in candidates for n in names
     }:
-        raise BadRowError(columns["candidates"], IssueKind.VALUE, "no accepted answer is among the candidates")
+        raise BadRowError(
+            columns["candidates"],
+            IssueKind.VALUE,
+            "no accepted answer is among the candidates; write it as there, or its letter, or its index from 0",
+        )
     text = _text(cells, "question")
     if text is None:
         raise BadRowError(columns["question"], IssueKind.EMPTY, "the question is empty")
@@ -60,45 +66,93 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
     )
 
 
+def chosen_options(
+    accepted: tuple[str, ...], candidates: tuple[tuple[str, ...], ...], *, by_index: bool = False
+) -> tuple[str, ...]:
+    """Return accepted answers, a letter or an index of an option replaced by the names of that option.
+
+    A text that is an option stands for itself, unless `by_index`; else a letter counts from A, a whole number from 0.
+    """
+    names = {normalized(name) for option in candidates for name in option}
+    found: list[str] = []
+    for text in accepted:
+        index = option_index(text)
+        own = normalized(text) in names and not by_index
+        found.extend((text,) if own or index is None or index >= len(candidates) else candidates[index])
+    return tuple(dict.fromkeys(found))
+
+
+def _is_whole(value: object) -> bool:
+    """Return whether a cell is a whole number, as the answers of many files of choices are."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _holds_numbers(value: object) -> bool:
+    """Return whether a cell is a list with numbers in it: then a number among the answers is one of them."""
+    return isinstance(value, (list, tuple)) and any(isinstance(item, (int, float)) for item in value)
+
+
+def option_index(text: str) -> int | None:
+    """Return which option a letter or a whole number stands for, the first being 0; `None` if it is neither.
+
+    >>> option_index("B"), option_index("(b)"), option_index("2"), option_index("Lima")
+    (1, 1, 2, None)
+    """
+    plain = text.strip().strip("().[] ").upper()
+    if len(plain) == 1 and "A" <= plain <= "Z":
+        return ord(plain) - ord("A")
+    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) <= 2 else None
+
+
 def row_id(row: Row) -> str:
     """Return the id of a row that has none: by its line, so distinct as it is."""
     return f"row-{row.line}"
 
 
-def user_file_task(questions: Sequence[Question]) -> Task:
-    """Choose how a user's questions are graded, from the columns that they have.
+# A rule that finds no exact answers of its own needs a model to find them.
+_LOCATING = {GradingRule.ALIAS: Locating.MODEL, GradingRule.READY: Locating.MODEL}
 
-    Ready outcomes are taken as they are; candidates make it a choice (up to five of them) or the rule of candidates;
-    accepted answers that are all numbers make it the rule of numbers; else an answer is right if it contains one.
+
+class Tally:
+    """What the questions of a file are like, all of them, whichever are taken.
+
+    Attributes:
+        rules: Grading rule → questions that it goes with.
+        with_context: Questions with a context.
+        with_options: Questions with candidates that are few enough to be a choice.
+        with_exact_answer: Questions with a ready exact answer.
     """
-    with_context = any(question.context is not None for question in questions)
-    grading, locating = _way(questions)
-    ready = any(question.exact_answer is not None for question in questions)
+
+    def __init__(self) -> None:
+        self.rules: Counter[GradingRule] = Counter()
+        self.with_context = self.with_options = self.with_exact_answer = 0
+
+    def note(self, questions: Iterable[Question]) -> Iterator[Question]:
+        """Yield the questions and count them."""
+        for question in questions:
+            rule = rule_for(question)
+            self.rules[rule] += 1
+            self.with_context += question.context is not None
+            self.with_options += question.candidates is not None and len(question.candidates) <= FEW_CANDIDATES
+            self.with_exact_answer += question.exact_answer is not None
+            yield question
+
+
+def user_file_task(tally: Tally) -> Task:
+    """Choose how a user's questions are asked and graded, by what the whole file holds.
+
+    One rule where the same goes with every question (see `rule_for`), else for each question its own.
+    """
+    grading = next(iter(tally.rules)) if len(tally.rules) == 1 else GradingRule.AUTO
+    locating = _LOCATING.get(grading, Locating.RULE)
+    chat, plain = (_CONTEXT_PROMPT, _CONTEXT_PLAIN) if tally.with_context else (_PROMPT, _PLAIN)
+    options = "{options}" if tally.with_options else ""
     return Task(
         grading=grading,
-        locating=Locating.COLUMN if ready else locating,
-        chat_prompt=_CONTEXT_PROMPT if with_context else "{text}",
-        plain_prompt=_CONTEXT_PLAIN if with_context else "Q: {text}\nA:",
+        locating=Locating.COLUMN if tally.with_exact_answer else locating,
+        chat_prompt=chat.replace("{options}", options),
+        plain_prompt=plain.replace("{options}\nA:", options + ("\nAnswer:" if options else "\nA:")),
     )
-
-
-def _way(questions: Sequence[Question]) -> tuple[GradingRule, Locating]:
-    """Choose the rule, and how exact answers are found: a rule that finds none of its own needs a model."""
-    if questions and all(question.outcome is not None for question in questions):
-        return GradingRule.READY, Locating.MODEL
-    if questions and all(question.candidates is not None for question in questions):
-        few = all(len(question.candidates or ()) <= FEW_CANDIDATES for question in questions)
-        return (GradingRule.CHOICE if few else GradingRule.CANDIDATES), Locating.RULE
-    if questions and all(_is_number(text) for question in questions for text in question.accepted):
-        return GradingRule.NUMBER, Locating.RULE
-    return GradingRule.ALIAS, Locating.MODEL
-
-
-_NUMBER = re.compile(r"\s*[-+]?\$?\d[\d,]*(?:\.\d+)?(?:/\d+)?\s*%?\s*")
-
-
-def _is_number(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None
 
 
 _Cells = Mapping[str, tuple[object, str]]

@@ -61,12 +61,14 @@ class ValidationReport:
     Attributes:
         rows: Rows read, the bad ones included.
         left_out: Rows that are sound but make no question of this set (one without a short answer).
+        rules: Grading rule → questions that it goes with, for a user's file.
         counts: Bad rows by kind.
         issues: The first 1,000 of the issues.
     """
 
     rows: int = 0
     left_out: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
     counts: Counter[IssueKind] = field(default_factory=Counter)
     issues: list[RowIssue] = field(default_factory=list)
 

@@ -108,6 +108,9 @@ class GradingSection(Section):
     locator: str | None = Field(
         None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
     )
+    answer_key: str | None = Field(
+        None, max_length=200, description="Key of a JSON answer that holds the answer; default: answer and its like"
+    )
 
 
 class StatesSection(Section):
