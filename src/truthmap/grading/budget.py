@@ -9,7 +9,7 @@ SECONDS = 5.0
 """Seconds that grading one answer may take; a usual one takes less than a hundredth of one."""
 TOOK_TOO_LONG = "took_too_long"
 """Why an answer is unscored whose grading took longer."""
-LONGEST = 50_000
+LONGEST = 20_000
 """Characters of an answer that are read; what stands behind them counts as cut off."""
 
 

@@ -4,66 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from truthmap.grading.dates import Date, find_dates
 from truthmap.grading.events import is_opposite_event
 from truthmap.grading.lexicon import Sign
-from truthmap.grading.numbers import Number, find_numbers, same_value
+from truthmap.grading.numbers import Number, find_numbers
 from truthmap.grading.reading import Reading, Stance
+from truthmap.grading.said_number import Said, is_range, ranged
 from truthmap.grading.tokens import words_of
 
 CUT_OFF = "cut off before it concludes"
 _EQUATION = re.compile(r"[\s=+\-−–*×x·/÷%$€()a-zA-Z]{0,80}")
 _OPERATOR = re.compile(r"[=+\-−*×·/÷]")
 _RESULT = re.compile(r"(?:=|≈|\b(?:is|equals|makes|gives))\W{0,8}$")
-_OR = re.compile(
-    r"[\s,]{0,4}(?:or|oder|ou|o|или|或|또는|または)[\s,]{0,4}(?:about |around |maybe |perhaps |possibly )?",
-    re.IGNORECASE,
-)
-_TO = re.compile(r"\s?(?:[-–—~]|to|bis|à)\s?", re.IGNORECASE)
-_BETWEEN = re.compile(r"(?:between|zwischen|entre)\s{1,4}(?:about |around )?[$€£]?$", re.IGNORECASE)
-_AND = re.compile(r"[^.;\d\n]{0,24}\b(?:and|und|et|y|e)\b\s{0,4}[$€£]?", re.IGNORECASE)
 _ASKS_YEAR = frozenset(("year", "jahr", "année", "annee", "año", "ano", "anno", "год", "году", "年"))
 _ASKS_DATE = frozenset(("when", "date", "wann", "quand", "cuando", "quando", "когда"))
 _ASKS_AGE = ("old", "age", "aged")
 _STEP = frozenset(("step", "question", "problem", "part", "q", "option", "section", "chapter", "figure"))
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The number or the date that an answer gives.
-
-    Attributes:
-        number: The number, if it is one.
-        date: The date, if it is one.
-        open: It is one of several that the answer leaves open: "41 or 42".
-        between: It is one end of a range that the answer gives: "between 40 and 42".
-        reach: One past the last character of the range; -1 where there is none.
-    """
-
-    number: Number | None = None
-    date: Date | None = None
-    open: bool = False
-    between: bool = False
-    reach: int = -1
-
-    @property
-    def start(self) -> int:
-        """The first character."""
-        return self.date.start if self.date is not None else self._number.start
-
-    @property
-    def end(self) -> int:
-        """One past the last character."""
-        own = self.date.end if self.date is not None else self._number.end
-        return max(own, self.reach)
-
-    @property
-    def _number(self) -> Number:
-        assert self.number is not None
-        return self.number
 
 
 def concluding_number(reading: Reading, question: str, *, finished: bool) -> Said | None:
@@ -91,7 +49,7 @@ def concluding_number(reading: Reading, question: str, *, finished: bool) -> Sai
         or _stated(reading, items, question, asked, finished=finished)
         or _last(reading, items, asked, finished=finished)
     )
-    return None if chosen is None else _ranged(text, items, chosen)
+    return None if chosen is None else ranged(text, items, chosen)
 
 
 def _asks(question: str, words: frozenset[str]) -> bool:
@@ -150,9 +108,7 @@ def _leading(reading: Reading, items: Sequence[Said]) -> Said | None:
         if token.norm not in ("about", "approximately", "around", "roughly", "a", "the", "it", "in", "on", "c")
     ):
         return None
-    if any(
-        reading.sign_at[index] is not None and reading.sign_at[index].sign is Sign.NEGATES for index in range(first)
-    ):
+    if any(mark is not None and mark.sign is Sign.NEGATES for mark in reading.sign_at[:first]):
         return None
     while last < len(reading.tokens) and reading.tokens[last].norm in (
         "*",
@@ -182,6 +138,7 @@ def _marked(reading: Reading, items: Sequence[Said]) -> Said | None:
         for mark in reversed(reading.marks):
             if mark.sign is not sign or (sign is Sign.CONCLUDES and not _opens(reading, mark.start)):
                 continue
+            reading.budget.check()
             start = reading.tokens[mark.end - 1].end
             marked = _in_sentence(reading, start, items, further=sign is Sign.ANSWERS)
             marked = [
@@ -337,35 +294,7 @@ def _result(text: str, marked: Sequence[Said]) -> Said:
         between = text[result.end : said.start]
         if not _EQUATION.fullmatch(between) or not _OPERATOR.search(between):
             break
-        if _TO.fullmatch(between):
+        if is_range(between):
             break
         result = said
     return result
-
-
-def _ranged(text: str, items: Sequence[Said], said: Said) -> Said:
-    """Say of a number whether it is one of several that are left open, or an end of a range."""
-    place = items.index(said)
-    pairs = [(items[place], items[place + 1])] if place + 1 < len(items) else []
-    if place:
-        pairs.insert(0, (items[place - 1], items[place]))
-    for one, other in pairs:
-        low = max(one.end, one.number.unit_end if one.number is not None else -1)
-        gaps = {text[one.end : other.start], text[min(low, other.start) : other.start]}
-        between = _BETWEEN.search(text[max(0, one.start - 24) : one.start])
-        if between is not None and any(_AND.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
-            return replace(one, between=True, reach=other.end)
-        same = one.number is not None and other.number is not None and _alike(one.number, other.number)
-        if not same and any(_OR.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
-            return replace(said, open=True)
-    return said
-
-
-def _alike(one: Number, other: Number) -> bool:
-    """Return whether two numbers give one quantity in two units: "5 km or 3.1 miles"."""
-    if one.unit is None or other.unit is None:
-        return same_value(one.value, other.value)
-    if one.unit.dimension != other.unit.dimension:
-        return False
-    first, second = one.value * one.unit.factor, other.value * other.unit.factor
-    return abs(first - second) * 50 <= abs(first)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from truthmap.grading.concluding_number import CUT_OFF, Said, concluding_number
+from truthmap.grading.concluding_number import CUT_OFF, concluding_number
 from truthmap.grading.dates import find_dates, same_date
 from truthmap.grading.numbers import equal_numbers, find_numbers, written_value
 from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
+from truthmap.grading.said_number import Said
 from truthmap.grading.text_model import Graders
 from truthmap.grading.units import unit_in
 from truthmap.questions.tasks import GradingRule, Task

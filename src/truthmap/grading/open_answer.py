@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,12 +11,13 @@ from truthmap.grading.decision import Named, concluding, decide, place_mentions
 from truthmap.grading.lexicon import GREETING, Sign
 from truthmap.grading.mentions import Mention
 from truthmap.grading.name_spans import name_spans
+from truthmap.grading.new_phrase import LONGEST_PHRASE, new_phrase
 from truthmap.grading.numbers import find_numbers
 from truthmap.grading.polarity import asks_polarity, read_polarity
 from truthmap.grading.reading import Reading, Stance
-from truthmap.grading.tokens import Token, tokenize
+from truthmap.grading.tokens import tokenize
 from truthmap.records import Span
-from truthmap.text import is_unspaced, normalized
+from truthmap.text import normalized
 
 _WHO = frozenset(
     [
@@ -73,8 +74,6 @@ _NUMBERS = frozenset(
 _HOW = frozenset(["many", "much", "old", "long", "far", "tall", "high", "deep", "big", "heavy", "fast", "wide"])
 _FRAGMENT = 8
 """Words in a first sentence that is an answer by itself, at most."""
-_PHRASE = 6
-"""Words in a phrase that is taken whole, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +120,9 @@ def read_open(reading: Reading, question: str) -> OpenAnswer:
     if _leaves_open(reading, low, high):
         return OpenAnswer(None, low, high, undecided=True)
     words = sum(token.word for token in reading.tokens)
-    if _asks_name(question) and words > _PHRASE and not reading.is_unspaced:
+    if _asks_name(question) and words > LONGEST_PHRASE and not reading.is_unspaced:
         return OpenAnswer(None, low, high)
-    return OpenAnswer(_phrase(reading, question, asked, low, high), low, high)
+    return OpenAnswer(new_phrase(reading, question, asked, low, high), low, high)
 
 
 def _predicate(
@@ -138,23 +137,20 @@ def _predicate(
         named_here = any(start <= each.mention.start < end for each in named)
         if verb is None or named_here or end > high:
             return None
-        return _phrase(reading, question, asked, max(low, reading.tokens[verb - 1].end), end)
+        return new_phrase(reading, question, asked, max(low, reading.tokens[verb - 1].end), end)
     return None
 
 
 def _things(reading: Reading, question: str, asked: frozenset[str]) -> list[Mention]:
     """Return the names and numbers that may be the answer, each thing with its own index."""
     names = [span for span in name_spans(reading.text) if _is_new(reading, span, asked)]
-    numbers = [
-        Span(n.start, n.end)
-        for n in (*find_dates(reading.text), *find_numbers(reading.text, reading.language.code))
-        if not {token.norm for token in tokenize(reading.text[n.start : n.end])} <= asked
-    ]
+    numbers = [Span(date.start, date.end) for date in find_dates(reading.text)]
+    numbers += [Span(number.start, number.end) for number in find_numbers(reading.text, reading.language.code)]
+    numbers = [n for n in numbers if not {token.norm for token in tokenize(reading.text[n.start : n.end])} <= asked]
     if _asks_number(question) and numbers:
         names = []
     elif _asks_name(question) and names:
         numbers = []
-    numbers = [n for n in numbers if not any(name.start < n.end and n.start < name.end for name in names)]
     index: dict[str, int] = {}
     things: list[Mention] = []
     for span in sorted([*names, *numbers], key=lambda span: (span.start, -span.end)):
@@ -247,59 +243,3 @@ def _leaves_open(reading: Reading, low: int, high: int) -> bool:
             return False
         return Sign.EITHER in signs or (len(words) <= 5 and Sign.VERB not in signs)
     return False
-
-
-def _phrase(reading: Reading, question: str, asked: frozenset[str], low: int, high: int) -> Span | None:
-    """Return the first words that the text says and the question does not have."""
-    shared = _bigrams(question)
-    for run in _runs(reading, asked, shared, low, high):
-        first, last = run[0], run[-1]
-        start, end = reading.tokens_of(first.start, last.end)
-        fits = len(run) <= _PHRASE or is_unspaced(first.norm[0])
-        if fits and reading.stance(start, end) is Stance.SAID:
-            return Span(first.start, last.end)
-    return None
-
-
-def _runs(
-    reading: Reading, asked: frozenset[str], shared: frozenset[str], low: int, high: int
-) -> Iterator[list[Token]]:
-    """Yield the runs of words that are neither glue nor in the question; of scripts without spaces their characters."""
-    run: list[Token] = []
-    stems = {_stem(word) for word in asked}
-    for index, token in enumerate(reading.tokens):
-        mark = reading.sign_at[index]
-        bound = mark is not None and mark.sign not in (Sign.NEUTRAL, Sign.OR, Sign.AND)
-        inside = low <= token.start and token.end <= high
-        if is_unspaced(token.norm[0]):
-            known = _is_shared(reading, index, shared)
-        else:
-            known = token.norm in asked or _stem(token.norm) in stems
-        if inside and token.word and not bound and not known and token.norm not in reading.language.glue:
-            run.append(token)
-        elif run and not (
-            token.norm in ("-", "'", "’", ".")
-            and run[-1].end == token.start
-            and index + 1 < len(reading.tokens)
-            and reading.tokens[index + 1].start == token.end
-        ):
-            yield run
-            run = []
-    if run:
-        yield run
-
-
-def _bigrams(question: str) -> frozenset[str]:
-    """Return the pairs of neighbouring characters of a question in a script without spaces."""
-    return frozenset(one + other for one, other in pairwise(question) if is_unspaced(one))
-
-
-def _is_shared(reading: Reading, index: int, shared: frozenset[str]) -> bool:
-    tokens = reading.tokens
-    before = tokens[index - 1].norm + tokens[index].norm if index else ""
-    after = tokens[index].norm + tokens[index + 1].norm if index + 1 < len(tokens) else ""
-    return before in shared or after in shared
-
-
-def _stem(word: str) -> str:
-    return word[:-1] if len(word) > 3 and word.endswith("s") else word

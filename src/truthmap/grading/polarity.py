@@ -172,6 +172,7 @@ def _by_statement(reading: Reading, question: str) -> Polarity | None:
     norms = [token.norm for token in words]
     if (
         len(norms) <= 3
+        and set(norms[2:]) <= {"not", "so", "too", "indeed", "true", "correct"}
         and norms[0] in _PRONOUNS
         and len(norms) > 1
         and norms[1].removesuffix("n't") in _AUXILIARIES | {"ca", "wo"}

@@ -104,7 +104,8 @@ class Reading:
     @cached_property
     def sentences(self) -> tuple[tuple[int, int], ...]:
         """Ranges of tokens, each a sentence or a line with what ends it."""
-        found, start = [], 0
+        found: list[tuple[int, int]] = []
+        start = 0
         for index, token in enumerate(self.tokens):
             if token.norm in _ENDS and not self._is_inner_dot(index):
                 if index + 1 - start > 1 or not found:

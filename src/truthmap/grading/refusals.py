@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from truthmap.grading.lexicon import REFUSAL, Sign
+from truthmap.grading.lexicon import REFUSAL, Mark, Sign
 from truthmap.grading.ordinary_words import ORDINARY
 from truthmap.grading.reading import Reading
 from truthmap.grading.tokens import words_of
@@ -57,7 +57,7 @@ def _clauses(reading: Reading) -> Iterator[tuple[int, int]]:
             yield start, len(reading.tokens)
 
 
-def _marks(reading: Reading, start: int, end: int) -> list:
+def _marks(reading: Reading, start: int, end: int) -> list[Mark]:
     return reading.language.marks(reading.tokens[start : min(end, start + 200)], REFUSAL)
 
 
