@@ -11,7 +11,8 @@ from truthmap.errors import QuestionsError
 from truthmap.questions.readers import Row
 
 _ID = re.compile(
-    r"(?:hub:)?(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<config>[\w.-]*))?(?::(?P<split>[\w.\[\]%:-]+))?"
+    r"(?:hub:)?(?P<id>[\w.-]{1,100}/[\w.-]{1,100})(?:@(?P<revision>[\w./-]{1,200}))?"
+    r"(?::(?P<config>[\w.-]{0,200}))?(?::(?P<split>[\w.\[\]%:-]{1,200}))?"
 )
 _BUFFER = 10_000
 

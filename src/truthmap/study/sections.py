@@ -80,7 +80,8 @@ class AnswersSection(Section):
     ] = Field((), description="Questions with answers, shown before each question: a file such as --questions takes")
     prompt_template: Annotated[str | None, Later(), AfterValidator(_with_a_place_for_the_question)] = Field(
         None,
-        description="How a question is put: {text} stands for it, {context} for its context; default: the set's own",
+        description="How a question is put: {text} stands for it, {context} for its context, {options} for its options; "
+        "default: the set's own",
     )
 
     max_new_tokens: PositiveInt | None = Field(
@@ -108,7 +109,7 @@ class GradingSection(Section):
     locator: str | None = Field(
         None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
     )
-    answer_key: str | None = Field(
+    answer_key: Annotated[str | None, Later()] = Field(
         None, max_length=200, description="Key of a JSON answer that holds the answer; default: answer and its like"
     )
 

@@ -122,6 +122,11 @@ def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: N
             f"the questions of {study.questions.name} have a context, and --prompt-template leaves it out: say where "
             "it goes with {context}"
         )
+    if template is not None and "{options}" not in template and any(map(question_set.task.shows_options, asked)):
+        raise UsageError(
+            f"the questions of {study.questions.name} have options, and --prompt-template leaves them out: say where "
+            "they go with {options}"
+        )
     return replace(question_set, questions=asked, task=asked_as(study, _task(study, question_set.task)))
 
 

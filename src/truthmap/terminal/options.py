@@ -27,7 +27,7 @@ BatchTokens = Annotated[int, typer.Option(min=1, help="Tokens in one batch, padd
 
 def local(path: Path | None) -> Path | None:
     """Return a path as it is; a URL, of which a path would make a strange folder, is refused."""
-    if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()):
+    if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]{1,40}:/", path.as_posix()):
         raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
     return path
 
