@@ -80,7 +80,7 @@ class AnswersSection(Section):
     ] = Field((), description="Questions with answers, shown before each question: a file such as --questions takes")
     prompt_template: Annotated[str | None, Later(), AfterValidator(_with_a_place_for_the_question)] = Field(
         None,
-        description="How a question is put: {text} stands for it, {context} for its context, {options} for its options; "
+        description="How a question is put: {text} stands for it, {context} for its context, {options} its options; "
         "default: the set's own",
     )
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from truthmap.grading.aliases import normalized_answer
+from truthmap.grading.alias_mentions import normalized_answer
 from truthmap.grading.grade import grade
 from truthmap.grading.kinds import RULES
 from truthmap.grading.resolve_task import default_locating, resolve_task
