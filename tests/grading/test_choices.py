@@ -38,7 +38,6 @@ def _grade(question: Question, text: str, rule: GradingRule) -> Grade:
         ("Lima is larger, Quito is smaller.", "Lima"),
         ("Lima is the larger city, while Quito is the capital of Ecuador.", "Lima"),
         ("Quito, the capital of Ecuador, is larger. Lima is the capital of Peru.", "Quito"),
-        ("Lima is the capital of Peru.", "Lima"),
         ("Lima is a smaller city compared to Quito.", "Quito"),
         ("Lima has fewer inhabitants than Quito, but both are large.", "Quito"),
         ("In comparison to Quito, Lima is larger.", "Lima"),
@@ -57,6 +56,7 @@ def test_the_first_candidate_that_is_chosen_decides(text: str, exact: str) -> No
     "text",
     [
         "Lima and Quito.",
+        "Lima is the capital of Peru.",
         "Either Lima or Quito.",
         "It is neither Lima nor Quito.",
         "Bogotá.",

@@ -75,7 +75,7 @@ def _said(question: Question, reading: Reading, given: OpenAnswer) -> Iterator[A
     ):
         for mention in mentions:
             inside = given.low <= mention.span.start and mention.span.end <= given.high
-            if inside and _is_said(reading, question, mention):
+            if inside and _is_said(reading, question, mention) and not _in_aside(reading, given, mention):
                 yield mention
 
 
@@ -92,6 +92,17 @@ def _is_said(reading: Reading, question: Question, mention: AliasMention) -> boo
     return not is_opposite_event(
         words_of(question.text), [token.norm for token in reading.tokens[low:high]]
     ) and not _is_withdrawn(reading, first)
+
+
+def _in_aside(reading: Reading, given: OpenAnswer, mention: AliasMention) -> bool:
+    """Return whether a place only tells more about what the answer gives: "the Netherlands, who beat Spain"."""
+    if given.span is None or given.span.end > mention.span.start:
+        return False
+    low, _ = reading.tokens_of(given.span.start, given.span.end)
+    high, _ = reading.tokens_of(mention.span.start, mention.span.end)
+    if reading.sentence_of(low) != reading.sentence_of(high):
+        return False
+    return any(token.norm in ("who", "whose", "which") for token in reading.tokens[low : high - 1])
 
 
 def _goes_on(reading: Reading, last: int, stance: Stance) -> bool:

@@ -11,7 +11,7 @@ from truthmap.grading.decision import Named
 from truthmap.grading.lexicon import Sign
 from truthmap.grading.mentions import Mention
 from truthmap.grading.numbers import find_numbers
-from truthmap.grading.reading import Reading
+from truthmap.grading.reading import Reading, Stance
 from truthmap.grading.tokens import Token, tokenize
 
 # One row for each scale: the words at its upper end, the words at its lower end.
@@ -50,6 +50,10 @@ _PLAIN = {
     "small": "smaller", "young": "younger", "short": "shorter", "light": "lighter", "slow": "slower", "cold": "colder",
     "few": "fewer", "great": "greater", "populated": "more", "hard": "harder",
 }  # fmt: skip
+_CONCESSIONS = frozenset(("although", "though", "while", "despite"))
+_KINDS_OF_PLACE = frozenset(
+    ("city", "town", "capital", "village", "located", "situated", "country", "state", "province", "municipality")
+)
 _IN = frozenset(("in", "on", "for"))
 _APART = (Sign.ASIDE, Sign.CONTRASTS)
 # Not "the largest city in China": that compares with others than the candidates.
@@ -74,10 +78,11 @@ class Compared:
     mention: Mention | None
 
 
-def only_describes(reading: Reading, named: Sequence[Named]) -> bool:
+def only_describes(reading: Reading, named: Sequence[Named], question: str) -> bool:
     """Return whether an answer only says of each candidate by itself what it is: "X is in India, while Y is in Spain".
 
-    It names two or more; each opens a clause that tells about it; nothing compares them.
+    Each that it names opens a clause that tells about it; nothing compares them. An answer that names one alone
+    describes it where the question compares and it does no more than say what that one is: "X is a city in Peru".
     """
     if _COMPARES.search(reading.text):
         return False
@@ -87,7 +92,18 @@ def only_describes(reading: Reading, named: Sequence[Named]) -> bool:
         for each in named
         if reading.opens_clause(each.first) and _DESCRIBED.match(reading.text, each.mention.end)
     }
-    return len(things) > 1 and things == subjects
+    if len(things) > 1 and things == subjects:
+        return True
+    rest = [each for each in named if each.mention.things not in subjects]
+    inside = all(reading.tokens[each.first - 1].norm in ("of", "in", "to", "the") for each in rest if each.first)
+    one = len(subjects) == 1 and inside and _asked_scale(question) is not None
+    return one and _tells_what_it_is(reading, named[0])
+
+
+def _tells_what_it_is(reading: Reading, named: Named) -> bool:
+    """Return whether a kind of place follows: "is a city in Peru", "is the capital of Peru", "is located in Peru"."""
+    _, high = reading.sentence_of(named.first)
+    return any(token.norm in _KINDS_OF_PLACE for token in reading.tokens[named.last : min(high, named.last + 8)])
 
 
 def compared(reading: Reading, question: str, named: Sequence[Named]) -> Compared | None:
@@ -106,7 +122,7 @@ def compared(reading: Reading, question: str, named: Sequence[Named]) -> Compare
         if side is None or _is_of_others(reading.tokens, index):
             continue
         subject = _subject(reading, named, index)
-        if subject is None:
+        if subject is None or _concedes(reading, subject):
             continue
         negated = _negated(reading, subject, index)
         equal = token.norm in _PLAIN and not negated
@@ -152,7 +168,7 @@ def _subject(reading: Reading, named: Sequence[Named], index: int) -> Named | No
     while before:
         subject = before[-1]
         between = {mark.sign for mark in reading.sign_at[subject.last : index] if mark is not None}
-        against = _is_against(reading, subject, low)
+        against = _is_against(subject, low)
         if against or (between & set(_APART) and reading.tokens[index].norm != "as"):
             before = before[:-1] if against else []
             continue
@@ -164,11 +180,14 @@ def _subject(reading: Reading, named: Sequence[Named], index: int) -> Named | No
     return after[0] if Sign.VERB in marks and not marks & {Sign.AGAINST, *_APART} else None
 
 
-def _is_against(reading: Reading, named: Named, low: int) -> bool:
-    for mark in reading.sign_at[max(low, named.first - 4) : named.first]:
-        if mark is not None and mark.sign is Sign.AGAINST:
-            return True
-    return False
+def _concedes(reading: Reading, subject: Named) -> bool:
+    """Return whether the clause only concedes something: "Although X rises more from its base, Y …"."""
+    low, _ = reading.sentence_of(subject.first)
+    return any(token.norm in _CONCESSIONS for token in reading.tokens[max(low, subject.first - 3) : subject.first])
+
+
+def _is_against(named: Named, low: int) -> bool:
+    return named.stance is Stance.AGAINST and named.first >= low
 
 
 def _negated(reading: Reading, subject: Named, index: int) -> bool:

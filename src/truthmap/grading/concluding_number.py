@@ -39,17 +39,29 @@ def concluding_number(reading: Reading, question: str, *, finished: bool) -> Sai
     numbers = _apart_from(find_numbers(text, reading.language.code), dates, years=_asks(question, _ASKS_YEAR))
     items = sorted([*(Said(number=n) for n in numbers), *_whole(dates, question)], key=lambda said: said.start)
     items = [item for item in items if not _is_label(reading, item)]
+    items = _uncorrected(reading, items)
     if not items:
         return None
     asked = {number.value for number in find_numbers(question)}
     chosen = (
         _leading(reading, items)
-        or _marked(reading, items)
+        or _marked(reading, items, finished=finished)
         or _opening(reading, items, asked)
         or _stated(reading, items, question, asked, finished=finished)
         or _last(reading, items, asked, finished=finished)
     )
     return None if chosen is None else ranged(text, items, chosen)
+
+
+def _uncorrected(reading: Reading, items: list[Said]) -> list[Said]:
+    """Return the numbers behind the last correction that gives one: "1400, or to be exact 1440"."""
+    for mark in reversed(reading.marks):
+        if mark.sign is Sign.CORRECTS:
+            end = reading.tokens[mark.end - 1].end
+            behind = [item for item in items if item.start >= end]
+            if behind:
+                return behind
+    return items
 
 
 def _asks(question: str, words: frozenset[str]) -> bool:
@@ -132,9 +144,9 @@ def _leading(reading: Reading, items: Sequence[Said]) -> Said | None:
     )
 
 
-def _marked(reading: Reading, items: Sequence[Said]) -> Said | None:
+def _marked(reading: Reading, items: Sequence[Said], *, finished: bool) -> Said | None:
     """Return what stands behind the last "the answer is", or behind the last "so" that draws a number."""
-    for sign in (Sign.ANSWERS, Sign.CONCLUDES):
+    for sign in (Sign.ANSWERS, Sign.CONCLUDES) if finished else (Sign.ANSWERS,):
         for mark in reversed(reading.marks):
             if mark.sign is not sign or (sign is Sign.CONCLUDES and not _opens(reading, mark.start)):
                 continue
@@ -144,9 +156,17 @@ def _marked(reading: Reading, items: Sequence[Said]) -> Said | None:
             marked = [
                 item for item in marked if _stance(reading, item) not in (Stance.DENIED, Stance.AGAINST)
             ] or marked
+            if marked and sign is Sign.CONCLUDES and not _follows_at_once(reading, mark.end, marked[0]):
+                low, _ = reading.sentence_of(mark.end)
+                return ([item for item in marked if not _is_aside(reading, item, low)] or marked)[-1]
             if marked:
                 return _result(reading.text, marked)
     return None
+
+
+def _follows_at_once(reading: Reading, start: int, said: Said) -> bool:
+    first, _ = reading.tokens_of(said.start, said.end)
+    return reading.is_glue(start, first)
 
 
 def _opens(reading: Reading, start: int) -> bool:

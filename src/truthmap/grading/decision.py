@@ -159,7 +159,8 @@ def _runs(reading: Reading, named: Sequence[Named], joins: Sequence[Sign] = JOIN
                 found.append(run)
             run, joined = [], False
         run = [*run, each]
-        joined = joined or (join is not None and join != ",")
+        letters = join is not None and len(each.mention.name) == len(run[-2].mention.name) == 1
+        joined = joined or letters or (join is not None and join != ",")
     return [*found, run] if joined else found
 
 

@@ -29,6 +29,8 @@ _SCRIPTS: tuple[tuple[int, int, str], ...] = (
 _BY_SCRIPT = {"Cyrillic": "ru", "Devanagari": "hi", "Bengali": "bn", "Hangul": "ko", "Kana": "ja"}
 _FEWEST = 2
 """Common words that another language than English must show."""
+_ENOUGH = 3
+"""Words of an answer that tell its language without its question."""
 _READ = 400
 """Words that are looked at."""
 
@@ -42,7 +44,10 @@ def language_of(tokens: Sequence[Token], question: str = "") -> Language:
     script, count = max(scripts.items(), key=lambda item: item[1], default=("", 0))
     if script and 4 * count >= len(words) + len(asked):
         return language(_by_script(script, scripts, {*words, *asked}))
-    shared = {code: _common(code, words) + _common(code, asked) for code in (ENGLISH, *EUROPEAN)}
+    said = {code: _common(code, words) for code in (ENGLISH, *EUROPEAN)}
+    if sum(word.isalpha() and len(word) > 1 for word in words) >= _ENOUGH and max(said.values()) > said[ENGLISH]:
+        return language(max(said, key=lambda code: said[code]))
+    shared = {code: said[code] + _common(code, asked) for code in said}
     best = max(shared, key=lambda code: shared[code])
     return language(best if shared[best] > max(shared[ENGLISH], _FEWEST - 1) else ENGLISH)
 

@@ -54,6 +54,7 @@ def spelled_numbers(text: str, language: str = "en") -> Iterator[tuple[int, int,
         language: ISO 639-1 code; in others than English their own words count too.
     """
     tokens = tokenize(text)
+    foreign = language != "en" or sum(token.word for token in tokens) == 1
     index = 0
     while index < len(tokens):
         end = _run_end(tokens, index)
@@ -70,7 +71,7 @@ def spelled_numbers(text: str, language: str = "en") -> Iterator[tuple[int, int,
                 yield tokens[index].start, tokens[end - 1].end, value
             index = end
             continue
-        value = _foreign_words().get(tokens[index].norm) if language != "en" else None
+        value = _foreign_words().get(tokens[index].norm) if foreign else None
         if value is not None:
             yield from _foreign(tokens, index, value)
         index += 1

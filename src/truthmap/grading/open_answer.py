@@ -185,6 +185,9 @@ def _region(reading: Reading, named: Sequence[Named], question: str, asked: froz
     marked = _behind_marker(reading, asked)
     if marked is not None:
         return marked
+    keyed = _keyed(reading, asked)
+    if keyed is not None:
+        return keyed
     drawn = concluding(reading, said, question)
     if drawn:
         return reading.tokens[drawn[0].first].start, len(reading.text)
@@ -209,6 +212,18 @@ def _behind_marker(reading: Reading, asked: frozenset[str]) -> tuple[int, int] |
     return None
 
 
+def _keyed(reading: Reading, asked: frozenset[str]) -> tuple[int, int] | None:
+    """Return the value of the line of a list whose key the question names: "- **Capital:** Ulaanbaatar"."""
+    lines = reading.sentences
+    for low, high in lines if len(lines) > 1 else ():
+        colon = next((index for index in range(low, min(high, low + 10)) if reading.tokens[index].norm == ":"), None)
+        key = [token.norm for token in reading.tokens[low:colon] if token.word] if colon is not None else []
+        value = [token for token in reading.tokens[colon or low : high] if token.word]
+        if key and value and asked.issuperset(key) and not all(token.norm in asked for token in value):
+            return value[0].start, value[-1].end
+    return None
+
+
 def _fragment(reading: Reading, said: Sequence[Named]) -> tuple[int, int] | None:
     """Return the first sentence where it is only a name or a number: "Saturn. Jupiter is only …"."""
     for low, high in reading.sentences[:2]:
@@ -218,9 +233,14 @@ def _fragment(reading: Reading, said: Sequence[Named]) -> tuple[int, int] | None
         signs = {mark.sign for mark in reading.sign_at[low:high] if mark is not None}
         start, end = reading.tokens[low].start, reading.tokens[high - 1].end
         name = any(start <= each.mention.start and each.mention.end <= end for each in said)
-        plain = not signs & {Sign.VERB, Sign.NEGATES, Sign.CORRECTS, Sign.OR} and reading.tokens[high - 1].norm not in (
-            "?",
-            ":",
+        plain = (
+            reading.tokens[low].norm not in ("|", "-", "•")
+            and not signs & {Sign.VERB, Sign.NEGATES, Sign.CORRECTS, Sign.OR}
+            and reading.tokens[high - 1].norm
+            not in (
+                "?",
+                ":",
+            )
         )
         return (start, end) if name and plain and len(words) <= _FRAGMENT else None
     return None

@@ -119,7 +119,7 @@ def belongs_to_other(reading: Reading, first: int, last: int, alias: str, accept
     Jacqueline Kennedy is another where a longer accepted name (John F. Kennedy) says what the first name is.
     """
     tokens = reading.tokens
-    if _is_relation(tokens, last):
+    if _is_relation(tokens, last) or _is_related(tokens, first):
         return True
     given = _given_names(reading, first)
     if not given:
@@ -161,6 +161,11 @@ def _is_relation(tokens: Sequence[Token], last: int) -> bool:
     if last + 2 >= len(tokens) or tokens[last].norm not in _POSSESSIVE or tokens[last + 1].norm != "s":
         return False
     return any(token.norm in _RELATIONS for token in tokens[last + 2 : last + 4])
+
+
+def _is_related(tokens: Sequence[Token], first: int) -> bool:
+    """Return whether "a contemporary of" stands before: somebody else is meant."""
+    return first > 1 and tokens[first - 1].norm == "of" and tokens[first - 2].norm in _RELATIONS
 
 
 def _given_names(reading: Reading, first: int) -> list[str]:

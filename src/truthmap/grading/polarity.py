@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from truthmap.grading.lexicon import POLARITY, Mark, Sign
 from truthmap.grading.reading import Reading, Stance
 from truthmap.grading.tokens import Token, tokenize
+from truthmap.questions.polarity_words import NO_WORDS, YES_WORDS
 from truthmap.records import Span
 
 YES, NO = "yes", "no"
@@ -89,8 +91,18 @@ def _last_question(words: list[str]) -> list[str]:
 def _words(reading: Reading) -> list[_Word]:
     marks = (mark for mark in reading.language.marks(reading.tokens, POLARITY) if mark.sign in (Sign.YES, Sign.NO))
     alone = [mark for mark in marks if _stands_alone(reading, mark)]
+    alone = alone or _opening_word(reading)
     found = [_Word(mark, mark.sign is Sign.YES, _stance(reading, mark)) for mark in alone]
     return [_negated(reading, word) for word in found]
+
+
+def _opening_word(reading: Reading) -> list[Mark]:
+    """Return the first word where it says yes or no in any language."""
+    if not reading.tokens or (len(reading.tokens) > 1 and reading.tokens[1].word):
+        return []
+    first = reading.tokens[0].norm
+    sign = Sign.YES if first in YES_WORDS else Sign.NO if first in NO_WORDS else None
+    return [] if sign is None else [Mark(0, 1, sign)]
 
 
 def _stands_alone(reading: Reading, mark: Mark) -> bool:
@@ -164,35 +176,35 @@ def _by_statement(reading: Reading, question: str) -> Polarity | None:
     if not reading.sentences:
         return None
     low, high = reading.sentences[0]
+    high = next((index for index in range(low + 1, high) if reading.tokens[index].norm in (";", ":", ",")), high)
     words = [token for token in reading.tokens[low:high] if token.word]
     negates = any(mark is not None and mark.sign is Sign.NEGATES for mark in reading.sign_at[low:high])
     if not words:
         return None
     span = Span(words[0].start, words[-1].end)
     norms = [token.norm for token in words]
-    if (
-        len(norms) <= 3
-        and set(norms[2:]) <= {"not", "so", "too", "indeed", "true", "correct"}
-        and norms[0] in _PRONOUNS
-        and len(norms) > 1
-        and norms[1].removesuffix("n't") in _AUXILIARIES | {"ca", "wo"}
-    ):
+    elliptical = (
+        len(norms) > 1 and norms[0] in _PRONOUNS and norms[1].removesuffix("n't") in _AUXILIARIES | {"ca", "wo"}
+    )
+    if elliptical and set(norms[2:]) <= {"not", "so", "too", "indeed", "true", "correct"}:
         return Polarity(not negates, span)
     asked = [token for token in tokenize(question) if token.word]
     content = _content(reading, asked)
     if not content or not _last_question([token.norm for token in asked])[:1] or asked[0].norm not in _AUXILIARIES:
         return None
     said = {_stem(token.norm) for token in words}
-    if not content <= said or any(token.norm.endswith("n't") or token.norm == "not" for token in asked):
+    own = _content(reading, words)
+    repeats = content <= said or (elliptical and bool(own) and own <= content and asks_polarity(question))
+    if not repeats or any(token.norm.endswith("n't") or token.norm == "not" for token in asked):
         return None
     return Polarity(not negates, span)
 
 
-def _content(reading: Reading, asked: list[Token]) -> set[str]:
+def _content(reading: Reading, asked: Sequence[Token]) -> set[str]:
     return {
         _stem(token.norm)
         for token in asked
-        if token.norm not in reading.language.glue and token.norm not in _AUXILIARIES
+        if token.norm not in reading.language.glue | _AUXILIARIES | _PRONOUNS | {"not", "no", "never"}
     }
 
 

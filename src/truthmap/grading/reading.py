@@ -45,6 +45,9 @@ _OF_WHOLE = frozenset(
 )
 
 
+_DOUBLE_QUOTES = frozenset('"“”„«»「」『』')
+_DIRECTIONS = ("north", "south", "east", "west")
+_BUT_ONLY = frozenset(("only", "merely", "just", "simply"))
 # "The city of X is …": X is the subject.
 _KINDS = frozenset(("city", "town", "name", "country", "state", "option", "answer", "choice"))
 
@@ -209,7 +212,7 @@ class Reading:
                 return Stance.SAID if self._of_whole(mark.end, start) else Stance.DENIED
             if sign is Sign.AGAINST:
                 return Stance.AGAINST
-            if sign is Sign.NEAR and pure:
+            if sign is Sign.NEAR and pure and not self._lies_within(mark):
                 return Stance.NEAR
             if sign is Sign.SUPPOSES:
                 return Stance.SUPPOSED
@@ -217,8 +220,8 @@ class Reading:
                 return Stance.SAID
             if mark is None and self.is_boundary(index):
                 return Stance.SAID
-            pure = pure and (token.norm in self.language.glue or token.norm in _QUOTES)
-            index = mark.start - 1 if mark is not None else index - 1
+            pure = pure and (token.norm in self.language.glue or token.norm in _QUOTES or token.norm in _KINDS)
+            index = self.quote_before(index) if mark is None else mark.start - 1
         return Stance.SAID
 
     def _denied_after(self, start: int, end: int) -> bool:
@@ -230,11 +233,41 @@ class Reading:
             return True
         if not self.opens_clause(start):
             return False
+        # "Jupiter is only …": something else is the answer.
+        after = [token.norm for token in self.tokens[index : index + 2]]
+        if not _BUT_ONLY.isdisjoint(after) and (after[0] in _BUT_ONLY or (mark is not None and mark.sign is Sign.VERB)):
+            return True
         # "Jupiter is not …", "Shakespeare did not …": the subject of a denial.
         while mark is not None and mark.sign is Sign.VERB and index - end < 3:
             index = mark.end
             mark = self.sign_at[index] if index < len(self.tokens) else None
         return mark is not None and mark.sign is Sign.NEGATES and not self._of_whole(mark.end, mark.end + 6)
+
+    def quote_before(self, index: int) -> int:
+        """Return the token before the one at `index`; where that closes a quotation, the one before the quotation."""
+        return self._quotes.get(index, index) - 1
+
+    @cached_property
+    def _quotes(self) -> dict[int, int]:
+        """For each closing quotation mark its opening one, within a sentence's line."""
+        found: dict[int, int] = {}
+        opened = -1
+        for index, token in enumerate(self.tokens):
+            if token.norm in "\n\r":
+                opened = -1
+            elif token.norm in _DOUBLE_QUOTES:
+                if opened >= 0:
+                    found[index], opened = opened, -1
+                else:
+                    opened = index
+        return found
+
+    def _lies_within(self, mark: Mark | None) -> bool:
+        """Return whether a direction is a part of what it is said of: "in the south east of X"."""
+        if mark is None or mark.start == 0 or not self.tokens[mark.start].norm.startswith(_DIRECTIONS):
+            return False
+        before = self.tokens[mark.start - 1]
+        return before.norm == "the" or before.norm.startswith(_DIRECTIONS) or before.capital
 
     def _is_asked(self, end: int) -> bool:
         low, high = self.sentence_of(end - 1)

@@ -69,11 +69,16 @@ def ranged(text: str, items: Sequence[Said], said: Said) -> Said:
         gaps = {text[one.end : other.start], text[min(low, other.start) : other.start]}
         between = _BETWEEN.search(text[max(0, one.start - 24) : one.start])
         if between is not None and any(_AND.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
-            return replace(one, between=True, reach=other.end)
+            years = _is_year(one) and _is_year(other)
+            return replace(said, open=True) if years else replace(one, between=True, reach=other.end)
         same = one.number is not None and other.number is not None and _alike(one.number, other.number)
         if not same and any(_OR.fullmatch(gap) or _TO.fullmatch(gap) for gap in gaps):
             return replace(said, open=True)
     return said
+
+
+def _is_year(said: Said) -> bool:
+    return said.number is not None and said.number.value.denominator == 1 and 1000 <= said.number.value <= 2100
 
 
 def _alike(one: Number, other: Number) -> bool:

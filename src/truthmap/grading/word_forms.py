@@ -37,7 +37,7 @@ def same_word(said: str, wanted: str, language: str, *, name: bool) -> bool:
         return (said.startswith(wanted) and _folded(ending, language)) or _finnish_stem(said, wanted, language)
     if language == "ru" and not wanted.isascii():
         return _same_russian(said, wanted)
-    return not name and _singular(said) == _singular(wanted)
+    return not name and (_singular(said) == _singular(wanted) or said in (f"{wanted}er", f"{wanted}ist", f"{wanted}s"))
 
 
 def same_stem(said: str, wanted: str) -> bool:
