@@ -33,6 +33,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/check_imports.py
+	$(BIN)/python scripts/check_output.py
 	$(BIN)/python scripts/audit.py
 
 audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be asked, that is said and passes

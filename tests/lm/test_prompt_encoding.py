@@ -182,8 +182,7 @@ def test_a_template_that_drops_or_refuses_the_system_is_named() -> None:
     told = [{"role": "system", "content": "a|b"}, asked]
     for template in (
         "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}",
-        "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"
-        "{{ m['content'] }}{% endfor %}",
+        "{% for m in messages %}{{ m['role'] == 'system' and raise_exception('no') }}{{ m['content'] }}{% endfor %}",
     ):
         tokenizer = bytes_and_merges()
         tokenizer.chat_template = template

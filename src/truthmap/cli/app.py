@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ from truthmap.cli.run import run
 from truthmap.cli.serve import serve
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
-from truthmap.terminal.output import printable
+from truthmap.terminal.output import flush, print_lines, printable, write_any_text
 
 app = typer.Typer(
     name="truthmap",
@@ -48,7 +49,7 @@ def truthmap(
 ) -> None:
     """Where inside a language model the correctness of its own answers can be read."""
     if version:
-        typer.echo(f"truthmap {__version__}")
+        print_lines([f"truthmap {__version__}"])
         raise typer.Exit
 
 
@@ -57,16 +58,29 @@ def main() -> None:
 
     A fault of the user's input is one line on standard error and exit code 2; 3: only a part of the work failed.
     """
+    write_any_text()
     try:
-        app()
+        try:
+            app()
+        finally:
+            flush()
     except TruthmapError as error:
-        one_line = " ".join(str(error).split())
-        sys.exit(_fail(one_line, 3 if isinstance(error, PartialError) else 2))
+        sys.exit(_fail(str(error), 3 if isinstance(error, PartialError) else 2))
+    except OSError as error:
+        sys.exit(_fail(_of_the_system(error), 2))
     except KeyboardInterrupt as stopped:
         number = getattr(stopped, "signal", signal.SIGINT)
         sys.exit(_fail("stopped; start the same command again to go on where it stopped", 128 + number))
 
 
+def _of_the_system(error: OSError) -> str:
+    """Say in one line what the operating system refused, of which file, and what can be done."""
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = error.strerror or str(error) or type(error).__name__
+    return f"{' and '.join(named) or 'a file'}: {what}; name another place, or mend this one, and start again"
+
+
 def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"truthmap: {printable(message)}\n")
+    with suppress(OSError):  # nobody may be there to read it
+        print_lines([f"truthmap: {printable(message)}"], stderr=True)
     return code

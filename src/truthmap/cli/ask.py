@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ import typer
 
 from truthmap.errors import UsageError
 from truthmap.terminal.options import DetectorArgument, detector_folder
+from truthmap.terminal.output import print_json, print_lines
 from truthmap.terminal.progress import Bars
 
 
@@ -62,18 +61,18 @@ def ask(
     if batch is not None and out is not None:
         with Bars().stage("Asking", None) as advance:
             counts = score_file(loaded, batch, out, max_new_tokens, advance)
-        sys.stderr.write(f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}\n")
+        print_lines([f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"], stderr=True)
         return
     asked = loaded.question(question or "", candidate)
     if before:
         forecast = loaded.forecast(asked)
         if as_json:
-            typer.echo(json.dumps(forecast_row(forecast), ensure_ascii=False))
+            print_json(forecast_row(forecast))
         else:
             print_forecast(loaded.config, forecast)
         return
     verdict = loaded.ask(asked, max_new_tokens) if answer is None else loaded.score(asked, answer)
     if as_json:
-        typer.echo(json.dumps(verdict_row(verdict), ensure_ascii=False))
+        print_json(verdict_row(verdict))
     else:
         print_verdict(loaded.config, verdict)

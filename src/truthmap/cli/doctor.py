@@ -8,6 +8,7 @@ import typer
 
 from truthmap.settings_base import Leaf
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.output import terminal
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.study_options import study_options
 
@@ -48,7 +49,6 @@ def _checkup(study: Study) -> Checkup:
 
 
 def _print(checkup: Checkup) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -60,7 +60,7 @@ def _print(checkup: Checkup) -> None:
         table.add_column(name)
     for check in checkup.checks:
         table.add_row(Text(check.name), Text(check.verdict, style=colours[check.verdict]), Text(check.found))
-    console = Console()
+    console = terminal()
     console.print(table)
     console.print(Text(f"A study: {checkup.forecast}."))
     broken = len(checkup.broken)

@@ -13,6 +13,7 @@ from truthmap.records import Site
 from truthmap.report.figure_kinds import FIGURES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local
+from truthmap.terminal.output import print_lines
 
 _KINDS = f"One of {', '.join(FIGURES)}"
 
@@ -41,7 +42,7 @@ def figure(
     choice = FigureChoice(_site(site), layer, None if position is None else Position.of(position), title)
     style = FigureStyle(width, height, font, font_size, dpi)
     draw_and_save(lambda: draw_figure(opened, kind, choice), out, style)
-    typer.echo(str(out))
+    print_lines([str(out)])
 
 
 def _site(name: str | None) -> Site | None:

@@ -8,6 +8,7 @@ from rich.text import Text
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import DetectorConfig, Role
 from truthmap.detector.verdict import PromptForecast, Verdict
+from truthmap.terminal.output import terminal
 from truthmap.text import sanitize
 
 _STYLE = {"✓": "bold green", "~": "bold yellow", "✗": "bold red", "?": "bold yellow"}
@@ -16,7 +17,7 @@ _SHOWN = 3
 
 def print_detector(config: DetectorConfig, folder: str) -> None:
     """Print what was sealed, in lines that a narrow terminal holds."""
-    console = Console()
+    console = terminal()
     console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))
     for head in config.heads:
         cells = ", ".join(f"layer {cell.layer} {cell.position}" for cell in head.cells)
@@ -44,7 +45,7 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
 
 def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
     """Print an answer, its exact answer between marks, and how far to trust it."""
-    console = Console()
+    console = terminal()
     console.print(_answer(verdict), soft_wrap=True)
     console.print()
     sign = _sign(verdict)
@@ -69,7 +70,7 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
 
 def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
     """Print what is expected before an answer token is generated."""
-    console = Console()
+    console = terminal()
     if forecast.p_wrong is None:
         labels = ", ".join(caveat.label for caveat in forecast.caveats)
         console.print(Text(f"Before answering: nothing is claimed: {labels}"))

@@ -15,7 +15,7 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
-from truthmap.terminal.output import plain, printable
+from truthmap.terminal.output import plain, printable, terminal
 from truthmap.terminal.study_options import study_options
 
 _SHOWN_ISSUES = 100
@@ -39,7 +39,7 @@ def questions(
     A file is read whole and each row that makes no question is listed with its line and column. Exit code 1: some rows
     are bad.
     """
-    console = Console()
+    console = terminal()
     if name is None:
         _list_sets(console)
         return

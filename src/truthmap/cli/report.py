@@ -9,6 +9,7 @@ import typer
 
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local, path_in_run
+from truthmap.terminal.output import print_lines
 
 
 def report(
@@ -24,4 +25,4 @@ def report(
     from truthmap.report.build import write_report
 
     path = write_report(open_run(run), out)
-    typer.echo(f"{out or path_in_run(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)")
+    print_lines([f"{out or path_in_run(run, path.name)} ({path.stat().st_size / 1e6:.1f} MB)"])

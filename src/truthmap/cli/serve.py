@@ -9,6 +9,7 @@ import typer
 
 from truthmap.errors import UsageError
 from truthmap.terminal.options import DetectorArgument, detector_folder
+from truthmap.terminal.output import print_lines
 
 _KEY = "TRUTHMAP_API_KEY"
 
@@ -73,7 +74,7 @@ def serve(
     )
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:
-        typer.echo(f"truthmap: {host} can be reached by others, and no --api-key is asked for", err=True)
+        print_lines([f"truthmap: {host} can be reached by others, and no --api-key is asked for"], stderr=True)
     folder = detector_folder(detector)
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code

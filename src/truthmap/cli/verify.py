@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from truthmap.terminal.options import RunArgument
+from truthmap.terminal.output import print_lines
 from truthmap.terminal.progress import Bars
 
 
@@ -31,9 +32,8 @@ def verify(
     if broken and repair:
         repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)
         broken = verify_run(run, Bars())
-    for fault in broken:
-        typer.echo(str(fault))
+    print_lines(map(str, broken))
     if broken:
-        typer.echo(f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again")
+        print_lines([f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again"])
         raise typer.Exit(1)
-    typer.echo(f"{run} is whole")
+    print_lines([f"{run} is whole"])

@@ -1,14 +1,54 @@
-"""Tables and texts in the terminal: what comes from outside is shown as text, never as markup or control."""
+"""All that goes to the terminal goes through here: what comes from outside is text, never markup or control.
+
+`scripts/check_output.py` sees to it that nobody writes to the terminal in another way.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Iterable, Sequence
+from io import TextIOWrapper
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
+from truthmap.errors import StorageError
 from truthmap.terminal.tables import fit_table, row_by_row
 from truthmap.text import cut, sanitize
+
+
+class SafeConsole(Console):
+    """A terminal that shows text: whatever it is given, no character of it moves the cursor or changes a colour."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is written; styles and rich's own cursor movements are all that is not text."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(sanitize(segment.text), segment.style)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, as rich does.
+
+        Raises:
+            StorageError: the output cannot be written, as where it goes to a disk that is full.
+        """
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+
+def terminal(*, stderr: bool = False, width: int | None = None) -> SafeConsole:
+    """Return the terminal, to print rich's texts and tables on.
+
+    Args:
+        stderr: Standard error, for news on the way; standard output is for results.
+        width: Columns; by default as many as there are.
+    """
+    return SafeConsole(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -20,7 +60,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     row by row. No name, number or interval is broken or cut.
     """
     kept = [[printable_cell(cell) for cell in row] for row in rows]
-    console = Console()
+    console = terminal()
     fitted = fit_table(columns, kept, console.width)
     lines = row_by_row(columns, kept, console.width) if fitted is None else fitted.lines(_left(columns, kept))
     if title:
@@ -51,11 +91,42 @@ def print_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[st
         print_table(title, columns, rows)
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of text."""
-    console = Console()
+def print_lines(lines: Iterable[str], *, stderr: bool = False) -> None:
+    """Print lines of text, however long, each in one piece."""
+    console = terminal(stderr=stderr)
     for line in lines:
         console.print(Text(line), soft_wrap=True)
+
+
+def print_json(content: Any) -> None:
+    """Print something as one line of JSON; characters that cannot be seen are written by their numbers."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+    print_lines([sanitize(text, kept="", instead=lambda character: json.dumps(character)[1:-1])])
+
+
+def write_any_text() -> None:
+    """Let standard output and error take any character: what their encoding lacks is written by its number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def flush() -> None:
+    """Write what is still on its way to standard output.
+
+    Raises:
+        StorageError: it cannot be written, as where the output goes to a disk that is full.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> StorageError:
+    # Python would try again at its end, and complain in its own way.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return StorageError(f"the output cannot be written: {error.strerror}; send it elsewhere")
 
 
 def printable(text: str, longest: int | None = None) -> str:

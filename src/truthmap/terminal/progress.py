@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
+
+from truthmap.terminal.output import print_lines, terminal
 
 Advance = Callable[[int], None]
 """Called with how many units of the stage are done so far."""
@@ -51,7 +51,7 @@ class Bars:
     @contextmanager
     def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
         """Show counts, elapsed time and time left."""
-        console = Console(stderr=True)
+        console = terminal(stderr=True)
         shown = self._bar if console.is_terminal or console.is_jupyter else self._lines
         with shown(name, total, done) as advance:
             yield advance
@@ -76,19 +76,19 @@ class Bars:
     @contextmanager
     def _bar(self, name: str, total: int | None, done: int) -> Iterator[Advance]:
         columns = (
-            TextColumn("{task.description:<22}"),
+            TextColumn("{task.description:<22}", markup=False),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimesColumn(),
         )
-        with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        with RichProgress(*columns, console=terminal(stderr=True)) as bars:
             task = bars.add_task(name, total=total, completed=done)
             yield lambda done: bars.update(task, completed=done)
             bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
         """Print one line."""
-        print(text, file=sys.stderr)  # noqa: T201
+        print_lines([text], stderr=True)
 
 
 class TimesColumn(ProgressColumn):
