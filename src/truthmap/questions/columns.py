@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from truthmap.errors import QuestionsError
-from truthmap.settings_base import Option, Section
+from truthmap.settings_base import Option, Section, marker
 
 
 class Columns(Section):
@@ -62,6 +63,27 @@ CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
 """Names that a column goes by when none is named; upper and lower case are the same."""
 
 
+_LOOKED_AT = 1000
+"""Columns among which one that is like a wrong name is looked for."""
+MOST_COLUMNS = 10_000
+"""Columns of a file."""
+
+
+def require_distinct(names: Sequence[str], source: str) -> None:
+    """See that a table has not too many columns, and none of them twice.
+
+    Raises:
+        QuestionsError: it has; one of two columns of a name would be taken without a word.
+    """
+    if len(names) > MOST_COLUMNS:
+        raise QuestionsError(
+            f"{source} has {len(names):,} columns, at most {MOST_COLUMNS:,} are read: keep those with the questions"
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise QuestionsError(f"{source} has the column {twice[0]!r} more than once; rename one of them")
+
+
 def resolve_columns(columns: Columns, available: Collection[str], source: str) -> dict[str, str]:
     """Return the column of each field that has one.
 
@@ -69,7 +91,9 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
         QuestionsError: a named column is missing, or there is none for the question, or neither accepted answers nor a
             ready outcome.
     """
-    by_lower = {name.casefold(): name for name in reversed(tuple(available))}
+    by_lower: dict[str, list[str]] = {}
+    for name in available:
+        by_lower.setdefault(name.casefold(), []).append(name)
     found: dict[str, str] = {}
     for field, conventional in CONVENTIONAL.items():
         named = getattr(columns, field)
@@ -78,9 +102,13 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
                 raise QuestionsError(f"{source} has no column {named!r}{_hint(named, available)}; {_listed(available)}")
             found[field] = named
         else:
-            name = next((by_lower[name] for name in conventional if name in by_lower), None)
-            if name is not None:
-                found[field] = name
+            names = next((by_lower[name] for name in conventional if name in by_lower), [])
+            if len(names) > 1:
+                option = _option_of(field)
+                raise QuestionsError(
+                    f"{source} has the columns {' and '.join(map(repr, names))}: say which with {option}"
+                )
+            found.update((field, name) for name in names)
     if "question" not in found:
         raise QuestionsError(
             f"{source} has no column for the question (question, text, prompt or query); {_listed(available)}; "
@@ -96,8 +124,13 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
     return found
 
 
+def _option_of(field: str) -> str:
+    option = marker(Columns.model_fields[field], Option)
+    return "--" + (field if option is None else option.name).replace("_", "-")
+
+
 def _hint(named: str, available: Collection[str]) -> str:
-    close = get_close_matches(named, available, n=1)
+    close = get_close_matches(named, list(available)[:_LOOKED_AT], n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from truthmap.errors import QuestionsError
+from truthmap.questions.columns import require_distinct
 from truthmap.questions.line_reader import text_lines
 from truthmap.questions.validation import IssueKind, RowIssue
 
@@ -49,12 +50,10 @@ def read_csv(path: Path) -> Iterator[CsvRow | RowIssue]:
 
 
 def _header(path: Path, fields: list[str]) -> list[str]:
-    names = [field.strip() for field in fields]
-    twice = sorted({name for name in names if names.count(name) > 1 and name})
-    if twice:
-        raise QuestionsError(f"{path} has the column {twice[0]!r} more than once; rename one of them")
     # A column without a name, such as the index that pandas writes, is kept under its number.
-    return [name or f"column {number}" for number, name in enumerate(names, start=1)]
+    names = [field.strip() or f"column {number}" for number, field in enumerate(fields, start=1)]
+    require_distinct(names, str(path))
+    return names
 
 
 class _UnreadableLineError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from truthmap.errors import QuestionsError
+from truthmap.questions.columns import require_distinct
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.line_reader import text_lines
 from truthmap.questions.validation import IssueKind, RowIssue
@@ -52,7 +54,7 @@ def _read_json_lines(path: Path) -> Iterator[Row | RowIssue]:
             yield line
         elif line.strip():
             try:
-                values = json.loads(line)
+                values = json.loads(line, object_pairs_hook=_without_doubles)
             except (ValueError, RecursionError) as error:
                 yield RowIssue(number, None, IssueKind.JSON, f"not JSON ({error})")
                 continue
@@ -62,13 +64,49 @@ def _read_json_lines(path: Path) -> Iterator[Row | RowIssue]:
                 yield RowIssue(number, None, IssueKind.JSON, f"expected a JSON object, got {type(values).__name__}")
 
 
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice[:40]!r} comes more than once")
+    return values
+
+
 def _read_parquet(path: Path) -> Iterator[Row | RowIssue]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
+            require_distinct(file.schema_arrow.names, str(path))
             for batch in file.iter_batches(batch_size=_BATCH):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(number, values)
+                yield from _rows(batch, number + 1)
+                number += batch.num_rows
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise QuestionsError(f"{path} cannot be read as Parquet after row {number}: {error}") from error
+
+
+def _rows(batch: pa.RecordBatch, first: int) -> Iterator[Row | RowIssue]:
+    """Yield the rows of a batch; one with a value that Python has no room for, such as a date far off, is an issue.
+
+    Args:
+        batch: The rows.
+        first: The number of the first one.
+    """
+    try:
+        whole = batch.to_pylist()
+    except (OverflowError, ValueError):
+        whole = None
+    if whole is not None:
+        yield from (Row(number, values) for number, values in enumerate(whole, first))
+        return
+    for number in range(batch.num_rows):
+        yield _row(batch, number, first + number)
+
+
+def _row(batch: pa.RecordBatch, place: int, number: int) -> Row | RowIssue:
+    values: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values[name] = column[place].as_py()
+        except (OverflowError, ValueError) as error:  # noqa: PERF203
+            return RowIssue(number, name, IssueKind.VALUE, f"a value out of range ({error})")
+    return Row(number, values)

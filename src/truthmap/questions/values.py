@@ -37,6 +37,8 @@ def text_of(value: Any, column: str) -> str | None:
     text = str(value)
     if len(text) > LONGEST_TEXT:
         raise BadRowError(column, IssueKind.TOO_LONG, f"{len(text):,} characters, at most {LONGEST_TEXT:,} are taken")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadRowError(column, IssueKind.NOT_UTF8, "half of a character (a lone surrogate), which no text can hold")
     return text if text.strip() else None
 
 
