@@ -13,6 +13,7 @@ import uvicorn
 
 from truthmap.detector.detector import Detector
 from truthmap.server.app import create_app
+from truthmap.server.protocol import server_config
 from truthmap.server.serve_settings import ServeSettings
 
 
@@ -21,7 +22,8 @@ def serving(detector: Detector, settings: ServeSettings | None = None) -> Iterat
     """Serve a detector while inside the `with`; gives the address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(detector, settings), log_level="warning", lifespan="on")
+    settings = settings or ServeSettings()
+    config = server_config(create_app(detector, settings), settings, log_level="warning", lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

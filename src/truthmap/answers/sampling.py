@@ -10,6 +10,9 @@ import torch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.seeding import uniform_from
 
+_COLD = 1e-3
+"""Temperatures below may make quotients overflow."""
+
 
 class SampledToken(NamedTuple):
     """The chosen ids, int64 (rows,), and their natural log-probabilities, float32 (rows,)."""
@@ -36,8 +39,16 @@ def sample_tokens(
         ids = logits.argmax(dim=-1)
     else:
         draws = [uniform_from("token", settings.seed, p.question_id, p.sample, step) for p in prompts]
-        ids = _drawn(logits / settings.temperature, torch.tensor(draws, dtype=torch.float64), settings.top_p)
+        ids = _drawn(_heated(logits, settings.temperature), torch.tensor(draws, dtype=torch.float64), settings.top_p)
     return SampledToken(ids, log_probs.gather(-1, ids[:, None]).squeeze(-1))
+
+
+def _heated(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+    if temperature >= _COLD:
+        return logits / temperature
+    # Quotients that no float32 holds: relative to the likeliest they go to minus infinity, as they should.
+    exact = logits.to("cpu", torch.float64)
+    return (exact - exact.amax(dim=-1, keepdim=True)) / temperature
 
 
 def _drawn(logits: torch.Tensor, draws: torch.Tensor, top_p: float) -> torch.Tensor:

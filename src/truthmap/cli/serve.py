@@ -37,6 +37,9 @@ def serve(
     max_prompt_tokens: Annotated[int, typer.Option(min=1, help="Longest prompt, in tokens (413)")] = 4096,
     max_queue: Annotated[int, typer.Option(min=1, help="Requests that may wait (429)")] = 256,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds until an answer must be complete (504)")] = 120.0,
+    client_timeout: Annotated[
+        float, typer.Option(min=0.001, help="Seconds in which a client must send its request, and take the reply (408)")
+    ] = 20.0,
     max_batch: Annotated[int, typer.Option(min=1, help="Requests that are answered together")] = 32,
     model: Annotated[
         str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
@@ -55,6 +58,7 @@ def serve(
         import uvicorn
 
         from truthmap.server.app import create_app
+        from truthmap.server.protocol import server_config
         from truthmap.server.serve_settings import ServeSettings
     except ImportError as error:
         raise UsageError(f"serving needs more packages ({error.name}): pip install 'truthmap[serve]'") from error
@@ -71,6 +75,7 @@ def serve(
         max_queue=max_queue,
         timeout=timeout,
         max_batch=max_batch,
+        client_timeout=client_timeout,
     )
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:
@@ -79,5 +84,5 @@ def serve(
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
-    config = uvicorn.Config(create_app(loaded, settings), host=host, port=port, log_level="info", server_header=False)
-    uvicorn.Server(config).run()
+    app = create_app(loaded, settings)
+    uvicorn.Server(server_config(app, settings, host=host, port=port, log_level="info")).run()

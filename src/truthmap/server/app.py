@@ -21,7 +21,9 @@ from truthmap.errors import TruthmapError
 from truthmap.server.batcher import Batcher, JobEvent, ScoringJob
 from truthmap.server.http_errors import HttpError
 from truthmap.server.middleware import SecurityMiddleware
+from truthmap.server.openapi import describe
 from truthmap.server.parse_request import PreparedChat, model_id, parse_request, parse_score_item
+from truthmap.server.protocol import quiet_about_lost_clients
 from truthmap.server.replies import DONE, ChatReply, fault_chunk
 from truthmap.server.requests import ScoreItem, read_chat, read_score
 from truthmap.server.serve_settings import ServeSettings
@@ -58,28 +60,32 @@ class Server:
                 reply.add(event)
                 if reply.finish_reason or await request.is_disconnected():
                     break
-        content = reply.body()
+        content = await run_in_threadpool(reply.body)
         self.telemetry.count_verdict(reply.end())
         return JSONResponse(content)
 
     async def score(self, request: Request) -> Response:
         """Score given answers; for an item without an answer, forecast."""
-        body = await request.body()
-        items = read_score(body).items
-        pairs = [await run_in_threadpool(parse_score_item, item, self.detector, self.settings) for item in items]
-        jobs = [ScoringJob.in_event_loop(pair) for pair in pairs]
+        asked, listed = read_score(await request.body())
+        deadline = time.monotonic() + self.settings.timeout
+        jobs: list[tuple[ScoringJob, asyncio.Queue[JobEvent]]] = []
         try:
+            for item in asked.items:
+                parsed = run_in_threadpool(parse_score_item, item, self.detector, self.settings)
+                pair = await asyncio.wait_for(parsed, max(0.0, deadline - time.monotonic()))
+                jobs.append(ScoringJob.in_event_loop(pair))
             for job, _ in jobs:
                 self.batcher.submit(job)
             pending = asyncio.gather(*(events.get() for _, events in jobs))
-            results = [_checked(event) for event in await asyncio.wait_for(pending, self.settings.timeout)]
+            events = await asyncio.wait_for(pending, max(0.0, deadline - time.monotonic()))
+            results = [_checked(event) for event in events]
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _too_late(self.settings.timeout) from error
         finally:
             for job, _ in jobs:
                 job.cancelled.set()
-        rows = [self._result(item, result) for item, result in zip(items, results, strict=True)]
-        return JSONResponse({"object": "list", "data": rows} if b'"items"' in body else rows[0])
+        rows = [self._result(item, result) for item, result in zip(asked.items, results, strict=True)]
+        return JSONResponse({"object": "list", "data": rows} if listed else rows[0])
 
     def _result(self, item: ScoreItem, result: JobEvent) -> dict[str, Any]:
         if isinstance(result, PromptForecast):
@@ -123,7 +129,7 @@ class Server:
         except HttpError as fault:
             yield fault_chunk(fault.message, fault.code)
             return
-        fields = reply.verdict_fields()
+        fields = await run_in_threadpool(reply.verdict_fields)
         self.telemetry.count_verdict(reply.end())
         yield reply.chunk({}, fields)
         if usage:
@@ -143,6 +149,7 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        quiet_about_lost_clients(asyncio.get_running_loop())
         yield
         await run_in_threadpool(server.batcher.stop)
 
@@ -157,6 +164,16 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
     async def nowhere(request: Request, _: Exception) -> Response:
         error = HttpError(404, f"there is nothing at {request.url.path}", "not_found")
         return JSONResponse(error.body(), 404)
+
+    @app.exception_handler(405)
+    async def not_so(request: Request, fault: Exception) -> Response:
+        error = HttpError(405, f"{request.url.path} is not asked with {request.method}", "method_not_allowed")
+        return JSONResponse(error.body(), 405, getattr(fault, "headers", None))
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> Response:
+        told = HttpError(500, f"the server failed: {type(error).__name__}", "server_failed")
+        return JSONResponse(told.body(), 500)
 
     app.add_api_route("/v1/chat/completions", server.chat, methods=["POST"], response_model=None)
     app.add_api_route("/v1/score", server.score, methods=["POST"], response_model=None)
@@ -180,7 +197,8 @@ def create_app(detector: Detector, settings: ServeSettings | None = None) -> Fas
 
     for path, (name, kind) in _PAGE.items():
         content = (resources.files("truthmap.server") / "page" / name).read_bytes()
-        app.add_api_route(path, _static(content, kind), methods=["GET"], response_model=None)
+        app.add_api_route(path, _static(content, kind), methods=["GET"], include_in_schema=False)
+    describe(app)
     return app
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -43,7 +44,12 @@ class ScoringJob:
         """Return a job and the queue of the running event loop in which its events arrive."""
         events: asyncio.Queue[JobEvent] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        return cls(task, lambda event: loop.call_soon_threadsafe(events.put_nowait, event)), events
+
+        def send(event: JobEvent) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited with it
+                loop.call_soon_threadsafe(events.put_nowait, event)
+
+        return cls(task, send), events
 
 
 class Batcher:
@@ -71,10 +77,10 @@ class Batcher:
         self._telemetry.waiting.set(self._waiting.qsize())
 
     def stop(self) -> None:
-        """Finish what is waiting and running, then end the thread."""
+        """Finish what waits and runs, and end the thread; one that does not end in time ends with the process."""
         self._stopping.set()
         self._waiting.put(None)
-        self._thread.join()
+        self._thread.join(self._settings.stop_timeout)
 
     def _run(self) -> None:
         while True:

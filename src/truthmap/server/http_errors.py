@@ -23,4 +23,6 @@ class HttpError(Exception):
         """Return the headers that go with it."""
         if self.status == 401:
             return {"WWW-Authenticate": "Bearer"}
+        if self.status == 408:
+            return {"Connection": "close"}
         return {"Retry-After": "1"} if self.status in (429, 503) else {}

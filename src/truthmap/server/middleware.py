@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
 from collections.abc import MutableMapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from truthmap.server.http_errors import HttpError
@@ -57,11 +59,12 @@ class SecurityMiddleware:
 
         try:
             self._check(scope, headers)
-            await self._app(scope, _limited(receive, self._settings.max_body), send_with_headers)
+            await self._app(scope, _limited(receive, self._settings), send_with_headers)
+        except ClientDisconnect:
+            pass  # whoever left needs no reply, and nobody else a traceback
         except HttpError as fault:
-            if status is not None:
-                raise
-            await _refuse(send_with_headers, fault)
+            if status is None:
+                await _refuse(send_with_headers, fault)
         finally:
             path = scope["path"] if scope["path"] in PATHS else "other"
             self._telemetry.requests.labels(path=path, status=str(status or "none")).inc()
@@ -85,16 +88,24 @@ class SecurityMiddleware:
                 raise _too_large(self._settings.max_body)
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Count what comes in: a body may come without its length."""
-    taken = 0
+def _limited(receive: Receive, settings: ServeSettings) -> Receive:
+    """Count what comes in, and the time until all of it has come: a body may come without its length, or never end."""
+    taken, complete = 0, False
+    deadline = time.monotonic() + settings.client_timeout
 
     async def counted() -> MutableMapping[str, Any]:
-        nonlocal taken
-        message = await receive()
+        nonlocal taken, complete
+        try:
+            # Once the body is there, this waits for the client to leave, and may wait as long as the answer takes.
+            left = None if complete else max(0.0, deadline - time.monotonic())
+            message = await asyncio.wait_for(receive(), left)
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            told = f"the body was not complete within {settings.client_timeout:g} seconds"
+            raise HttpError(408, told, "request_timeout") from error
+        complete = not message.get("more_body", False)
         taken += len(message.get("body", b""))
-        if taken > most:
-            raise _too_large(most)
+        if taken > settings.max_body:
+            raise _too_large(settings.max_body)
         return message
 
     return counted

@@ -20,6 +20,9 @@ class ServeSettings:
         max_prompt_tokens: Longest prompt, in tokens (413).
         max_queue: Requests that may wait (429).
         timeout: Seconds until an answer must be complete (504).
+        client_timeout: Seconds in which a client must send its request (408), and take what it is sent.
+        stop_timeout: Seconds in which requests that are running may end when the server is stopped.
+        max_connections: Connections at a time; fewer where the system allows fewer open files.
         max_batch: Requests that are answered together.
         batch_tokens: Tokens in one batch, padding and the answers' room included.
         batch_wait: Seconds that the first request of a batch waits for others.
@@ -32,6 +35,9 @@ class ServeSettings:
     max_prompt_tokens: int = 4096
     max_queue: int = 256
     timeout: float = 120.0
+    client_timeout: float = 20.0
+    stop_timeout: float = 30.0
+    max_connections: int = 1024
     max_batch: int = 32
     batch_tokens: int = 16384
     batch_wait: float = 0.005
@@ -43,6 +49,9 @@ class ServeSettings:
             "max_prompt_tokens",
             "max_queue",
             "timeout",
+            "client_timeout",
+            "stop_timeout",
+            "max_connections",
             "max_batch",
             "batch_tokens",
         ):
