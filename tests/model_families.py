@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import forward_inputs
 from truthmap.records import Site
 
 VOCABULARY = 64
@@ -104,6 +104,18 @@ VARIANTS: dict[str, tuple[str, Settings]] = {
             },
         },
     ),
+    "gemma3n": (
+        "Gemma3nTextConfig",
+        {
+            **_GEMMA,
+            "num_hidden_layers": 3,
+            "num_kv_shared_layers": 0,
+            "hidden_size_per_layer_input": 8,
+            "laurel_rank": 4,
+            "vocab_size_per_layer_input": VOCABULARY,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+    ),
     "qwen3_moe, some layers dense": ("Qwen3MoeConfig", {**FAMILIES["qwen3_moe"][1], "mlp_only_layers": [0]}),
 }
 """Ways in which members of a family differ that could break a law."""
@@ -154,7 +166,7 @@ def traced(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, site: Si
         seen[layer] = states.reshape(seen.shape[1:])
 
     with record_hidden_states(lm.blocks.at(site), look):
-        lm.model.base_model(**forward_inputs(lm, tokens, mask), use_cache=False)
+        lm.model.base_model(**forward_inputs(lm.model, tokens, mask), use_cache=False)
     return seen
 
 

@@ -41,6 +41,8 @@ class Site(StrEnum):
     MLP = "mlp"
     MLP_POST = "mlp_post"
     ATTENTION = "attention"
+    MIXER = "mixer"
+    """What mixes tokens, attention or a recurrent layer: in models that have both, or recurrent ones alone."""
 
     @classmethod
     def _missing_(cls, value: object) -> Site | None:

@@ -12,6 +12,7 @@ from model_families import FAMILIES, language_model
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError
 from truthmap.execution.doctor import CheckStatus, Checkup, examine, relative_difference
+from truthmap.lm.cache import CacheUse
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
@@ -80,7 +81,7 @@ def fresh(family: str) -> LanguageModel:
     return lm
 
 
-def test_positions_that_ignore_the_padding_are_found() -> None:
+def test_positions_that_ignore_the_padding_cost_the_cache() -> None:
     lm = fresh("gpt2")
     forward = lm.model.base_model.forward
 
@@ -90,13 +91,13 @@ def test_positions_that_ignore_the_padding_are_found() -> None:
         return forward(input_ids=input_ids, position_ids=places, **rest)
 
     lm.model.base_model.forward = careless
-    found = verdicts(examined(lm))
-    assert found["batched = single, padded left"] is CheckStatus.BROKEN
-    assert found["batched = single, padded right"] is CheckStatus.HOLDS
-    assert found["generated = forward"] is CheckStatus.BROKEN
+    checkup = examined(lm)
+    assert lm.cache_use is CacheUse.NONE
+    assert verdicts(checkup)["decoding"] is CheckStatus.NOTED
+    assert checkup.broken == ()
 
 
-def test_padding_that_is_seen_is_found() -> None:
+def test_padding_that_is_seen_costs_the_cache() -> None:
     lm = fresh("llama")
     forward = lm.model.base_model.forward
 
@@ -104,24 +105,9 @@ def test_padding_that_is_seen_is_found() -> None:
         return forward(attention_mask=torch.ones_like(attention_mask), **rest)
 
     lm.model.base_model.forward = blind
-    found = verdicts(examined(lm))
-    assert found["batched = single, padded left"] is CheckStatus.BROKEN
-
-
-def test_an_encoder_that_looks_ahead_is_found() -> None:
-    import transformers
-
-    config = transformers.BertConfig(
-        vocab_size=64,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        is_decoder=False,
-    )
-    model = transformers.BertLMHeadModel(config).eval()
-    lm = LanguageModel("bert", model, spoken_by(language_model("llama")).tokenizer, LoadSettings())
-    assert verdicts(examined(lm))["later tokens change nothing"] is CheckStatus.BROKEN
+    checkup = examined(lm)
+    assert lm.cache_use is CacheUse.NONE
+    assert checkup.broken == ()
 
 
 def test_states_that_are_not_finite_are_found() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.offsets import decode, shared_length, token_offsets
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +63,74 @@ def test_for_any_ids_offsets_run_forward_and_cover_the_text(lm: LanguageModel, i
     assert list(offsets) == sorted(offsets)
     covered = {place for start, end in offsets for place in range(start, end)}
     assert covered == set(range(len(text)))
+
+
+def by_prefix(tokenizer: PreTrainedTokenizerBase, ids: list[int]) -> tuple[tuple[int, int], ...]:
+    """The definition: each id wrote what the text has more with it than without it."""
+    text, offsets, done = decode(tokenizer, ids), [], 0
+    for n, token in enumerate(ids):
+        if token in tokenizer.all_special_ids:
+            offsets.append((done, done))
+            continue
+        prefix = decode(tokenizer, ids[: n + 1])
+        agreed = max(done, shared_length(prefix, text))
+        offsets.append((done, agreed + (len(prefix) > agreed and agreed < len(text))))
+        done = agreed
+    return tuple(offsets)
+
+
+def tokenizer_of(kind: str) -> PreTrainedTokenizerBase:
+    """A tokenizer of words, pieces of words and bytes, with a decoder as models have them."""
+    words = ["\u2581the", "\u2581a", "x", "\u2581", "ing", "é", "\u2581日本", "!", "\u2581word"]
+    if kind == "wordpiece":
+        words = ["the", "a", "##x", "##ing", "é", "日本", "!", "word"]
+    pieces = ["<unk>", "<s>", "</s>", *words, *[f"<0x{byte:02X}>" for byte in range(256)]]
+    vocabulary = {piece: n for n, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.decoder = {
+        "sentencepiece": decoders.Sequence(
+            [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+        ),
+        "metaspace": decoders.Metaspace(),
+        "wordpiece": decoders.WordPiece(),
+    }[kind]
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+
+
+BYTES = [12 + 0xC3, 12 + 0xA9, 12 + 0xE2, 12 + 0x41]
+"""Ids of bytes that begin, end and break characters."""
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece", "metaspace", "wordpiece"])
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(1, 11), st.sampled_from([12 + 0xC3, 12 + 0xA9, 12 + 0xE2, 12 + 0x41])), max_size=60)
+)
+def test_offsets_are_those_of_the_definition_for_every_decoder(kind: str, ids: list[int]) -> None:
+    tokenizer = tokenizer_of(kind)
+    assert token_offsets(tokenizer, ids) == by_prefix(tokenizer, ids)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 317), max_size=60))
+def test_offsets_of_bytes_are_those_of_the_definition(lm: LanguageModel, ids: list[int]) -> None:
+    assert token_offsets(lm.tokenizer, ids) == by_prefix(lm.tokenizer, ids)
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece", "metaspace"])
+def test_each_id_of_a_long_answer_is_decoded_a_few_times(kind: str) -> None:
+    tokenizer, ids = tokenizer_of(kind), [3, 5, 7, 6, 10, 8] * 500
+    decoded = 0
+
+    class Counting:
+        all_special_ids = tokenizer.all_special_ids
+        decode = staticmethod(tokenizer.decode)
+
+        @staticmethod
+        def batch_decode(several: list[list[int]], **options: bool) -> list[str]:
+            nonlocal decoded
+            decoded += sum(map(len, several))
+            return tokenizer.batch_decode(several, **options)
+
+    assert token_offsets(Counting(), ids) == token_offsets(tokenizer, ids)  # type: ignore[arg-type]
+    assert decoded < 40 * len(ids), "each id is decoded with a bounded number of others"

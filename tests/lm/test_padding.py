@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model_families import ALL, ROUNDING, language_model, sequences, traced, traced_alone
-from truthmap.lm.prefix import forward_inputs
+from truthmap.lm.forward_inputs import forward_inputs
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -27,10 +27,10 @@ def test_batched_states_are_single_ones(family: str, side: str) -> None:
 def test_each_token_gets_its_position_whatever_the_padding() -> None:
     mask = torch.tensor([[1, 1, 0, 0, 1, 1], [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
     tokens = torch.zeros((3, 4), dtype=torch.long)
-    places = forward_inputs(language_model("gpt2"), tokens, mask, start=2)["position_ids"]
+    places = forward_inputs(language_model("gpt2").model, tokens, mask, start=2)["position_ids"]
     assert places.tolist() == [[1, 1, 2, 3], [2, 3, 4, 5], [2, 3, 3, 3]]
 
 
 def test_a_model_with_relative_places_only_is_told_none() -> None:
     tokens = torch.zeros((1, 4), dtype=torch.long)
-    assert "position_ids" not in forward_inputs(language_model("bloom"), tokens, torch.ones_like(tokens))
+    assert "position_ids" not in forward_inputs(language_model("bloom").model, tokens, torch.ones_like(tokens))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from truthmap.answers.prompt import GenerateSettings, Prompt
+from truthmap.answers.rereading import RereadBatch
 from truthmap.answers.sampling import sample_tokens
 from truthmap.answers.to_answer import ends_answer
-from truthmap.lm.hooks import record_hidden_states, select_rows
+from truthmap.answers.token_recorder import PassRecorder, TokenRecorder
+from truthmap.lm.cache import CacheUse, cache_argument, select_cache_rows
+from truthmap.lm.forward_inputs import forward_inputs
+from truthmap.lm.hooks import select_rows
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import Prefix, forward_inputs
+from truthmap.lm.prefix import Prefix
 from truthmap.records import RowKey, Site
 from truthmap.store.tokens import TokenStates
 
@@ -39,64 +42,106 @@ class Decoded:
 
 @torch.inference_mode()
 def decode_batch(
-    lm: LanguageModel, prompts: Sequence[Prompt], prefix: Prefix, settings: GenerateSettings, sites: tuple[Site, ...]
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    prefix: Prefix,
+    settings: GenerateSettings,
+    sites: tuple[Site, ...],
+    limits: Sequence[int] | None = None,
 ) -> Decoded:
     """Answer a batch of prompts.
 
     A row leaves the batch when it is done; with `sites` one step later, when the states of its last token are known.
     Samples of one prompt share its computation.
+
+    Args:
+        lm: The model.
+        prompts: What to answer.
+        prefix: What all prompts begin with, computed already; none for a model that cannot go on from one.
+        settings: How to answer.
+        sites: Keep the states of the last prompt token and of every answer token at these sites.
+        limits: Most tokens of each row's answer; by default `max_new_tokens` for all.
     """
+    limits = limits or [settings.max_new_tokens] * len(prompts)
     rows = tuple(DecodeRow() for _ in prompts)
-    state = DecodeState(lm, prefix, sites, len(rows), 1 + settings.max_new_tokens)
-    with state.recording():
-        state.start([p.prompt_ids for p in prompts])
-        for step in range(settings.max_new_tokens):
-            asked = [prompts[n] for n in state.active]
-            chosen, log_probs = sample_tokens(state.logits, asked, step, settings)
-            for n, token, log_prob in zip(state.active, chosen.tolist(), log_probs.tolist(), strict=True):
+    recorder = TokenRecorder(lm, sites, len(rows), 1 + max(limits))
+    batch = decoding_batch(lm, prefix, recorder)
+    with recorder.recording():
+        batch.start([p.prompt_ids for p in prompts])
+        for step in range(max(limits)):
+            asked = [prompts[n] for n in batch.active]
+            chosen, log_probs = sample_tokens(batch.logits, asked, step, settings)
+            for n, token, log_prob in zip(batch.active, chosen.tolist(), log_probs.tolist(), strict=True):
                 rows[n].finished = ends_answer(lm, rows[n].ids, token)
                 rows[n].ids.append(token)
                 rows[n].log_probs.append(log_prob)
-            last = step == settings.max_new_tokens - 1
-            going = [place for place, n in enumerate(state.active) if not (last or rows[n].finished)]
+            going = [place for place, n in enumerate(batch.active) if not (rows[n].finished or step + 1 >= limits[n])]
             if sites:
-                state.feed(chosen, going)
+                batch.feed(chosen, going)
             else:
-                state.keep(going)
+                batch.keep(going)
                 if going:
-                    state.feed(chosen[going], range(len(going)))
-            if not state.active:
+                    batch.feed(chosen[going], range(len(going)))
+            if not batch.active:
                 break
-    return Decoded(rows, state.states(prompts, rows) if sites else None)
+    return Decoded(rows, _states(prompts, rows, recorder) if sites else None)
 
 
-class DecodeState:
-    """The rows that are still being decoded: their cache, mask and newest logits; and the states seen so far.
+def _states(prompts: Sequence[Prompt], rows: Sequence[DecodeRow], recorder: TokenRecorder) -> TokenStates:
+    return TokenStates(
+        ids=tuple(RowKey.of(p.question_id, p.sample) for p in prompts),
+        prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
+        answer_lengths=tuple(len(row.ids) for row in rows),
+        states=recorder.states,
+    )
 
-    Buffers: for each site (L, n, columns, d), in the model's dtype and on its device; column 0 is the last prompt
-    token, column t the t-th answer token.
+
+class DecodingBatch(Protocol):
+    """Rows that are being decoded.
+
+    Attributes:
+        active: Which rows of the batch are still decoded.
+        logits: float32 (active, vocabulary) of each one's next token.
     """
 
-    def __init__(self, lm: LanguageModel, prefix: Prefix, sites: tuple[Site, ...], n: int, columns: int) -> None:
-        self.active = list(range(n))
+    active: list[int]
+    logits: torch.Tensor
+
+    def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
+        """Read the prompts."""
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Let all rows but those at these places leave."""
+
+    def feed(self, tokens: torch.Tensor, going: Sequence[int]) -> None:
+        """Read one more token in each active row, int64 (active,); then all leave but those at the places `going`."""
+
+
+def decoding_batch(lm: LanguageModel, prefix: Prefix, recorder: PassRecorder) -> DecodingBatch:
+    """Return an empty batch that is decoded in the way that the model bears: see `CacheUse`."""
+    return RereadBatch(lm, recorder) if lm.cache_use is CacheUse.NONE else CachedBatch(lm, prefix, recorder)
+
+
+class CachedBatch:
+    """The rows that are still being decoded: their cache, their mask and the logits of their next token.
+
+    Attributes:
+        active: Which rows of the batch are still decoded.
+        logits: float32 (active, vocabulary).
+    """
+
+    def __init__(self, lm: LanguageModel, prefix: Prefix, recorder: PassRecorder) -> None:
+        self.active: list[int] = []
         self.logits = torch.empty(0)
-        self._lm, self._prefix = lm, prefix
+        self._lm, self._prefix, self._recorder = lm, prefix, recorder
         self._mask = torch.empty(0)
         self._cache: Any = None
-        self._recorded: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
-        self._shape = (lm.n_layers, n, columns)
+        self._carried_as = cache_argument(lm.model) or "past_key_values"
         self._column = 0
-        self._rows_on: dict[torch.device, torch.Tensor] = {}
-
-    def recording(self) -> ExitStack:
-        """Install the hooks that keep the states; they go with the `with`."""
-        hooks = ExitStack()
-        for site in self._recorded:
-            hooks.enter_context(record_hidden_states(self._lm.blocks.at(site), partial(self._record, site)))
-        return hooks
 
     def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
         """Read the prompts: each different one once."""
+        self.active = list(range(len(prompts)))
         unique = list(dict.fromkeys(prompts))
         origin = [unique.index(p) for p in prompts] if len(unique) < len(prompts) else None
         own = [ids[self._prefix.length :] for ids in unique]
@@ -108,14 +153,13 @@ class DecodeState:
             self._mask[n, self._prefix.length : self._prefix.length + longest - len(ids)] = 0
         self._mask = self._mask.to(self._lm.device)
         self._cache = self._prefix.cache_for(len(own))
+        self._recorder.expect(range(len(own)), 0)
         self._forward(tokens.to(self._lm.device), start=self._prefix.length, wants_logits=True)
         if origin is not None:
             places = torch.tensor(origin, device=self._lm.device)
             self._select(places)
             self.logits = self.logits[places]
-            for recorded in self._recorded.values():
-                if recorded is not None:
-                    recorded[:, :, 0] = recorded[:, places.to(recorded.device), 0]
+            self._recorder.spread(places)
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all rows but those at these places leave."""
@@ -133,6 +177,7 @@ class DecodeState:
         self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
         start, leaving = self._mask.shape[1] - 1, len(going) < len(self.active)
         head = self._lm.model.get_output_embeddings() if leaving and going else None
+        self._recorder.expect(self.active, self._column)
         with select_rows(head, going) if head is not None else nullcontext():
             self._forward(tokens[:, None], start=start, wants_logits=bool(going))
         if leaving:
@@ -140,46 +185,22 @@ class DecodeState:
             if len(self.logits) > len(going):
                 self.logits = self.logits[list(going)]
 
-    def states(self, prompts: Sequence[Prompt], rows: Sequence[DecodeRow]) -> TokenStates:
-        """Return the states of all rows."""
-        return TokenStates(
-            ids=tuple(RowKey.of(p.question_id, p.sample) for p in prompts),
-            prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
-            answer_lengths=tuple(len(row.ids) for row in rows),
-            states={site: recorded for site, recorded in self._recorded.items() if recorded is not None},
-        )
-
     def _keep_rows(self, places: Sequence[int]) -> None:
         self.active = [self.active[place] for place in places]
-        self._rows_on.clear()
         if self.active:
             self._select(torch.tensor(places, device=self._lm.device))
 
     def _select(self, places: torch.Tensor) -> None:
-        self._cache.batch_select_indices(places)
+        select_cache_rows(self._cache, places)
         self._mask = self._mask[places]
 
     def _forward(self, tokens: torch.Tensor, *, start: int, wants_logits: bool) -> None:
         lm = self._lm
-        inputs = {**forward_inputs(lm, tokens, self._mask, start), "past_key_values": self._cache, "use_cache": True}
+        inputs: dict[str, Any] = {**forward_inputs(lm.model, tokens, self._mask, start), "use_cache": True}
+        inputs[self._carried_as] = self._cache
         if wants_logits:
             output = lm.model(**inputs, **({"logits_to_keep": 1} if lm.keeps_logits else {}))
             self.logits = output.logits[:, -1].float()
         else:
             output = lm.model.base_model(**inputs)
-        self._cache = output.past_key_values
-
-    def _record(self, site: Site, layer: int, states: torch.Tensor) -> None:
-        recorded = self._recorded[site]
-        if recorded is None:
-            recorded = states.new_zeros((*self._shape, states.shape[-1]))
-            self._recorded[site] = recorded
-        rows = len(self._mask)
-        # Some families hand their projections (rows * tokens, width).
-        newest = states.reshape(rows, -1, states.shape[-1])[:, -1].to(recorded.device)
-        if self._column:
-            if recorded.device not in self._rows_on:
-                self._rows_on[recorded.device] = torch.tensor(self.active, device=recorded.device)
-            recorded[layer, self._rows_on[recorded.device], self._column] = newest
-        else:
-            recorded[layer, :rows, 0] = newest
+        self._cache = output[self._carried_as]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from truthmap.lm.cache import CacheUse
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import forward_inputs
 
 _MOST_LOGITS = 1 << 26
 """Numbers in one batch's logits: 256 MB as float32."""
@@ -94,7 +95,7 @@ def _passes(
         for row, ids in enumerate(whole):
             tokens[row, longest - len(ids) :] = torch.tensor(ids)
             mask[row, longest - len(ids) :] = 1
-        inputs = forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device))
+        inputs = forward_inputs(lm.model, tokens.to(lm.device), mask.to(lm.device))
         output = lm.model(**inputs, use_cache=False, **({"logits_to_keep": kept} if lm.keeps_logits else {}))
         yield rows, output.logits[:, -kept:]
 
@@ -104,13 +105,15 @@ def _batches(
 ) -> Iterator[list[int]]:
     vocabulary = int(lm.model.config.get_text_config().vocab_size)
     order = sorted(range(len(sequences)), key=lambda n: len(sequences[n][0]) + len(sequences[n][1]))
+    pads = lm.cache_use is not CacheUse.NONE  # else padding on the left may be taken for tokens
     rows: list[int] = []
     kept = 0
     for n in order:
         length = len(sequences[n][0]) + len(sequences[n][1])
         kept = max(kept, len(sequences[n][1]) + 1)
         size = len(rows) + 1
-        if rows and (size * length > batch_tokens or size * kept * vocabulary > _MOST_LOGITS):
+        mixed = bool(rows) and not pads and length != len(sequences[rows[-1]][0]) + len(sequences[rows[-1]][1])
+        if rows and (mixed or size * length > batch_tokens or size * kept * vocabulary > _MOST_LOGITS):
             yield rows
             rows, kept = [], len(sequences[n][1]) + 1
         rows.append(n)

@@ -13,10 +13,11 @@ import torch
 from truthmap.arrays import Ints, Ints32
 from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import halve_batches_on_oom
-from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, forward_inputs
+from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.records import Answer, Site
 from truthmap.store.shards import StateShard
@@ -175,7 +176,7 @@ def _read(
         chosen = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
         kept[site][layer][:, rows] = chosen.mul_(present[:, :, None]).transpose(0, 1)
 
-    inputs = forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device), prefix.length)
+    inputs = forward_inputs(lm.model, tokens.to(lm.device), mask.to(lm.device), prefix.length)
     with ExitStack() as hooks:
         for site in sites:
             hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))

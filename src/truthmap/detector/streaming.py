@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from truthmap.answers.decoding import DecodeState
+from truthmap.answers.decoding import DecodingBatch, decoding_batch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
+from truthmap.answers.token_recorder import Newest, last_token
 from truthmap.arrays import Floats32
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import NO_PREFIX, forward_inputs
+from truthmap.lm.prefix import NO_PREFIX
 from truthmap.records import Site
 
 
@@ -74,15 +76,11 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
     recorder = StateRecorder(len(spec.layers))
     hook_points = lm.blocks.at(spec.site) if spec.layers else ()
     answers = [_DecodedAnswer() for _ in requests]
-    running = DecodeState(lm, NO_PREFIX, (), len(requests), 0)
+    running = decoding_batch(lm, NO_PREFIX, recorder)
     with record_hidden_states([hook_points[layer] for layer in spec.layers], recorder.feed):
-        prompts = [request.prompt.prompt_ids for request in requests]
-        unique = {ids: place for place, ids in enumerate(dict.fromkeys(prompts))}
-        recorder.rows = len(unique)
-        running.start(prompts)
-        states = recorder.states()
-        for row, ids in enumerate(prompts):
-            yield DecodedToken(row, None, 0.0, states[unique[ids]], last=False, closed=False)
+        running.start([request.prompt.prompt_ids for request in requests])
+        for row, states in enumerate(recorder.states()):
+            yield DecodedToken(row, None, 0.0, states, last=False, closed=False)
         while True:
             running.keep([place for place, n in enumerate(running.active) if _goes_on(requests[n], answers[n])])
             if not running.active:
@@ -91,7 +89,6 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
             for n, token in zip(running.active, chosen.tolist(), strict=True):
                 answers[n].take(lm, token, requests[n].settings.max_new_tokens)
             active = list(running.active)
-            recorder.rows = len(active)
             running.feed(chosen, [place for place, n in enumerate(active) if not answers[n].last])
             states = recorder.states()
             for place, (n, token) in enumerate(zip(active, chosen.tolist(), strict=True)):
@@ -129,7 +126,7 @@ def record_answer_states(
 
     hook_points = lm.blocks.at(spec.site)
     with record_hidden_states([hook_points[layer] for layer in spec.layers], keep):
-        lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
+        lm.model.base_model(**forward_inputs(lm.model, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     stacked = torch.stack([by_layer[place] for place in range(len(spec.layers))], dim=2).numpy()
     return [
         stacked[n, len(prompt) - 1 : len(prompt) + len(answer)].copy() for n, (prompt, answer) in enumerate(sequences)
@@ -157,30 +154,40 @@ def _goes_on(request: GenerationRequest, answer: _DecodedAnswer) -> bool:
     return not answer.last and not request.should_stop()
 
 
-@dataclass
 class StateRecorder:
     """Keeps the newest token's states at each hooked layer: (rows, layers, d)."""
 
-    n_layers: int
-    rows: int = 0
-    _newest: dict[int, torch.Tensor] = field(default_factory=dict)
+    def __init__(self, n_layers: int) -> None:
+        self.n_layers = n_layers
+        self._n_rows = 0
+        self._pick: Newest = last_token
+        self._newest: dict[int, torch.Tensor] = {}
+
+    def expect(self, rows: Sequence[int], _column: int, newest: Newest = last_token, /) -> None:
+        """Take note of what the next pass reads: see `PassRecorder`."""
+        self._n_rows, self._pick = len(rows), newest
+
+    def spread(self, places: torch.Tensor) -> None:
+        """Give every row the states of the prompt that it has."""
+        self._n_rows = len(places)
+        self._newest = {layer: states[places.to(states.device)] for layer, states in self._newest.items()}
 
     def feed(self, layer: int, states: torch.Tensor) -> None:
         """Keep a layer's states of the newest token: (rows, tokens, d), or the same flat (rows * tokens, d)."""
         # Some families hand their projections flat.
-        self._newest[layer] = states.reshape(self.rows, -1, states.shape[-1])[:, -1]
+        self._newest[layer] = self._pick(states.reshape(self._n_rows, -1, states.shape[-1]))
 
     def states(self) -> Floats32:
         """Return the newest token's states: float32 (rows, layers, d)."""
         if not self.n_layers:
-            return np.empty((self.rows, 0, 0), dtype=np.float32)
+            return np.empty((self._n_rows, 0, 0), dtype=np.float32)
         device = self._newest[0].device
         stacked = torch.stack([self._newest[place].to(device) for place in range(self.n_layers)], dim=1)
         return np.asarray(stacked.float().cpu().numpy())
 
 
 def _choose(
-    running: DecodeState, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
+    running: DecodingBatch, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
 ) -> tuple[torch.Tensor, list[float]]:
     """Choose the next token of each active row, rows with the same settings and step together."""
     alike: dict[tuple[GenerateSettings, int], list[int]] = {}

@@ -17,9 +17,11 @@ from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
 from truthmap.execution.estimate import Forecast, forecast
+from truthmap.lm.cache import TOLERANCES, CacheUse
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import forward_inputs, shared_ids, shortest_window
+from truthmap.lm.prefix import shared_ids, shortest_window
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Site, StrEnum
@@ -30,11 +32,12 @@ _TOKENS = 12
 """Answer tokens that the laws are tried on."""
 _BRIEFLY = GenerateSettings(max_new_tokens=_TOKENS)
 
-TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 0.05, torch.bfloat16: 0.25}
-"""Greatest relative difference of a token's state that rounding explains, by the dtype that the model computes in.
 
-Sums in another order give, with the 30 layers of smollm2, at most 3e-6 in float32, 8e-3 in float16 and 5e-2 in
-bfloat16. A padding token that is seen changes a state by 1.5 and more."""
+_USES = {
+    CacheUse.SHARED: "from the cache, what prompts share is computed once",
+    CacheUse.OWN: "from the cache of each row, no prefix is shared",
+    CacheUse.NONE: "without a cache, which this model lacks or which gives other states: slow",
+}
 
 
 class CheckStatus(StrEnum):
@@ -162,6 +165,9 @@ def _structure_checks(lm: LanguageModel) -> Iterator[Check]:
         else:
             there.append(str(site))
     yield Check("sites", CheckStatus.HOLDS, ", ".join(there) + (f"; not {'; '.join(missing)}" if missing else ""))
+    yield Check(
+        "decoding", CheckStatus.NOTED if lm.cache_use is CacheUse.NONE else CheckStatus.HOLDS, _USES[lm.cache_use]
+    )
     told = "told to the model" if lm.takes_positions else "read off the attention mask by the model"
     yield Check("positions", CheckStatus.HOLDS, told)
 
@@ -173,11 +179,12 @@ def _state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Chec
     found = "all finite" if finite else f"some are NaN or infinite in {lm.dtype}; try another --dtype"
     yield Check("states", CheckStatus.HOLDS if finite else CheckStatus.BROKEN, found)
     longest, half = rows[-1], [len(ids) // 2 + 1 for ids in rows]
-    yield _law(lm, "residual = hidden_states", lambda: Pairs([_own_hidden_states(lm, longest)], [alone[-1][:-1]]))
+    yield _law(lm, "residual = hidden_states", lambda: _own_hidden_states(lm, longest, alone[-1]))
     begun = [ids[:count] for ids, count in zip(rows, half, strict=True)]
     before = [states[:, :count] for states, count in zip(alone, half, strict=True)]
     yield _law(lm, "later tokens change nothing", lambda: Pairs([_states(lm, [ids])[0] for ids in begun], before))
-    yield _law(lm, "batched = single, padded left", lambda: Pairs(_states(lm, rows, left=True), alone))
+    if lm.cache_use is not CacheUse.NONE:  # else nothing is padded on the left
+        yield _law(lm, "batched = single, padded left", lambda: Pairs(_states(lm, rows, left=True), alone))
     yield _law(lm, "batched = single, padded right", lambda: Pairs(_states(lm, rows, left=False), alone))
     yield _law(lm, "generated = forward", lambda: _generated(lm, prompts))
     yield _law(lm, "second pass = forward", lambda: _captured(lm, prompts))
@@ -227,20 +234,27 @@ def _states(lm: LanguageModel, rows: Sequence[Sequence[int]], *, left: bool = Tr
         seen[layer] = states.reshape(len(rows), longest, -1).cpu()
 
     with record_hidden_states(lm.blocks.at(Site.RESIDUAL), look):
-        lm.model.base_model(**forward_inputs(lm, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
+        lm.model.base_model(**forward_inputs(lm.model, tokens.to(lm.device), mask.to(lm.device)), use_cache=False)
     every = torch.stack([seen[layer] for layer in range(lm.n_layers)])
     return [every[:, n, place] for n, place in enumerate(places)]
 
 
 @torch.inference_mode()
-def _own_hidden_states(lm: LanguageModel, ids: Sequence[int]) -> torch.Tensor:
-    """Return the model's own hidden states of every layer but the last, which it gives behind its final norm."""
+def _own_hidden_states(lm: LanguageModel, ids: Sequence[int], wanted: torch.Tensor) -> Pairs:
+    """Pair the model's own hidden states of every layer but the last with the ones wanted, float (L, tokens, d).
+
+    The last ones it gives behind its final norm. Some models count the embeddings as the first, some do not.
+    """
     tokens = torch.tensor([list(ids)], device=lm.device)
     mask = torch.ones_like(tokens)
-    own = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
-    if len(own) != lm.n_layers + 1:
-        raise ModelError(f"{lm.name} gives {len(own)} hidden states, expected {lm.n_layers} layers and the embeddings")
-    return torch.stack([states[0].cpu() for states in own[1:-1]])
+    handed = lm.model(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
+    if len(handed) not in (lm.n_layers, lm.n_layers + 1):
+        raise ModelError(f"{lm.name} gives {len(handed)} hidden states, expected those of {lm.n_layers} layers")
+    point = lm.blocks.at(Site.RESIDUAL)[0]
+    own = [(point.states(each) if each.ndim == 4 else each).reshape(1, len(ids), -1)[0].cpu() for each in handed[:-1]]
+    ways = [own[begin : begin + lm.n_layers - 1] for begin in (len(own) - lm.n_layers + 1, 0)]
+    paired = [Pairs([torch.stack(way)], [wanted[:-1]]) for way in ways]
+    return min(paired, key=lambda pairs: relative_difference(pairs.found[0], pairs.wanted[0]))
 
 
 def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:

@@ -16,10 +16,27 @@ OnStates = Callable[[int, torch.Tensor], None]
 
 @dataclass(frozen=True)
 class HookPoint:
-    """Where a site is read in one block: what goes into a module, or what comes out of it."""
+    """Where a site is read in one block: what goes into a module, or what comes out of it.
+
+    Attributes:
+        module: The module.
+        reads_input: Read what goes in.
+        streams: The axis of parallel residual streams, for models that have several (0 or 2 of four).
+    """
 
     module: nn.Module
     reads_input: bool = False
+    streams: int | None = None
+
+    def states(self, handed: Any) -> torch.Tensor:
+        """Return the states (rows, tokens, d) from what the module was handed or hands on.
+
+        Parallel streams of a token stand side by side in its d; some modules hand (rows * tokens, d).
+        """
+        states = first_tensor(handed)
+        if self.streams is None:
+            return states
+        return (states.movedim(0, 2) if self.streams == 0 else states).flatten(2)
 
 
 @contextmanager
@@ -31,18 +48,18 @@ def record_hidden_states(hook_points: Iterable[HookPoint], on_states: OnStates) 
         on_states: Called in the pass itself, with the layer's number; it must copy what it keeps.
     """
 
-    def on_output(layer: int) -> Callable[[nn.Module, Any, Any], None]:
-        return lambda _module, _inputs, output: on_states(layer, first_tensor(output))
+    def on_output(layer: int, hook_point: HookPoint) -> Callable[[nn.Module, Any, Any], None]:
+        return lambda _module, _inputs, output: on_states(layer, hook_point.states(output))
 
-    def on_input(layer: int) -> Callable[[nn.Module, Any], None]:
-        return lambda _module, inputs: on_states(layer, first_tensor(inputs))
+    def on_input(layer: int, hook_point: HookPoint) -> Callable[[nn.Module, Any], None]:
+        return lambda _module, inputs: on_states(layer, hook_point.states(inputs))
 
     with ExitStack() as handles:
         for layer, hook_point in enumerate(hook_points):
             if hook_point.reads_input:
-                handle = hook_point.module.register_forward_pre_hook(on_input(layer))
+                handle = hook_point.module.register_forward_pre_hook(on_input(layer, hook_point))
             else:
-                handle = hook_point.module.register_forward_hook(on_output(layer))
+                handle = hook_point.module.register_forward_hook(on_output(layer, hook_point))
             handles.callback(handle.remove)
         yield
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,6 +12,8 @@ import torch
 
 from truthmap.errors import ModelError
 from truthmap.files import digest_of
+from truthmap.lm.cache import CacheUse, find_cache_use
+from truthmap.lm.forward_inputs import accepted_arguments
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
@@ -171,15 +172,20 @@ class LanguageModel:
         """What encodes prompts; control tokens in untrusted text stay text."""
         return PromptEncoder(self.name, self.tokenizer, self.settings.date)
 
-    @cached_property
+    @property
     def takes_positions(self) -> bool:
         """Whether a forward pass takes `position_ids`; models with relative positions derive them from the mask."""
-        return "position_ids" in inspect.signature(self.model.base_model.forward).parameters
+        return "position_ids" in accepted_arguments(type(self.model.base_model))
 
-    @cached_property
+    @property
     def keeps_logits(self) -> bool:
         """Whether a forward pass can leave out the logits of all but the last tokens."""
-        return "logits_to_keep" in inspect.signature(self.model.forward).parameters
+        return "logits_to_keep" in accepted_arguments(type(self.model))
+
+    @cached_property
+    def cache_use(self) -> CacheUse:
+        """How a batch can be decoded, tried once on a few tokens."""
+        return find_cache_use(self.model)
 
     def identity(self) -> dict[str, str]:
         """Return which model this is, so that another one under the same name is noticed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,26 +23,67 @@ def decode(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> str:
 def token_offsets(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
     """Return, for each id, the characters `[start, end)` of `decode(ids)` that it wrote.
 
-    The text is decoded prefix by prefix, never tokenised again: tokenising a text rarely gives back the ids that made
-    it. A character whose bytes come from several ids belongs to each of them; a special token wrote nothing.
+    What each id adds is seen by decoding up to it, never by tokenising the text again: tokenising a text rarely gives
+    back the ids that made it. A character whose bytes come from several ids belongs to each of them; a special token
+    wrote nothing. Time grows with the number of ids: each is decoded behind a few before it, from a place where what
+    was decoded is whole.
     """
     text = decode(tokenizer, ids)
     special = set(tokenizer.all_special_ids)
-    prefixes = [list(ids[: n + 1]) for n in range(len(ids))]
-    decoded = (
-        tokenizer.batch_decode(prefixes, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        if prefixes
-        else []
-    )
-    offsets = []
+    offsets: list[tuple[int, int]] = []
+    whole = [_Whole(0, 0)]
     done = 0  # characters of `text` that the ids so far have written in full
-    for token, prefix in zip(ids, decoded, strict=True):
-        if token in special:
-            offsets.append((done, done))
-            continue
-        agreed = max(done, shared_length(prefix, text))
-        # A prefix that ends inside a character decodes to a replacement sign the whole text does not have there.
-        dangling = len(prefix) > agreed and agreed < len(text)
-        offsets.append((done, agreed + dangling))
-        done = agreed
+    while len(offsets) < len(ids):
+        first = len(offsets)
+        block = range(first, min(first + _BLOCK, len(ids)))
+        for n, (before, prefix) in zip(block, _decoded(tokenizer, ids, block, whole, text), strict=True):
+            if ids[n] in special:
+                offsets.append((done, done))
+                continue
+            agreed = max(done, before + shared_length(prefix, text[before : before + len(prefix)]))
+            # What ends inside a character decodes to a replacement sign that the whole text does not have there.
+            dangling = before + len(prefix) > agreed and agreed < len(text)
+            offsets.append((done, agreed + dangling))
+            done = agreed
+            if before + len(prefix) == agreed:
+                whole.append(_Whole(n + 1, agreed))
     return tuple(offsets)
+
+
+_BLOCK = 16
+"""Ids that are decoded from the same place on."""
+_BEFORE = 8
+"""Ids before a block that are decoded with it: what a tokenizer does at the start of a text happens there."""
+
+
+class _Whole(NamedTuple):
+    """A place where the ids so far have decoded to the text so far."""
+
+    ids: int
+    characters: int
+
+
+def _decoded(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], block: range, whole: Sequence[_Whole], text: str
+) -> list[tuple[int, str]]:
+    """Return for each id of a block how many characters of the text are sure, and what is decoded behind them.
+
+    What is sure is what the ids up to a place have written; decoding begins a few ids before that place. Where the ids
+    before it do not decode there to the end of what they wrote, all is decoded from the start.
+    """
+    sure = whole[-1]
+    begin = next((place for place in reversed(whole) if place.ids <= sure.ids - _BEFORE), whole[0])
+    several = [ids[begin.ids : sure.ids], *(ids[begin.ids : n + 1] for n in block)]
+    head, *prefixes = _decode_each(tokenizer, several)
+    if begin.ids and not (
+        all(p.startswith(head) for p in prefixes) and text[: sure.characters].endswith(head.lstrip())
+    ):
+        return [(0, prefix) for prefix in _decode_each(tokenizer, [ids[: n + 1] for n in block])]
+    return [(sure.characters, prefix[len(head) :]) for prefix in prefixes]
+
+
+def _decode_each(tokenizer: PreTrainedTokenizerBase, several: Sequence[Sequence[int]]) -> list[str]:
+    decoded: list[str] = tokenizer.batch_decode(
+        [list(ids) for ids in several], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return decoded

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from truthmap.lm.cache import CacheUse, repeated
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.offsets import shared_length
 
@@ -37,12 +37,7 @@ class Prefix:
 
     def cache_for(self, rows: int) -> Cache | None:
         """Return the prefix's keys and values for `rows` rows, free to be extended."""
-        if self.cache is None:
-            return None
-        extended = copy.deepcopy(self.cache)
-        if rows > 1:
-            extended.batch_repeat_interleave(rows)
-        return extended
+        return None if self.cache is None else repeated(self.cache, rows)
 
 
 NO_PREFIX = Prefix((), None)
@@ -76,14 +71,13 @@ class PrefixCache:
 def shared_ids(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> tuple[int, ...]:
     """Return the longest prefix that sequences share, each keeping at least one token of its own; nothing is computed.
 
-    It is empty where sharing would not pay, and for models whose state is not one of keys and values (recurrent
-    layers).
+    It is empty where sharing would not pay, and for models that cannot go on from one (see `CacheUse`).
     """
     if len(sequences) < 2:
         return ()
     first = sequences[0]
     length = min(min(shared_length(first, other), len(other) - 1) for other in sequences)
-    return () if length < _WORTH_SHARING or not _has_plain_cache(lm) else tuple(first[:length])
+    return () if length < _WORTH_SHARING or lm.cache_use is not CacheUse.SHARED else tuple(first[:length])
 
 
 @torch.inference_mode()
@@ -97,32 +91,8 @@ def shortest_window(lm: LanguageModel) -> int | None:
     """Return the length of the shortest sliding attention window, or `None` where every layer sees everything."""
     from transformers import DynamicCache
 
-    windows = [
-        int(layer.sliding_window)
-        for layer in DynamicCache(config=lm.model.config).layers
-        if getattr(layer, "sliding_window", None)
-    ]
-    return min(windows, default=None)
-
-
-def forward_inputs(lm: LanguageModel, tokens: torch.Tensor, mask: torch.Tensor, start: int = 0) -> dict[str, Any]:
-    """Return the arguments of a forward pass in which every token knows its own place, whatever the padding.
-
-    Args:
-        lm: The model.
-        tokens: int64 (rows, tokens).
-        mask: int64 (rows, past + tokens): 0 where there is padding.
-        start: How many of the mask's columns are in the cache already.
-    """
-    inputs: dict[str, Any] = {"input_ids": tokens, "attention_mask": mask}
-    if lm.takes_positions:
-        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, start:]
-    return inputs
-
-
-def _has_plain_cache(lm: LanguageModel) -> bool:
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
-
-    layers = DynamicCache(config=lm.model.config).layers
-    return all(isinstance(layer, DynamicLayer) for layer in layers)
+    config = lm.model.config.get_text_config()
+    windows = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=lm.model.config).layers]
+    # Some models cut the mask themselves and keep everything in a plain cache.
+    windows += [getattr(config, name, None) for name in ("sliding_window", "window_size", "attention_window_size")]
+    return min((int(window) for window in windows if isinstance(window, int) and window > 0), default=None)

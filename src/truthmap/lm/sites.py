@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
 
 from truthmap.errors import ModelError
-from truthmap.lm.hooks import HookPoint, record_calls
+from truthmap.lm.cache import is_recurrent
+from truthmap.lm.forward_inputs import accepted_arguments
+from truthmap.lm.hooks import HookPoint
+from truthmap.lm.trial_pass import try_pass
 from truthmap.records import Site
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Blocks:
     Attributes:
         path: Module path of the list of blocks.
         modules: The L blocks, in order.
-        taps: For each site that the model has, L places to read; the others map to why they are not there.
+        hook_points: For each site that the model has, L places to read; the others map to why they are not there.
     """
 
     path: str
@@ -50,14 +52,15 @@ def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
 
     The blocks are the outermost list of as many modules as the configuration counts layers. In a block, the attention
     is the child that takes an attention mask; the MLP is the other child that holds matrices. Which projection comes
-    last in each is seen in one forward pass over two tokens.
+    last in each is seen in one short forward pass.
 
     Args:
         model: A causal language model.
         override: Module path of the list of blocks, if it is not to be searched.
 
     Raises:
-        ModelError: no such list, or more than one; the message says what to set.
+        ModelError: no such list, or more than one, or its blocks have no state for each token; the message says what to
+            set.
     """
     n_layers = int(model.config.get_text_config().num_hidden_layers)
     path = override if override is not None else _path_of_blocks(model, n_layers)
@@ -68,14 +71,20 @@ def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
     if not isinstance(listed, nn.ModuleList) or len(listed) == 0:
         raise ModelError(f"`blocks` = {path!r} names a {type(listed).__name__}, expected a non-empty list of modules")
     modules = tuple(listed)
-    residual = tuple(HookPoint(block) for block in modules)
-    return Blocks(path, modules, {Site.RESIDUAL: residual, **_inner_sites(model, modules)})
+    projections = list({leaf: None for block in modules for leaf in block.modules() if _is_projection(leaf)})
+    trial = try_pass(model, modules, projections)
+    residual = tuple(HookPoint(block, streams=trial.stream_axis) for block in modules)
+    return Blocks(path, modules, {Site.RESIDUAL: residual, **_inner_sites(model, modules, trial.calls)})
 
 
 def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
+    # The part that reads text, in a model that also sees or hears.
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+    inside = next((name for name, module in model.named_modules() if module is decoder), "")
     found = [
         name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == n_layers
     ]
+    found = [name for name in found if name.startswith(inside)] or found
     depth = min((name.count(".") for name in found), default=0)
     outermost = [name for name in found if name.count(".") == depth]
     if len(outermost) != 1:
@@ -87,11 +96,9 @@ def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
     return str(outermost[0])
 
 
-def _inner_sites(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[Site, tuple[HookPoint, ...] | str]:
-    leaves = {leaf: None for block in blocks for leaf in block.modules() if _is_projection(leaf)}
-    token = torch.zeros((1, 2), dtype=torch.long, device=model.get_input_embeddings().weight.device)
-    with torch.inference_mode(), record_calls(leaves) as calls:
-        model.base_model(input_ids=token, attention_mask=torch.ones_like(token), use_cache=False)
+def _inner_sites(
+    model: PreTrainedModel, blocks: tuple[nn.Module, ...], calls: Mapping[nn.Module, int]
+) -> dict[Site, tuple[HookPoint, ...] | str]:
     sites: dict[Site, list[HookPoint | str]] = {site: [] for site in (Site.MLP, Site.MLP_POST, Site.ATTENTION)}
     for block in blocks:
         attention, mlp = _children(block)
@@ -106,7 +113,23 @@ def _inner_sites(model: PreTrainedModel, blocks: tuple[nn.Module, ...]) -> dict[
             sites[Site.MLP_POST].append(
                 projection if isinstance(projection, str) else HookPoint(projection.module, reads_input=True)
             )
-    return {site: _all_or_reason(hook_points) for site, hook_points in sites.items()}
+    found = {site: _all_or_reason(hook_points) for site, hook_points in sites.items()}
+    recurrent = _recurrent_layers(model)
+    if not recurrent:
+        return {**found, Site.MIXER: "every block attends; take attention"}
+    which = ", ".join(map(str, recurrent[:4])) + (" …" if len(recurrent) > 4 else "")
+    return {**found, Site.MIXER: found[Site.ATTENTION], Site.ATTENTION: f"block {which} is recurrent; take mixer"}
+
+
+def _recurrent_layers(model: PreTrainedModel) -> list[int]:
+    """Return the blocks that carry a recurrent state and no keys and values."""
+    from transformers import DynamicCache
+    from transformers.cache_utils import DynamicLayer
+
+    if "cache_params" in accepted_arguments(type(model.base_model)):
+        return list(range(int(model.config.get_text_config().num_hidden_layers)))
+    layers = DynamicCache(config=model.config).layers
+    return [n for n, layer in enumerate(layers) if is_recurrent(layer) and not isinstance(layer, DynamicLayer)]
 
 
 def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:

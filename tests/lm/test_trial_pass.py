@@ -1,0 +1,64 @@
+"""Models that cannot be studied are refused by one short pass, in a line that names the kind of model and says why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from model_families import VOCABULARY, WIDTH, language_model, traced_alone
+from truthmap.errors import ModelError
+from truthmap.lm.sites import find_blocks
+from truthmap.records import Site
+
+_SMALL: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+
+
+@pytest.mark.parametrize("kind", ["BertConfig", "RobertaConfig", "ElectraConfig"])
+def test_an_encoder_is_refused_and_its_decoder_is_not(kind: str) -> None:
+    config = getattr(transformers, kind)
+    encoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL))
+    with pytest.raises(ModelError, match=f"{encoder.config.model_type} is an encoder: .*; take a decoder"):
+        find_blocks(encoder)
+    decoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL, is_decoder=True))
+    assert len(find_blocks(decoder).modules) == 2
+
+
+def test_a_block_that_is_never_called_is_named() -> None:
+    language_model.cache_clear()
+    model = language_model("llama").model
+    language_model.cache_clear()
+    layers = model.model.layers
+    layers[1].forward = layers[0].forward  # hooks hang on the call of a module, so that this changes nothing yet
+    assert len(find_blocks(model).modules) == len(layers)
+    whole = list(layers)
+
+    class Skips(torch.nn.ModuleList):
+        def __iter__(self) -> Any:
+            return iter(whole[::2])
+
+        def __getitem__(self, places: Any) -> Any:
+            return whole[::2] if isinstance(places, slice) else whole[places]
+
+    model.model.layers = Skips(whole)
+    with pytest.raises(ModelError, match="block 1 is not called"):
+        find_blocks(model, "model.layers")
+
+
+def test_parallel_streams_stand_side_by_side_in_a_state() -> None:
+    lm = language_model("gemma3n")
+    states = traced_alone(lm, (5, 6, 7, 8))
+    streams = lm.model.config.get_text_config().altup_num_inputs
+    assert streams > 1
+    assert states.shape == (lm.n_layers, 4, streams * WIDTH)
+    assert lm.blocks.at(Site.RESIDUAL)[0].streams == 0
+    own = lm.model(torch.tensor([(5, 6, 7, 8)]), output_hidden_states=True).hidden_states
+    torch.testing.assert_close(states[0], own[1][:, 0].movedim(0, 1).flatten(1), rtol=0, atol=0)
