@@ -104,10 +104,11 @@ VARIANTS: dict[str, tuple[str, Settings]] = {
             },
         },
     ),
-    "gemma3n": (
+    "gemma3n, window": (
         "Gemma3nTextConfig",
         {
             **_GEMMA,
+            **_WINDOWED,
             "num_hidden_layers": 3,
             "num_kv_shared_layers": 0,
             "hidden_size_per_layer_input": 8,

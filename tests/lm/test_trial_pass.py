@@ -25,10 +25,10 @@ _SMALL: dict[str, Any] = {
 @pytest.mark.parametrize("kind", ["BertConfig", "RobertaConfig", "ElectraConfig"])
 def test_an_encoder_is_refused_and_its_decoder_is_not(kind: str) -> None:
     config = getattr(transformers, kind)
-    encoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL))
+    encoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL)).eval()
     with pytest.raises(ModelError, match=f"{encoder.config.model_type} is an encoder: .*; take a decoder"):
         find_blocks(encoder)
-    decoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL, is_decoder=True))
+    decoder = transformers.AutoModelForCausalLM.from_config(config(**_SMALL, is_decoder=True)).eval()
     assert len(find_blocks(decoder).modules) == 2
 
 
@@ -36,15 +36,9 @@ def test_a_block_that_is_never_called_is_named() -> None:
     language_model.cache_clear()
     model = language_model("llama").model
     language_model.cache_clear()
-    layers = model.model.layers
-    layers[1].forward = layers[0].forward  # hooks hang on the call of a module, so that this changes nothing yet
-    assert len(find_blocks(model).modules) == len(layers)
-    whole = list(layers)
+    whole = list(model.model.layers)
 
     class Skips(torch.nn.ModuleList):
-        def __iter__(self) -> Any:
-            return iter(whole[::2])
-
         def __getitem__(self, places: Any) -> Any:
             return whole[::2] if isinstance(places, slice) else whole[places]
 
@@ -54,7 +48,7 @@ def test_a_block_that_is_never_called_is_named() -> None:
 
 
 def test_parallel_streams_stand_side_by_side_in_a_state() -> None:
-    lm = language_model("gemma3n")
+    lm = language_model("gemma3n, window")
     states = traced_alone(lm, (5, 6, 7, 8))
     streams = lm.model.config.get_text_config().altup_num_inputs
     assert streams > 1

@@ -87,6 +87,8 @@ def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
     found = [name for name in found if name.startswith(inside)] or found
     depth = min((name.count(".") for name in found), default=0)
     outermost = [name for name in found if name.count(".") == depth]
+    # Projections may be as many as blocks; blocks have parts.
+    outermost = [name for name in outermost if any(True for _ in model.get_submodule(name)[0].children())] or outermost
     if len(outermost) != 1:
         what = f"several: {', '.join(outermost)}" if outermost else "none"
         raise ModelError(
