@@ -81,6 +81,7 @@ def model_load_settings(
         device=device,
         dtype=identity.get("dtype", "auto"),
         quantization=config.model.quantization,
+        adapter=config.model.adapter,
         trust_remote_code=trust_remote_code,
         prompt_format="chat" if identity.get("prompt_format") == "chat" else "plain",
         date=config.model.date,

@@ -145,6 +145,7 @@ class ModelConfig(BaseModel):
             chat template, prompt format, dtype.
         blocks: Module path of the list of blocks, where it had to be named.
         quantization: Bits the weights were loaded in.
+        adapter: Folder or hub id of the adapter that was merged into them.
         date: The day that its chat template is told where it names today's.
         n_layers, width: L, and d of the detector's site.
     """
@@ -154,6 +155,7 @@ class ModelConfig(BaseModel):
     identity: dict[str, Annotated[str, Field(max_length=4096)]]
     blocks: str | None = Field(None, max_length=1000)
     quantization: Literal["8bit", "4bit"] | None = None
+    adapter: str | None = Field(None, max_length=4096)
     date: Day = DATE
     n_layers: int = Field(ge=1, le=10_000)
     width: int = Field(ge=1, le=1_000_000)

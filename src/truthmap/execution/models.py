@@ -60,7 +60,9 @@ class ModelHolder:
         if self._model is None:
             self.close()
             with self._progress.stage("Loading the model", None):
-                self._model = load_model(self.source, self.load)
+                loaded = load_model(self.source, self.load)
+            assert loaded.blocks.modules, "finding them refuses what cannot be studied, before anything is asked"
+            self._model = loaded
         return self._model
 
     def prefixes(self) -> PrefixCache:
@@ -124,7 +126,7 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
         if name in (SAME, study.model.name):
             return own_model()
         with progress.stage(f"Loading {name}", None):
-            return load_model(name, replace(load_settings(study), revision=None, blocks=None))
+            return load_model(name, replace(load_settings(study), revision=None, blocks=None, adapter=None))
 
     def named(name: str) -> TextModel:
         return text_model_of(name, load, study.resources.batch_tokens)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from truthmap.errors import ModelError
+from truthmap.lm.adapters import adapter_folder, base_of, is_adapter, merge_adapter
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.gguf import converted_gguf
 from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.whole_weights import require_whole
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
@@ -25,18 +30,20 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     """Load a causal language model in evaluation mode.
 
     Args:
-        name: A built-in name (`smollm2`), a folder, a `.gguf` file or a hub id.
+        name: A built-in name (`smollm2`), a folder, a `.gguf` file or a hub id; a folder that holds an adapter is loaded
+            with the base model that it names.
         settings: How to load it.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded; the message says what to do.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
-    settings = settings or LoadSettings()
+    settings = _with_adapter(name, settings or LoadSettings())
     device = pick_device(settings.device)
+    adapter = None if settings.adapter is None else adapter_folder(settings.adapter)
     with quiet():
-        source = model_source(name)
+        source = model_source(base_of(name) if settings.adapter == name else name)
     if settings.revision is not None and Path(source).is_dir():
         raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
@@ -47,7 +54,7 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
         if config.is_encoder_decoder:  # refused before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model, loading = AutoModelForCausalLM.from_pretrained(
+        model, loading = _auto_class(config).from_pretrained(
             source,
             config=config,
             dtype=pick_dtype(settings.dtype, device),
@@ -57,10 +64,33 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
             **_placement(settings, device),
         )
         require_whole(name, loading)
+        if adapter is not None:
+            model = merge_adapter(model, str(settings.adapter), adapter)
     if settings.device_map is None and settings.quantization is None:
         model = model.to(device)
     model.requires_grad_(False)
     return LanguageModel(name, model.eval(), tokenizer, settings)
+
+
+def _with_adapter(name: str, settings: LoadSettings) -> LoadSettings:
+    """Return the settings with the adapter that is to be merged, also where the model itself is one."""
+    if not is_adapter(name):
+        return settings
+    if settings.adapter is not None:
+        raise ModelError(f"{name} is an adapter, and {settings.adapter} another: name the base model (--model)")
+    return replace(settings, adapter=name)
+
+
+def _auto_class(config: PretrainedConfig) -> type[Any]:
+    """Return the class that loads a model for reading and writing text, images left out where it can see them."""
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers.models.auto import modeling_auto
+
+    seeing = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    reading = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    sees_only = config.model_type in seeing and config.model_type not in reading
+    picked: type[Any] = AutoModelForImageTextToText if sees_only else AutoModelForCausalLM
+    return picked
 
 
 def pick_device(device: str) -> torch.device:

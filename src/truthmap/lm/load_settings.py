@@ -45,6 +45,7 @@ class LoadSettings:
         dtype: `auto` is bfloat16 on CUDA and MPS, float32 on a CPU; or a torch dtype's name.
         device_map: Spread a model larger than one GPU (`auto`, `balanced`, `sequential`).
         quantization: Load the weights in 8 or 4 bits; needs `truthmap[gpu]` and a CUDA device.
+        adapter: Folder or hub id of an adapter (peft) that is merged into the weights; needs `truthmap[adapters]`.
         trust_remote_code: Run the Python code that comes with a hub model.
         prompt_format: `auto` asks in the chat template if the tokenizer has one, else plainly.
         date: The day (`2024-07-26`) that a chat template is told where it names today's.
@@ -56,6 +57,7 @@ class LoadSettings:
     dtype: str = "auto"
     device_map: str | None = None
     quantization: Quantization | None = None
+    adapter: str | None = None
     trust_remote_code: bool = False
     prompt_format: PromptFormat = "auto"
     date: str = DATE

@@ -206,6 +206,7 @@ class LanguageModel:
             "prompt_format": "chat" if self.asks_in_chat else "plain",
             "dtype": str(self.dtype).removeprefix("torch."),
             "transformers": version("transformers"),
+            **({} if self.settings.adapter is None else {"adapter": self.settings.adapter}),
         }
 
     @cached_property

@@ -177,6 +177,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             identity=run.settings["model_identity"],
             blocks=study.states.blocks,
             quantization=study.model.quantization,
+            adapter=study.model.adapter,
             date=study.model.date,
             n_layers=n_layers,
             width=width,

@@ -38,6 +38,9 @@ class ModelSection(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         "auto", description="auto: bfloat16 on a GPU, else float32"
     )
+    adapter: Annotated[str | None, Later()] = Field(
+        None, min_length=1, description="Folder or hub id of an adapter (peft) that is merged into the model's weights"
+    )
     quantization: Quantization | None = Field(None, description="Load the weights in 8 or 4 bits (bitsandbytes)")
     prompt_format: PromptFormat = Field("auto", description="auto: chat if the model has a chat template")
     date: Annotated[Day, Later()] = Field(

@@ -31,6 +31,7 @@ def load_settings(study: Study) -> LoadSettings:
         dtype=study.model.dtype,
         device_map=study.resources.device_map,
         quantization=study.model.quantization,
+        adapter=study.model.adapter,
         trust_remote_code=study.model.trust_remote_code,
         prompt_format=study.model.prompt_format,
         date=study.model.date,
