@@ -15,6 +15,7 @@ from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 IDS = torch.tensor([[5, 6, 7, 8, 9]])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,9 @@ def merge_adapter(model: PreTrainedModel, name: str, folder: Path) -> PreTrained
     except ImportError as error:
         raise ModelError("an adapter needs peft: pip install 'truthmap[adapters]'") from error
     try:
-        merged: PreTrainedModel = PeftModel.from_pretrained(model, str(folder)).merge_and_unload(safe_merge=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft's own, about names that transformers has changed
+            merged: PreTrainedModel = PeftModel.from_pretrained(model, str(folder)).merge_and_unload(safe_merge=True)
     except Exception as error:  # peft raises whatever its many kinds of adapter raise
         reason = " ".join(str(error).split())[:300]
         raise ModelError(

@@ -30,8 +30,8 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     """Load a causal language model in evaluation mode.
 
     Args:
-        name: A built-in name (`smollm2`), a folder, a `.gguf` file or a hub id; a folder that holds an adapter is loaded
-            with the base model that it names.
+        name: A built-in name (`smollm2`), a folder, a `.gguf` file or a hub id; a folder that holds an adapter is
+            loaded with the base model that it names.
         settings: How to load it.
 
     Raises:
