@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,6 +33,6 @@ def forward_inputs(
 
 
 @cache
-def accepted_arguments(kind: type[Any]) -> frozenset[str]:
+def accepted_arguments(kind: type[nn.Module]) -> frozenset[str]:
     """Return the names of the arguments that a kind of module takes in its forward pass."""
     return frozenset(inspect.signature(kind.forward).parameters)
