@@ -41,7 +41,7 @@ class CacheUse(StrEnum):
 
 def cache_argument(model: PreTrainedModel) -> str | None:
     """Return the name of the argument that carries a model's cache, or `None` where it has none."""
-    accepted = accepted_arguments(type(model.base_model))
+    accepted = accepted_arguments(type(model.base_model).forward)
     return next((name for name in _ARGUMENTS if name in accepted), None)
 
 

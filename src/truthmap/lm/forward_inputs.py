@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,7 +24,7 @@ def forward_inputs(
         mask: int64 (rows, past + tokens): 0 where there is padding.
         start: How many of the mask's columns are in the cache already.
     """
-    accepted = accepted_arguments(type(model.base_model))
+    accepted = accepted_arguments(type(model.base_model).forward)
     # A model of recurrent layers alone has no use for a mask over what it has read already, and takes it amiss.
     inputs = {"input_ids": tokens, "attention_mask": mask[:, start:] if "cache_params" in accepted else mask}
     if "position_ids" in accepted:
@@ -33,6 +33,6 @@ def forward_inputs(
 
 
 @cache
-def accepted_arguments(kind: type[nn.Module]) -> frozenset[str]:
+def accepted_arguments(forward: Callable[..., object]) -> frozenset[str]:
     """Return the names of the arguments that a kind of module takes in its forward pass."""
-    return frozenset(inspect.signature(kind.forward).parameters)
+    return frozenset(inspect.signature(forward).parameters)

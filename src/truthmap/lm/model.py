@@ -175,12 +175,12 @@ class LanguageModel:
     @property
     def takes_positions(self) -> bool:
         """Whether a forward pass takes `position_ids`; models with relative positions derive them from the mask."""
-        return "position_ids" in accepted_arguments(type(self.model.base_model))
+        return "position_ids" in accepted_arguments(type(self.model.base_model).forward)
 
     @property
     def keeps_logits(self) -> bool:
         """Whether a forward pass can leave out the logits of all but the last tokens."""
-        return "logits_to_keep" in accepted_arguments(type(self.model))
+        return "logits_to_keep" in accepted_arguments(type(self.model).forward)
 
     @cached_property
     def cache_use(self) -> CacheUse:

@@ -128,7 +128,7 @@ def _recurrent_layers(model: PreTrainedModel) -> list[int]:
     from transformers import DynamicCache
     from transformers.cache_utils import DynamicLayer
 
-    if "cache_params" in accepted_arguments(type(model.base_model)):
+    if "cache_params" in accepted_arguments(type(model.base_model).forward):
         return list(range(int(model.config.get_text_config().num_hidden_layers)))
     layers = DynamicCache(config=model.config).layers
     return [n for n, layer in enumerate(layers) if is_recurrent(layer) and not isinstance(layer, DynamicLayer)]
