@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import round_scores
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.grid_settings import GridSettings
 

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.special import expit
 
 from truthmap.files import write_json
-from truthmap.metrics.auc import auc_many
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.positions import PAPER, Group, Position

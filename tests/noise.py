@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.questions.splits import SplitSettings, assign_splits
 from truthmap.records import Question
 

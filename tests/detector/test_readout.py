@@ -11,7 +11,7 @@ from tests.noise import mean_auc
 
 from truthmap.detector.heads import score_states
 from truthmap.detector.readout import fit_readout
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.linear import fit_probe
 

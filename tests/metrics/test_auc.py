@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_estimate, auc_from_counts, auc_many, auc_rowwise, round_scores
+from truthmap.metrics.auc import auc_from_counts, auc_rowwise, auc_values, round_scores
+from truthmap.metrics.auc_interval import auc_estimate, auc_many
 
 ROWS = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(4, 30)), elements=st.integers(-4, 4))
 
@@ -25,7 +27,7 @@ def labels_for(scores: np.ndarray, seed: int) -> np.ndarray:
 @given(ROWS, st.integers(0, 100))
 def test_auc_is_scikit_learns_with_ties(scores: np.ndarray, seed: int) -> None:
     y = labels_for(scores, seed)
-    np.testing.assert_allclose(auc_many(scores, y).auc, [roc_auc_score(y, row) for row in scores])
+    np.testing.assert_allclose(auc_values(scores, y), [roc_auc_score(y, row) for row in scores])
 
 
 @settings(max_examples=50, deadline=None)
@@ -33,8 +35,8 @@ def test_auc_is_scikit_learns_with_ties(scores: np.ndarray, seed: int) -> None:
 def test_auc_knows_order_only_and_turns_over_with_the_labels(scores: np.ndarray, seed: int) -> None:
     y = labels_for(scores, seed)
     found = auc_many(scores, y)
-    np.testing.assert_allclose(auc_many(np.exp(scores), y).auc, found.auc)
-    np.testing.assert_allclose(auc_many(scores, ~y).auc, 1 - found.auc)
+    np.testing.assert_allclose(auc_values(np.exp(scores), y), found.auc)
+    np.testing.assert_allclose(auc_values(scores, ~y), 1 - found.auc)
     assert ((found.low >= 0) & (found.low <= found.auc) & (found.auc <= found.high) & (found.high <= 1)).all()
 
 
@@ -100,3 +102,70 @@ def test_an_interval_from_counts_agrees_with_delongs() -> None:
     guess = auc_from_counts(found.value, int(y.sum()), int((~y).sum()))
     assert (guess.low, guess.high) == pytest.approx((found.low, found.high), abs=0.006)
     assert guess.n == found.n == 800
+
+
+def grouped(seed: int, groups: int, size: int, shift: float) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Rows of a question share half of the spread of their scores, and their outcomes hang together."""
+    rng = np.random.default_rng(seed)
+    of = np.repeat(np.arange(groups), size)
+    y = rng.normal(size=groups)[of] + rng.normal(size=len(of)) > 0
+    scores = (rng.normal(size=groups)[of] + rng.normal(size=len(of))) / np.sqrt(2) + shift * y
+    return scores, y, of.tolist()
+
+
+@pytest.mark.parametrize(("groups", "size", "shift"), [(60, 2, 1.5), (60, 10, 0.0), (30, 8, 1.5), (12, 10, 1.0)])
+def test_the_interval_by_group_covers_as_often_as_it_says(groups: int, size: int, shift: float) -> None:
+    true, found = norm.cdf(shift / np.sqrt(2)), []
+    for seed in range(300):
+        estimate = auc_estimate(*grouped(seed, groups, size, shift))
+        found.append(estimate.low <= true <= estimate.high)
+    assert 0.92 <= np.mean(found) <= 0.98  # 95 %, two standard errors of 300 draws, and a little room
+
+
+@pytest.mark.parametrize(("share", "shift"), [(0.02, 1.8), (0.05, 0.0), (0.95, 1.8), (0.98, 0.0)])
+def test_the_interval_covers_where_one_outcome_is_rare(share: float, shift: float) -> None:
+    rng, found, true = np.random.default_rng(5), [], norm.cdf(shift / np.sqrt(2))
+    for _ in range(300):
+        y = np.arange(300) < np.clip(rng.binomial(300, share), 2, 298)
+        estimate = auc_estimate(rng.normal(size=300) + shift * y, y)
+        found.append(estimate.low <= true <= estimate.high)
+    assert np.mean(found) >= 0.92
+
+
+def test_copies_of_the_questions_leave_the_interval_as_it_is() -> None:
+    scores, y, _ = grouped(1, 60, 1, 1.0)
+    once = auc_estimate(scores, y)
+    eight = auc_estimate(np.tile(scores, 8), np.tile(y, 8), [n % 60 for n in range(480)])
+    assert (eight.value, eight.low, eight.high) == pytest.approx((once.value, once.low, once.high), abs=1e-9)
+
+
+def test_the_variance_by_group_is_obuchowskis() -> None:
+    """Her formula (Biometrics 1997) for groups that hold as many right and wrong answers each."""
+    rng = np.random.default_rng(2)
+    y, of = np.tile([True, True, False], 20), np.repeat(np.arange(20), 3)
+    scores = rng.normal(size=20)[of] + rng.normal(size=60) + y
+    pairs = (scores[y][:, None] > scores[~y]).astype(float)
+    auc = pairs.mean()
+    right = np.array([(pairs.mean(axis=1) - auc)[of[y] == g].sum() for g in range(20)])
+    wrong = np.array([(pairs.mean(axis=0) - auc)[of[~y] == g].sum() for g in range(20)])
+    expected = 20 / 19 * ((right**2).sum() / 40**2 + (wrong**2).sum() / 20**2 + 2 * (right * wrong).sum() / 40 / 20)
+    assert auc_many(scores[None], y, of.tolist()).variance[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [5, 20, 100])
+def test_the_interval_does_not_jump_at_an_auc_of_one(n: int) -> None:
+    """One pair the wrong way round changes the ends by little."""
+    y = np.repeat([False, True], n)
+    perfect, nearly = np.arange(2.0 * n), np.arange(2.0 * n)
+    nearly[[n - 1, n]] = nearly[[n, n - 1]]
+    one, other = auc_estimate(perfect, y), auc_estimate(nearly, y)
+    assert one.high == 1.0 > other.high > other.value
+    assert -0.005 < one.low - other.low < 0.05
+
+
+@pytest.mark.parametrize("n", [5, 20, 100])
+def test_a_perfect_auc_may_be_as_low_as_the_sample_allows(n: int) -> None:
+    """About as low as an AUC may be of which n pairs of their own show no mistake: the rule of three."""
+    y = np.repeat([False, True], n)
+    low = auc_estimate(np.arange(2.0 * n), y).low
+    assert 0.025 ** (1 / n) <= low <= 0.3 ** (1 / n)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from scipy.stats import t as student
 
-from truthmap.metrics.auc import auc_many
-from truthmap.metrics.bootstrap import bootstrap, bootstrap_auc
+from truthmap.metrics.bootstrap import bootstrap
 
 
 def test_the_interval_of_a_mean_is_the_normal_one() -> None:
@@ -39,36 +38,8 @@ def test_the_label_alone_decides_the_draws() -> None:
     assert bootstrap(measure, names, "a") != bootstrap(measure, names, "b")
 
 
-def test_the_bootstrap_is_that_of_drawing_groups() -> None:
-    random = np.random.default_rng(0)
-    y = random.random(40) < 0.5
-    scores = np.round(random.standard_normal((2, 40)) + y, 1)
-    group = [f"g{i // 2}" for i in range(40)]
-    found = bootstrap_auc(scores, y, group, 0.9, n_resamples=300, seed=5)
-    draws = np.random.default_rng(5).multinomial(20, np.full(20, 1 / 20), 300)
-    order = {name: n for n, name in enumerate(sorted(set(group)))}
-    for row, low, high in zip(scores, found.low, found.high, strict=True):
-        slow = []
-        for draw in draws:
-            rows = np.repeat(np.arange(40), [draw[order[g]] for g in group])
-            slow.append(roc_auc_score(y[rows], row[rows]))
-        np.testing.assert_allclose([low, high], np.quantile(slow, [0.05, 0.95]), atol=1e-6)
-
-
-def test_answers_that_hang_together_make_the_interval_wider() -> None:
-    random = np.random.default_rng(0)
-    y = np.repeat(random.random(60) < 0.5, 4)
-    scores = (np.repeat(random.standard_normal(60), 4) + y)[None]
-    alone = bootstrap_auc(scores, y, [str(i) for i in range(240)], 0.95)
-    together = bootstrap_auc(scores, y, [str(i // 4) for i in range(240)], 0.95)
-    assert together.high[0] - together.low[0] > 1.5 * (alone.high[0] - alone.low[0])
-
-
-def test_bootstrap_without_groups_agrees_with_delong() -> None:
-    random = np.random.default_rng(0)
-    y = random.random(300) < 0.5
-    scores = (random.standard_normal(300) + y)[None]
-    delong = auc_many(scores, y)
-    drawn = bootstrap_auc(scores, y, [str(i) for i in range(300)], 0.95)
-    assert drawn.low[0] == pytest.approx(delong.low[0], abs=0.01)
-    assert drawn.high[0] == pytest.approx(delong.high[0], abs=0.01)
+def test_few_groups_have_wider_percentiles() -> None:
+    values = np.random.default_rng(3).normal(size=8)
+    (found,) = bootstrap(lambda rows: np.array([values[rows].mean()]), list("abcdefgh"), "few", resamples=4000)
+    half = student.ppf(0.975, 7) * values.std(ddof=1) / np.sqrt(8)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.15)

@@ -8,7 +8,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many
+from truthmap.metrics.auc import auc_values
 from truthmap.metrics.paired_auc import auc_differences, placements
 
 
@@ -41,8 +41,10 @@ def test_difference_interval_and_p_value_are_delongs(data) -> None:
     for row in (1, 2):
         difference, error = delong_by_hand(scores[row], scores[0], y)
         assert found.difference[row] == pytest.approx(difference, abs=1e-12)
-        assert (found.high[row] - found.low[row]) / 2 == pytest.approx(1.959964 * error, rel=1e-5)
-        assert found.p_value[row] == pytest.approx(2 * norm.sf(abs(difference) / error), rel=1e-9)
+        unseen = difference**2 * sum(1 / (n * (n + 1)) for n in (y.sum(), (~y).sum()))
+        half = (found.high[row] - found.low[row]) / 2
+        assert half == pytest.approx(2.0 * np.sqrt(error**2 + unseen), rel=0.02)  # Student's t for some 50 answers
+        assert found.p_value[row] == pytest.approx(2 * norm.sf(abs(difference) / error), abs=0.01)
 
 
 def test_placements_average_to_the_auc_of_scikit_learn(data) -> None:
@@ -50,7 +52,7 @@ def test_placements_average_to_the_auc_of_scikit_learn(data) -> None:
     expected = [roc_auc_score(y, row) for row in scores]
     np.testing.assert_allclose(placements(scores, y).auc, expected)
     np.testing.assert_allclose(1 - (1 - placements(scores, y).wrong).mean(axis=1), expected)
-    np.testing.assert_allclose(auc_many(scores, y).auc, expected)
+    np.testing.assert_allclose(auc_values(scores, y), expected)
 
 
 def test_scores_that_order_the_answers_alike_do_not_differ(data) -> None:
@@ -85,3 +87,39 @@ def test_intervals_cover_the_true_difference_as_often_as_they_say() -> None:
 def test_one_outcome_only_is_refused() -> None:
     with pytest.raises(NotEnoughDataError, match="got 3 right and 0 wrong"):
         auc_differences(np.zeros((2, 3)), np.ones(3, dtype=bool), reference=0)
+
+
+def test_copies_of_the_questions_make_no_difference_surer(data) -> None:
+    scores, y = data
+    groups = [n % 60 for n in range(480)]
+    once, eight = auc_differences(scores, y, 0), auc_differences(np.tile(scores, 8), np.tile(y, 8), 0, groups)
+    for name in ("difference", "low", "high", "p_value"):
+        np.testing.assert_allclose(getattr(eight, name), getattr(once, name), atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_so_few_answers_have_no_p_value(n: int) -> None:
+    y = np.repeat([True, False], n)
+    found = auc_differences(np.stack([np.zeros(2 * n), y.astype(float)]), y, reference=0)
+    assert found.p_of(1) is None
+    assert found.low[1] < 0.5 == found.difference[1]
+
+
+def test_a_perfect_score_against_a_constant_is_not_certain() -> None:
+    """The exact test of Mann and Whitney gives 2 / C(12, 6)."""
+    y = np.repeat([True, False], 6)
+    found = auc_differences(np.stack([np.zeros(12), np.arange(12)[::-1]]), y, reference=0)
+    assert 0.2 * 2 / 924 < found.p_value[1] < 0.01
+    assert 0 < found.low[1] < found.high[1] - 0.2
+
+
+@pytest.mark.parametrize(("n", "size", "rival"), [(24, 1, 1.0), (24, 1, 0.0), (20, 5, 1.0), (10, 10, 1.0)])
+def test_the_paired_test_keeps_its_level_by_group(n: int, size: int, rival: float) -> None:
+    rng, rejected = np.random.default_rng(7), []
+    group = np.repeat(np.arange(n), size)
+    for _ in range(400):
+        y = (rng.normal(size=n)[group] + rng.normal(size=n * size)) > 0
+        both = rng.normal(size=n)[group]
+        scores = np.stack([rival * (both + rng.normal(size=n * size)), both + rng.normal(size=n * size)])
+        rejected.append(auc_differences(scores, y, 0, group.tolist()).p_value[1] <= 0.05)
+    assert np.mean(rejected) <= 0.083  # 5 % and three standard errors of 400 draws

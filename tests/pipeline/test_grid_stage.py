@@ -15,7 +15,8 @@ from truthmap.analyses.results import read_analysis
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import round_scores
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import PAPER
 from truthmap.probes.text_baseline import TEXT_KINDS

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from truthmap.arrays import Floats32
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, fit_grids
 from truthmap.probes.grid import Cell
@@ -53,7 +53,7 @@ def texts_for(
 def auc_of(fit: TextBaselineFit, column: str) -> float:
     """The out-of-fold AUC of the baseline with this column."""
     (row,) = [n for n, kind in enumerate(fit.baselines.kinds) if kind.column == column]
-    return float(auc_many(round_scores(fit.baselines.scores[row][None]), fit.labels.y).auc[0])
+    return float(auc_values(round_scores(fit.baselines.scores[row][None]), fit.labels.y)[0])
 
 
 def said_by(labels: LabelledAnswers, share: float, seed: int = 1) -> list[str]:
@@ -199,8 +199,8 @@ def test_a_detector_of_several_cells_scores_new_answers_and_fills_gaps() -> None
     single = fit_probe(
         source.read_layer(Site.RESIDUAL, 1, labels.of(test=False).ids).states[4], labels.of(test=False).y, 0.1
     )
-    together = auc_many(round_scores(several.score(states)[None]), unseen.y).auc[0]
-    alone = auc_many(round_scores(single.score(states[PLANTED])[None]), unseen.y).auc[0]
+    together = auc_values(round_scores(several.score(states)[None]), unseen.y)[0]
+    alone = auc_values(round_scores(single.score(states[PLANTED])[None]), unseen.y)[0]
     assert together > alone
     gap = {c: np.full_like(s, np.nan) if c != PLANTED else s for c, s in states.items()}
     assert np.isfinite(several.score(gap)).all()

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from truthmap.errors import UsageError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import round_scores
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grid, fit_grids
 from truthmap.probes.grid import Cell, Grid, best_cell, best_per_position

@@ -11,6 +11,8 @@ from scipy.special import expit, log_expit
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.clusters import Groups
+from truthmap.metrics.intervals import effective_size
 from truthmap.metrics.probability import brier_many, ece_many, log_loss
 from truthmap.seeding import seed_from
 
@@ -63,13 +65,21 @@ Calibrator = Annotated[Platt | Isotonic, Field(discriminator="method")]
 
 
 class ReliabilityBin(BaseModel):
-    """Answers with similar scores: their mean P(wrong), and the share of them that is wrong."""
+    """Answers with similar scores: their mean P(wrong), and the share of them that is wrong.
+
+    Attributes:
+        n: How many answers.
+        p_wrong: Their mean P(wrong).
+        share_wrong: The share that is wrong.
+        n_independent: How many independent answers would tell that share as well; `None`: as many as there are.
+    """
 
     model_config = _FROZEN
 
     n: int
     p_wrong: float
     share_wrong: float
+    n_independent: float | None = None
 
 
 class Reliability(BaseModel):
@@ -156,12 +166,24 @@ def fit_calibrator(scores: Floats, right: Bools, fold: Ints) -> Platt | Isotonic
     return better(scores, right)
 
 
-def reliability(p_wrong: Floats, right: Bools, n_bins: int = 10) -> Reliability:
-    """Compare P(wrong) with the share of wrong answers, in bins of equally many answers."""
+def reliability(p_wrong: Floats, right: Bools, group: Groups = None, n_bins: int = 10) -> Reliability:
+    """Compare P(wrong) with the share of wrong answers, in bins of equally many answers.
+
+    Args:
+        p_wrong: float64 (n,).
+        right: bool (n,).
+        group: What belongs together.
+        n_bins: How many bins.
+    """
     order = np.argsort(p_wrong, kind="stable")
     parts = [part for part in np.array_split(order, n_bins) if len(part)]
     bins = tuple(
-        ReliabilityBin(n=len(part), p_wrong=float(p_wrong[part].mean()), share_wrong=float((~right[part]).mean()))
+        ReliabilityBin(
+            n=len(part),
+            p_wrong=float(p_wrong[part].mean()),
+            share_wrong=float((~right[part]).mean()),
+            n_independent=effective_size(~right[part], None if group is None else [group[n] for n in part]),
+        )
         for part in parts
     )
     number = np.empty(len(p_wrong), dtype=np.int64)

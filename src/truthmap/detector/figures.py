@@ -61,7 +61,8 @@ def draw_reliability(head: HeadConfig, axes: Axes | None = None) -> Axes:
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", linewidth=1, label="perfectly calibrated")
     bins = head.reliability.bins
     shares = np.array([b.share_wrong for b in bins])
-    low, high = wilson(np.array([round(b.share_wrong * b.n) for b in bins]), np.array([b.n for b in bins]))
+    sizes = np.array([b.n_independent or b.n for b in bins])
+    low, high = wilson(shares * sizes, sizes)
     errors = np.maximum([shares - low, high - shares], 0)
     axes.errorbar([b.p_wrong for b in bins], shares, yerr=errors, fmt="o", color=_BLUE, capsize=3, label="test answers")
     axes.set_xlabel("Predicted P(wrong)")

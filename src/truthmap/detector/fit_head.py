@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from truthmap.detector.heads import Head, SelfTest, score_states
 from truthmap.detector.ood import fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
-from truthmap.metrics.auc import auc_estimate
-from truthmap.metrics.intervals import exact_share
+from truthmap.metrics.auc_interval import auc_estimate
+from truthmap.metrics.intervals import exact_share_of
 
 _SELF_TESTS = 8
 
@@ -108,7 +109,8 @@ def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
     flat = data.states.reshape(len(data.states), -1)
     gaussian = fit_gaussian_ood(flat[known])
     distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
-    ood = _ood_threshold(distances[known], distances[~known], settings.false_alarms)
+    tested = [data.group[n] for n in np.flatnonzero(~known)]
+    ood = _ood_threshold(distances[known], distances[~known], tested, settings.false_alarms)
     flagged = distances > ood.threshold
     # What is flagged is not accepted, here as in use.
     reachable = np.where(flagged, -np.inf, scores)
@@ -118,9 +120,9 @@ def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
         stack_c=readout.stack_c,
         n_fitted=int(known.sum()),
         n_fitted_right=int(data.right[known].sum()),
-        test=auc_estimate(scores[~known], data.right[~known]),
+        test=auc_estimate(scores[~known], data.right[~known], tested),
         calibration=calibrator,
-        reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known]),
+        reliability=reliability(calibrator.p_wrong(scores[~known]), data.right[~known], tested),
         guarantees=_guarantees(data.all_answers, reachable, settings) if data.role is Role.ANSWER else (),
         risk_coverage=coverage_curve(data.all_answers.testing(reachable)),
         ood=ood,
@@ -161,12 +163,13 @@ def _guarantees(answers: AllAnswers, scores: Floats, settings: SealSettings) -> 
     )
 
 
-def _ood_threshold(held_out: Floats, testing: Floats, wanted: float) -> OODThreshold:
+def _ood_threshold(held_out: Floats, testing: Floats, group: Sequence[str], wanted: float) -> OODThreshold:
     """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
     rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
     threshold = float(np.sort(held_out)[rank - 1])
-    flagged = int((testing > threshold).sum())
-    return OODThreshold(threshold=threshold, target_rate=wanted, false_alarms=exact_share(flagged, len(testing)))
+    return OODThreshold(
+        threshold=threshold, target_rate=wanted, false_alarms=exact_share_of(testing > threshold, group)
+    )
 
 
 def _with_self_test(head: Head, states: Floats32) -> Head:

@@ -14,9 +14,10 @@ from sklearn.model_selection import StratifiedKFold
 from truthmap.arrays import Bools, Ints
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.token_spans import span_tokens
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import out_of_fold
+from truthmap.questions.groups import group_questions
 from truthmap.records import Answer, Grade, Outcome, Question
 
 FEWEST = 10
@@ -125,7 +126,9 @@ def _place_auc(scored: Sequence[Judged]) -> Estimate | None:
         return None
     places = np.array([_place(answer, grade) for _, answer, grade in scored], dtype=np.float64)
     features = np.column_stack([places[:, 0], np.log1p(places[:, 1]), np.log1p(places[:, 2]), places[:, 1] == 0])
-    return auc_estimate(out_of_fold(torch.from_numpy(features), y, _stratified_folds(y), _C), y)
+    of = group_questions({question.id: question for question, _, _ in scored}.values()).of
+    groups = [of[question.id] for question, _, _ in scored]
+    return auc_estimate(out_of_fold(torch.from_numpy(features), y, _stratified_folds(y), _C), y, groups)
 
 
 def _stratified_folds(y: Bools) -> Ints:

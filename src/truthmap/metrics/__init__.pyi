@@ -1,5 +1,6 @@
-from .auc import auc_estimate as auc_estimate
-from .auc import auc_many as auc_many
+from .auc import auc_values as auc_values
+from .auc_interval import auc_estimate as auc_estimate
+from .auc_interval import auc_many as auc_many
 from .bootstrap import percentile_interval as percentile_interval
 from .curves import Calibration as Calibration
 from .curves import CellDetails as CellDetails
@@ -8,9 +9,10 @@ from .curves import RocCurve as RocCurve
 from .estimate import Estimate as Estimate
 from .intervals import exact_lower_bound as exact_lower_bound
 from .intervals import exact_share as exact_share
+from .intervals import exact_share_of as exact_share_of
 from .intervals import exact_upper_bound as exact_upper_bound
+from .intervals import share_of as share_of
 from .intervals import wilson as wilson
-from .intervals import wilson_share as wilson_share
 from .paired_auc import AucDifferences as AucDifferences
 from .paired_auc import auc_differences as auc_differences
 from .paired_auc import auc_gain as auc_gain

@@ -1,11 +1,10 @@
-"""The area under the ROC curve, of many score vectors at once: ties count one half, DeLong's variance, intervals."""
+"""The area under the ROC curve, of many score vectors at once: ties count one half."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
 from truthmap.arrays import Bools, Floats, Ints
@@ -33,35 +32,15 @@ class Placements:
         return np.asarray(self.right.mean(axis=1), dtype=np.float64)
 
 
-@dataclass(frozen=True)
-class AucMany:
-    """AUCs of m score vectors on the same n answers, with their intervals.
+def auc_values(scores: Floats, y: Bools) -> Floats:
+    """Return the AUC of every row of scores float (m, n) for the labels y: bool (n,), ties one half: float64 (m,).
 
-    Attributes:
-        auc: float64 (m,), in [0, 1]; ties count one half.
-        low, high: float64 (m,), the confidence interval.
-        variance: float64 (m,), DeLong's.
-        n: How many answers.
-    """
-
-    auc: Floats
-    low: Floats
-    high: Floats
-    variance: Floats
-    n: int
-
-    def estimate(self, row: int) -> Estimate:
-        """Return the AUC of one score vector."""
-        return Estimate(value=float(self.auc[row]), low=float(self.low[row]), high=float(self.high[row]), n=self.n)
-
-
-def auc_estimate(scores: Floats, y: Bools, confidence: float = 0.95) -> Estimate:
-    """Return the AUC of scores float (n,) for the labels y: bool (n,), scores that differ by rounding alone being ties.
+    For an AUC with its interval see `auc_many`.
 
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
-    return auc_many(round_scores(scores[None]), y, confidence).estimate(0)
+    return placements(scores, y).auc
 
 
 def round_scores(scores: Floats) -> Floats:
@@ -102,44 +81,6 @@ def placements(scores: Floats, y: Bools) -> Placements:
         right=(ranks[:, :n_right] - rankdata(right, axis=1)) / n_wrong,
         wrong=1 - (ranks[:, n_right:] - rankdata(wrong, axis=1)) / n_right,
     )
-
-
-def auc_many(scores: Floats, y: Bools, confidence: float = 0.95) -> AucMany:
-    """Return the AUC of every row of scores, with DeLong's interval on the logit scale.
-
-    Args:
-        scores: float (m, n), higher means right.
-        y: bool (n,), the same for all rows.
-        confidence: Coverage of the interval.
-
-    Raises:
-        NotEnoughDataError: all answers are right, or all are wrong.
-
-    The variance is that of DeLong, DeLong and Clarke-Pearson (Biometrics 1988), by midranks as in Sun and Xu (IEEE
-    Signal Processing Letters 2014). On the logit scale the interval stays inside [0, 1]; at an AUC of exactly 0 or 1,
-    where that variance is zero, the interval reaches as far as the exact binomial's would with one observation per pair
-    of the rarer outcome (the rule of three).
-    """
-    placed = placements(scores, y)
-    n_right, n_wrong = placed.right.shape[1], placed.wrong.shape[1]
-    variance = _variance(placed.right) / n_right + _variance(placed.wrong) / n_wrong
-    low, high = _logit_interval(placed.auc, variance, min(n_right, n_wrong), confidence)
-    return AucMany(placed.auc, low, high, variance, len(y))
-
-
-def _variance(values: Floats) -> Floats:
-    return np.var(values, axis=1, ddof=1) if values.shape[1] > 1 else np.full(len(values), 0.25)
-
-
-def _logit_interval(auc: Floats, variance: Floats, n_rarer: int, confidence: float) -> tuple[Floats, Floats]:
-    z = norm.ppf((1 + confidence) / 2)
-    edge = (1 - confidence) ** (1 / n_rarer)
-    inside = (auc > 0) & (auc < 1)
-    safe = np.where(inside, auc, 0.5)
-    half = z * np.sqrt(variance) / (safe * (1 - safe))
-    low = np.where(inside, expit(logit(safe) - half), np.where(auc >= 1, edge, 0.0))
-    high = np.where(inside, expit(logit(safe) + half), np.where(auc >= 1, 1.0, 1 - edge))
-    return low, high
 
 
 def auc_rowwise(scores: Floats, y: Bools) -> Floats:

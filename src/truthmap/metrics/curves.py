@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.intervals import wilson
+from truthmap.metrics.intervals import effective_size, wilson
 from truthmap.records import RowKey
 
 
@@ -66,15 +66,17 @@ class Calibration:
     Attributes:
         predicted: float64 (g,), mean predicted probability of being right.
         right, n: int64 (g,), right answers and all answers of the group.
+        independent: float64 (g,), how many independent answers would tell the group's share as well.
     """
 
     predicted: Floats
     right: Ints
     n: Ints
+    independent: Floats
 
     def interval(self) -> tuple[Floats, Floats]:
         """Return the 95 % interval of each group's share of right answers (Wilson, JASA 1927)."""
-        return wilson(self.right, self.n)
+        return wilson(self.right / self.n * self.independent, self.independent)
 
 
 @dataclass(frozen=True)
@@ -100,17 +102,22 @@ class CellDetails:
         ids: Keys of the n rows that have the position.
         log_odds: float64 (n,), the probe's log-odds of being right.
         y: bool (n,), whether the answer is right.
+        group: What belongs together, n names; `None`: every answer stands for itself.
     """
 
     ids: tuple[RowKey, ...]
     log_odds: Floats
     y: Bools
+    group: tuple[str, ...] | None = None
 
     @classmethod
-    def present(cls, ids: Sequence[RowKey], log_odds: Floats, y: Bools) -> CellDetails:
+    def present(
+        cls, ids: Sequence[RowKey], log_odds: Floats, y: Bools, group: Sequence[str] | None = None
+    ) -> CellDetails:
         """Keep the answers whose score is a number: the others lack the position."""
-        here = np.flatnonzero(np.isfinite(log_odds))
-        return cls(tuple(ids[n] for n in here.tolist()), log_odds[here].astype(np.float64), y[here])
+        here = np.flatnonzero(np.isfinite(log_odds)).tolist()
+        kept = None if group is None else tuple(group[n] for n in here)
+        return cls(tuple(ids[n] for n in here), log_odds[here].astype(np.float64), y[here], kept)
 
     @cached_property
     def probability(self) -> Floats:
@@ -154,7 +161,11 @@ class CellDetails:
             np.array([self.probability[part].mean() for part in members]),
             np.array([self.y[part].sum() for part in members], dtype=np.int64),
             np.array([len(part) for part in members], dtype=np.int64),
+            np.array([self._independent(part) for part in members]),
         )
+
+    def _independent(self, part: Ints) -> float:
+        return effective_size(self.y[part], None if self.group is None else [self.group[n] for n in part])
 
     def examples(self, count: int = DetailSettings.examples) -> Examples:
         """Return the answers that the probe was surest of, of each outcome."""

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.stats import beta, norm
+from scipy.stats import t as student
 
-from truthmap.arrays import Floats, Ints
+from truthmap.arrays import Bools, Floats, Ints
+from truthmap.metrics.clusters import Groups, effective_groups, group_numbers
 from truthmap.metrics.estimate import Estimate
 
 CONFIDENCE = 0.95
 
 
-def wilson(hits: Ints, n: Ints, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
+def wilson(hits: Ints | Floats, n: Ints | Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Return the ends of Wilson's score interval (JASA 1927) of shares hits / n, each of the arrays' shape."""
     z = float(norm.ppf((1 + confidence) / 2))
     share = hits / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
-
-
-def wilson_share(hits: int, n: int) -> Estimate:
-    """Return a share with Wilson's 95 % interval.
-
-    >>> str(wilson_share(5, 10))
-    '0.500 [0.237, 0.763]'
-    """
-    low, high = wilson(np.array(hits), np.array(n))
-    return Estimate(value=hits / n, low=float(low), high=float(high), n=n)
 
 
 def exact_share(hits: int, n: int) -> Estimate:
@@ -45,11 +37,61 @@ def exact_share(hits: int, n: int) -> Estimate:
     )
 
 
-def exact_lower_bound(hits: int, n: int, confidence: float) -> float:
+def exact_lower_bound(hits: float, n: float, confidence: float) -> float:
     """Return the exact one-sided lower confidence bound of a share (Clopper and Pearson 1934)."""
     return 0.0 if hits == 0 else float(beta.ppf(1 - confidence, hits, n - hits + 1))
 
 
-def exact_upper_bound(hits: int, n: int, confidence: float) -> float:
+def exact_upper_bound(hits: float, n: float, confidence: float) -> float:
     """Return the exact one-sided upper confidence bound of a share (Clopper and Pearson 1934)."""
     return 1.0 if hits >= n else float(beta.ppf(confidence, hits + 1, n - hits))
+
+
+def share_of(values: Bools | Floats, group: Groups = None) -> Estimate:
+    """Return the mean of values in [0, 1], (n,), as of hits, with Wilson's 95 % interval, by what belongs together.
+
+    >>> str(share_of(np.array([True, False] * 5)))
+    '0.500 [0.237, 0.763]'
+    """
+    n = effective_size(values, group)
+    low, high = wilson(np.array(values.mean() * n), np.array(n))
+    return Estimate(value=float(values.mean()), low=float(low), high=float(high), n=len(values))
+
+
+def exact_share_of(hits: Bools, group: Groups = None) -> Estimate:
+    """Return the share of hits: bool (n,) with the interval of Clopper and Pearson, at the size that groups are worth.
+
+    For grouped answers this is the interval of Korn and Graubard (Survey Methodology 1998); a share of nothing is 0,
+    and may be all.
+    """
+    if not len(hits):
+        return exact_share(0, 0)
+    n, share = effective_size(hits, group), float(hits.mean())
+    each_side = (1 + CONFIDENCE) / 2
+    low, high = exact_lower_bound(share * n, n, each_side), exact_upper_bound(share * n, n, each_side)
+    return Estimate(value=share, low=low, high=high, n=len(hits))
+
+
+def effective_size(values: Bools | Floats, group: Groups = None) -> float:
+    """Return how many independent hits and misses would tell as much of the mean of values in [0, 1] as these do.
+
+    The sampling variance is that of the groups' sums; what it says of few groups, or of a mean near 0 or 1, is mixed
+    with what groups of hits and misses that are all alike would give. Student's t with one degree fewer than there are
+    groups takes the place of the normal quantile (Korn and Graubard 1998). It is n for hits and misses that stand for
+    themselves, and never more than that for any.
+    """
+    n, number = len(values), group_numbers(group, len(values))
+    counted = bool(np.isin(values, (0, 1)).all())
+    groups = effective_groups(number)
+    if counted and groups == n:
+        return float(n)
+    if groups <= 1:
+        return 1.0
+    share = float(values.mean())
+    terms = np.bincount(number, weights=(values - share) / n)
+    guess = (share * groups + 0.5) / (groups + 1)
+    alike, guess = share * (1 - share) / groups, guess * (1 - guess) / groups**2
+    ratio = (np.square(terms).sum() * groups / (groups - 1) + guess) / (alike + guess)
+    quantile = norm.ppf((1 + CONFIDENCE) / 2) / student.ppf((1 + CONFIDENCE) / 2, groups - 1)
+    size = float(groups / ratio * quantile**2)
+    return min(size, n) if counted else size

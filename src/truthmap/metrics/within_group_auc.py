@@ -7,83 +7,108 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
-from truthmap.arrays import Bools, Floats
-from truthmap.metrics.bootstrap import draw_groups, percentile_interval
+from truthmap.arrays import Bools, Floats, Ints
+from truthmap.metrics.auc import Placements, placements
+from truthmap.metrics.auc_interval import auc_interval
+from truthmap.metrics.auc_terms import Contributions, GroupTerms
+from truthmap.metrics.clusters import Groups, group_numbers
 from truthmap.metrics.estimate import Estimate
-from truthmap.seeding import seed_from
-
-_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class WithinAuc:
-    """How often the right one of two answers of a group is scored higher.
+    """How often the right one of two answers that say the same is scored higher.
 
     Attributes:
-        auc: float64 (m,), for each row of scores; NaN where there are no pairs.
-        pairs: Pairs of a right and a wrong answer of one group.
+        auc: float64 (m,), for each row of scores, over all pairs; NaN where there are none.
+        mean: float64 (m,), the mean over the texts that have pairs, each counting alike: a few common answers make most
+            of the pairs.
+        pairs: Pairs of a right and a wrong answer with one text.
+        texts: Texts that have pairs.
     """
 
     auc: Floats
+    mean: Floats
     pairs: int
+    texts: int
 
 
-def within_auc_many(scores: Floats, y: Bools, group: Sequence[str]) -> WithinAuc:
-    """Return the AUC over pairs of one group, for every row of scores (m, n).
+def within_auc_many(scores: Floats, y: Bools, text: Sequence[str]) -> WithinAuc:
+    """Return the AUC over pairs of answers with the same text, for every row of scores (m, n).
 
-    All pairs of all groups count alike, ties one half; answers without a group (an empty string) are left out. Where
-    the answers of a group say the same, "some answers are right more often" cannot raise this AUC above 0.5.
+    All pairs of all texts count alike, ties one half; answers without a text (an empty string) are left out. "Some
+    answers are right more often" cannot raise this AUC above 0.5. It can push it below, though, where scores are out of
+    fold: leaving a right answer out lowers what is known of its text. On answers that took no part in training it is
+    0.5 for whoever knows the texts alone.
     """
-    wins, pairs = np.zeros(len(scores)), 0
-    for contest in _contests(scores, y, group):
-        wins += contest.wins
-        pairs += contest.pairs
-    return WithinAuc(wins / pairs if pairs else np.full(len(scores), np.nan), pairs)
+    contests = list(_contests(scores, y, text))
+    if not contests:
+        nothing = np.full(len(scores), np.nan)
+        return WithinAuc(nothing, nothing, 0, 0)
+    wins = np.stack([contest.placed.auc for contest in contests])
+    pairs = np.array([contest.pairs for contest in contests], dtype=np.float64)
+    return WithinAuc((pairs @ wins) / pairs.sum(), wins.mean(axis=0), int(pairs.sum()), len(contests))
 
 
-def within_auc(scores: Floats, y: Bools, group: Sequence[str], label: str) -> Estimate | None:
-    """Return the AUC over pairs of a right and a wrong answer of one group, with a bootstrap interval.
+def within_auc(scores: Floats, y: Bools, text: Sequence[str], group: Groups = None) -> Estimate | None:
+    """Return the AUC over pairs of a right and a wrong answer with the same text, with its interval.
 
-    Groups are drawn, with all their answers, not pairs: pairs of one group share answers.
+    The interval takes questions for what was drawn at random, not pairs: pairs share answers.
 
     Args:
         scores: float (n,), higher means right.
         y: bool (n,), whether the answer is right.
-        group: n names; answers without one (an empty string) are left out.
-        label: Names the draws.
+        text: n texts; answers without one (an empty string) are left out.
+        group: What belongs together.
 
     Returns:
-        The estimate, n being the number of pairs, or `None` where fewer than two groups have pairs: then there is
-        nothing to draw from.
+        The estimate, n being the number of pairs, or `None` where fewer than two groups of right or of wrong answers
+        have pairs: then there is nothing to tell its spread from.
     """
-    counted = np.array([(float(g.wins[0]), g.pairs) for g in _contests(scores[None], y, group)]).reshape(-1, 2)
-    if len(counted) < 2:
+    found = within_auc_many(scores[None], y, text)
+    if not found.pairs:
         return None
-    drawn = counted[draw_groups(len(counted), _RESAMPLES, seed_from("within", label))].sum(axis=1)
-    low, high = percentile_interval(drawn[:, 0] / drawn[:, 1])
-    wins, pairs = counted.sum(axis=0)
-    return Estimate(value=float(wins / pairs), low=float(low), high=float(high), n=int(pairs))
+    number = group_numbers(group, len(y))
+    contests = list(_contests(scores[None], y, text))
+    right = _contributions([(c.placed.right, c.right, len(c.wrong)) for c in contests], found, number)
+    wrong = _contributions([(c.placed.wrong, c.wrong, len(c.right)) for c in contests], found, number)
+    terms = GroupTerms.of(right, wrong, int(number.max()) + 1)
+    if terms.fewest[0] < 2:
+        return None
+    low, high = auc_interval(found.auc, terms)
+    return Estimate(value=float(found.auc[0]), low=float(low[0]), high=float(high[0]), n=found.pairs)
 
 
 @dataclass(frozen=True)
 class _Contest:
-    """The answers of one group: pairs that the right one wins, float64 (m,), a tie being half a win, of how many."""
+    """The answers of one text: the rows of the right and of the wrong ones, int64, and their placement values."""
 
-    wins: Floats
-    pairs: int
+    right: Ints
+    wrong: Ints
+    placed: Placements
+
+    @property
+    def pairs(self) -> int:
+        return len(self.right) * len(self.wrong)
 
 
-def _contests(scores: Floats, y: Bools, group: Sequence[str]) -> Iterator[_Contest]:
-    """Yield the groups that have a right and a wrong answer, in the order in which they first come."""
+def _contests(scores: Floats, y: Bools, text: Sequence[str]) -> Iterator[_Contest]:
+    """Yield the texts that have a right and a wrong answer, in the order in which they first come."""
     members: dict[str, list[int]] = defaultdict(list)
-    for row, text in enumerate(group):
-        if text:
-            members[text].append(row)
-    for rows in members.values():
-        right = y[rows]
-        n_right, n_wrong = int(right.sum()), int((~right).sum())
-        if n_right and n_wrong:
-            ranks = rankdata(scores[:, rows], axis=1)[:, right]
-            yield _Contest(ranks.sum(axis=1) - n_right * (n_right + 1) / 2, n_right * n_wrong)
+    for row, said in enumerate(text):
+        if said:
+            members[said].append(row)
+    for rows in map(np.array, members.values()):
+        right, wrong = rows[y[rows]], rows[~y[rows]]
+        if len(right) and len(wrong):
+            yield _Contest(right, wrong, placements(scores[:, rows], y[rows]))
+
+
+def _contributions(parts: Sequence[tuple[Floats, Ints, int]], found: WithinAuc, group: Ints) -> Contributions:
+    """Put together what answers add: placement values (1, k) of rows (k,), each met by a number of rivals."""
+    weights = np.concatenate([np.full(len(rows), float(rivals)) for _, rows, rivals in parts])
+    values = np.concatenate([placed[0] for placed, _, _ in parts]) - found.auc[0]
+    return Contributions(
+        (weights * values / found.pairs)[None], group[np.concatenate([rows for _, rows, _ in parts])], weights
+    )

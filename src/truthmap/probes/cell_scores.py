@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import expit
 
 from truthmap.arrays import Bools, Floats, Floats32
-from truthmap.metrics.auc import auc_many, round_scores
-from truthmap.metrics.bootstrap import bootstrap_auc
+from truthmap.metrics.auc import round_scores
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.metrics.probability import average_precision_many, brier_many, ece_many, equal_width_bins
 from truthmap.metrics.within_group_auc import within_auc_many
 from truthmap.probes.grid_settings import GridSettings
@@ -33,14 +33,9 @@ class CellScores:
 
 
 def score_cell(log_odds: Floats, y: Bools, labels: LabelledAnswers, settings: GridSettings) -> CellScores:
-    """Score the log-odds (n,) of answers left out: everything of `Grid` that needs no states.
-
-    The interval is DeLong's where every question has one answer, else that of resampled groups.
-    """
+    """Score the log-odds (n,) of answers left out: everything of `Grid` that needs no states."""
     row = round_scores(log_odds[None])
-    alone = len(set(labels.group)) == len(labels.group)
-    confidence = settings.confidence
-    auc = auc_many(row, y, confidence) if alone else bootstrap_auc(row, y, labels.group, confidence, seed=settings.seed)
+    auc = auc_many(row, y, labels.group, settings.confidence)
     probability = expit(log_odds[None])
     within = within_auc_many(row, y, labels.canonical)
     numbers = {

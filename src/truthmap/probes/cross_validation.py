@@ -10,7 +10,7 @@ import torch
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.linear import standardise
 from truthmap.probes.solver.path import Problems, solve_path
 from truthmap.probes.solver.products import transpose_matmul
@@ -173,4 +173,4 @@ def best_on_path(path: Sequence[OutOfFoldScores], y: Bools) -> OutOfFoldScores:
 
 def highest_auc(scores: Floats, y: Bools) -> int:
     """Return which row of out-of-fold scores (C, n) has the highest AUC, the first of equals: how a C is chosen."""
-    return int(np.argmax(auc_many(round_scores(scores), y).auc))
+    return int(np.argmax(auc_values(round_scores(scores), y)))

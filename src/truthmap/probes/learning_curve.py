@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.cross_validation import CellStates, cross_validate, usable
 from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
@@ -74,4 +74,4 @@ def _point(states: torch.Tensor, labels: LabelledAnswers, task: tuple[int, int],
         return CurvePoint(size, repeat, float("nan"))
     cell = CellStates.of(states, training, np.searchsorted(folds, labels.fold))
     scores = np.concatenate([left_out.scores for left_out in cross_validate(cell, labels.y[None], settings.cs)])
-    return CurvePoint(size, repeat, float(auc_many(round_scores(scores), labels.y).auc.max()))
+    return CurvePoint(size, repeat, float(auc_values(round_scores(scores), labels.y).max()))

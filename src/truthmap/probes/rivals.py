@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from truthmap.arrays import Bools, Floats
-from truthmap.metrics.auc import auc_estimate, auc_many, round_scores
+from truthmap.metrics.auc import auc_values, round_scores
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.metrics.rival import Rival
 from truthmap.probes.labels import LabelledAnswers
@@ -49,9 +50,9 @@ class Contest:
         own, probes = _values(test, shared), _values(self.probe.scores, shared)
         return Rival(
             name=name,
-            validation=auc_estimate(_values(seen, chosen_on), y_seen),
-            test=auc_estimate(own, y),
-            gain=auc_gain(probes, own, y),
+            validation=auc_estimate(_values(seen, chosen_on), y_seen, self._groups(chosen_on)),
+            test=auc_estimate(own, y, self._groups(shared)),
+            gain=auc_gain(probes, own, y, self._groups(shared)),
         )
 
     def best_of(self, scores: Mapping[str, Mapping[RowKey, float]]) -> str | None:
@@ -65,8 +66,12 @@ class Contest:
         whole = {name: values for name, values in found.items() if np.isfinite(values).all()}
         if not whole or not _both(y):
             return None
-        aucs = auc_many(round_scores(np.stack(list(whole.values()))), y).auc
+        aucs = auc_values(round_scores(np.stack(list(whole.values()))), y)
         return list(whole)[int(np.argmax(aucs))]
+
+    def _groups(self, ids: Sequence[RowKey]) -> list[str]:
+        group = dict(zip(self.labels.ids, self.labels.group, strict=True))
+        return [group[i] for i in ids]
 
     def _right(self, ids: Sequence[RowKey]) -> Bools:
         right = dict(zip(self.labels.ids, self.labels.y.tolist(), strict=True))

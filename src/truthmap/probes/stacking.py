@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from truthmap.arrays import AnyArray, Bools, Floats
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc import auc_values, round_scores
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.probes.cross_validation import best_on_path, out_of_fold_path, usable
@@ -85,17 +86,18 @@ def choose_cells(
     candidates = [cell for cell in best_per_position(grid) if cell != best]
     cells: tuple[Cell, ...] = (best,)
     stack = _Stack(single, float("nan"))
-    reached = auc_estimate(single, rows.y).value
+    reached = _auc(single, rows.y)
     while len(cells) < MOST_CELLS and candidates:
         tried = {cell: _stack(out_of_fold, (*cells, cell), scored, rows, settings) for cell in candidates}
-        aucs = {cell: auc_estimate(t.scores, rows.y).value for cell, t in tried.items()}
+        aucs = {cell: _auc(t.scores, rows.y) for cell, t in tried.items()}
         added = max(candidates, key=lambda cell: aucs[cell])
         if aucs[added] <= reached:
             break
         cells, stack, reached = (*cells, added), tried[added], aucs[added]
         candidates.remove(added)
-    auc = auc_estimate(stack.scores, rows.y, settings.confidence)
-    return CellChoice(cells, auc, auc_gain(stack.scores, single, rows.y, settings.confidence), stack.c)
+    auc = auc_estimate(stack.scores, rows.y, rows.group, settings.confidence)
+    gain = auc_gain(stack.scores, single, rows.y, rows.group, settings.confidence)
+    return CellChoice(cells, auc, gain, stack.c)
 
 
 def fit_stack(
@@ -127,6 +129,10 @@ class _Stack:
 
     scores: Floats
     c: float
+
+
+def _auc(scores: Floats, y: Bools) -> float:
+    return float(auc_values(round_scores(scores[None]), y)[0])
 
 
 def _stack(

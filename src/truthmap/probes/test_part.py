@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell, Grid
@@ -25,6 +25,7 @@ class TestScore:
         probe: Its probe, refitted on train + validation.
         auc: On the test answers that have the position.
         scores: Log-odds of being right, by row.
+        labels: Those answers, in the order of the scores.
     """
 
     __test__ = False  # not a test case, whatever its name looks like
@@ -33,6 +34,7 @@ class TestScore:
     probe: LinearProbe
     auc: Estimate
     scores: dict[RowKey, float]
+    labels: LabelledAnswers
 
 
 def score_on_test(
@@ -51,13 +53,13 @@ def score_on_test(
         probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[grid.index(cell)]))
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
-    y = unseen.y[there]
+    tested = unseen.take(there)
+    y = tested.y
     if y.all() or not y.any():
         raise NotEnoughDataError(
             f"the test part has {int(y.sum())} right of {len(y)} answers with the position {cell.position}: "
             "an AUC needs both; ask more questions"
         )
     scores = probe.score(testing.states[0][there].double().numpy())
-    ids = [i for i, present in zip(unseen.ids, there, strict=True) if present]
-    auc = auc_estimate(scores, y, settings.confidence)
-    return TestScore(cell, probe, auc, dict(zip(ids, scores.tolist(), strict=True)))
+    auc = auc_estimate(scores, y, tested.group, settings.confidence)
+    return TestScore(cell, probe, auc, dict(zip(tested.ids, scores.tolist(), strict=True)), tested)

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from truthmap.arrays import Floats
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.cross_validation import highest_auc, scores_left_out
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
@@ -158,7 +158,7 @@ def with_text_baselines(grid: Grid, baselines: TextBaselines, out_of_fold: GridS
         scored = np.isfinite(out_of_fold.scores[layer, position])
         key = scored.tobytes()  # the layers of one position have the same answers
         if key not in seen:
-            seen[key] = auc_many(round_scores(scores[:, scored]), y[scored]).auc
+            seen[key] = auc_values(round_scores(scores[:, scored]), y[scored])
         found[:, layer, position] = seen[key]
     columns: Mapping[str, Any] = {kind.column: found[n] for n, kind in enumerate(baselines.kinds)}
     return replace(grid, text_baseline_auc=columns[baselines.best.column], **columns)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.intervals import wilson
+from truthmap.metrics.intervals import share_of
 from truthmap.metrics.within_group_auc import within_auc
 from truthmap.positions import column_of
 from truthmap.probes.recipes import recipe_named
@@ -32,8 +32,7 @@ _OPTIONS = {"sites": "--site"}
 def asked(data: RunData) -> Mapping[str, str]:
     """Say what was asked and how it went, a line per fact."""
     summary, identity = data.summary, data.settings.get("model_identity") or {}
-    scored = summary.right + summary.wrong
-    low, high = wilson(np.array([summary.right]), np.array([scored]))
+    accuracy = share_of(data.labels.y, data.labels.group)
     answers = data.answers
     lengths = np.array([len(answer.answer_ids) for answer in answers if answer.fault is None])
     facts = {
@@ -43,7 +42,7 @@ def asked(data: RunData) -> Mapping[str, str]:
         ),
         "Questions": f"{summary.questions} ({len(data.questions):,})",
         "Answers": f"{len(answers):,}: {summary.right:,} right, {summary.wrong:,} wrong, {summary.unscored:,} unscored",
-        "Accuracy": f"{summary.right / scored:.1%} of the scored answers [{low[0]:.1%}, {high[0]:.1%}]",
+        "Accuracy": f"{accuracy.value:.1%} of the scored answers [{accuracy.low:.1%}, {accuracy.high:.1%}]",
         "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",
         "Exact answer found": (
             f"in {summary.found_right:.1%} of the right and {summary.found_wrong:.1%} of the wrong answers"
@@ -146,7 +145,7 @@ def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | Non
         return None
     cell = best.scores.cell(*at)
     canonical = [data.grade_of(i).canonical for i in cell.ids]
-    return within_auc(cell.log_odds, cell.y, canonical, "report")
+    return within_auc(cell.log_odds, cell.y, canonical, cell.group)
 
 
 def command(data: RunData) -> str:

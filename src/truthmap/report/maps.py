@@ -31,15 +31,17 @@ class SiteScores:
         ids: Keys of the n scored rows of train + validation.
         log_odds: float32 (L, P, n), of being right; NaN where an answer lacks the position or a cell has no probe.
         y: bool (n,), whether the answer is right.
+        group: What belongs together, n names; `None`: every answer stands for itself.
     """
 
     ids: tuple[RowKey, ...]
     log_odds: AnyArray
     y: AnyArray
+    group: tuple[str, ...] | None = None
 
     def cell(self, layer: int, column: int) -> CellDetails:
         """Return one cell's scores."""
-        return CellDetails.present(self.ids, self.log_odds[layer, column], self.y)
+        return CellDetails.present(self.ids, self.log_odds[layer, column], self.y, self.group)
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def site_scores(data: RunData, site: Site) -> SiteScores | None:
         return None
     found = data.out_of_fold(site)
     right = [data.grade_of(i).outcome is Outcome.RIGHT for i in found.ids]
-    return SiteScores(found.ids, found.scores, np.array(right, dtype=bool))
+    group = dict(zip(data.labels.ids, data.labels.group, strict=True))
+    return SiteScores(found.ids, found.scores, np.array(right, dtype=bool), tuple(group[i] for i in found.ids))
 
 
 def shown_answers(data: RunData) -> Mapping[RowKey, ShownAnswer]:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.intervals import exact_share
+from truthmap.metrics.intervals import exact_share_of
 from truthmap.records import Outcome
 
 
@@ -22,11 +23,13 @@ class Annotation:
         graded: The outcome that grading gave.
         annotated: The outcome that the person gave.
         span_is_good: Whether the person found the exact answer well located; `None`: not said.
+        group: What the answer belongs with; empty: it stands for itself.
     """
 
     graded: Outcome
     annotated: Outcome
     span_is_good: bool | None = None
+    group: str = ""
 
 
 class AucRange(BaseModel):
@@ -93,8 +96,9 @@ def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int,
             f"{len(of[Outcome.RIGHT])} rows graded right and {len(of[Outcome.WRONG])} graded wrong are filled in; "
             "at least one of each is needed: write right or wrong into the column outcome_by_hand"
         )
-    falsely_right = share_of(row.annotated is Outcome.WRONG for row in of[Outcome.RIGHT])
-    falsely_wrong = share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.WRONG])
+    falsely_right = _share(of[Outcome.RIGHT], (row.annotated is Outcome.WRONG for row in of[Outcome.RIGHT]))
+    falsely_wrong = _share(of[Outcome.WRONG], (row.annotated is Outcome.RIGHT for row in of[Outcome.WRONG]))
+    judged = [row for row in annotations if row.span_is_good is not None]
     cells = _joint(falsely_right.value, falsely_wrong.value, right, wrong)
     return Agreement(
         rows=len(annotations),
@@ -102,16 +106,21 @@ def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int,
         falsely_wrong=falsely_wrong,
         agreement=cells[0] + cells[3],
         kappa=_kappa(cells),
-        unscored_right=share_of(row.annotated is Outcome.RIGHT for row in of[Outcome.UNSCORED]),
-        good_spans=share_of(row.span_is_good for row in annotations if row.span_is_good is not None),
+        unscored_right=_share(of[Outcome.UNSCORED], (row.annotated is Outcome.RIGHT for row in of[Outcome.UNSCORED])),
+        good_spans=_share(judged, (row.span_is_good is True for row in judged)),
         auc=None if auc is None else auc_range(auc, falsely_right, falsely_wrong, (right, wrong)),
     )
 
 
 def share_of(hits: Iterable[bool]) -> Estimate:
     """Count a share and return it with its exact interval."""
-    marks = list(hits)
-    return exact_share(sum(marks), len(marks))
+    return exact_share_of(np.fromiter(hits, dtype=bool))
+
+
+def _share(rows: Sequence[Annotation], hits: Iterable[bool]) -> Estimate:
+    """Count a share of rows with its exact interval, by what belongs together."""
+    groups = [row.group or f"row {n}" for n, row in enumerate(rows)]
+    return exact_share_of(np.fromiter(hits, dtype=bool), groups)
 
 
 def auc_range(measured: float, falsely_right: Estimate, falsely_wrong: Estimate, counts: tuple[int, int]) -> AucRange:

@@ -16,7 +16,7 @@ from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE, GRADES, SUMMARY
+from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE, GRADES, QUESTIONS, SPLITS, SUMMARY
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.seeding import uniform_from
@@ -80,8 +80,12 @@ def harmless(text: str) -> str:
     return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
 
 
-def read_annotations(path: Path) -> list[Annotation]:
+def read_annotations(path: Path, group: Mapping[str, str] | None = None) -> list[Annotation]:
     """Read the rows of a sample that a person filled in.
+
+    Args:
+        path: The sample.
+        group: What a question belongs with, by its id; by default with itself.
 
     Raises:
         QuestionsError: it is no such sample, or a cell holds what is not understood; says in which line.
@@ -94,9 +98,8 @@ def read_annotations(path: Path) -> list[Annotation]:
         missing = [name for name in ("outcome", BY_HAND) if name not in cells]
         if missing:
             raise QuestionsError(f"{path} is no sample of an audit: it has no column {missing[0]!r}")
-        by_hand = cells[BY_HAND].strip().casefold()
-        if by_hand:
-            annotations.append(_annotation(path, line, cells, by_hand))
+        if cells[BY_HAND].strip():
+            annotations.append(_annotation(path, line, cells, group or {}))
     return annotations
 
 
@@ -111,14 +114,23 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    data, annotations = RunData(Run(run_folder(path.parent))), read_annotations(path)
+    data = RunData(Run(run_folder(path.parent)))
+    annotations = read_annotations(path, _groups(data))
     outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in annotations]
     summary = data.summary if data.has(SUMMARY) else None
     measured = auc if auc is not None or summary is None else summary.test.value
     return measure_agreement(annotations, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 
 
-def _annotation(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -> Annotation:
+def _groups(data: RunData) -> dict[str, str]:
+    """Return what each question with a scored answer belongs with, where the run got so far."""
+    if not all(data.has(name) for name in (QUESTIONS, GRADES, SPLITS)):
+        return {}
+    return {row.question_id: group for row, group in zip(data.labels.ids, data.labels.group, strict=True)}
+
+
+def _annotation(path: Path, line: int, cells: Mapping[str, str], group: Mapping[str, str]) -> Annotation:
+    by_hand = cells[BY_HAND].strip().casefold()
     if by_hand not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {BY_HAND}: expected right or wrong, got {by_hand[:40]!r}")
     graded = cells["outcome"].strip()
@@ -128,7 +140,8 @@ def _annotation(path: Path, line: int, cells: Mapping[str, str], by_hand: str) -
     if span and span not in _HAND_OUTCOMES:
         raise QuestionsError(f"{path}, line {line}, column {SPAN_BY_HAND}: expected right or wrong, got {span[:40]!r}")
     good = None if not span else _HAND_OUTCOMES[span] is Outcome.RIGHT
-    return Annotation(Outcome(graded), _HAND_OUTCOMES[by_hand], good)
+    asked = cells.get("question_id", "")
+    return Annotation(Outcome(graded), _HAND_OUTCOMES[by_hand], good, group.get(asked, asked))
 
 
 def _is_filled_in(path: Path) -> bool:

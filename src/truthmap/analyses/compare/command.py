@@ -72,7 +72,7 @@ def _row(method: Method, *, is_reference: bool) -> tuple[str, ...]:
         method.name,
         method.auc.short,
         "" if is_reference else method.difference.short_signed,
-        "" if is_reference else f"{method.p_value:.1g}",
+        "" if is_reference else "–" if method.p_value is None else f"{method.p_value:.1g}",
         f"{method.error_precision.value:.2f}",
         f"{method.risk_area.value:.2f}",
         f"{method.passes:.0f}",

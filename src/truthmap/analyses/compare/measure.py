@@ -9,7 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.arrays import Floats, Ints
-from truthmap.metrics.auc import auc_many, round_scores
+from truthmap.metrics.auc import round_scores
+from truthmap.metrics.auc_interval import auc_many
 from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_differences
@@ -61,9 +62,10 @@ class Method(BaseModel):
 
     Attributes:
         name, family: What it is.
-        auc: Area under the ROC curve; interval by DeLong.
-        difference: Its AUC minus the reference's, on the same answers; interval by paired DeLong.
-        p_value: Of that difference being zero, two-sided, not corrected for the number of methods.
+        auc: Area under the ROC curve, with its interval by question.
+        difference: Its AUC minus the reference's, on the same answers, with the paired interval by question.
+        p_value: Of that difference being zero, two-sided, not corrected for the number of methods; `None`: the answers
+            are too few for a test.
         error_precision: Average precision of finding the wrong answers; bootstrap interval.
         risk_area: Area under the risk-coverage curve, less is better; bootstrap interval.
         risk: Share of wrong ones among the surest 1 %, 2 %, … 100 % of the answers.
@@ -77,7 +79,7 @@ class Method(BaseModel):
     family: Family
     auc: Estimate
     difference: Estimate
-    p_value: float
+    p_value: float | None
     error_precision: Estimate
     risk_area: Estimate
     risk: tuple[float, ...]
@@ -132,8 +134,8 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
     """
     scores = round_scores(np.array([[c.of(i) for i in labels.ids] for c in confidences], dtype=np.float64))
     y = labels.y
-    auc = auc_many(scores, y)
-    paired = auc_differences(scores, y, [c.name for c in confidences].index(reference))
+    auc = auc_many(scores, y, labels.group)
+    paired = auc_differences(scores, y, [c.name for c in confidences].index(reference), labels.group)
 
     def measures(rows: Ints) -> Floats:
         again, right = scores[:, rows], y[rows]
@@ -146,7 +148,7 @@ def measure_methods(confidences: Sequence[Confidence], labels: LabelledAnswers, 
             family=confidence.family,
             auc=auc.estimate(n),
             difference=paired.estimate(n),
-            p_value=float(paired.p_value[n]),
+            p_value=paired.p_of(n),
             error_precision=spread[n],
             risk_area=spread[len(confidences) + n],
             risk=tuple(_at_percents(risk_curve(scores[n], y))),

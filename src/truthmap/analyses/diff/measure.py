@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import norm
 
-from truthmap.arrays import Bools, Floats
+from truthmap.arrays import Bools, Floats, Ints
+from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import placements, round_scores
+from truthmap.metrics.auc_terms import GroupTerms, terms_of
+from truthmap.metrics.clusters import group_numbers
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.paired_auc import DifferenceTest, difference_test
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import RowKey, Site
 from truthmap.seeding import seed_from
@@ -47,7 +50,7 @@ class CellDifferences:
     Attributes:
         first, second: The AUCs.
         difference, low, high: With the pointwise 95 % interval.
-        p_value: Pointwise, two-sided.
+        p_value: Pointwise, two-sided; NaN where a cell has too few groups of answers for a test.
         p_corrected: Corrected for all cells: how often the largest |z| of maps that do not differ reaches this one.
         mean: The mean difference over all cells.
     """
@@ -131,85 +134,99 @@ def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:
     Statistics 2013), which keeps the dependence between cells.
 
     The probes are taken as they are: that other training answers would give other probes is not in the error.
+
+    Raises:
+        NotEnoughDataError: no cell has a probe in both.
     """
-    groups = {group: n for n, group in enumerate(dict.fromkeys((*first.groups, *second.groups)))}
-    one, other = _terms(first, groups), _terms(second, groups)
-    terms = other.terms - one.terms  # (cells, groups)
+    number = group_numbers((*first.groups, *second.groups), len(first.groups) + len(second.groups))
+    n_groups = int(number.max()) + 1
+    one = _cell_terms(first, number[: len(first.groups)], n_groups)
+    other = _cell_terms(second, number[len(first.groups) :], n_groups)
     known = np.isfinite(one.auc) & np.isfinite(other.auc)
-    error = np.sqrt((terms**2).sum(axis=1))
-    difference = other.auc - one.auc
-    z = _ratio(difference, error, known)
-    half = norm.ppf(0.975) * error
+    if not known.any():
+        raise NotEnoughDataError("no cell has a probe in both maps: too few answers; ask more questions")
+    difference = np.where(known, other.auc - one.auc, 0.0)
+    terms = _apart(one.terms, other.terms)  # (cells, groups)
+    found = difference_test(difference, terms)
+    z = np.divide(difference, found.error, out=np.zeros_like(difference), where=found.error > 0)
     shape = first.scores.shape[:2]
-    mean_terms = terms[known].mean(axis=0)
-    mean, mean_half = float(difference[known].mean()), float(norm.ppf(0.975) * np.sqrt((mean_terms**2).sum()))
+    mean = difference[known].mean(keepdims=True)
+    mean_test = difference_test(mean, _mean_terms(terms, known))
     return CellDifferences(
         first=one.auc.reshape(shape),
         second=other.auc.reshape(shape),
-        difference=difference.reshape(shape),
-        low=(difference - half).reshape(shape),
-        high=(difference + half).reshape(shape),
-        p_value=np.where(known, 2 * norm.sf(np.abs(z)), np.nan).reshape(shape),
-        p_corrected=_corrected(terms, error, z, known).reshape(shape),
-        mean=Estimate(value=mean, low=mean - mean_half, high=mean + mean_half, n=len({*first.ids, *second.ids})),
+        difference=np.where(known, difference, np.nan).reshape(shape),
+        low=np.where(known, found.low, np.nan).reshape(shape),
+        high=np.where(known, found.high, np.nan).reshape(shape),
+        p_value=np.where(known, found.p_value, np.nan).reshape(shape),
+        p_corrected=np.where(known, _corrected(terms.both, found, z), np.nan).reshape(shape),
+        mean=Estimate(
+            value=float(mean[0]),
+            low=float(mean_test.low[0]),
+            high=float(mean_test.high[0]),
+            n=len({*first.ids, *second.ids}),
+        ),
     )
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """AUCs float64 (cells,), and each group's term in them, float64 (cells, groups)."""
+class _CellTerms:
+    """AUCs float64 (cells,), NaN where a cell has too few answers, and each group's terms in them."""
 
     auc: Floats
-    terms: Floats
+    terms: GroupTerms
 
 
-def _terms(scores: MapScores, groups: dict[str, int]) -> _Terms:
+def _cell_terms(scores: MapScores, number: Ints, n_groups: int) -> _CellTerms:
+    """Return the AUCs of a map and their terms: number int64 (n,) is the group of each answer."""
     flat = scores.scores.reshape(-1, scores.scores.shape[-1]).astype(np.float64)
-    auc, terms = np.full(len(flat), np.nan), np.zeros((len(flat), len(groups)))
-    column = np.array([groups[group] for group in scores.groups])
+    auc, counts = np.full(len(flat), np.nan), np.ones((2, len(flat)))
+    right, wrong = np.zeros((2, len(flat), n_groups))
     patterns: dict[bytes, list[int]] = {}
     for cell, row in enumerate(np.isfinite(flat)):
         patterns.setdefault(row.tobytes(), []).append(cell)
     for cells in patterns.values():
         present = np.isfinite(flat[cells[0]])
         y = scores.y[present]
-        n_right, n_wrong = int(y.sum()), int((~y).sum())
-        if min(n_right, n_wrong) < 2:
+        if min(int(y.sum()), int((~y).sum())) < 2:
             continue
         placed = placements(round_scores(flat[cells][:, present]), y)
-        auc[cells] = placed.auc
-        own = np.zeros((len(cells), len(y)))
-        # n - 1 for n, as DeLong's variances have it.
-        own[:, y] = (placed.right - placed.auc[:, None]) / np.sqrt(n_right * (n_right - 1))
-        own[:, ~y] = (placed.wrong - placed.auc[:, None]) / np.sqrt(n_wrong * (n_wrong - 1))
-        summed = np.zeros((len(groups), len(cells)))
-        np.add.at(summed, column[present], own.T)
-        terms[cells] = summed.T
-    return _Terms(auc, terms)
+        own = terms_of(placed, y, number[present])
+        auc[cells], counts[:, cells] = placed.auc, (own.n_right, own.n_wrong)
+        right[cells, : own.right.shape[1]], wrong[cells, : own.wrong.shape[1]] = own.right, own.wrong
+    return _CellTerms(auc, GroupTerms(right, wrong, *counts))
 
 
-def _corrected(terms: Floats, error: Floats, z: Floats, known: Bools) -> Floats:
-    """Return the p-values of |z| against the largest |z| of maps that do not differ."""
-    usable = known & (error > 0)
-    corrected = np.where(known, 1.0, np.nan)
+def _apart(one: GroupTerms, other: GroupTerms) -> GroupTerms:
+    """Return the terms of the second's AUCs minus the first's; they rest on as many groups as the poorer map has."""
+    return GroupTerms(
+        other.right - one.right,
+        other.wrong - one.wrong,
+        np.minimum(one.n_right, other.n_right),
+        np.minimum(one.n_wrong, other.n_wrong),
+    )
+
+
+def _mean_terms(terms: GroupTerms, known: Bools) -> GroupTerms:
+    """Return the terms of the mean over the known cells; it rests on as many groups as the poorest of them."""
+    return GroupTerms(
+        *(each[known].mean(axis=0, keepdims=True) for each in (terms.right, terms.wrong)),
+        *(each[known].min(keepdims=True) for each in (terms.n_right, terms.n_wrong)),
+    )
+
+
+def _corrected(terms: Floats, found: DifferenceTest, z: Floats) -> Floats:
+    """Return the p-values of |z| against the largest |z| of maps that do not differ; 1 where a cell has no test."""
+    usable = np.isfinite(found.p_value) & (found.error > 0)
+    corrected = np.ones(len(z))
     if usable.any():
-        scaled = terms[usable] / error[usable, None]
+        scaled = terms[usable] / found.error[usable, None]
         generator = np.random.default_rng(seed_from("diff"))
         signs = generator.choice([-1.0, 1.0], size=(terms.shape[1], DRAWS))
         largest = np.sort(np.abs(scaled @ signs).max(axis=0))
         above = DRAWS - np.searchsorted(largest, np.abs(z[usable]))
         corrected[usable] = (1 + above) / (1 + DRAWS)
-    corrected[known & (error == 0) & (z != 0)] = 0.0
     return corrected
-
-
-def _ratio(difference: Floats, error: Floats, known: Bools) -> Floats:
-    z = np.full(len(difference), np.nan)
-    z[known] = 0.0
-    sure = known & (error > 0)
-    z[sure] = difference[sure] / error[sure]
-    z[known & (error == 0) & (difference != 0)] = np.inf
-    return z
 
 
 def rows_of(values: Floats) -> tuple[tuple[float | None, ...], ...]:

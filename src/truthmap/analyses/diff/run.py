@@ -20,7 +20,7 @@ from truthmap.analyses.diff.measure import (
 )
 from truthmap.analyses.probing import only
 from truthmap.analyses.results import write_analysis
-from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
+from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import AnyPath, as_path
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
@@ -81,9 +81,6 @@ def diff_runs(
         else:
             other = map_of_fewer(other_data, second_site, whole[0], one.ids, progress)
     found = compare_maps(one, other)
-    known = np.isfinite(found.difference)
-    if not known.any():
-        raise NotEnoughDataError("no cell has a probe in both maps: too few answers")
     result = _result((first, first_site, one), (second, second_site, other), found, positions)
     sides = (result.first.model_copy(update={"of": whole[0]}), result.second.model_copy(update={"of": whole[1]}))
     result = result.model_copy(update={"first": sides[0], "second": sides[1]})

@@ -23,7 +23,7 @@ from truthmap.analyses.results import estimates_table, read_table, write_analysi
 from truthmap.analyses.samples.run import read_samples
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.fit_grid import fit_grids
 from truthmap.probes.grid import Grid, best_cell
@@ -105,7 +105,7 @@ def _score(data: RunData, types: Mapping[str, frozenset[ErrorType]], kind: Error
         test = score_on_test(data.states, labelled, grid, best_cell(grid), settings)
     except NotEnoughDataError:
         return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"})
-    return plain.model_copy(update=_found(data, labelled, grid, test))
+    return plain.model_copy(update=_found(data, grid, test))
 
 
 def _typed(data: RunData, types: Mapping[str, frozenset[ErrorType]]) -> LabelledAnswers:
@@ -118,7 +118,7 @@ def _members(labels: LabelledAnswers, types: Mapping[str, frozenset[ErrorType]],
     return np.array([kind in types[i.question_id] for i in labels.ids], dtype=bool)
 
 
-def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) -> dict[str, object]:
+def _found(data: RunData, grid: Grid, test: TestScore) -> dict[str, object]:
     found: dict[str, object] = {
         "site": test.cell.site,
         "layer": test.cell.layer,
@@ -126,10 +126,9 @@ def _found(data: RunData, labels: LabelledAnswers, grid: Grid, test: TestScore) 
         "validation": grid.estimate(test.cell),
         "test": test.auc,
     }
-    of_type = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    log_probs = np.array([mean_log_prob(data.answer_of(i)) for i in test.scores])
+    log_probs = np.array([mean_log_prob(data.answer_of(i)) for i in test.labels.ids])
     if not np.isnan(log_probs).any():
-        found["log_prob"] = auc_estimate(log_probs, np.array([of_type[i] for i in test.scores]))
+        found["log_prob"] = auc_estimate(log_probs, test.labels.y, test.labels.group)
     return found
 
 

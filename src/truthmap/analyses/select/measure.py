@@ -15,6 +15,7 @@ from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.auc import placements
 from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.intervals import share_of
 from truthmap.positions import Position
 from truthmap.records import RowKey, Site, StrEnum
 
@@ -190,7 +191,7 @@ def ranked_right(strategy: Strategy, pool: Pool) -> float:
 
 
 def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[ErrorType]) -> tuple[StrategyScore, ...]:
-    """Score every strategy on the same questions; intervals by bootstrap over questions (groups), paired.
+    """Score every strategy on the same questions; intervals by question (group), those of gains paired.
 
     Args:
         pools: The questions' candidates.
@@ -202,28 +203,23 @@ def score_strategies(pools: Sequence[Pool], ks: Sequence[int], kinds: Sequence[E
     kind = np.array([str(pool.kind) for pool in pools])
     greedy, majority = strategies.index(Strategy.GREEDY), strategies.index(Strategy.MAJORITY)
 
-    def measures(rows: Ints) -> Floats:
+    def gains(rows: Ints) -> Floats:
         mean = chances[:, rows].mean(axis=1)
-        within = [_mean_within(chances[:, rows], kind[rows] == str(each)) for each in kinds]
-        return np.concatenate([mean, mean - mean[greedy], mean - mean[majority], *within])
+        return np.concatenate([mean - mean[greedy], mean - mean[majority]])
 
     ranked = {s: [ranked_right(s, p) for p in pools] for s in strategies}
-
-    found = bootstrap(measures, [pool.group for pool in pools], "select")
-    blocks = [found[start : start + len(strategies)] for start in range(0, len(found), len(strategies))]
+    groups = [pool.group for pool in pools]
+    found = bootstrap(gains, groups, "select")
     curves = {s: tuple(_accuracy_with(s, pools, k) for k in ks) for s in strategies}
     return tuple(
         StrategyScore(
             strategy=strategy,
-            accuracy=blocks[0][n],
-            minus_greedy=blocks[1][n],
-            minus_majority=blocks[2][n],
-            within=_mean_known(ranked[strategy], [pool.group for pool in pools]),
+            accuracy=share_of(chances[n], groups),
+            minus_greedy=found[n],
+            minus_majority=found[len(strategies) + n],
+            within=_mean_where(~np.isnan(ranked[strategy]), ranked[strategy], groups),
             by_k=curves[strategy],
-            by_type=tuple(
-                block[n].model_copy(update={"n": int((kind == str(each)).sum())})
-                for block, each in zip(blocks[3:], kinds, strict=True)
-            ),
+            by_type=tuple(share for each in kinds if (share := _mean_where(kind == str(each), chances[n], groups))),
         )
         for n, strategy in enumerate(strategies)
     )
@@ -250,22 +246,15 @@ def _accuracy_with(strategy: Strategy, pools: Sequence[Pool], k: int) -> float:
     return float(np.mean(means))
 
 
-def _mean_known(values: Sequence[float], groups: Sequence[str]) -> Estimate | None:
-    """Return the mean of the values that are not NaN, with its interval."""
-    known = [(value, group) for value, group in zip(values, groups, strict=True) if not math.isnan(value)]
-    if not known:
-        return None
-    kept = np.array([value for value, _ in known])
-    return bootstrap(lambda rows: np.array([kept[rows].mean()]), [group for _, group in known], "select")[0]
+def _mean_where(wanted: Bools, values: Sequence[float] | Floats, groups: Sequence[str]) -> Estimate | None:
+    """Return the mean of the wanted values with its interval; `None` where there are none."""
+    rows = np.flatnonzero(wanted).tolist()
+    return share_of(np.asarray(values)[rows], [groups[n] for n in rows]) if len(rows) else None
 
 
 def _highest(candidates: Sequence[Candidate], values: Sequence[float]) -> Sequence[Candidate]:
     best = max(values)
     return [c for c, value in zip(candidates, values, strict=True) if value == best]
-
-
-def _mean_within(chances: Floats, members: Bools) -> Floats:
-    return chances[:, members].mean(axis=1) if members.any() else np.full(len(chances), np.nan)
 
 
 def by_type(result: Selection) -> Mapping[ErrorType, Mapping[Strategy, Estimate]]:

@@ -15,8 +15,8 @@ from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import AnyPath, as_path
-from truthmap.metrics.auc import auc_estimate
-from truthmap.metrics.intervals import wilson_share
+from truthmap.metrics.auc_interval import auc_estimate
+from truthmap.metrics.intervals import share_of
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.metrics.selective import best_threshold
 from truthmap.metrics.token_scores import mean_log_prob
@@ -155,7 +155,8 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         return None
     scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
     log_probs = np.array([target.log_probs[i.answer] for i, kept in zip(read.ids, fresh, strict=True) if kept])
-    mistakes = int(((scores >= source.threshold) != y).sum())
+    mistaken = (scores >= source.threshold) != y
+    groups = [group for group, kept in zip(read.group, fresh, strict=True) if kept]
     return TransferScore(
         choice=source.choice,
         source=source.name,
@@ -164,9 +165,9 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         position=source.cell.position,
         n=len(y),
         excluded=int((~fresh).sum()),
-        auc=auc_estimate(scores, y),
-        minus_log_prob=None if np.isnan(log_probs).any() else auc_gain(scores, log_probs, y),
-        error=wilson_share(mistakes, len(y)),
+        auc=auc_estimate(scores, y, groups),
+        minus_log_prob=None if np.isnan(log_probs).any() else auc_gain(scores, log_probs, y, groups),
+        error=share_of(mistaken, groups),
         blind_error=min(float(y.mean()), 1 - float(y.mean())),
     )
 
@@ -181,7 +182,7 @@ def _described(each: _Set) -> TransferSet:
         right=float(test.y.mean()),
         layer=best.layer,
         position=best.position,
-        log_prob=None if np.isnan(log_probs).any() else auc_estimate(log_probs, test.y),
+        log_prob=None if np.isnan(log_probs).any() else auc_estimate(log_probs, test.y, test.group),
     )
 
 

@@ -13,7 +13,7 @@ from truthmap.execution.executor import Job, Tally
 from truthmap.files import atomic_write, write_json
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.text_encoder import load_text_encoder
-from truthmap.metrics.auc import auc_estimate
+from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
@@ -241,7 +241,7 @@ def combine_cells(
         return None
     on_test = None
     if choice.beats_single:
-        on_test = _on_test(source, labels, fit_stack(source, labels, fits, choice), test, settings)
+        on_test = _on_test(source, fit_stack(source, labels, fits, choice), test, settings)
     return StackedCells(
         cells=tuple((cell.layer, cell.position) for cell in choice.cells),
         C=choice.c,
@@ -252,16 +252,12 @@ def combine_cells(
     )
 
 
-def _on_test(
-    source: LayerSource, labels: LabelledAnswers, stack: StackedProbe, test: TestScore, settings: GridSettings
-) -> Estimate:
+def _on_test(source: LayerSource, stack: StackedProbe, test: TestScore, settings: GridSettings) -> Estimate:
     """Score the very test answers that the best cell was scored on."""
-    ids = tuple(test.scores)
-    right = dict(zip(labels.ids, labels.y.tolist(), strict=True))
-    states = {}
+    tested, states = test.labels, {}
     for cell in stack.cells:
-        read = source.read_cell(cell.site, cell.layer, cell.position, ids)
+        read = source.read_cell(cell.site, cell.layer, cell.position, tested.ids)
         found = read.states[0].double().numpy()
         found[~read.present[0]] = np.nan
         states[cell] = found
-    return auc_estimate(stack.score(states), np.array([right[i] for i in ids]), settings.confidence)
+    return auc_estimate(stack.score(states), tested.y, tested.group, settings.confidence)
