@@ -42,6 +42,11 @@ def test_the_prompt_names_question_answer_and_choices(order, line) -> None:
         ("85", 0.85), ("I'd say 70%.", 0.7), ("0.9", 0.9), ("100", 1.0), ("0", 0.0), ("1", 0.01),
         ("12.5 percent", 0.125), ("95/100", 0.95), ("very sure", None), ("", None),
         ("It has 1200 inhabitants", None), ("0.5%", 0.005),
+        ("On a scale from 0 to 100, I would say 90", 0.9), ("On a scale of 0-100: 90.", 0.9), ("0 to 100? 75 %", 0.75),
+        ("Between 0 and 100, it is 35.", 0.35), ("on a 1-10 scale, 8", 0.8), ("from 0 to 1 I say 0.7", 0.7),
+        ("8/10", 0.8), ("9 out of 10", 0.9), ("I give it 7 / 10, since 3 of 4 sources agree", 0.7), ("10/10", 1.0),
+        ("95 out of 100", 0.95), ("80-90%", 0.85), ("between 60 and 70 percent", 0.65), ("24/7", None),
+        ("90 per cent", 0.9), ("1,200 people", None), ("It is 101", None), ("From 0 to 100", None),
     ],
 )  # fmt: skip
 def test_replies_are_read(reply, value) -> None:

@@ -77,6 +77,20 @@ def test_the_outer_bounds_hold_however_the_errors_lie(seed: int) -> None:
     assert found.least - 1e-9 <= roc_auc_score(truth, scores) <= found.most + 1e-9
 
 
+@pytest.mark.parametrize("measured", [0.0, 0.2, 0.45, 0.5, 0.7])
+@pytest.mark.parametrize("hits", [(0, 0), (3, 5), (14, 4), (9, 10)])
+def test_the_range_is_mirrored_where_the_scores_are(measured: float, hits: tuple[int, int]) -> None:
+    """Below 0.5 as above: an AUC turned over has its range turned over, and its ends in order."""
+    a, b = (share_of([n < k for n in range(20)]) for k in hits)
+    one, other = auc_range(measured, a, b, (40, 60)), auc_range(1 - measured, a, b, (40, 60))
+    assert (one.least, one.most) == pytest.approx((1 - other.most, 1 - other.least))
+    assert one.corrected is not None
+    assert other.corrected is not None
+    assert one.corrected.low <= one.corrected.value <= one.corrected.high
+    assert one.corrected.low == pytest.approx(1 - other.corrected.high)
+    assert one.corrected.high == pytest.approx(1 - other.corrected.low)
+
+
 def test_perfect_grades_leave_the_auc_where_it_is() -> None:
     found = measure_agreement(rows(20, 0, 0, 20), 50, 50, auc=0.8).auc
     assert found is not None

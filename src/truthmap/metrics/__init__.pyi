@@ -13,6 +13,7 @@ from .intervals import exact_share_of as exact_share_of
 from .intervals import exact_upper_bound as exact_upper_bound
 from .intervals import share_of as share_of
 from .intervals import wilson as wilson
+from .multiple_tests import holm as holm
 from .paired_auc import AucDifferences as AucDifferences
 from .paired_auc import auc_differences as auc_differences
 from .paired_auc import auc_gain as auc_gain

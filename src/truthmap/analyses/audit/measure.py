@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -149,17 +148,18 @@ def auc_range(measured: float, falsely_right: Estimate, falsely_wrong: Estimate,
 
 
 def _corrected(measured: float, falsely_right: Estimate, falsely_wrong: Estimate) -> Estimate | None:
-    """Return the AUC against true labels; error rates of 1 or more in all leave its far end at 0 or 1."""
+    """Return the AUC against true labels; where error rates of 1 or more in all cannot be excluded it may be any."""
     if falsely_right.value + falsely_wrong.value >= 1:
         return None
 
     def at(errors: float) -> float:
-        gain = math.copysign(math.inf, measured - 0.5) if errors >= 1 else (measured - 0.5) / (1 - errors)
-        return min(max(0.5 + gain, 0.0), 1.0)
+        return min(max(0.5 + (measured - 0.5) / (1 - errors), 0.0), 1.0)
 
-    near, far = at(falsely_right.low + falsely_wrong.low), at(falsely_right.high + falsely_wrong.high)
-    value = at(falsely_right.value + falsely_wrong.value)
-    return Estimate(value=value, low=min(near, far), high=max(near, far), n=falsely_right.n + falsely_wrong.n)
+    value, near = at(falsely_right.value + falsely_wrong.value), at(falsely_right.low + falsely_wrong.low)
+    most = falsely_right.high + falsely_wrong.high
+    far = at(most) if most < 1 else None
+    low, high = (0.0, 1.0) if far is None else (min(near, far), max(near, far))
+    return Estimate(value=value, low=low, high=high, n=falsely_right.n + falsely_wrong.n)
 
 
 def _bounds(measured: float, a: float, b: float, counts: tuple[int, int]) -> tuple[float, float]:

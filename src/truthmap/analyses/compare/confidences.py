@@ -14,7 +14,14 @@ from collections.abc import Sequence
 TRUE_FIRST = ("True", "False")
 FALSE_FIRST = ("False", "True")
 
-_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*(%|percent|/\s*100)?")
+_NUMBER = r"(?<![\w.,])\d+(?:\.\d+)?(?![\w]|[.,]\d)"
+_RANGE = re.compile(  # a scale that is named, not a number on it: "from 0 to 100", "between 0 and 1", "0-100 scale"
+    rf"(?:\bfrom\s+|\bbetween\s+)?(?P<low>{_NUMBER})\s*%?\s*(?:to|and|-|–)\s*(?P<high>{_NUMBER})\s*(?:%|percent\b)?",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(rf"(?P<part>{_NUMBER})\s*(?:/|\bout\s+of\b)\s*(?P<whole>{_NUMBER})", re.IGNORECASE)
+_PERCENT = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<sign>%|percent\b|per\s+cent\b)?", re.IGNORECASE)
+_LOWEST, _HIGHEST = (0.0, 1.0), (1.0, 5.0, 10.0, 100.0)  # the ends of the scales that people name
 
 
 def self_consistency(answer: int, samples: Sequence[int]) -> float:
@@ -42,11 +49,10 @@ def semantic_entropy(samples: Sequence[int]) -> float:
     return _entropy(shares)
 
 
-def weighted_semantic_entropy(samples: Sequence[int], log_probs: Sequence[float]) -> float:
-    """Return the entropy of the samples' equivalence classes by their probability, in nats; NaN without samples.
+def likelihood_semantic_entropy(samples: Sequence[int], log_probs: Sequence[float]) -> float:
+    """Return the entropy of the samples' equivalence classes by their likelihood, in nats; NaN without samples.
 
-    Kuhn, Gal and Farquhar, "Semantic Uncertainty" (arXiv 2302.09664), normalised as in Farquhar et al. (Nature 2024):
-    a class has the summed length-normalised probability of its samples, divided by the sum over all samples.
+    Semantic entropy as Farquhar et al. (Nature 2024) estimate it: a class has the summed length-normalised probability of its samples, divided by the sum over all samples.
 
     Args:
         samples: The samples' equivalence classes.
@@ -98,18 +104,43 @@ def percent_prompt(question: str, answer: str) -> str:
 def read_percent(reply: str) -> float | None:
     """Return the probability that a reply names first, or `None` if it names none between 0 and 100.
 
-    A fraction without a sign of percent ("0.85") is taken as it stands.
+    A scale that is named ("on a scale from 0 to 10") is no answer on it, but what the answer is out of. "8/10" and "9
+    out of 10" are shares, "80-90 %" stands for its middle, and a fraction without a sign of percent ("0.85") is taken
+    as it stands.
 
     >>> read_percent("I am 85% sure."), read_percent("0.85"), read_percent("Very likely.")
     (0.85, 0.85, None)
+    >>> read_percent("On a scale from 0 to 100, I would say 90."), read_percent("8/10")
+    (0.9, 0.8)
     """
-    for number, percent in _NUMBER.findall(reply):
-        value = float(number)
-        if not percent and "." in number and value <= 1:
-            return value
-        if value <= 100:
-            return value / 100
+    scales = [float(match["high"]) for match in _RANGE.finditer(reply) if _is_scale(match)]
+    said = _SHARE.sub(_in_percent, _RANGE.sub(_without_scale, reply))
+    for match in _PERCENT.finditer(said):
+        number = float(match["number"])
+        whole = 100.0 if match["sign"] or not scales else scales[0]
+        if not match["sign"] and "." in match["number"] and number <= 1:
+            return number
+        if number <= whole:
+            return number / whole
     return None
+
+
+def _is_scale(match: re.Match[str]) -> bool:
+    return float(match["low"]) in _LOWEST and float(match["high"]) in _HIGHEST
+
+
+def _without_scale(match: re.Match[str]) -> str:
+    """Blank out a scale; another range stands for its middle."""
+    low, high = float(match["low"]), float(match["high"])
+    if _is_scale(match):
+        return " "
+    return f" {(low + high) / 2 * (100 if high <= 1 else 1):g}% " if low < high <= 100 else match[0]
+
+
+def _in_percent(match: re.Match[str]) -> str:
+    """Write a share in percent; what is none ("24/7") is blanked out."""
+    part, whole = float(match["part"]), float(match["whole"])
+    return f" {100 * part / whole:g}% " if 2 <= whole <= 100 and part <= whole else " "
 
 
 def _share(log_prob: float, other: float) -> float:

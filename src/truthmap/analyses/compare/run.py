@@ -14,7 +14,7 @@ from truthmap.analyses.compare.confidences import (
     read_percent,
     self_consistency,
     semantic_entropy,
-    weighted_semantic_entropy,
+    likelihood_semantic_entropy,
 )
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
@@ -260,11 +260,11 @@ def sample_confidences(
             own, *others = equivalence.classes([GradedAnswer(text, data.answer_of(i), data.grade_of(i)), *drawn])
             agree[i] = self_consistency(own, others)
             spread[i] = -semantic_entropy(others)
-            weighted[i] = -weighted_semantic_entropy(others, [mean_log_prob(each.answer) for each in drawn])
+            weighted[i] = -likelihood_semantic_entropy(others, [mean_log_prob(each.answer) for each in drawn])
             advance(done)
     passes = float(np.mean([sum(len(answer.answer_ids) for answer in samples.answers[i.question_id]) for i in ids]))
     return [
         Confidence("self-consistency", Family.SAMPLES, agree, passes),
         Confidence("semantic entropy", Family.SAMPLES, spread, passes),
-        Confidence("semantic entropy, weighted", Family.SAMPLES, weighted, passes),
+        Confidence("semantic entropy, by likelihood", Family.SAMPLES, weighted, passes),
     ]

@@ -102,10 +102,11 @@ def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
 
     Its thresholds, in samples of k: half (k // 2), third (k // 3), sixth (k // 6). Declining counts as one more wrong
     answer; samples that could not be graded, which it does not know, count in k and nowhere else. Consistently right:
-    at least half are right. Consistently wrong: one wrong answer comes in at least half. Two competing: right and most
-    frequent wrong answer differ by at most a sixth, both above a sixth. Many different: at least a third different
-    wrong answers, one fewer where the right one was given too. Refuses: no wrong answer comes more often than
-    declining, the right one less often; such a question is not consistently wrong.
+    all are right, or at least half are and a wrong answer was given too. Consistently wrong: one wrong answer comes in
+    at least half. Two competing: right and most frequent wrong answer differ by at most a sixth, both above a sixth.
+    Many different: at least a third different wrong answers, one fewer where the right one was given too. Refuses: no
+    wrong answer comes more often than declining, the right one less often; such a question is not consistently wrong.
+    Where k is so small that a threshold rounds to nothing, one sample is asked for.
     """
     k = counts.scored + counts.unscored
     half, third, sixth = k // 2, k // 3, k // 6
@@ -114,7 +115,7 @@ def paper_types(counts: SampleCounts) -> frozenset[ErrorType]:
     refuses = counts.refused > counts.right and counts.refused == largest
     found = {
         ErrorType.REFUSES: refuses,
-        ErrorType.CONSISTENTLY_RIGHT: counts.right >= max(1, half),
+        ErrorType.CONSISTENTLY_RIGHT: counts.right == k or (counts.right >= max(1, half) and different > 0),
         ErrorType.CONSISTENTLY_WRONG: largest >= max(1, half) and not refuses,
         ErrorType.TWO_COMPETING: _compete(counts.right, largest, Fraction(sixth)),
         ErrorType.MANY_DIFFERENT: different >= (third - 1 if counts.right else third) and different > 0,

@@ -26,7 +26,14 @@ def labels(
     column: Annotated[str, typer.Option(help="The column of labels")],
     id_column: Annotated[str, typer.Option(help="The column of question ids")] = "id",
     site: Annotated[Site | None, typer.Option(help="What is read", show_default="that of the map's best cell")] = None,
-    permutations: Annotated[int, typer.Option(help="Shuffles of the labels for the p-values; 0: none", min=0)] = 100,
+    permutations: Annotated[
+        int | None,
+        typer.Option(
+            help="Shuffles of the labels for the p-values; 0: none",
+            min=0,
+            show_default="100, or 25 for each label where that is more",
+        ),
+    ] = None,
 ) -> None:
     """Map where a label of your own can be read: a topic, a human verdict, a kind of error."""
     from truthmap.analyses.labels.read import read_labels
@@ -51,11 +58,12 @@ def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
             f"layer {score.layer}, {score.position}",
             str(score.validation),
             "–" if score.p_value is None else f"{score.p_value:.3f}",
+            "–" if score.p_corrected is None else f"{score.p_corrected:.3f}",
             "–" if score.test is None else str(score.test),
         )
         for score in found.scores
     )
-    columns = ("label", "answers", "best cell", "AUC on validation", "p", "AUC on test")
+    columns = ("label", "answers", "best cell", "AUC on validation", "p", "p of all labels", "AUC on test")
     return (
         SummaryTable(f"{found.column}: {found.labelled} labelled answers, site {found.site}", columns, tuple(rows)),
     )

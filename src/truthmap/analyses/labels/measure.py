@@ -18,6 +18,7 @@ class LabelScore(BaseModel):
         layer, position: Its best cell, chosen on train + validation.
         validation: The cross-validated AUC there.
         p_value: Corrected for looking at the whole map; `None`: no shuffles were made.
+        p_corrected: That, corrected for looking at several labels too (Holm).
         test: AUC on the test part; `None` where the test part lacks the label, or has nothing else.
     """
 
@@ -29,6 +30,7 @@ class LabelScore(BaseModel):
     position: Position
     validation: Estimate
     p_value: float | None
+    p_corrected: float | None = None
     test: Estimate | None
 
 

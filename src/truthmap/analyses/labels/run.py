@@ -13,6 +13,7 @@ from truthmap.analyses.labels.figure import draw_label_maps
 from truthmap.analyses.labels.measure import LabelMaps, LabelScore
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.metrics.multiple_tests import holm
 from truthmap.probes.fit_grid import GridFit, fit_grids
 from truthmap.probes.grid import best_cell
 from truthmap.probes.grid_settings import GridSettings
@@ -37,7 +38,7 @@ def map_labels(
     of_question: Mapping[str, str],
     *,
     site: Site | None = None,
-    permutations: int = 100,
+    permutations: int | None = None,
     progress: Progress | None = None,
 ) -> LabelMaps:
     """Fit the grid for other labels than right and wrong; writes `analyses/labels-COLUMN.*` into the run folder.
@@ -49,7 +50,8 @@ def map_labels(
         column: What the labels are: names the files.
         of_question: Question id → label.
         site: What to read; by default the site of the run's best cell.
-        permutations: Shuffles of the labels for the p-values; 0: none.
+        permutations: Shuffles of the labels for the p-values; 0: none; by default 100, or 25 for each label where that
+            is more: with fewer, no label of many could ever be significant.
         progress: Who shows the stages.
 
     Raises:
@@ -64,7 +66,8 @@ def map_labels(
     targets, too_few = _targets(values, labelled)
     read = site or data.summary.site
     store = data.states
-    settings = GridSettings(n_permutations=permutations, seed=Study(**data.settings["settings"]).seed, fewest=FEWEST)
+    shuffles = max(100, 25 * len(targets)) if permutations is None else permutations
+    settings = GridSettings(n_permutations=shuffles, seed=Study(**data.settings["settings"]).seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)
@@ -74,9 +77,11 @@ def map_labels(
         labelled=len(values),
         unlabelled=len(scored.ids) - len(values),
         unknown=len(set(of_question) - {i.question_id for i in scored.ids}),
-        scores=tuple(
-            _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
-            for label, fit in fits.items()
+        scores=_corrected(
+            [
+                _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
+                for label, fit in fits.items()
+            ]
         ),
         too_few=too_few,
     )
@@ -125,6 +130,17 @@ def _score(
         validation=grid.estimate(cell),
         p_value=float(grid.p_value[at]) if np.isfinite(grid.p_value[at]) else None,
         test=test,
+    )
+
+
+def _corrected(scores: Sequence[LabelScore]) -> tuple[LabelScore, ...]:
+    """Correct the p-values for the number of labels; a label without one counts as one that was looked at."""
+    if all(score.p_value is None for score in scores):
+        return tuple(scores)
+    corrected = holm(np.array([1.0 if score.p_value is None else score.p_value for score in scores]))
+    return tuple(
+        score if score.p_value is None else score.model_copy(update={"p_corrected": float(p)})
+        for score, p in zip(scores, corrected, strict=True)
     )
 
 
