@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from truthmap.analyses.compare.confidences import self_consistency, semantic_entropy, likelihood_semantic_entropy
+from truthmap.analyses.compare.confidences import likelihood_semantic_entropy, self_consistency, semantic_entropy
 
 
 def test_self_consistency_is_the_share_that_agrees() -> None:

@@ -52,7 +52,8 @@ def semantic_entropy(samples: Sequence[int]) -> float:
 def likelihood_semantic_entropy(samples: Sequence[int], log_probs: Sequence[float]) -> float:
     """Return the entropy of the samples' equivalence classes by their likelihood, in nats; NaN without samples.
 
-    Semantic entropy as Farquhar et al. (Nature 2024) estimate it: a class has the summed length-normalised probability of its samples, divided by the sum over all samples.
+    Semantic entropy as Farquhar et al. (Nature 2024) estimate it: a class has the summed length-normalised likelihood
+    of its samples, divided by the sum over all samples.
 
     Args:
         samples: The samples' equivalence classes.

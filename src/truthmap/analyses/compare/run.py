@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import (
+    likelihood_semantic_entropy,
     probability_true,
     read_percent,
     self_consistency,
     semantic_entropy,
-    likelihood_semantic_entropy,
 )
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
