@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.detector.ood import fit_gaussian_ood, nearest
+from truthmap.detector.ood import calibration_rows, conformal_threshold, fit_gaussian_ood, nearest
 from truthmap.errors import NotEnoughDataError
 
 
@@ -71,3 +71,42 @@ def test_the_nearest_is_the_state_itself() -> None:
 def test_two_states_are_not_enough() -> None:
     with pytest.raises(NotEnoughDataError, match="at least 3 training states, got 2"):
         fit_gaussian_ood(states(2, 4))
+
+
+@pytest.mark.parametrize(("n", "width"), [(60, 8), (300, 16), (300, 200), (1000, 64)])
+@pytest.mark.parametrize("wanted", [0.01, 0.05])
+def test_answers_of_the_same_kind_are_flagged_as_often_as_said(n: int, width: int, wanted: float) -> None:
+    """The mean over draws of the training answers, as the conformal rate is one over those too."""
+    rates, fold = [], np.arange(n) % 5
+    for seed in range(12):
+        x = states(n + 400, width, seed)
+        fitted_to, setting = calibration_rows(fold, [str(k) for k in range(n)], wanted)
+        gaussian = fit_gaussian_ood(x[:n][fitted_to])
+        found = conformal_threshold(gaussian.distance(x[:n][setting]), wanted)
+        rates.append((gaussian.distance(x[n:]) > found.distance).mean())
+    error = np.std(rates) / np.sqrt(len(rates))
+    assert np.mean(rates) == pytest.approx(found.rate, abs=3.5 * error + 0.001)
+    assert found.rate <= max(wanted, 1 / (setting.sum() + 1)) + 1e-12
+
+
+def test_the_threshold_is_never_set_on_what_the_cloud_was_fitted_to() -> None:
+    fold = np.repeat([0, 1, 2, 3, 4, -1], 40)
+    group = [str(n // 2) for n in range(240)]
+    fitted_to, setting = calibration_rows(fold, group, 0.05)
+    assert not (fitted_to & setting).any()
+    assert not (fitted_to | setting)[fold < 0].any()
+    assert not set(fold[fitted_to]) & set(fold[setting])
+    assert len({group[n] for n in np.flatnonzero(setting)}) == setting.sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("n", "wanted", "rate"), [(99, 0.01, 0.01), (98, 0.01, 1 / 99), (19, 0.05, 0.05), (10, 0.01, 1 / 11)]
+)
+def test_a_rate_that_few_answers_cannot_keep_is_said(n: int, wanted: float, rate: float) -> None:
+    found = conformal_threshold(np.arange(n, dtype=float), wanted)
+    assert found.rate == pytest.approx(rate)
+
+
+def test_one_fold_cannot_set_a_threshold() -> None:
+    with pytest.raises(NotEnoughDataError, match="two folds"):
+        calibration_rows(np.zeros(9, dtype=np.int64), list("abcdefghi"), 0.05)

@@ -84,7 +84,8 @@ class OODThreshold(BaseModel):
 
     Attributes:
         threshold: Mahalanobis distance above which a state is flagged.
-        target_rate: The false-alarm rate the threshold was set for, on the training parts, out of fold.
+        target_rate: The conformal false-alarm rate of the threshold: the one that was asked for, or the least that so
+            few answers allow.
         false_alarms: The share of the test answers that it flags, with its exact 95 % interval.
     """
 

@@ -13,7 +13,7 @@ from truthmap.detector.calibration import fit_calibrator, reliability
 from truthmap.detector.config import CellAt, HeadConfig, OODThreshold, Role
 from truthmap.detector.guarantee import Risk, RiskGuarantee, guarantee_risk
 from truthmap.detector.heads import Head, SelfTest, score_states
-from truthmap.detector.ood import fit_gaussian_ood
+from truthmap.detector.ood import calibration_rows, conformal_threshold, fit_gaussian_ood
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.auc_interval import auc_estimate
@@ -83,10 +83,7 @@ class HeadData:
 
 @dataclass(frozen=True)
 class FittedHead:
-    """A head, and which of the answers it was made from it flags as out of distribution: bool (n,).
-
-    Those of train + validation are flagged by their distance out of fold.
-    """
+    """A head, and which of the answers it was made from it flags as out of distribution: bool (n,)."""
 
     head: Head
     flagged: Bools
@@ -95,8 +92,9 @@ class FittedHead:
 def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
     """Fit a head on train + validation and measure it on the test part.
 
-    Calibration and the out-of-distribution threshold use out-of-fold scores and distances of train + validation. The
-    guarantees of the answer head are tested on all answers of the test part: nothing was chosen on it, as they demand.
+    Calibration uses out-of-fold scores of train + validation; the out-of-distribution threshold is set on folds of it
+    that the distance is not fitted to. The guarantees of the answer head are tested on all answers of the test part:
+    nothing was chosen on it, as they demand.
 
     Raises:
         NotEnoughDataError: right or wrong answers are lacking in the training parts or in the test part.
@@ -107,10 +105,11 @@ def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
     scores = np.where(known, readout.held_out, score_states(data.states, readout.weight, readout.bias))
     calibrator = fit_calibrator(scores[known], data.right[known], data.fold[known])
     flat = data.states.reshape(len(data.states), -1)
-    gaussian = fit_gaussian_ood(flat[known])
-    distances = np.where(known, _held_out_distances(flat, data.fold), gaussian.distance(flat))
+    fitted_to, setting = calibration_rows(data.fold, data.group, settings.false_alarms)
+    gaussian = fit_gaussian_ood(flat[fitted_to])
     tested = [data.group[n] for n in np.flatnonzero(~known)]
-    ood = _ood_threshold(distances[known], distances[~known], tested, settings.false_alarms)
+    distances = gaussian.distance(flat)
+    ood = _ood_threshold(distances[setting], distances[~known], tested, settings)
     flagged = distances > ood.threshold
     # What is flagged is not accepted, here as in use.
     reachable = np.where(flagged, -np.inf, scores)
@@ -135,14 +134,6 @@ def fit_head(data: HeadData, settings: SealSettings) -> FittedHead:
 _NO_TEST = SelfTest(np.empty((0, 1, 1), dtype=np.float32), np.empty(0), np.empty(0))
 
 
-def _held_out_distances(states: Floats32, fold: Ints) -> Floats:
-    """Return each answer's distance to those of the other folds: states (n, K · d) → float64 (n,), NaN in test."""
-    distances = np.full(len(states), np.nan)
-    for held in np.unique(fold[fold >= 0]):
-        distances[fold == held] = fit_gaussian_ood(states[(fold >= 0) & (fold != held)]).distance(states[fold == held])
-    return distances
-
-
 def _require_both(data: HeadData, known: Bools) -> None:
     for name, part in (("train + validation", known), ("the test part", ~known)):
         n_right, n_wrong = int(data.right[part].sum()), int((~data.right[part]).sum())
@@ -163,12 +154,13 @@ def _guarantees(answers: AllAnswers, scores: Floats, settings: SealSettings) -> 
     )
 
 
-def _ood_threshold(held_out: Floats, testing: Floats, group: Sequence[str], wanted: float) -> OODThreshold:
-    """Set the threshold at the conformal quantile: the ⌈(1 − wanted)(n + 1)⌉-th smallest held-out distance."""
-    rank = min(len(held_out), int(np.ceil((1 - wanted) * (len(held_out) + 1))))
-    threshold = float(np.sort(held_out)[rank - 1])
+def _ood_threshold(setting: Floats, testing: Floats, group: Sequence[str], settings: SealSettings) -> OODThreshold:
+    """Set the threshold on the distances `setting`, and count how many of the test answers' lie above it."""
+    found = conformal_threshold(setting, settings.false_alarms)
     return OODThreshold(
-        threshold=threshold, target_rate=wanted, false_alarms=exact_share_of(testing > threshold, group)
+        threshold=found.distance,
+        target_rate=found.rate,
+        false_alarms=exact_share_of(testing > found.distance, group),
     )
 
 

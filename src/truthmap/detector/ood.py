@@ -1,14 +1,22 @@
-"""How far a state lies from those a detector was trained on, and which of those lie nearest."""
+"""How far a state lies from those a detector was trained on, and which of those lie nearest.
+
+When a distance is too large is decided by split conformal prediction (Papadopoulos et al., ECML 2002; Laxhammar and
+Falkman 2010 for anomalies): the Gaussian is fitted to some of the answers, the threshold is a quantile of the distances
+of others, so these and a new answer of their kind are measured from the very same cloud.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from truthmap.arrays import AnyArray, Floats, Floats32, Ints
+from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
 from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.clusters import one_per_group
 
 MOST_DIRECTIONS = 64
 
@@ -81,6 +89,53 @@ def _n_directions(values: Floats, n: int, width: int, most: int) -> int:
     """Return r: variances that rounding alone could make are not kept, and each kept one rests on several answers."""
     solid = int((values > 1e-9 * values[0]).sum())
     return max(1, min(most, solid, width, n // 4))
+
+
+@dataclass(frozen=True)
+class ConformalThreshold:
+    """A distance that an answer like those that it was set on exceeds with at most a known probability.
+
+    Attributes:
+        distance: The threshold.
+        rate: The probability of a larger distance, over draws of the answers that it was set on: exactly this where
+            distances do not tie.
+    """
+
+    distance: float
+    rate: float
+
+
+def conformal_threshold(distances: Floats, wanted: float) -> ConformalThreshold:
+    """Return the ⌈(1 − wanted)(n + 1)⌉-th smallest of n distances of answers that the Gaussian was not fitted to.
+
+    With fewer than 1 / wanted − 1 distances no threshold has so small a rate but infinity, which would flag nothing
+    ever; then it is the largest distance, and its rate, 1 / (n + 1), is said.
+    """
+    n = len(distances)
+    rank = min(n, math.ceil((1 - wanted) * (n + 1) - 1e-9))
+    return ConformalThreshold(float(np.sort(distances)[rank - 1]), (n + 1 - rank) / (n + 1))
+
+
+def calibration_rows(fold: Ints, group: Sequence[str], wanted: float) -> tuple[Bools, Bools]:
+    """Split answers into those that a Gaussian is fitted to and those that its threshold is set on: bool (n,) each.
+
+    Whole folds set the threshold: as few as hold 1 / wanted − 1 groups, but no more than half of them. One answer of
+    each group counts: answers of one group are not exchangeable with those of another.
+
+    Args:
+        fold: int64 (n,), -1 where an answer takes part in neither.
+        group: What belongs together, n names.
+        wanted: The rate of false alarms that is wanted.
+    """
+    alone = one_per_group(group)
+    folds = np.unique(fold[fold >= 0]).tolist()
+    if len(folds) < 2:
+        raise NotEnoughDataError("a threshold on distances needs answers in two folds; ask more questions")
+    held: list[int] = []
+    while len(held) < len(folds) // 2 and (alone & np.isin(fold, held)).sum() < 1 / wanted - 1:
+        held.append(folds[-1 - len(held)])
+    setting = np.isin(fold, held)
+    return (fold >= 0) & ~setting, setting & alone
 
 
 def nearest(coordinates: Floats32, point: Floats, k: int) -> Ints:
