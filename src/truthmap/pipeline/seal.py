@@ -201,7 +201,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             found_right=summary.found_right,
             found_wrong=summary.found_wrong,
             validation_auc=summary.validation.value,
-            text_auc=summary.text_baseline,
+            text_auc=None if summary.text_baseline is None else summary.text_baseline.validation.value,
             looks=looks,
         ),
         heads=tuple(head.config for head in heads.values()),
