@@ -76,6 +76,19 @@ def test_costs_are_counted_in_forward_passes(compared) -> None:
     assert result.method("self-consistency").passes > 3
 
 
+def test_exact_answers_are_asked_about_and_kept(compared) -> None:
+    run, result = compared
+    asked = pd.read_parquet(run.path / "exact_p_true.parquet").set_index("row")
+    scores = pd.read_parquet(run.path / ANALYSES / "compare_scores.parquet").set_index("question_id")
+    said = scores.loc[asked.index, "p(True), both orders, exact answer"]
+    assert said.to_numpy() == pytest.approx(asked["p_true"].to_numpy())
+    assert asked["p_true"].between(0, 1).all()
+    method = result.method("p(True), both orders, exact answer")
+    assert method.passes == 2
+    assert method.stood_in == len(scores) - len(asked)
+    assert not any(method.name in note for note in result.notes)
+
+
 def test_the_result_is_kept_with_its_table_and_its_figure(compared) -> None:
     run, result = compared
     folder = run.path / ANALYSES

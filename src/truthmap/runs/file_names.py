@@ -26,6 +26,7 @@ SAMPLE_GRADES = "sample_grades.parquet"
 SAMPLE_PARTS = "sample_parts"
 SAMPLE_STATES = "sample_states"
 SELF_REPORTS = "confidence.parquet"
+EXACT_P_TRUE = "exact_p_true.parquet"
 
 ANALYSES = "analyses"
 DETECTOR = "detector"

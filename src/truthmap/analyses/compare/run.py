@@ -16,6 +16,7 @@ from truthmap.analyses.compare.confidences import (
     self_consistency,
     semantic_entropy,
 )
+from truthmap.analyses.compare.exact_p_true import exact_p_true
 from truthmap.analyses.compare.figure import comparison_figure
 from truthmap.analyses.compare.measure import Comparison, Confidence, Family, measure_methods
 from truthmap.analyses.compare.self_report import SelfReport, self_reports
@@ -92,8 +93,9 @@ def compare_run(
         if ask_model:
             with active.folder.held(active.progress.say):
                 said = self_reports(run, active, list({each.key: each for each in answers.values()}.values()))
+                of_exact = exact_p_true(run, active, {row: data.grade_of(row).exact_answer for row in exact})
             reports = {row: said[row.answer] for row in answers}
-            confidences += [*_entropies(reports, exact), *_self_report_confidences(reports)]
+            confidences += [*_entropies(reports, exact), *_self_report_confidences(reports, of_exact)]
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no verbalized confidence")
     else:
@@ -108,10 +110,11 @@ def compare_run(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.address} --k 10)"
         )
     methods = measure_methods(confidences, probes.labels, REFERENCE)
+    by_reply = {each.name for each in confidences if isinstance(each.stand_in, float)}
     notes += [
         f"{method.name}: {method.stood_in} of {len(answers)} replies name no number from 0 to 100 and count as 0.5"
         for method in methods
-        if method.family is Family.ASKING and method.stood_in
+        if method.name in by_reply and method.stood_in
     ]
     result = Comparison(
         model=run.summary.model,
@@ -218,13 +221,16 @@ def _summaries(
     ]
 
 
-def _self_report_confidences(reports: Mapping[RowKey, SelfReport]) -> list[Confidence]:
+def _self_report_confidences(
+    reports: Mapping[RowKey, SelfReport], of_exact: Mapping[RowKey, float]
+) -> list[Confidence]:
     p_true = {i: probability_true(report.true_first, report.false_first) for i, report in reports.items()}
     percents = {i: read_percent(report.reply) for i, report in reports.items()}
     # One pass reads the prompt and gives the first token of the reply.
     passes = sum(max(1, report.reply_tokens) for report in reports.values()) / len(reports)
     return [
         Confidence("p(True), both orders", Family.ASKING, p_true, passes=2.0),
+        Confidence("p(True), both orders, exact answer", Family.ASKING, of_exact, passes=2.0, stand_in=p_true),
         Confidence(
             "verbalized confidence",
             Family.ASKING,
