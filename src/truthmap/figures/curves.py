@@ -65,7 +65,7 @@ def draw_calibration(calibration: Calibration, axes: Axes | None = None, *, titl
 
 
 def draw_learning_curve(curve: pd.DataFrame, axes: Axes | None = None) -> Axes:
-    """Draw the AUC by the number of training answers: columns `size`, `repeat`, `auc`; dots are single draws."""
+    """Draw the AUC by the number of training answers: columns `size`, `repeat`, `auc`; dots are single folds."""
     axes = new_axes() if axes is None else axes
     mean = curve.groupby("size")["auc"].mean()
     axes.plot(curve["size"], curve["auc"], ".", color="#9ecae1")
@@ -74,7 +74,7 @@ def draw_learning_curve(curve: pd.DataFrame, axes: Axes | None = None) -> Axes:
     axes.set_xticks(list(mean.index), [str(size) for size in mean.index])
     axes.minorticks_off()
     axes.set_xlabel("Training answers")
-    axes.set_ylabel("Cross-validated AUC of the best cell")
+    axes.set_ylabel("AUC on answers left out, cell and C chosen anew")
     axes.grid(visible=True, color="0.9")
     return axes
 

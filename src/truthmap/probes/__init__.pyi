@@ -24,7 +24,9 @@ from .recipe import ProbeRecipe as ProbeRecipe
 from .recipe import RecipeInfo as RecipeInfo
 from .recipe import Targets as Targets
 from .rivals import Contest as Contest
+from .stacking import CellChoice as CellChoice
 from .stacking import StackedProbe as StackedProbe
+from .stacking import choose_cells as choose_cells
 from .stacking import fit_stack as fit_stack
 from .test_part import TestScore as TestScore
 from .test_part import score_on_test as score_on_test

@@ -21,9 +21,11 @@ from truthmap.probes.cross_validation import best_on_path, out_of_fold_path, usa
 from truthmap.probes.grid import Cell, Grid, GridScores, best_per_position
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers, LayerSource
-from truthmap.probes.linear import LinearProbe, fit_probe
+from truthmap.probes.linear import LinearProbe, fit_probe, standardise
+from truthmap.probes.permutation import ridge_left_out
 
 MOST_CELLS = 4
+_LEAST_SQUARES = 1.0  # weight of an answer against the penalty: next to none of that is left
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class CellChoice:
 
     Attributes:
         cells: The cells, the best single one first, then in the order in which they helped most.
-        auc: The out-of-fold AUC of the stack, on the answers that have the best cell's position.
+        auc: The AUC of stacks that were chosen and fitted without the fold that they score (nested cross-validation),
+            on the answers that have the best cell's position.
         gain: How much higher it is than the single cell's on the same answers, with the paired interval.
         c: The C of the second level.
     """
@@ -75,29 +78,83 @@ def choose_cells(
 ) -> CellChoice:
     """Add cells to the best one while the cross-validated AUC of the stack rises, up to four.
 
-    Candidates are the best layer of each position: neighbours in one column say nearly the same.
+    Candidates are the best layer of each position: neighbours in one column say nearly the same. What the stack is said
+    to reach is nested: for each fold cells are chosen, and the second level is fitted, without it. The AUC by which
+    cells are chosen would rise on noise too.
     """
     scored = np.isfinite(out_of_fold.of(best))
     kept = tuple(out_of_fold.ids[n] for n in np.flatnonzero(scored))
     wanted = set(kept)
     rows = labels.take(np.array([i in wanted for i in labels.ids], dtype=bool))
     assert rows.ids == kept, "scores and labels stand in different orders"
-    single = out_of_fold.of(best)[scored].astype(np.float64)
-    candidates = [cell for cell in best_per_position(grid) if cell != best]
+    candidates = [best, *(cell for cell in best_per_position(grid) if cell != best)]
+    scores = dict(zip(candidates, _features(out_of_fold, candidates, scored).T, strict=True))
+    chosen = _add_cells(scores, rows, settings)
+    single = scores[best]
+    nested = single if len(chosen.cells) < 2 else _nested(scores, rows, settings)
+    return CellChoice(
+        chosen.cells,
+        auc_estimate(nested, rows.y, rows.group, settings.confidence),
+        auc_gain(nested, single, rows.y, rows.group, settings.confidence),
+        chosen.c,
+    )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Cells and the C of the second level."""
+
+    cells: tuple[Cell, ...]
+    c: float
+
+
+def _add_cells(scores: Mapping[Cell, Floats], rows: LabelledAnswers, settings: GridSettings) -> _Chosen:
+    """Add cells to the first one while the cross-validated AUC rises: scores float64 (n,) of each candidate.
+
+    Which cell helps most is looked up by least squares, in closed form; the second level is a logistic regression.
+    """
+    best, *candidates = scores
     cells: tuple[Cell, ...] = (best,)
-    stack = _Stack(single, float("nan"))
-    reached = _auc(single, rows.y)
+    reached = _together([scores[best]], rows)
     while len(cells) < MOST_CELLS and candidates:
-        tried = {cell: _stack(out_of_fold, (*cells, cell), scored, rows, settings) for cell in candidates}
-        aucs = {cell: _auc(t.scores, rows.y) for cell, t in tried.items()}
+        aucs = {cell: _together([scores[each] for each in (*cells, cell)], rows) for cell in candidates}
         added = max(candidates, key=lambda cell: aucs[cell])
         if aucs[added] <= reached:
             break
-        cells, stack, reached = (*cells, added), tried[added], aucs[added]
+        cells, reached = (*cells, added), aucs[added]
         candidates.remove(added)
-    auc = auc_estimate(stack.scores, rows.y, rows.group, settings.confidence)
-    gain = auc_gain(stack.scores, single, rows.y, rows.group, settings.confidence)
-    return CellChoice(cells, auc, gain, stack.c)
+    features = torch.from_numpy(np.stack([scores[cell] for cell in cells], axis=1))
+    return _Chosen(cells, best_on_path(out_of_fold_path(features, rows.y, rows.fold, settings.cs), rows.y).c)
+
+
+def _together(scores: Sequence[Floats], rows: LabelledAnswers) -> float:
+    """Return the cross-validated AUC of the scores' best linear combination by least squares."""
+    x = standardise(torch.from_numpy(np.stack(scores, axis=1))).x
+    y, fold = torch.from_numpy(rows.y.astype(np.float64))[:, None], torch.from_numpy(rows.fold)
+    return _auc(next(ridge_left_out(x, y, fold, [_LEAST_SQUARES]))[:, 0].numpy(), rows.y)
+
+
+def _nested(scores: Mapping[Cell, Floats], rows: LabelledAnswers, settings: GridSettings) -> Floats:
+    """Score each fold by a stack whose cells, C and weights were found without it: float64 (n,)."""
+    nested = np.empty(len(rows.ids))
+    for fold in np.unique(rows.fold):
+        left_out = rows.fold == fold
+        seen = rows.take(~left_out)
+        if len(np.unique(seen.fold)) < 2 or not _has_both(seen):
+            nested[left_out] = scores[next(iter(scores))][left_out]
+            continue
+        chosen = _add_cells({cell: each[~left_out] for cell, each in scores.items()}, seen, settings)
+        features = np.stack([scores[cell] for cell in chosen.cells], axis=1)
+        said = fit_probe(torch.from_numpy(features[~left_out]), seen.y, chosen.c).score(features)
+        # All folds are brought to one intercept, as in cross-validation, and to one scale: each has a C of its own.
+        nested[left_out] = (said[left_out] - said[~left_out].mean()) / (said[~left_out].std() or 1.0)
+    return nested
+
+
+def _has_both(rows: LabelledAnswers) -> bool:
+    """Say whether every training part of cross-validation over the folds of these rows has both outcomes."""
+    training = [rows.y[rows.fold != fold] for fold in np.unique(rows.fold)]
+    return all(part.any() and not part.all() for part in training)
 
 
 def fit_stack(
@@ -123,24 +180,8 @@ def fit_stack(
     return StackedProbe(choice.cells, tuple(probes), fit_probe(torch.from_numpy(features), seen.y[scored], choice.c))
 
 
-@dataclass(frozen=True)
-class _Stack:
-    """Out-of-fold scores of a second level, float64 (n,), and its C."""
-
-    scores: Floats
-    c: float
-
-
 def _auc(scores: Floats, y: Bools) -> float:
     return float(auc_values(round_scores(scores[None]), y)[0])
-
-
-def _stack(
-    out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools, labels: LabelledAnswers, settings: GridSettings
-) -> _Stack:
-    features = torch.from_numpy(_features(out_of_fold, cells, scored))
-    best = best_on_path(out_of_fold_path(features, labels.y, labels.fold, settings.cs), labels.y)
-    return _Stack(best.scores[0], best.c)
 
 
 def _features(out_of_fold: GridScores, cells: Sequence[Cell], scored: Bools) -> Floats:

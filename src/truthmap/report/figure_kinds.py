@@ -24,7 +24,9 @@ RUN_FIGURES = (
         "calibration", "predicted probability against fraction right, of one cell", f"{_HERE}:draw_cell_calibration"
     ),
     FigureKind(
-        "learning-curve", "AUC of the best cell against the number of training answers", f"{_HERE}:draw_learning"
+        "learning-curve",
+        "AUC by the number of labelled answers, cell and C chosen by them alone",
+        f"{_HERE}:draw_learning",
     ),
     FigureKind(
         "permutation-null",
