@@ -51,7 +51,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     best = (summary.layer, PAPER.index(summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
     assert summary.text_baseline.validation.value == pytest.approx(grid.text_baseline_auc[best])
-    assert {"size", "repeat", "auc"} == set(RunData.load(run).learning_curve.columns)
+    assert {"size", "repeat", "auc", "site", "layer", "position", "C"} == set(RunData.load(run).learning_curve.columns)
 
 
 def test_rivals_meet_the_best_cell_on_its_test_answers(run: Run) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
+from truthmap.metrics.within_answer import WithinAnswer
 from truthmap.positions import PAPER, Position
 from truthmap.records import Site
 from truthmap.report.narrative import Findings, place_in_words, sentences
@@ -34,6 +35,11 @@ def findings() -> Findings:
         high=auc + 0.02,
         n=np.full(shape, 1000),
     )
+
+
+def within(value: float, low: float, high: float, n: int) -> WithinAnswer:
+    text = estimate(0.5, 0.4, 0.6, n)
+    return WithinAnswer(probe=estimate(value, low, high, n), probe_mean=0.66, text=text, text_mean=0.5, exact_answers=9)
 
 
 def estimate(value: float, low: float, high: float, n: int) -> Estimate:
@@ -159,15 +165,15 @@ def test_without_a_finding_nothing_is_claimed_of_rivals(findings: Findings) -> N
         text_baseline=rival(0.5, 0.01, 0.1),
         free_score=rival(0.5, 0.01, 0.1),
         before_answering=before(0.6, 0.01, 0.1),
-        within=estimate(0.7, 0.6, 0.8, 250),
+        within=within(0.7, 0.6, 0.8, 250),
     )
     assert claims(nothing) == []
     assert len(sentences(nothing)) == 6
 
 
 def test_reading_within_one_answer_is_claimed_only_above_chance(findings: Findings) -> None:
-    assert "reads more than which answers" in joined(replace(findings, within=estimate(0.7, 0.6, 0.8, 431)))
-    assert "may only know" in joined(replace(findings, within=estimate(0.7, 0.45, 0.8, 431)))
+    assert "reads more than which answers" in joined(replace(findings, within=within(0.7, 0.6, 0.8, 431)))
+    assert "may only know" in joined(replace(findings, within=within(0.7, 0.45, 0.8, 431)))
 
 
 def test_every_position_has_a_name_in_words() -> None:

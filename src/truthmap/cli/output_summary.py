@@ -124,10 +124,10 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
     if summary.p_value is not None and summary.null_95 is not None:
         shuffled = f"{summary.null_95:.3f} at most in 95 % of the shuffles, anywhere on the map"
         rows.append(("  shuffled labels", f"{shuffled} (p = {summary.p_value:.2g})"))
-    if summary.within_auc is not None:
-        rows.append(
-            ("  same exact answer", f"{summary.within_auc:.3f} over {summary.within_pairs} pairs right / wrong")
-        )
+    if summary.within is not None:
+        text = "" if summary.within.text is None else f"; the words {summary.within.text}"
+        pairs = f"over {summary.within.probe.n:,} pairs right / wrong"
+        rows.append(("  same exact answer", f"{summary.within.probe} on test {pairs}{text}"))
     stack = summary.stack
     if stack is not None:
         gain = stack.gain.signed

@@ -2,6 +2,7 @@ from .auc import auc_values as auc_values
 from .auc_interval import auc_estimate as auc_estimate
 from .auc_interval import auc_many as auc_many
 from .bootstrap import percentile_interval as percentile_interval
+from .clusters import one_per_group as one_per_group
 from .curves import Calibration as Calibration
 from .curves import CellDetails as CellDetails
 from .curves import Histogram as Histogram
@@ -30,5 +31,6 @@ from .selective import risk_curve as risk_curve
 from .token_scores import TokenSummary as TokenSummary
 from .token_scores import mean_log_prob as mean_log_prob
 from .token_scores import summarize_tokens as summarize_tokens
+from .within_answer import WithinAnswer as WithinAnswer
 from .within_group_auc import WithinAuc as WithinAuc
 from .within_group_auc import within_auc as within_auc

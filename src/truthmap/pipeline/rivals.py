@@ -17,20 +17,18 @@ from truthmap.probes.labels import LayerSource
 from truthmap.probes.rivals import Contest
 from truthmap.probes.test_part import score_on_test
 from truthmap.probes.text_baseline import TextBaselineFit
-from truthmap.probes.text_features import RowTexts
 from truthmap.records import Answer, Grade, RowKey
 
 
-def best_text(contest: Contest, fit: TextBaselineFit, texts: RowTexts) -> Rival | None:
+def best_text(contest: Contest, fit: TextBaselineFit, test: Mapping[RowKey, float]) -> Rival | None:
     """Return the best text baseline, refitted on train + validation and scored on the test answers of the best cell.
 
     Args:
         contest: What it is measured on.
         fit: The baselines as they were fitted on train + validation.
-        texts: What was said and asked, of all scored rows.
+        test: What the best one says of the test answers.
     """
     best = fit.baselines.best
-    test = fit.score(texts.take(tuple(contest.probe.scores)))
     return contest.rival(best.name, fit.baselines.of(best), test)
 
 

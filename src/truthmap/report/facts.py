@@ -9,10 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import share_of
-from truthmap.metrics.within_group_auc import within_auc
-from truthmap.positions import column_of
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Outcome, Split
 from truthmap.report.maps import SiteMap
@@ -118,7 +115,6 @@ def findings_of(data: RunData, best: SiteMap) -> Findings:
         best: The map of the chosen cell's site.
     """
     summary, columns = data.summary, best.columns
-    at = (summary.layer, column_of(best.positions, summary.position))
     return Findings(
         site=summary.site,
         layer=summary.layer,
@@ -135,17 +131,8 @@ def findings_of(data: RunData, best: SiteMap) -> Findings:
         text_baseline=summary.text_baseline,
         free_score=summary.free_score,
         before_answering=summary.before_answering,
-        within=_within(data, best, at),
+        within=summary.within,
     )
-
-
-def _within(data: RunData, best: SiteMap, at: tuple[int, int]) -> Estimate | None:
-    """Return the AUC within one exact answer of one cell, with its interval."""
-    if best.scores is None:
-        return None
-    cell = best.scores.cell(*at)
-    canonical = [data.grade_of(i).canonical for i in cell.ids]
-    return within_auc(cell.log_odds, cell.y, canonical, cell.group)
 
 
 def command(data: RunData) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from truthmap.arrays import Floats, Ints
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
+from truthmap.metrics.within_answer import WithinAnswer
 from truthmap.positions import Group, Position, column_of
 from truthmap.records import Site
 
@@ -33,7 +34,7 @@ class Findings:
         text_baseline: The best text baseline, against the chosen cell on the test part.
         free_score: The best score that comes with an answer, likewise.
         before_answering: The best layer at the prompt's end, likewise.
-        within: AUC within one exact answer in the chosen cell, with the number of pairs as n.
+        within: What the chosen cell tells on the test part among answers that say the same.
     """
 
     site: Site
@@ -51,7 +52,7 @@ class Findings:
     text_baseline: Rival | None = None
     free_score: Rival | None = None
     before_answering: Rival | None = None
-    within: Estimate | None = None
+    within: WithinAnswer | None = None
 
     @property
     def is_shown(self) -> bool:
@@ -202,15 +203,18 @@ def within_one_answer(found: Findings) -> Sentence | None:
     """Say whether the probe tells right from wrong among answers that say the same."""
     if found.within is None:
         return None
+    probe, text = found.within.probe, found.within.text
+    words = "" if text is None else f"; the best text baseline gets {text.short} there"
     start = (
-        "Among answers that say the same, where it cannot help that some answers are right more often, the probe gets "
-        f"{found.within.short} over {found.within.n:,} right-wrong pairs"
+        "Among test answers that say the same, where it cannot help that some answers are right more often, the probe "
+        f"gets {probe.short} over {probe.n:,} right-wrong pairs (the mean over {found.within.exact_answers:,} exact "
+        f"answers is {found.within.probe_mean:.2f}){words}"
     )
-    if found.within.low > CHANCE and found.is_shown:
+    if probe.low > CHANCE and found.is_shown:
         return Sentence(f"{start}: it reads more than which answers are usually right.", claims=True)
     return Sentence(
         f"{start}: an interval that includes chance, so it may only know which answers are usually right."
-        if found.within.low <= CHANCE
+        if probe.low <= CHANCE
         else f"{start}; the chosen place itself is no finding, so neither is this.",
         claims=False,
     )

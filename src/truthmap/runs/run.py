@@ -14,11 +14,14 @@ from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import read_json
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
+from truthmap.metrics.within_answer import WithinAnswer
 from truthmap.positions import Position
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Site
 from truthmap.runs.file_names import STUDY, SUMMARY
 from truthmap.runs.folder import RunFolder, run_folder
+
+_FORMER = ("log_prob", "within_auc", "within_pairs")
 
 
 class StackedCells(BaseModel):
@@ -27,7 +30,7 @@ class StackedCells(BaseModel):
     Attributes:
         cells: Layer and position of each, in the order in which they were taken.
         C: Inverse strength of regularisation of the second level, which weighs the cells' scores.
-        validation: Its cross-validated AUC on train + validation.
+        validation: The AUC of stacks chosen and fitted without the fold that they score, on train + validation.
         gain: How much higher that is than the best cell's, with the paired 95 % interval.
         chosen: Whether the gain is beyond noise (its interval lies above zero); else the single cell stands.
         test: Its AUC on the test answers, if it was chosen.
@@ -60,7 +63,7 @@ class Summary(BaseModel):
         free_score: The best of the scores that come with an answer, from its tokens' log-probabilities; `None` where
             answers have none.
         before_answering: What can be read at the prompt's end; `None` where the best cell stands there itself.
-        within_auc, within_pairs: AUC of the best cell over pairs of a right and a wrong answer that say the same.
+        within: What the best cell tells on the test part among answers that say the same; `None` without such pairs.
         stack: The best detector that reads several cells; `None` where none was tried.
     """
 
@@ -87,17 +90,16 @@ class Summary(BaseModel):
     text_baseline: Rival | None = None
     free_score: Rival | None = None
     before_answering: Rival | None = None
-    within_auc: float | None = None
-    within_pairs: int = 0
+    within: WithinAnswer | None = None
     stack: StackedCells | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _without_former_fields(cls, given: Any) -> Any:
-        """Leave out what earlier versions wrote of the rivals: numbers of the validation part, and of another score."""
+        """Leave out numbers of the validation part that earlier versions wrote, and those of another score."""
         if not isinstance(given, Mapping):
             return given
-        kept = {name: value for name, value in given.items() if name != "log_prob"}
+        kept = {name: value for name, value in given.items() if name not in _FORMER}
         if isinstance(kept.get("text_baseline"), float):
             del kept["text_baseline"]
         return kept

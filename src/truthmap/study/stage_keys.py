@@ -25,7 +25,7 @@ STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {
 }
 """The parts of a study that each stage depends on, besides the stage before it."""
 
-STAGE_VERSIONS: Mapping[str, int] = {"grid": 2}
+STAGE_VERSIONS: Mapping[str, int] = {"grid": 3}
 """How a stage makes its numbers, where that changed: raise it, and the stage and those after it are made anew."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.text_encoder import load_text_encoder
 from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.within_answer import WithinAnswer, measure_within
 from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import Position
@@ -73,20 +74,30 @@ def fit_map(run: ActiveRun) -> StageResult:
     files = [GRID, SCORES, PERMUTATION_NULL, SUMMARY]
     if recipe_named(settings.protocol).info.has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
-            curve = pd.DataFrame([asdict(point) for point in fit_curve(store, labels, test.cell, settings)])
+            points = fit_curve(store, labels, run.study.states.sites, settings)
+        curve = pd.DataFrame([asdict(point) for point in points])
         _write_table(run, LEARNING_CURVE, curve)
         files.append(LEARNING_CURVE)
+    text_scores = text.score(texts.take(test.labels.ids))
     contest = Contest(labels, test, tuple(best.out_of_fold.at(test.cell)))
     extra = {
         "stack": stack,
         "null_95": float(np.quantile(null, 0.95)) if len(null) else None,
-        "text_baseline": best_text(contest, text, texts),
+        "text_baseline": best_text(contest, text, text_scores),
+        "within": within_on_test(test, text_scores),
         "free_score": best_free_score(contest, answers, {grade.key: grade for grade in grades}),
         "before_answering": before_answering(contest, store, (best.grid, best.out_of_fold), settings),
     }
     summary = _summary(run, grades, best, test)
     write_json(run.folder / SUMMARY, summary.model_copy(update=extra).model_dump(mode="json"))
     return StageResult(files)
+
+
+def within_on_test(test: TestScore, text: Mapping[RowKey, float]) -> WithinAnswer | None:
+    """Measure the best cell and the best text baseline among the test answers that say the same."""
+    rows = test.labels
+    probe, words = ([scores[i] for i in rows.ids] for scores in (test.scores, text))
+    return measure_within(rows.canonical, rows.y, rows.group, probe, words)
 
 
 def fit_text(run: ActiveRun, texts: RowTexts, labels: LabelledAnswers) -> TextBaselineFit:
@@ -144,8 +155,6 @@ def _summary(run: ActiveRun, grades: Sequence[Grade], best: _Best, test: TestSco
         converged=float(best.grid.converged[np.isfinite(best.grid.auc)].mean()),
         protocol=run.study.protocol,
         p_value=_known(best.grid.p_value[at]),
-        within_auc=_known(best.grid.within_auc[at]),
-        within_pairs=int(best.grid.within_pairs[at]),
     )
 
 
