@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check audit soak bench gpu clean
+.PHONY: demo test slow check audit soak bench simulate gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -45,6 +45,9 @@ soak: $(READY)  ## faults at other moments, for an hour; fifty mixed clients, fo
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+simulate: $(READY)  ## how often intervals, tests and guarantees are right where the truth is known: writes docs/validity.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m simulations
 
 gpu: $(READY)  ## what one GPU does, in under eight minutes and without a network: writes docs/gpu.md
 	$(BIN)/python -m benchmarks.gpu

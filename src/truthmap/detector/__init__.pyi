@@ -12,7 +12,13 @@ from .detector import load_detector as load_detector
 from .fit_head import SealSettings as SealSettings
 from .guarantee import Risk as Risk
 from .guarantee import RiskGuarantee as RiskGuarantee
+from .guarantee import ScoredAnswers as ScoredAnswers
 from .guarantee import guarantee_risk as guarantee_risk
+from .ood import ConformalThreshold as ConformalThreshold
+from .ood import GaussianOOD as GaussianOOD
+from .ood import calibration_rows as calibration_rows
+from .ood import conformal_threshold as conformal_threshold
+from .ood import fit_gaussian_ood as fit_gaussian_ood
 from .stream_scorer import TokenEvent as TokenEvent
 from .verdict import PromptForecast as PromptForecast
 from .verdict import TokenScore as TokenScore

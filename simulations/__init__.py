@@ -1,0 +1,1 @@
+"""Data with known truth, through truthmap's public functions: how often intervals, tests and guarantees are right."""
