@@ -7,11 +7,17 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
-from truthmap.analyses.audit.measure import Annotation, auc_range, measure_agreement, share_of
+from truthmap.analyses.audit.measure import Annotation, auc_range, measure_agreement
 from truthmap.errors import NotEnoughDataError
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.intervals import exact_share_of
 from truthmap.records import Outcome
 
 R, W, U = Outcome.RIGHT, Outcome.WRONG, Outcome.UNSCORED
+
+
+def share_of(hits: list[bool]) -> Estimate:
+    return exact_share_of(np.array(hits, dtype=bool))
 
 
 def rows(right_right: int, right_wrong: int, wrong_right: int, wrong_wrong: int) -> list[Annotation]:

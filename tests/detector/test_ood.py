@@ -73,12 +73,12 @@ def test_two_states_are_not_enough() -> None:
         fit_gaussian_ood(states(2, 4))
 
 
-@pytest.mark.parametrize(("n", "width"), [(60, 8), (300, 16), (300, 200), (1000, 64)])
+@pytest.mark.parametrize(("n", "width"), [(60, 8), (300, 200)])
 @pytest.mark.parametrize("wanted", [0.01, 0.05])
 def test_answers_of_the_same_kind_are_flagged_as_often_as_said(n: int, width: int, wanted: float) -> None:
     """The mean over draws of the training answers, as the conformal rate is one over those too."""
     rates, fold = [], np.arange(n) % 5
-    for seed in range(12):
+    for seed in range(8):
         x = states(n + 400, width, seed)
         fitted_to, setting = calibration_rows(fold, [str(k) for k in range(n)], wanted)
         gaussian = fit_gaussian_ood(x[:n][fitted_to])

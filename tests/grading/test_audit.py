@@ -21,7 +21,7 @@ def judged(
     name = f"q{number}"
     answer = Answer(name, (1,), tuple(range(WORDS)), "x " * WORDS, (), offsets, True)
     grade = Grade(name, outcome, "alias", span, "" if span is None else exact, exact, why, refusal)
-    return Question(name, "What?", ("x",)), answer, grade
+    return Question(name, f"What is {number}?", ("x",)), answer, grade
 
 
 def audit(right: Callable[[int], int | None], wrong: Callable[[int], int | None], n: int = 100) -> Audit:

