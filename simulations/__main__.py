@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from simulations import intervals, maps, promises
+from simulations import intervals, maps, promises, resampling
 from simulations.result import Result
 
 PAGE = Path(__file__).parent.parent / "docs" / "validity.md"
@@ -21,7 +21,7 @@ _START, _END = "<!-- table -->\n", "<!-- /table -->\n"
 
 def simulate(draws: int) -> Iterator[Result]:
     """Run every simulation with so many draws."""
-    for part in (intervals, promises, maps):
+    for part in (intervals, resampling, promises, maps):
         yield from part.run(draws)
 
 

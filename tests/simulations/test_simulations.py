@@ -7,11 +7,11 @@ from simulations.__main__ import table, with_table
 from simulations.data import Population, auc_of
 from simulations.result import Result, Wanted
 
-from simulations import intervals, maps, promises
+from simulations import intervals, maps, promises, resampling
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [intervals, promises, maps], ids=["intervals", "promises", "maps"])
+@pytest.mark.parametrize("part", [intervals, resampling, promises, maps], ids=lambda part: part.__name__)
 def test_nothing_is_far_from_what_it_should_be(part) -> None:
     missed = [result.row for result in part.run(30) if not result.holds(room=0.04)]
     assert missed == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+from scipy.stats import norm
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
@@ -148,7 +149,6 @@ def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:
     difference = np.where(known, other.auc - one.auc, 0.0)
     terms = _apart(one.terms, other.terms)  # (cells, groups)
     found = difference_test(difference, terms)
-    z = np.divide(difference, found.error, out=np.zeros_like(difference), where=found.error > 0)
     shape = first.scores.shape[:2]
     mean = difference[known].mean(keepdims=True)
     mean_test = difference_test(mean, _mean_terms(terms, known))
@@ -159,7 +159,7 @@ def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:
         low=np.where(known, found.low, np.nan).reshape(shape),
         high=np.where(known, found.high, np.nan).reshape(shape),
         p_value=np.where(known, found.p_value, np.nan).reshape(shape),
-        p_corrected=np.where(known, _corrected(terms.both, found, z), np.nan).reshape(shape),
+        p_corrected=np.where(known, _corrected(terms.both, found), np.nan).reshape(shape),
         mean=Estimate(
             value=float(mean[0]),
             low=float(mean_test.low[0]),
@@ -215,16 +215,19 @@ def _mean_terms(terms: GroupTerms, known: Bools) -> GroupTerms:
     )
 
 
-def _corrected(terms: Floats, found: DifferenceTest, z: Floats) -> Floats:
-    """Return the p-values of |z| against the largest |z| of maps that do not differ; 1 where a cell has no test."""
+def _corrected(terms: Floats, found: DifferenceTest) -> Floats:
+    """Return the p-values of |z| against the largest |z| of maps that do not differ; 1 where a cell has no test.
+
+    A cell's |z| is the normal one of its p-value: sums with random signs are as good as normal, Student's t is not.
+    """
     usable = np.isfinite(found.p_value) & (found.error > 0)
-    corrected = np.ones(len(z))
+    corrected = np.ones(len(found.error))
     if usable.any():
         scaled = terms[usable] / found.error[usable, None]
         generator = np.random.default_rng(seed_from("diff"))
         signs = generator.choice([-1.0, 1.0], size=(terms.shape[1], DRAWS))
         largest = np.sort(np.abs(scaled @ signs).max(axis=0))
-        above = DRAWS - np.searchsorted(largest, np.abs(z[usable]))
+        above = DRAWS - np.searchsorted(largest, norm.isf(found.p_value[usable] / 2))
         corrected[usable] = (1 + above) / (1 + DRAWS)
     return corrected
 
