@@ -8,7 +8,8 @@ import numpy as np
 
 from simulations.data import Population
 from simulations.result import Result, Wanted
-from truthmap.metrics import bootstrap, error_precision_many, risk_area
+from truthmap.metrics import error_precision_many, risk_area
+from truthmap.metrics.bootstrap import bootstrap
 
 _POPULATION_SIZE = 100_000
 _MEASURES = ("average precision of errors", "area under the risk-coverage curve", "difference of two shares")
