@@ -20,11 +20,13 @@ class Option:
         name: The flat name, in Python's form.
         flag: The option's name where it is another one: what can be given several times is named in the singular.
         takes: What stands for its value in a help text, where that is no value of its type but a file to read it from.
+        in_python: Only a program sets it; the command line has no such option.
     """
 
     name: str
     flag: str | None = None
     takes: str | None = None
+    in_python: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from truthmap.execution.models import ModelHolder, graders_of
 from truthmap.execution.ray import RayCluster
 from truthmap.grading.gold import at_gold
 from truthmap.grading.grade import grade_many
-from truthmap.grading.kinds import needs_judge, needs_locator
+from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.grading.text_model import Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
@@ -128,9 +128,9 @@ class ActiveRun:
 
     @property
     def grading_asks_a_model(self) -> bool:
-        """Whether a model judges or locates: then grading takes its time, and is done once."""
+        """Whether a model judges or locates, or a given function grades: that may take its time, and is done once."""
         task = self.question_set.task
-        return needs_judge(task) or needs_locator(task)
+        return needs_judge(task) or needs_locator(task) or needs_grader(task)
 
     def close(self) -> None:
         """Let workers and engine go."""

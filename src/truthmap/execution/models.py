@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.prompted import LocalTextModel
-from truthmap.grading.kinds import needs_judge, needs_locator
+from truthmap.errors import ModelError, UsageError
+from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.grading.text_model import SAME, EndpointTextModel, Graders, TextModel
+from truthmap.lm.identity import model_digest
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.meta_model import meta_model, release_memory
@@ -60,7 +62,7 @@ class ModelHolder:
         if self._model is None:
             self.close()
             with self._progress.stage("Loading the model", None):
-                loaded = load_model(self.source, self.load)
+                loaded = _studied(self._study)
             assert loaded.blocks.modules, "finding them refuses what cannot be studied, before anything is asked"
             self._model = loaded
         return self._model
@@ -108,6 +110,28 @@ class ModelHolder:
         self._progress.say(text)
 
 
+def _studied(study: Study) -> LanguageModel:
+    """Return the study's model: the one that a program gave, or the one of that name.
+
+    Raises:
+        ModelError: it cannot be loaded; or a program gave it, and what is loaded by its name is another.
+    """
+    given, settings = study.given.model, load_settings(study)
+    if given is not None:
+        return LanguageModel(given.name, given.model.eval(), given.tokenizer, settings)
+    wanted = study.model.digest
+    if wanted is None:
+        return load_model(study.model.name, settings)
+    again = "it was given by a program: give it again, Study(model=(model, tokenizer))"
+    try:
+        found = load_model(study.model.name, settings)
+    except ModelError as error:
+        raise ModelError(f"the model of this study cannot be loaded by its name ({error}); {again}") from error
+    if model_digest(found.model, found.tokenizer) != wanted:
+        raise ModelError(f"the model of this study is another one than what is loaded as {study.model.name}; {again}")
+    return found
+
+
 def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel], progress: Progress) -> Graders:
     """Return the models that judge and locate, where the task needs any.
 
@@ -118,7 +142,8 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
         progress: Shows what is being loaded.
 
     Raises:
-        UsageError: an endpoint is named in another form than `http(s)://host/v1#model`.
+        UsageError: an endpoint is named in another form than `http(s)://host/v1#model`; or a function is to grade, and
+            no program gives it.
         ModelError: a model cannot be loaded.
     """
 
@@ -132,7 +157,11 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
         return text_model_of(name, load, study.resources.batch_tokens)
 
     judge, locator = study.grading.judge, study.grading.locator
+    if needs_grader(task) and study.given.grader is None:
+        known = f" ({study.grading.grader})" if study.grading.grader else ""
+        raise UsageError(f"a function grades this study{known}, which a program has to give: Study(grader=…)")
     return Graders(
+        given=study.given.grader if needs_grader(task) else None,
         judge=named(judge) if needs_judge(task) and judge else None,
         locator=named(locator or SAME) if needs_locator(task) else None,
     )

@@ -9,7 +9,7 @@ from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set
-from truthmap.study.study import Study, with_settings
+from truthmap.study.study import Study, with_objects, with_settings
 from truthmap.terminal.progress import Progress, Silence
 
 
@@ -28,7 +28,7 @@ def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress
     own = {"resources": reopening.resources, "states_at": run.settings.get("states_at"), "out": run.address}
     if reopening.endpoint is not None:
         own["endpoint"] = reopening.endpoint
-    study = with_settings(Study(**run.settings["settings"]), own)
+    study = with_objects(with_settings(Study(**run.settings["settings"]), own), reopening.given)
     folder, keys = run.folder, stage_keys(study)
     answers = folder.entry("answers")
     if answers is None or answers.key != keys["answers"]:
@@ -39,7 +39,7 @@ def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress
     # The keys are those of the run; whether code that came with its model runs is decided here and now.
     trusted = study.model.trust_remote_code and reopening.trust_remote_code
     allowed = study.model_copy(update={"model": study.model.model_copy(update={"trust_remote_code": trusted})})
-    return ActiveRun(allowed, folder, keys, load_question_set(allowed, progress.say), progress)
+    return ActiveRun(allowed, folder, keys, load_question_set(allowed, progress.say, folder), progress)
 
 
 def model_of(run: Run, active: ActiveRun) -> LanguageModel:

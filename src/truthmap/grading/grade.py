@@ -40,9 +40,10 @@ def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS)
     for question, _ in pairs:
         _require(question, rule, locating, graders)
     results = _results(pairs, rule, task, graders)
-    located = [index for index, result in enumerate(results) if _is_located(result)]
+    own = {index: result.span for index, result in enumerate(results) if rule.may_find_span and result.span}
+    located = [index for index, result in enumerate(results) if _is_located(result) and index not in own]
     found = locating.locate([pairs[index] for index in located], [results[index] for index in located], graders)
-    spans: list[Span | None] = [None] * len(pairs)
+    spans: list[Span | None] = [own.get(index) for index in range(len(pairs))]
     for index, span in zip(located, found, strict=True):
         spans[index] = span
     return [_grade(pair, result, span) for pair, result, span in zip(pairs, results, spans, strict=True)]

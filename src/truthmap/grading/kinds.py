@@ -10,6 +10,7 @@ from truthmap.grading.candidates import CandidatesRule
 from truthmap.grading.choices import ChoiceRule, LabelRule
 from truthmap.grading.column import ColumnLocating
 from truthmap.grading.final_number import NumberRule
+from truthmap.grading.given import GivenRule
 from truthmap.grading.gold import GoldLocating
 from truthmap.grading.judge import JudgeRule
 from truthmap.grading.locating import LocatingKind
@@ -30,6 +31,7 @@ _SINGLE: Mapping[str, RuleKind] = {
         LabelRule(),
         JudgeRule(),
         ReadyRule(),
+        GivenRule(),
     )
 }
 RULES: Mapping[str, RuleKind] = {**_SINGLE, AutoRule.name: AutoRule(_SINGLE)}
@@ -48,6 +50,11 @@ LOCATINGS: Mapping[str, LocatingKind] = {
 def needs_judge(task: Task) -> bool:
     """Return whether the task's outcome is decided by a model."""
     return RULES[task.grading].needs_judge
+
+
+def needs_grader(task: Task) -> bool:
+    """Return whether the task's outcome is decided by a function that a program gives."""
+    return RULES[task.grading].needs_grader
 
 
 def needs_locator(task: Task) -> bool:

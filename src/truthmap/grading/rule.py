@@ -23,13 +23,17 @@ class RuleKind(Protocol):
         name: What settings and grades call it.
         needs_candidates: Its questions must offer candidates.
         needs_judge: A model decides (`Graders.judge`).
+        needs_grader: A function that a program gives decides (`Graders.given`).
         finds_span: It finds exact answers itself: what decided is one.
+        may_find_span: It finds some exact answers itself; those of the other answers are located.
     """
 
     name: ClassVar[GradingRule]
     needs_candidates: ClassVar[bool] = False
     needs_judge: ClassVar[bool] = False
+    needs_grader: ClassVar[bool] = False
     finds_span: ClassVar[bool] = False
+    may_find_span: ClassVar[bool] = False
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:
         """Grade answers, none of them empty, in their order."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from truthmap.endpoint import Endpoint, Refusal, checked_url, send_all
 from truthmap.errors import UsageError
+from truthmap.records import Answer, Question
 
 KEY_VARIABLE = "TRUTHMAP_ENDPOINT_KEY"
 """Environment variable with the key of an endpoint that judges or locates."""
@@ -26,10 +27,17 @@ class TextModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Graders:
-    """The models that grade: `judge` decides outcomes, `locator` copies exact answers; `None` where none is named."""
+    """Who grades, besides rules; `None` where nobody is named.
+
+    Attributes:
+        judge: The model that decides outcomes.
+        locator: The model that copies exact answers.
+        given: The function that a program gives, which decides outcomes.
+    """
 
     judge: TextModel | None = None
     locator: TextModel | None = None
+    given: Callable[[Question, Answer], Any] | None = None
 
 
 NO_GRADERS = Graders()

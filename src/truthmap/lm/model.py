@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import torch
 
 from truthmap.errors import ModelError
-from truthmap.files import digest_of
 from truthmap.lm.cache import CacheUse, find_cache_use
 from truthmap.lm.forward_inputs import accepted_arguments
+from truthmap.lm.identity import identity_of
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
 from truthmap.lm.sites import Blocks, find_blocks
-from truthmap.lm.whole_weights import computed_with, weights_digest
 from truthmap.questions.tasks import Task
 from truthmap.records import Message, Question
 
@@ -188,27 +186,16 @@ class LanguageModel:
         return find_cache_use(self.model)
 
     def identity(self) -> dict[str, str]:
-        """Return which model this is, so that another one under the same name is noticed.
-
-        The digest of the weights covers every number that is in memory, that of the configuration what is computed with
-        them.
-        """
+        """Return which model this is, so that another one under the same name is noticed: see `identity_of`."""
         return {
             "name": self.name,
             "revision": str(getattr(self.model.config, "_commit_hash", None) or self.settings.revision or ""),
-            "architecture": type(self.model).__name__,
-            "weights": self._weights,
-            "config": digest_of(computed_with(self.model.config.to_dict())),
-            "tokenizer": digest_of(
-                [sorted(self.tokenizer.get_vocab().items()), sorted(self.tokenizer.all_special_ids)]
-            ),
             "template": self.prompt_encoder.template_digest,
             "prompt_format": "chat" if self.asks_in_chat else "plain",
-            "dtype": str(self.dtype).removeprefix("torch."),
-            "transformers": version("transformers"),
+            **self._own_identity,
             **({} if self.settings.adapter is None else {"adapter": self.settings.adapter}),
         }
 
     @cached_property
-    def _weights(self) -> str:
-        return weights_digest(self.model.state_dict())
+    def _own_identity(self) -> dict[str, str]:
+        return identity_of(self.model, self.tokenizer)

@@ -6,11 +6,12 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from truthmap.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
 
 _PIECE = 1 << 22
 """Numbers that are copied from the device at a time."""
@@ -65,6 +66,8 @@ def computed_with(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tensor_digest(tensor: torch.Tensor) -> str:
+    import torch  # late: a study can name a model that was given to it, and loads no torch where none was
+
     digest = hashlib.sha256()
     if tensor.numel() and tensor.device.type != "meta":
         for piece in torch.split(tensor.detach().reshape(-1), _PIECE):

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from truthmap.errors import DamagedFileError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
@@ -25,6 +27,7 @@ from truthmap.pipeline.stages.grid import fit_map
 from truthmap.pipeline.stages.questions import write_questions
 from truthmap.pipeline.stages.report import write_report_stage
 from truthmap.pipeline.stages.states import capture_missing_states
+from truthmap.questions.tasks import Task
 from truthmap.runs.file_names import STUDY
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
@@ -107,11 +110,20 @@ def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
             "format": FORMAT,
             "settings": kept_settings(run.study),
             "model_identity": identity or known.get("model_identity"),
-            "questions": {"name": run.question_set.name, "digest": run.question_set.digest},
+            "questions": {"name": run.question_set.name, "digest": run.question_set.digest, **_given_task(run)},
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
             "states_at": run.study.resources.states_at,
             "command": " ".join(["truthmap", *sys.argv[1:]]) if Path(sys.argv[0]).name == "truthmap" else None,
         }
+    )
+
+
+def _given_task(run: ActiveRun) -> dict[str, Any]:
+    """Return how questions are asked that a program gave: nothing else says it to who goes on from the folder."""
+    return (
+        {}
+        if run.study.questions.digest is None
+        else {"task": TypeAdapter(Task).dump_python(run.question_set.task, mode="json")}
     )
 
 

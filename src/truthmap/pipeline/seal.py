@@ -131,7 +131,7 @@ class _RunInputs:
 
 def _read_run(run: Run) -> _RunInputs:
     study = Study(**run.settings["settings"], out=run.address)
-    question_set = load_question_set(study)
+    question_set = load_question_set(study, kept_in=run.folder)
     if question_set.digest != run.settings["questions"]["digest"]:
         raise RunFolderError(
             f"the question set {study.questions.name} has changed since {run.address} was made: "

@@ -72,6 +72,15 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
     )
 
 
+def question_set_of_rows(name: str, rows: Iterable[Row], settings: QuestionSettings) -> QuestionSet:
+    """Make a question set of rows such as a user's file has, which a program gives.
+
+    Raises:
+        QuestionsError: as `load_questions`.
+    """
+    return _load_user_rows(name, name, rows, settings)
+
+
 def _load_paper_set(entry: PaperSet, settings: QuestionSettings) -> QuestionSet:
     if settings.split not in SPLITS:
         raise QuestionsError(f"there is no split {settings.split!r}; expected one of {', '.join(SPLITS)}")

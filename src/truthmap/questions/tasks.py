@@ -35,6 +35,8 @@ class GradingRule(StrEnum):
     """The outcome came with the question."""
     AUTO = "auto"
     """For each question the rule that goes with what came with it."""
+    GIVEN = "given"
+    """A function that a program gives decides."""
 
 
 class Locating(StrEnum):

@@ -16,9 +16,10 @@ from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import Findings
 from truthmap.report.page import Table, texts
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import AUDIT
+from truthmap.runs.file_names import AUDIT, STUDY
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import StackedCells
+from truthmap.settings_base import Option, marker
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
@@ -138,16 +139,21 @@ def findings_of(data: RunData, best: SiteMap) -> Findings:
 def command(data: RunData) -> str:
     """Return the command that makes this run again: every setting that is not the default."""
     study = Study(**data.settings["settings"])
+    run = data.run
+    out = ["--out", run.address if run.folder.is_remote else f"runs/{run.path.resolve().name}"]
     words = ["truthmap", "run"]
-    for leaf in changed_settings(study):
+    changed = tuple(changed_settings(study))
+    if any((said := marker(leaf.field, Option)) and (said.takes or said.in_python) for leaf in changed):
+        # What came from a file that is not the question file, or from a program, is kept in study.yaml alone.
+        return shlex.join([*words, str(run.folder / STUDY), *out[:1], f"{out[1]}-again"])
+    for leaf in changed:
         value = value_of(study, leaf)
         if value is True:
             words.append(leaf.option)
         else:
             for one in value if isinstance(value, tuple) else [value]:
                 words += [leaf.option, str(getattr(one, "kind", one))]
-    run = data.run
-    return shlex.join([*words, "--out", run.address if run.folder.is_remote else f"runs/{run.path.resolve().name}"])
+    return shlex.join([*words, *out])
 
 
 def repeat(data: RunData) -> tuple[Table, ...]:

@@ -1,3 +1,4 @@
+from .given import GivenObjects as GivenObjects
 from .reopen_settings import ReopenSettings as ReopenSettings
 from .sections import AnswersSection as AnswersSection
 from .sections import GradingSection as GradingSection

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from truthmap.study.given import GivenObjects
 from truthmap.study.sections import ResourcesSection
 from truthmap.study.study import Study, with_settings
 
@@ -19,11 +20,13 @@ class ReopenSettings:
         endpoint: Where the endpoint is, for a run whose answers came from one; never taken from the run's folder.
         trust_remote_code: Run the Python code that came with the run's model. That the run's own settings say so is not
             enough: they may be somebody else's.
+        given: What a program gave to the run's study (`Study.given`), which the folder does not keep.
     """
 
     resources: ResourcesSection = field(default_factory=ResourcesSection)
     endpoint: str | None = None
     trust_remote_code: bool = False
+    given: GivenObjects = field(default_factory=GivenObjects)
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> ReopenSettings:

@@ -47,6 +47,9 @@ class ModelSection(Section):
         DATE, description="The day that a chat template is told where it names today's, the same in the whole study"
     )
     trust_remote_code: bool = Field(False, description="Run Python code that comes with a hub model")
+    digest: Annotated[str | None, Option("model_digest", in_python=True), Later()] = Field(
+        None, description="Of a loaded model that a program gave"
+    )
 
 
 class QuestionsSection(Section):
@@ -67,6 +70,9 @@ class QuestionsSection(Section):
         None, description="Take at most this many questions: a random subset, always the same; default: all"
     )
     skip_bad: bool = Field(False, description="Go on without the rows of the file that make no question")
+    digest: Annotated[str | None, Option("questions_digest", in_python=True), Later()] = Field(
+        None, description="Of questions that a program gave"
+    )
     columns: Columns = Field(Columns(), description="Columns of an own question file, where not named as usual")
 
 
@@ -104,6 +110,9 @@ class GradingSection(Section):
 
     rule: Annotated[GradingRule | None, Option("grading")] = Field(
         None, description="Rule that decides right or wrong; default: the set's own"
+    )
+    grader: Annotated[str | None, Option("grader_digest", in_python=True), Later()] = Field(
+        None, description="Name and digest of a function that a program gave, which grades"
     )
     locating: Locating | None = Field(None, description="How the exact answer is found; default: the set's own")
     judge: str | None = Field(

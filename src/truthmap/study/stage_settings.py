@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.capture.second_pass import CaptureSettings
-from truthmap.errors import NotEnoughDataError, UsageError
+from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.grading.kinds import needs_judge
 from truthmap.grading.resolve_task import resolve_task
 from truthmap.lm.load_settings import LoadSettings
@@ -19,6 +20,10 @@ from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
 from truthmap.questions.tasks import Task
+from truthmap.records import Question
+from truthmap.runs.file_names import QUESTIONS
+from truthmap.runs.folder import RunFolder
+from truthmap.runs.tables import read_records
 from truthmap.study.study import Study
 from truthmap.text import normalized
 
@@ -93,19 +98,24 @@ def solver_device(device: str) -> str:
     return device if device.startswith("cuda") else "cpu"
 
 
-def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: None) -> QuestionSet:
+def load_question_set(
+    study: Study, say: Callable[[str], None] = lambda _news: None, kept_in: RunFolder | None = None
+) -> QuestionSet:
     """Load the study's questions, to be graded and located as the study says.
 
     Args:
         study: The settings.
         say: Told how many rows of a file were skipped.
+        kept_in: The folder of the study's run, which keeps what a program gave.
 
     Raises:
         QuestionsError: there is no such set, or rows of it make no question.
         NotEnoughDataError: the set is empty.
         UsageError: the set cannot be graded as the study says.
     """
-    question_set = load_questions(study.questions.name, question_settings(study))
+    if kept_in is not None and study.questions.digest is not None and study.given.questions is None:
+        return kept_question_set(kept_in)
+    question_set = _asked_for(study)
     shown = {normalized(example.question) for example in study.answers.examples}
     asked = tuple(question for question in question_set.questions if normalized(question.text) not in shown)
     if not asked:
@@ -129,6 +139,34 @@ def load_question_set(study: Study, say: Callable[[str], None] = lambda _news: N
             "they go with {options}"
         )
     return replace(question_set, questions=asked, task=asked_as(study, _task(study, question_set.task)))
+
+
+def kept_question_set(folder: RunFolder) -> QuestionSet:
+    """Return the questions that a program gave to a run, as the run's folder keeps them.
+
+    Raises:
+        DamagedFileError: they are not there, or study.yaml does not say how they were asked.
+    """
+    known = (folder.settings() or {}).get("questions") or {}
+    try:
+        task = TypeAdapter(Task).validate_python(known["task"])
+        name, digest = str(known["name"]), str(known["digest"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise DamagedFileError(
+            f"{folder.address} does not say how its questions were asked; give them again"
+        ) from error
+    return QuestionSet(name, read_records(folder / QUESTIONS, Question), task, digest)
+
+
+def _asked_for(study: Study) -> QuestionSet:
+    if study.given.questions is not None:
+        return study.given.questions.load(question_settings(study))
+    if study.questions.digest is not None:
+        raise UsageError(
+            f"the questions of this study ({study.questions.name}, {study.questions.digest[:16]}) were given by a "
+            "program: give them again, Study(questions=…)"
+        )
+    return load_questions(study.questions.name, question_settings(study))
 
 
 def asked_as(study: Study, own: Task) -> Task:

@@ -7,13 +7,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
 
 from truthmap.answers.engines.registry import ENGINES
 from truthmap.errors import UsageError
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.settings_base import Leaf, Resource, Section, kept, leaves_of, marker
 from truthmap.storage import is_remote
+from truthmap.study.given import GivenObjects, take_objects
 from truthmap.study.sections import (
     AnswersSection,
     GradingSection,
@@ -39,6 +40,10 @@ class Study(Section):
     Every setting can be given in its section or by its flat name, which is unique: `Study(questions={"name": "cities",
     "limit": 40})` and `Study(questions="cities", limit=40)` are the same study.
 
+    A program may give what no file can hold: `model=(model, tokenizer)`, `questions=` a list, a data frame, a `Dataset`
+    or a `QuestionSet`, `grader=` a function of a `Question` and an `Answer` that says whether it is right. The settings
+    name each by its digest.
+
     Raises:
         UsageError: a setting is unknown or outside what is allowed; one line names each by its option.
     """
@@ -61,11 +66,23 @@ class Study(Section):
         "default: runs/MODEL-QUESTIONS",
     )
 
+    _given: GivenObjects = PrivateAttr(default_factory=GivenObjects)
+
     def __init__(self, **settings: Any) -> None:
         try:
-            super().__init__(**settings)
+            plain, given = take_objects(settings)
+            super().__init__(**plain)
         except ValidationError as error:
             raise UsageError(f"these settings cannot be used: {'; '.join(_faults(error))}") from error
+        except ValueError as error:
+            raise UsageError(f"these settings cannot be used: {error}") from error
+        self._given = given
+        _refuse_what_cannot_be_given(self)
+
+    @property
+    def given(self) -> GivenObjects:
+        """What a program gave that no file can hold."""
+        return self._given
 
     @model_validator(mode="before")
     @classmethod
@@ -109,17 +126,61 @@ def with_settings(study: Study, given: Mapping[str, Any]) -> Study:
     Raises:
         UsageError: a setting is unknown or outside what is allowed.
     """
+    plain, objects = _taken(given)
+    renamed = tuple(name for name in ("model", "questions", "grader") if name in given and name not in objects.names)
     settings: dict[str, Any] = {name: getattr(study, name) for name in Study.model_fields}
     if study.out == _default_out(study):
         del settings["out"]
     if "engine" in given and given["engine"] != study.answers.engine.kind:
         settings["answers"] = {"max_new_tokens": study.answers.max_new_tokens}
-    for name, value in given.items():
+    for name in renamed:
+        _put(settings, settings_named(f"{name}_digest")[0].path, None)
+    for name, value in plain.items():
         path = _path_of(name, value)
         if path is None:
             raise UsageError(f"there is no setting {name!r}{_near(name)}")
         _put(settings, path, value)
-    return Study(**settings)
+    return with_objects(Study(**settings), study.given.without(*renamed).with_all(objects))
+
+
+def with_objects(study: Study, objects: GivenObjects) -> Study:
+    """Return a study with the objects that its settings name.
+
+    Raises:
+        UsageError: its settings name others.
+    """
+    changed = study.model_copy()
+    changed._given = objects
+    for name, digest in objects.digests().items():
+        known = value_of(study, settings_named(f"{name}_digest")[0])
+        if digest != known:
+            raise UsageError(f"the {name} given is another one: expected {known or 'none'}, got {digest}")
+    _refuse_what_cannot_be_given(changed)
+    return changed
+
+
+def _taken(given: Mapping[str, Any]) -> tuple[dict[str, Any], GivenObjects]:
+    try:
+        return take_objects(given)
+    except ValueError as error:
+        raise UsageError(f"these settings cannot be used: {error}") from error
+
+
+def _refuse_what_cannot_be_given(study: Study) -> None:
+    """Refuse what does not go with objects: settings for loading what is loaded, and work done elsewhere."""
+    names = study.given.names
+    if not names:
+        return
+    engine, loads = study.answers.engine, ("revision", "dtype", "quantization", "trust_remote_code", "device_map")
+    if study.resources.cluster is not None:
+        raise UsageError(
+            f"what a program gives ({', '.join(names)}) cannot travel to a cluster's workers: no --cluster"
+        )
+    if "model" in names and engine.loads_by_name:
+        raise UsageError(f"{engine.kind} loads the model by its name: name one, or leave --engine out")
+    for leaf in settings_named(*loads) if "model" in names else ():
+        if value_of(study, leaf) != leaf.field.default:
+            raise UsageError(f"{leaf.name} is for a model that is loaded by its name; the one given is loaded already")
 
 
 def settings_of_a_study() -> tuple[Leaf, ...]:

@@ -35,6 +35,7 @@ def study_options(leaves: Sequence[Leaf]) -> Callable[[Command], Command]:
     Args:
         leaves: The settings.
     """
+    leaves = [leaf for leaf in leaves if not (named := marker(leaf.field, Option)) or not named.in_python]
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "given"]

@@ -106,6 +106,8 @@ class EngineSettings(Section):
     """Whether the engine can keep hidden states while it answers."""
     reads_quantized: ClassVar[bool] = True
     """Whether it takes a model that transformers quantizes while loading."""
+    loads_by_name: ClassVar[bool] = False
+    """Whether it loads the model itself, so that one which a program has loaded is of no use to it."""
     smallest_shard: ClassVar[int] = 1
     """Answers that a shard should hold at least, where the engine batches by itself."""
 

@@ -21,6 +21,7 @@ class VllmSettings(EngineSettings):
 
     kind: Literal["vllm"] = "vllm"
     reads_quantized: ClassVar[bool] = False
+    loads_by_name: ClassVar[bool] = True
     smallest_shard: ClassVar[int] = 1024
 
     tensor_parallel: Annotated[PositiveInt, Resource(written_down=True)] = Field(
