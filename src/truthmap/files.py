@@ -19,6 +19,7 @@ from truthmap.errors import DamagedFileError, StorageError
 _READ = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_FOLDER = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 
 
 class Synced(Protocol):
@@ -124,6 +125,14 @@ def atomic_write(path: AnyPath) -> Iterator[Path]:
         path.owner.on_file_written(target)
 
 
+def is_path(name: str) -> bool:
+    """Tell whether a name must mean a path on this machine, and cannot be that of something on a hub.
+
+    It begins like one (`./`, `../`, `/`, `~`) or ends in a slash.
+    """
+    return name.startswith((".", "/", "~")) or name.endswith("/")
+
+
 def is_inside(name: Any) -> bool:
     """Tell whether something from elsewhere is the name of a file below a folder, never of one outside it."""
     return isinstance(name, str) and not {"", ".", ".."} & {*name.split("/")} and not {*name} & {*"\\:"}
@@ -142,6 +151,10 @@ def storage_errors(path: Path) -> Iterator[None]:
                 f"the disk is full: {path} could not be written; what was finished is kept. "
                 "Free some space and start the same command again."
             ) from error
+        if error.errno in _NO_FOLDER:
+            file = next((above for above in path.parents if above.is_file()), path)
+            what = "is a file, and no folder" if file.is_file() else "is no folder"
+            raise StorageError(f"{path} cannot be written: {file} {what}; choose another place") from error
         if error.errno in _FORBIDDEN:
             raise StorageError(
                 f"{path} cannot be written: {error.strerror}; choose a folder you may write to"

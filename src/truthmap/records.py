@@ -41,6 +41,7 @@ class Site(StrEnum):
     MLP = "mlp"
     MLP_POST = "mlp_post"
     ATTENTION = "attention"
+    HEAD = "head"
     MIXER = "mixer"
     """What mixes tokens, attention or a recurrent layer: in models that have both, or recurrent ones alone."""
 

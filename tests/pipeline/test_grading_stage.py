@@ -10,18 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from truthmap.analyses.compare.measure import Family
+from truthmap.analyses.compare.run import compare_run
+from truthmap.analyses.samples.run import sample_answers
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.execution.models import graders_of
 from truthmap.files import file_digest
 from truthmap.grading.text_model import NO_GRADERS, EndpointTextModel, Graders
 from truthmap.lm.load import load_model
+from truthmap.lm.model import LanguageModel
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.columns import Columns
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule, Locating, Task
-from truthmap.records import Outcome
+from truthmap.records import Answer, Outcome
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
@@ -155,6 +160,18 @@ def write_own(path: Path, questions: QuestionSet, texts: dict[str, str]) -> None
         writer.writerow(["What?", "x", "y", "who knows", "y"])
 
 
+def require_own_log_probs(lm: LanguageModel, answers: Sequence[Answer]) -> None:
+    """See that answers have the log-probabilities that the model gives their tokens in a pass over all of them."""
+    for answer in answers[:3]:
+        ids = torch.tensor([[*answer.prompt_ids, *answer.answer_ids]])
+        with torch.inference_mode():
+            all_log_probs = lm.model(ids).logits[0].float().log_softmax(-1)
+        start = len(answer.prompt_ids)
+        own = [all_log_probs[start - 1 + n, i].item() for n, i in enumerate(answer.answer_ids)]
+        assert answer.log_probs == pytest.approx(own, abs=1e-4)
+    assert all(len(answer.log_probs) == len(answer.answer_ids) > 0 for answer in answers)
+
+
 def test_ready_answers_with_human_labels_are_mapped_as_they_are(
     tiny_model: Path, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,7 +194,12 @@ def test_ready_answers_with_human_labels_are_mapped_as_they_are(
     run = run_study(study, progress=News())
     assert said[0] == "skipped 2 of 162 rows: 1 empty, 1 a value that is not understood"
     assert {answer.text for answer in RunData.load(run).answers} == set(words)
-    assert all(not answer.log_probs for answer in RunData.load(run).answers)
+    require_own_log_probs(load_model(str(tiny_model)), RunData.load(run).answers)
+    comparison = compare_run(run, ask_model=False)
+    assert any(method.family is Family.LOG_PROB for method in comparison.methods)
+    assert any("the answers came with their questions" in note for note in comparison.notes)
+    with pytest.raises(UsageError, match=r"nothing to sample in .*: all its answers came with their questions"):
+        sample_answers(run)
     assert (run.summary.right, run.summary.wrong) == (80, 80)
     assert run.summary.found_right == run.summary.found_wrong == 1.0
     note = json.loads((run.path / "stages.json").read_text())["questions"]["note"]

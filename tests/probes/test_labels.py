@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.probes.labels import LabelledAnswers, label_answers, require_enough
+from truthmap.probes.enough import require_enough
+from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.records import Grade, Outcome, Question, Split, SplitAssignment
 
 
@@ -47,7 +48,7 @@ def test_a_fold_without_one_outcome_is_joined_to_the_next_poorest() -> None:
 def test_joining_ends_at_two_folds_and_does_not_make_up_answers() -> None:
     labels, grades = dealt((0, 4), (1, 4), (0, 4), (2, 2))
     assert len(sizes(labels)) == 2
-    with pytest.raises(NotEnoughDataError, match="too few answers for the splits"):
+    with pytest.raises(NotEnoughDataError, match="too few answers for a map"):
         require_enough(labels, grades)
 
 

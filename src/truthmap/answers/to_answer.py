@@ -57,7 +57,7 @@ def unanswered(prompt: Prompt, fault: str = PROMPT_TOO_LONG) -> Answer:
 
 
 def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...], text: str) -> Answer:
-    """Return the record of an answer that came with its question, in the model's tokens; it has no log-probabilities.
+    """Return the record of an answer that came with its question, in the model's tokens, without log-probabilities.
 
     The record's text is what its token ids say, so that offsets hold even where the tokenizer changes a character.
     """

@@ -19,8 +19,10 @@ from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
 from truthmap.cli.serve import serve
+from truthmap.cli.show import show
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, TruthmapError
+from truthmap.terminal.command import Command
 from truthmap.terminal.output import flush, print_lines, printable, write_any_text
 
 app = typer.Typer(
@@ -28,19 +30,21 @@ app = typer.Typer(
     help="Where inside a language model the correctness of its own answers can be read.",
     no_args_is_help=True,
     add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command()(run)
-app.command()(questions)
+app.command(cls=Command)(run)
+app.command(cls=Command)(questions)
 for _analysis in ANALYSES:
-    app.command()(_analysis.command)
-app.command()(detector)
-app.command()(ask)
-app.command()(serve)
-app.command()(doctor)
-app.command()(report)
-app.command()(figure)
-app.command()(verify)
+    app.command(cls=Command)(_analysis.command)
+app.command(cls=Command)(detector)
+app.command(cls=Command)(ask)
+app.command(cls=Command)(serve)
+app.command(cls=Command)(doctor)
+app.command(cls=Command)(show)
+app.command(cls=Command)(report)
+app.command(cls=Command)(figure)
+app.command(cls=Command)(verify)
 
 
 @app.callback(invoke_without_command=True)

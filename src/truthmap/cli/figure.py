@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.positions import Position
+from truthmap.positions import POSITIONS, Position
 from truthmap.records import Site
 from truthmap.report.figure_kinds import FIGURES
 from truthmap.runs.run import open_run
+from truthmap.terminal.completion import of_names
 from truthmap.terminal.options import RunArgument, local
 from truthmap.terminal.output import print_lines
 
@@ -20,14 +21,22 @@ _KINDS = f"One of {', '.join(FIGURES)}"
 
 def figure(
     run: RunArgument,
-    kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False)],
+    kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False, autocompletion=of_names(FIGURES))],
     out: Annotated[Path, typer.Option(help="Where to save it: .png, .svg or .pdf", show_default=False, callback=local)],
     title: Annotated[
         str | None, typer.Option(help="Stands above it; '' for nothing", show_default="what it is")
     ] = None,
-    site: Annotated[str | None, typer.Option(help="What was read", show_default="the best cell's")] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="What was read", show_default="the best cell's", autocompletion=of_names(map(str, Site))),
+    ] = None,
     layer: Annotated[int | None, typer.Option(help="A cell's layer", show_default="the best cell's")] = None,
-    position: Annotated[str | None, typer.Option(help="A cell's position", show_default="the best cell's")] = None,
+    position: Annotated[
+        str | None,
+        typer.Option(
+            help="A cell's position", show_default="the best cell's", autocompletion=of_names(map(str, POSITIONS))
+        ),
+    ] = None,
     width: Annotated[float | None, typer.Option(help="Width in inches", show_default="what suits it")] = None,
     height: Annotated[float | None, typer.Option(help="Height in inches", show_default="what suits it")] = None,
     font: Annotated[str | None, typer.Option(help="Font family", show_default="DejaVu Sans")] = None,

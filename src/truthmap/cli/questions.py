@@ -15,6 +15,7 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.completion import question_sets
 from truthmap.terminal.output import plain, printable, terminal
 from truthmap.terminal.study_options import study_options
 
@@ -27,7 +28,10 @@ _OTHERWISE = {"questions", "limit", "skip_bad"}
 @study_options([leaf for leaf in settings_of_a_study() if leaf.path[0] == "questions" and leaf.name not in _OTHERWISE])
 def questions(
     name: Annotated[
-        str | None, typer.Argument(help="A set, a file or a data set of the hub; none: list the sets")
+        str | None,
+        typer.Argument(
+            help="A set, a file or a data set of the hub; none: list the sets", autocompletion=question_sets
+        ),
     ] = None,
     sample: Annotated[int, typer.Option(min=0, help="Show so many questions, chosen at random")] = 0,
     seed: Annotated[int, typer.Option(help="Another seed shows others")] = 0,

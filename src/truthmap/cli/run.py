@@ -18,7 +18,7 @@ from truthmap.terminal.study_options import study_options
 def run(
     study: Annotated[
         Path | None,
-        typer.Argument(metavar="[STUDY.yaml]", help="A file with settings; options override it", show_default=False),
+        typer.Argument(metavar="STUDY.yaml", help="A file with settings; options override it", show_default=False),
     ] = None,
     write: Annotated[
         Path | None, typer.Option(help="Write the settings to a file, and run nothing", show_default=False)

@@ -86,7 +86,7 @@ def _told(value: Any) -> Any:
     if inspect.ismethod(value):
         return ["method", _told(value.__func__), _told(value.__self__)]
     if inspect.isfunction(value):
-        closed = [cell.cell_contents for cell in value.__closure__ or () if cell != value]
+        closed = [cell.cell_contents for cell in value.__closure__ or ()]
         return ["function", _source(value), _told(value.__defaults__), _told(value.__kwdefaults__), _plain(closed)]
     if callable(value) and not isinstance(value, type):
         own = getattr(value, "__dict__", {})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from truthmap.errors import ModelError
+from truthmap.files import is_path
 from truthmap.lm.adapters import adapter_folder, base_of, is_adapter, merge_adapter
 from truthmap.lm.builtin import BUILTIN, builtin_folder
 from truthmap.lm.gguf import converted_gguf
@@ -143,6 +144,8 @@ def model_source(name: str) -> str:
         if not path.is_file():
             raise ModelError(f"there is no file {name}")
         return str(converted_gguf(path))
+    if is_path(name):
+        raise ModelError(f"there is no folder {name}: {POSSIBLE}")
     if not _HUB_ID.fullmatch(name) or path.is_file():
         raise ModelError(f"unknown model {name!r}: {POSSIBLE}")
     return name

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
 
-from truthmap.errors import ModelError
+from truthmap.errors import ModelError, UsageError
 from truthmap.lm.cache import CacheUse, find_cache_use
-from truthmap.lm.forward_inputs import accepted_arguments
+from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
+from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.identity import identity_of
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
 from truthmap.lm.sites import Blocks, find_blocks
 from truthmap.questions.tasks import Task
-from truthmap.records import Message, Question
+from truthmap.records import Message, Question, Site
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -54,6 +56,11 @@ class LanguageModel:
     def width(self) -> int:
         """Width of the residual stream (d)."""
         return int(self.model.config.get_text_config().hidden_size)
+
+    @property
+    def n_heads(self) -> int:
+        """How many attention heads a block has (H)."""
+        return int(self.model.config.get_text_config().num_attention_heads)
 
     @property
     def device(self) -> torch.device:
@@ -150,6 +157,62 @@ class LanguageModel:
             ModelError: as `prompt_ids`.
         """
         return self.prompt_ids(task.chat(question), task.plain(question), task.opening)
+
+    @torch.inference_mode()
+    def states(
+        self,
+        prompt: str | Sequence[int],
+        answer: str | Sequence[int] = "",
+        layers: Sequence[int] | None = None,
+        sites: Site | str | Sequence[Site | str] = Site.RESIDUAL,
+    ) -> torch.Tensor | dict[Site, torch.Tensor]:
+        """Return the hidden states of every token of a prompt and its answer, read in one forward pass.
+
+        Args:
+            prompt: The question, which is asked as `prompt_ids` does, or the token ids of a whole prompt.
+            answer: What follows it, as text or ids; may be empty.
+            layers: Which layers, from the end if negative; by default all L of them.
+            sites: What to read. Of one site the states come as they are, of several by their site.
+
+        Returns:
+            For each site float (layers, T, d) on the CPU, T the tokens of prompt and answer, in the model's dtype. The
+            site `head` is cut into heads by `.unflatten(-1, (lm.n_heads, -1))`.
+
+        Raises:
+            ModelError: the model has no such site, or cannot read so many tokens.
+            UsageError: there is no such layer, or there are no tokens.
+        """
+        asked = self.prompt_ids(prompt) if isinstance(prompt, str) else tuple(prompt)
+        ids = (*asked, *(self.encode(answer) if isinstance(answer, str) else tuple(answer)))
+        chosen = self._layers(layers)
+        if not ids:
+            raise UsageError("there is nothing to read: prompt and answer have no tokens")
+        if self.max_length is not None and len(ids) > self.max_length:
+            raise ModelError(f"{self.name} reads at most {self.max_length:,} tokens, these are {len(ids):,}")
+        several = not isinstance(sites, str)
+        named = tuple(Site(site) for site in (sites if several else (sites,)))
+        kept: dict[Site, dict[int, torch.Tensor]] = {site: {} for site in named}
+
+        def keep(site: Site, layer: int, found: torch.Tensor) -> None:
+            if layer in chosen:
+                kept[site][layer] = found.reshape(len(ids), found.shape[-1]).cpu().clone()
+
+        tokens = torch.tensor([ids], device=self.device)
+        with ExitStack() as hooks:
+            for site in named:
+                hooks.enter_context(record_hidden_states(self.blocks.at(site), partial(keep, site)))
+            self.model.base_model(**forward_inputs(self.model, tokens, torch.ones_like(tokens)), use_cache=False)
+        stacked = {site: torch.stack([found[layer] for layer in chosen]) for site, found in kept.items()}
+        return stacked if several else stacked[named[0]]
+
+    def _layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
+        wanted = range(self.n_layers) if layers is None else layers
+        for layer in wanted:
+            if not -self.n_layers <= layer < self.n_layers:
+                raise UsageError(
+                    f"there is no layer {layer}: {self.name} has {self.n_layers}, from 0 to {self.n_layers - 1}"
+                )
+        return tuple(layer % self.n_layers for layer in wanted)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""

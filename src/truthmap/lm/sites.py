@@ -101,10 +101,13 @@ def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:
 def _inner_sites(
     model: PreTrainedModel, blocks: tuple[nn.Module, ...], calls: Mapping[nn.Module, int]
 ) -> dict[Site, tuple[HookPoint, ...] | str]:
-    sites: dict[Site, list[HookPoint | str]] = {site: [] for site in (Site.MLP, Site.MLP_POST, Site.ATTENTION)}
+    read = (Site.MLP, Site.MLP_POST, Site.ATTENTION, Site.HEAD)
+    sites: dict[Site, list[HookPoint | str]] = {site: [] for site in read}
     for block in blocks:
         attention, mlp = _children(block)
-        sites[Site.ATTENTION].append(_last_projection(attention, calls, "attention"))
+        output = _last_projection(attention, calls, "attention")
+        sites[Site.ATTENTION].append(output)
+        sites[Site.HEAD].append(output if isinstance(output, str) else HookPoint(output.module, reads_input=True))
         projection = _last_projection(mlp, calls, "MLP")
         mixture = (len(mlp) == 1 and any(p.ndim > 2 for p in mlp[0].parameters())) or _has_list(mlp)
         if mixture:
@@ -120,7 +123,12 @@ def _inner_sites(
     if not recurrent:
         return {**found, Site.MIXER: "every block attends; take attention"}
     which = ", ".join(map(str, recurrent[:4])) + (" …" if len(recurrent) > 4 else "")
-    return {**found, Site.MIXER: found[Site.ATTENTION], Site.ATTENTION: f"block {which} is recurrent; take mixer"}
+    return {
+        **found,
+        Site.MIXER: found[Site.ATTENTION],
+        Site.ATTENTION: f"block {which} is recurrent; take mixer",
+        Site.HEAD: f"block {which} is recurrent and has no heads",
+    }
 
 
 def _recurrent_layers(model: PreTrainedModel) -> list[int]:

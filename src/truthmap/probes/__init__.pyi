@@ -2,6 +2,7 @@ from .cross_validation import OutOfFoldScores as OutOfFoldScores
 from .cross_validation import cross_validate as cross_validate
 from .cross_validation import out_of_fold as out_of_fold
 from .cross_validation import out_of_fold_path as out_of_fold_path
+from .enough import require_enough as require_enough
 from .estimator import LogisticProbe as LogisticProbe
 from .fit_grid import GridFit as GridFit
 from .fit_grid import fit_grids as fit_grids
@@ -14,7 +15,6 @@ from .grid_settings import GridSettings as GridSettings
 from .labels import LabelledAnswers as LabelledAnswers
 from .labels import LayerSource as LayerSource
 from .labels import label_answers as label_answers
-from .labels import require_enough as require_enough
 from .learning_curve import CurvePoint as CurvePoint
 from .learning_curve import fit_curve as fit_curve
 from .linear import LinearProbe as LinearProbe

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
+from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position, column_of, in_table_order
 from truthmap.records import RowKey, Site
@@ -177,8 +178,17 @@ def best_cell(grid: Grid) -> Cell:
 
     Only cells that at least half of the answers have are looked at: a detector for the rest would be of little use, and
     few answers make a high AUC by chance.
+
+    Raises:
+        NotEnoughDataError: there is no such cell.
     """
-    auc = np.where(wide_cells(grid), grid.auc, -np.inf)
+    wide = wide_cells(grid)
+    if not wide.any():
+        raise NotEnoughDataError(
+            "no cell of the map could be fitted: no position that at least half of the answers have has enough right "
+            "and wrong ones; ask more questions"
+        )
+    auc = np.where(wide, grid.auc, -np.inf)
     layer, column = np.unravel_index(int(np.argmax(auc)), auc.shape)
     return grid.cell(int(layer), int(column))
 

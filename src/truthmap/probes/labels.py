@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 
 from truthmap.arrays import Bools, Ints
-from truthmap.errors import NotEnoughDataError
 from truthmap.positions import Position
 from truthmap.questions.groups import group_questions
 from truthmap.records import Grade, Outcome, Question, RowKey, Site, Split, SplitAssignment
@@ -107,33 +106,3 @@ def _joined_folds(fold: Ints, y: Bools) -> Ints:
         if len(poorest) <= 2 or fewest[poorest[0]] >= FEWEST:
             return joined
         joined[joined == poorest[0]] = poorest[1]
-
-
-def require_enough(labels: LabelledAnswers, grades: Sequence[Grade]) -> None:
-    """Refuse answers that no honest map can be drawn from.
-
-    Raises:
-        NotEnoughDataError: one outcome only, or too few of one in a fold or in the test part; the message
-            says how many.
-    """
-    right, wrong = int(labels.y.sum()), int((~labels.y).sum())
-    counts = f"{right} right, {wrong} wrong, {len(grades) - right - wrong} unscored"
-    if not right or not wrong:
-        only = (
-            "no answer could be scored"
-            if not right and not wrong
-            else f"all scored answers are {'right' if right else 'wrong'}"
-        )
-        raise NotEnoughDataError(
-            f"{only} ({counts}): a map needs both right and wrong answers; choose harder or easier questions, "
-            "or look at the answers and grades in the run folder"
-        )
-    test = np.array([split is Split.TEST for split in labels.split], dtype=bool)
-    places = {f"fold {fold}": labels.fold == fold for fold in sorted(set(labels.fold[labels.fold >= 0].tolist()))}
-    for name, members in {**places, "the test part": test}.items():
-        in_right, in_wrong = int(labels.y[members].sum()), int((~labels.y[members]).sum())
-        if min(in_right, in_wrong) < FEWEST:
-            raise NotEnoughDataError(
-                f"too few answers for the splits ({counts}): {name} has {in_right} right and {in_wrong} wrong, "
-                f"at least {FEWEST} of each are needed; ask more questions (a larger --limit)"
-            )

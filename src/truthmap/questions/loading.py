@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from truthmap.errors import QuestionsError
+from truthmap.files import is_path
 from truthmap.questions.catalogue import BUILTIN_SETS
 from truthmap.questions.columns import Columns, resolve_columns
 from truthmap.questions.hub_reader import HubName, hub_name, read_hub
@@ -62,13 +64,17 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
     path = Path(name_or_path)
     if path.suffix.lower() in FORMATS or path.exists():
         return _load_user_rows(name_or_path, path.stem, read_rows(path), settings)
-    hub = hub_name(name_or_path)
+    hub = None if is_path(name_or_path) else hub_name(name_or_path)
     if hub is not None:
         return _load_user_rows(name_or_path, name_or_path, read_hub(hub), settings)
-    known = ", ".join([*BUILTIN_SETS, *PAPER_SETS])
+    names = [*BUILTIN_SETS, *PAPER_SETS]
+    if is_path(name_or_path):
+        raise QuestionsError(f"there is no file {name_or_path}: expected one that ends in {', '.join(FORMATS)}")
+    close = get_close_matches(name_or_path, names, n=1)
+    near = f" (did you mean {close[0]}?)" if close else ""
     raise QuestionsError(
-        f"unknown question set {name_or_path!r}: expected one of {known}, a file ({', '.join(FORMATS)}), "
-        "or a data set of the hub (owner/name)"
+        f"unknown question set {name_or_path!r}{near}: expected one of {', '.join(names)}, a file "
+        f"({', '.join(FORMATS)}), or a data set of the hub (owner/name)"
     )
 
 

@@ -1,4 +1,5 @@
 from .data import RunData as RunData
+from .dataset import CellDataset as CellDataset
 from .ledger import StageEntry as StageEntry
 from .run import Run as Run
 from .run import StackedCells as StackedCells

@@ -17,10 +17,13 @@ from truthmap.arrays import Floats
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import AnyPath, read_json, reason_of
 from truthmap.grading.audit import Audit
+from truthmap.lm.model import LanguageModel
+from truthmap.positions import Position
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.records import Answer, Grade, Question, RowKey, Site, SplitAssignment
 from truthmap.runs import file_names
+from truthmap.runs.dataset import CellDataset, CellReader, Place
 from truthmap.runs.ledger import StageEntry
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run, Summary
@@ -184,6 +187,29 @@ class RunData:
         """The store of hidden states."""
         elsewhere = self.settings.get("states_at")
         return StateStore(self.run.folder.own_states if elsewhere is None else str(elsewhere))
+
+    def dataset(
+        self,
+        layer: int,
+        position: Position | str | Place,
+        *,
+        site: Site | None = None,
+        lm: LanguageModel | None = None,
+    ) -> CellDataset:
+        """Return the states of a cell with their labels, to fit a probe of your own to.
+
+        Args:
+            layer: The layer; from the end, if negative.
+            position: A position by its name, a rule (`answer[3]`, `exact[-1]+2`), or a function of an answer and its
+                grade that gives the token's index in prompt ids + answer ids, or `None`.
+            site: What to read; by default what the run has stored first.
+            lm: The run's model; it reads what the run has not stored.
+
+        Raises:
+            UsageError: there is no such layer or position, or the model is needed and not given.
+        """
+        wanted = next(iter(self.states.layout())) if site is None else Site(site)
+        return CellReader(self.labels, self.states, self._answers, self._grades).read(wanted, layer, position, lm)
 
     @cached_property
     def _cells(self) -> pd.DataFrame:

@@ -55,9 +55,9 @@ class GivenObjects:
     def digests(self) -> dict[str, str]:
         """Return the digest of each that was given."""
         known = {
-            "model": self.model and self.model.digest,
-            "questions": self.questions and self.questions.digest,
-            "grader": self.grader and grader_digest(self.grader),
+            "model": None if self.model is None else self.model.digest,
+            "questions": None if self.questions is None else self.questions.digest,
+            "grader": None if self.grader is None else grader_digest(self.grader),
         }
         return {name: digest for name, digest in known.items() if digest is not None}
 

@@ -294,7 +294,11 @@ def _name_the_engine(settings: dict[str, Any]) -> None:
 
 def _faults(error: ValidationError) -> Iterator[str]:
     """Yield a line for each fault; our own checks say themselves what came, as far as it may be shown."""
-    for each in error.errors():
+    faults = error.errors()
+    within = {each["loc"][:-1] for each in faults if each["loc"]}
+    for each in faults:
+        if each["type"] == "too_short" and each["loc"] in within:
+            continue  # pydantic counts what is left without the items that it has refused
         what = each["msg"].removeprefix("Value error, ")
         if each["type"] != "value_error":
             what += f" (got {each['input']!r})"

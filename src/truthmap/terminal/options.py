@@ -12,11 +12,19 @@ from truthmap.errors import UsageError
 from truthmap.files import AnyPath
 from truthmap.runs.file_names import DETECTOR_CONFIG
 from truthmap.runs.folder import run_folder
+from truthmap.terminal import completion
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False)]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help=FINISHED, show_default=False, autocompletion=completion.runs)
+]
 DetectorArgument = Annotated[
-    str, typer.Argument(metavar="DETECTOR", help="The detector's folder, or its URL (s3://…/detector)")
+    str,
+    typer.Argument(
+        metavar="DETECTOR",
+        help="The detector's folder, or its URL (s3://…/detector)",
+        autocompletion=completion.detectors,
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto (CUDA, MPS, CPU), or a torch device")]
 TrustRemoteCode = Annotated[

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from truthmap.answers.engines.registry import ENGINES
 from truthmap.settings_base import Leaf, Option, Resource, marker
 from truthmap.study.sections import ResourcesSection
+from truthmap.terminal import completion
 
 Command = Callable[..., None]
 
@@ -67,7 +68,7 @@ def _parameter(leaf: Leaf) -> inspect.Parameter:
         metavar=None if kind is bool else _takes(leaf) or "|".join(values) or None,
         show_default=False,
         rich_help_panel=_panel_of(leaf),
-        autocompletion=(lambda: [*values]) if values else None,
+        autocompletion=completion.of_names(values) if values else completion.SETTINGS.get(leaf.name),
     )
     taken: Any = list[kind] if many else kind  # type: ignore[valid-type]
     annotation = Annotated[taken | None, option]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.runs.file_names import AUDIT_SAMPLE
+from truthmap.terminal.completion import runs
 from truthmap.terminal.output import print_tables
 
 if TYPE_CHECKING:
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def audit(
-    file: Annotated[Path, typer.Argument(help="The filled-in audit.csv of a run", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, or its audit.csv wherever it is", show_default=False, autocompletion=runs
+        ),
+    ],
     auc: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="The AUC to speak of", show_default="the run's best cell on the test part"),
@@ -28,7 +35,8 @@ def audit(
     """
     from truthmap.analyses.audit.run import audit_file
 
-    print_tables((SummaryTable(str(file), ("", ""), tuple(_rows(audit_file(file, auc)))),))
+    filled = file / AUDIT_SAMPLE if file.is_dir() else file
+    print_tables((SummaryTable(str(filled), ("", ""), tuple(_rows(audit_file(filled, auc)))),))
 
 
 def _rows(found: Agreement) -> list[tuple[str, str]]:

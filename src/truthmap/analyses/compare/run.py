@@ -30,7 +30,7 @@ from truthmap.analyses.probing import (
     test_scores,
 )
 from truthmap.analyses.results import write_analysis, write_table
-from truthmap.analyses.samples.run import Samples, has_samples, read_samples
+from truthmap.analyses.samples.run import Samples, answers_came_ready, has_samples, read_samples
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import reopen
@@ -99,12 +99,20 @@ def compare_run(
         else:
             notes.append("the model was not asked: no token entropy, no p(True), no verbalized confidence")
     else:
-        notes.append("the answers came with the questions: they have no log-probabilities, and the model is not asked")
+        notes.append(
+            "some answers have no log-probabilities (older versions read ready ones without): the model is not asked; "
+            "the same `truthmap run` into another folder has them"
+        )
     samples, chosen = 0, equivalence or ByCanonical()
     if has_samples(run):
         drawn = read_samples(run)
         samples = drawn.settings.k
         confidences += sample_confidences(active, data, drawn, probes.labels.ids, chosen)
+    elif answers_came_ready(data):
+        notes.append(
+            "no samples, so no self-consistency and no semantic entropy: the answers came with their questions, and "
+            "samples would be the model's own"
+        )
     else:
         notes.append(
             f"no samples: self-consistency and semantic entropy are left out (truthmap sample {run.address} --k 10)"

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.prompt import GenerateSettings
-from truthmap.errors import RunFolderError
+from truthmap.errors import RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import reopen, require_same_model
@@ -73,9 +73,15 @@ def sample_answers(
     Raises:
         PartialError: shards failed three times on a cluster; all others are drawn and kept.
         RunFolderError: the folder is in use, or the model or the questions are not the run's any more.
+        UsageError: all answers came with their questions.
     """
     settings = settings or SampleSettings()
     active, data = reopen(run, reopening, progress), RunData.load(run)
+    if answers_came_ready(data):
+        raise UsageError(
+            f"there is nothing to sample in {run.address}: all its answers came with their questions, and the model's "
+            "own would say nothing of them; what needs no samples is measured by `truthmap compare`"
+        )
     with (
         active.folder.held(active.progress.say),
         active.stop.listening(active.progress.say),
@@ -126,6 +132,11 @@ def _samples(settings: SampleSettings, answers: Sequence[Answer], grades: Sequen
     drawn = _by_question(answers)
     fewest = min(map(len, drawn.values()), default=0)
     return Samples(settings.model_copy(update={"k": fewest}), drawn, _by_question(grades))
+
+
+def answers_came_ready(data: RunData) -> bool:
+    """Tell whether all answers of a run came with their questions, so that none can be sampled."""
+    return all(question.answer is not None for question in data.questions)
 
 
 def has_samples(run: Run) -> bool:

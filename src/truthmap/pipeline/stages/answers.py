@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.to_answer import ready_answer
 from truthmap.arrays import Ints32
 from truthmap.capture.gather import gather
@@ -91,12 +92,26 @@ def _is_kept(run: ActiveRun, file: AnyPath) -> bool:
     return True
 
 
+def _ready_answers(run: ActiveRun, questions: Sequence[Question]) -> list[Answer]:
+    """Return the answers that came with their questions, with what the model thinks of their tokens.
+
+    An engine that has the model's weights for itself keeps them while others are to be answered: then these have no
+    log-probabilities.
+    """
+    ready = [ready_answer(run.tokens, q.id, run.prompt_ids(q), q.answer) for q in questions if q.answer is not None]
+    read = [answer for answer in ready if answer.answer_ids]
+    if not read or (len(ready) < len(questions) and run.study.answers.engine.loads_by_name):
+        return ready
+    sequences = [(answer.prompt_ids, answer.answer_ids) for answer in read]
+    scores = score_tokens(run.model, sequences, run.study.resources.batch_tokens)
+    found = {answer.key: scored.log_probs for answer, scored in zip(read, scores, strict=True)}
+    return [replace(answer, log_probs=found.get(answer.key, ())) for answer in ready]
+
+
 def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance: Advance) -> AnsweredShard:
     """Answer one shard of questions, in their order; the file of its states, if kept on the way, is written."""
     number, questions = shard
-    answers = {
-        q.id: ready_answer(run.tokens, q.id, run.prompt_ids(q), q.answer) for q in questions if q.answer is not None
-    }
+    answers = {answer.question_id: answer for answer in _ready_answers(run, questions)}
     prompts = [run.prompt(q) for q in questions if q.id not in answers]
     # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
     # model has yet to grade or locate.

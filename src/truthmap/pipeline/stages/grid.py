@@ -19,10 +19,11 @@ from truthmap.metrics.within_answer import WithinAnswer, measure_within
 from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import Position
+from truthmap.probes.enough import require_enough
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
 from truthmap.probes.grid import ARRAYS, Grid, GridScores, best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers, require_enough
+from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers
 from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.rivals import Contest
@@ -57,8 +58,8 @@ def fit_map(run: ActiveRun) -> StageResult:
     grades = read_records(run.folder / GRADES, Grade)
     answers = {answer.key: answer for answer in read_records(run.folder / ANSWERS, Answer)}
     labels = label_answers(questions, grades, read_records(run.folder / SPLITS, SplitAssignment))
-    require_enough(labels, grades)
     store, settings = run.store, grid_settings(run.study)
+    require_enough(labels, grades, settings.fewest)
     texts = row_texts(labels, questions, answers, grades)
     text = fit_text(run, texts, labels)
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]

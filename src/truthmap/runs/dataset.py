@@ -1,0 +1,149 @@
+"""The states of one cell with their labels, as arrays: what a probe of one's own is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from truthmap.arrays import Bools, Floats32, Ints
+from truthmap.capture.second_pass import StateCapture
+from truthmap.errors import UsageError
+from truthmap.grading.token_spans import locate_positions
+from truthmap.lm.model import LanguageModel
+from truthmap.positions import MISSING, POSITIONS, Group, LocatedPositions, Position, Rule
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.records import Answer, Grade, RowKey, Site, Split
+from truthmap.store.states import StateStore
+
+Place = Callable[[Answer, Grade], int | None]
+"""A position of one's own: the token's index in prompt ids + answer ids, `None` where an answer has none."""
+
+
+@dataclass(frozen=True)
+class CellDataset:
+    """The states of n rows in one cell, and what is to be known of each row.
+
+    Attributes:
+        x: float32 (n, d).
+        y: bool (n,), whether the answer is right.
+        ids: The rows' keys.
+        split: Train, validation or test, by question.
+        fold: int64 (n,), cross-validation fold; -1 in the test part.
+        group: What belongs together: the unit that is resampled.
+        missing: Scored rows that have no such position, or no finite state there; they are left out.
+    """
+
+    x: Floats32
+    y: Bools
+    ids: tuple[RowKey, ...]
+    split: tuple[Split, ...]
+    fold: Ints
+    group: tuple[str, ...]
+    missing: int
+
+    @property
+    def test(self) -> Bools:
+        """Which rows are in the test part: bool (n,). Choose nothing on them."""
+        return np.array([split is Split.TEST for split in self.split], dtype=bool)
+
+    @classmethod
+    def of(cls, labels: LabelledAnswers, states: torch.Tensor, present: Bools) -> CellDataset:
+        """Put states and labels together, row by row: states float (n, d), present bool (n,)."""
+        here = np.asarray(present & torch.isfinite(states).all(dim=1).numpy())
+        kept = labels.take(here)
+        x = states[torch.from_numpy(here)].float().numpy()
+        return cls(x, kept.y, kept.ids, kept.split, kept.fold, kept.group, int((~here).sum()))
+
+
+@dataclass(frozen=True)
+class CellReader:
+    """Reads cells of a run: those that are stored from the store, others with the model.
+
+    Attributes:
+        labels: The scored rows.
+        store: The run's states.
+        answers: The answers, by key.
+        grades: The grades, by key.
+    """
+
+    labels: LabelledAnswers
+    store: StateStore
+    answers: Mapping[RowKey, Answer]
+    grades: Mapping[RowKey, Grade]
+
+    def read(self, site: Site, layer: int, position: Position | str | Place, lm: LanguageModel | None) -> CellDataset:
+        """Return the states of a cell with their labels.
+
+        Args:
+            site: What to read.
+            layer: The layer; from the end, if negative.
+            position: A position by its name, a rule (`answer[3]`, `exact[-1]+2`), or a function of an answer and its
+                grade that gives the token's index in prompt ids + answer ids, or `None`.
+            lm: The run's model; only for what the run has not stored.
+
+        Raises:
+            UsageError: there is no such layer or position, or the model is needed and not given.
+        """
+        stored = self._stored(site, position)
+        n_layers = lm.n_layers if stored is None and lm is not None else self.store.layout()[self._any(site)][0]
+        if not -n_layers <= layer < n_layers:
+            raise UsageError(f"there is no layer {layer}: there are {n_layers}, from 0 to {n_layers - 1}")
+        layer %= n_layers
+        if stored is not None:
+            read = self.store.read_cell(site, layer, stored, self.labels.ids)
+            return CellDataset.of(self.labels, read.states[0], read.present[0])
+        if lm is None:
+            raise UsageError(
+                f"the run has not stored {site} at {_told(position)}: give its model, which reads it (lm=load_model(…))"
+            )
+        return self._captured(lm, site, layer, position)
+
+    def _any(self, site: Site) -> Site:
+        layout = self.store.layout()
+        return site if site in layout else next(iter(layout))
+
+    def _stored(self, site: Site, position: Position | str | Place) -> Position | None:
+        if site not in self.store.layout():
+            return None
+        return next((known for known in self.store.positions if position in (known, known.name)), None)
+
+    def _captured(self, lm: LanguageModel, site: Site, layer: int, position: Position | str | Place) -> CellDataset:
+        """Read the answers once more, with the model."""
+        place = _place_of(position)
+        index = {}
+        for row in self.labels.ids:
+            answer = self.answers[row.answer]
+            found = place(answer, self.grades[row])
+            length = len(answer.prompt_ids) + len(answer.answer_ids)
+            if found is not None and found != MISSING and not 0 <= found < length:
+                raise UsageError(
+                    f"{_told(position)} gives token {found} of question {row.question_id}, which has {length} tokens, "
+                    f"from 0 to {length - 1}"
+                )
+            index[row] = np.array([MISSING if found is None else int(found)], dtype=np.int32)
+        keys = dict.fromkeys(row.answer for row in self.labels.ids)
+        located = LocatedPositions((_OWN,), index)
+        shard = StateCapture(lm).capture([self.answers[key] for key in keys], located, (site,))
+        order = {key: n for n, key in enumerate(shard.ids)}
+        rows = [order[row] for row in self.labels.ids]
+        return CellDataset.of(self.labels, shard.states[site][layer, 0, rows], shard.present[0, rows])
+
+
+_OWN = Position("own", Rule.of("answer[0]"), Group.ANSWER, "a position of one's own", ())
+"""Names a column of states that is handed out at once and never stored."""
+
+
+def _place_of(position: Position | str | Place) -> Place:
+    if callable(position):
+        return position
+    known = next((known for known in POSITIONS if position in (known, known.name)), None)
+    rule = position if isinstance(position, Position) else known
+    own = rule or Position(str(position), Rule.of(str(position)), Group.ANSWER, str(position), ())
+    return lambda answer, grade: int(locate_positions(answer, grade.span, (own,))[0])
+
+
+def _told(position: Position | str | Place) -> str:
+    return getattr(position, "__name__", str(position))
