@@ -11,7 +11,7 @@ from truthmap.files import digest_of
 from truthmap.questions.loading import QuestionSettings, question_set_of_rows
 from truthmap.questions.question_set import QuestionSet, asdict_shallow, choose, question_set
 from truthmap.questions.readers import Row
-from truthmap.questions.user_files import user_file_task
+from truthmap.questions.user_files import Tally, user_file_task
 from truthmap.records import Question
 
 NAME = "given"
@@ -71,8 +71,9 @@ class GivenQuestions:
         questions = tuple(row for row in self.rows if isinstance(row, Question))
         if questions:
             _require_distinct(questions)
-            chosen = choose(questions, settings.limit, settings.seed)
-            return question_set(self.name, chosen, user_file_task(chosen))
+            tally = Tally()
+            chosen = choose(tally.note(questions), settings.limit, settings.seed)
+            return question_set(self.name, chosen, user_file_task(tally))
         mappings = [row for row in self.rows if not isinstance(row, Question)]
         columns = dict.fromkeys(name for row in mappings for name in row)  # a column may begin in a later row
         rows = (Row(number, {**columns, **row}) for number, row in enumerate(mappings, start=1))
