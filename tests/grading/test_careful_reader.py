@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator
-from functools import lru_cache
-from pathlib import Path
 
 import pytest
+from tests.grading.careful_cases import HERE, graded, own_rows, rows
 
 from truthmap.grading.grade import grade
-from truthmap.questions.loading import load_questions
-from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import GradingRule, Locating, Task
-from truthmap.records import Answer, Grade, Question
+from truthmap.records import Answer, Question
 
-HERE = Path(__file__).parent
 UNREADABLE = {
     "The Earth is a sphere.": "it takes knowledge of the world to know that this says no",
     "It was a gift from the United States to the people of France.": "who gives and who takes are turned round",
@@ -26,24 +20,13 @@ UNKNOWABLE = {"Martha Washington": "that she was no president stands nowhere; Al
 """Answers that are graded otherwise than a reader who knows the world does."""
 
 
-@lru_cache(maxsize=1)
-def cities() -> QuestionSet:
-    return load_questions("cities")
-
-
-def rows(name: str) -> Iterator[dict[str, str]]:
-    with (HERE / name).open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
-
-
-def graded(row: dict[str, str]) -> Grade:
-    rule, accepted = GradingRule(row["rule"]), tuple(json.loads(row["accepted"]))
-    countries = row["candidates"] == "countries"
-    task = cities().task if countries else Task(rule, Locating.NAME if rule == "alias" else Locating.RULE)
-    offered = json.loads(row["candidates"]) if row["candidates"] and not countries else None
-    candidates = cities().questions[0].candidates if countries else offered and tuple(map(tuple, offered))
-    question = Question("q", row["question"], accepted, candidates)
-    return grade(question, Answer("q", (1,), (7,), row["text"], (), (), True), task)
+def test_our_own_cases_are_graded_as_a_careful_reader_does() -> None:
+    cases = own_rows()
+    outcomes = [str(graded(case).outcome) for case in cases]
+    pairs = zip(cases, outcomes, strict=True)
+    wrongly = [(case["text"], outcome) for case, outcome in pairs if outcome not in case["want"].split("/")]
+    assert len(cases) >= 200
+    assert wrongly == []
 
 
 @pytest.mark.parametrize("row", list(rows("grading_cases.csv")), ids=lambda row: row["text"][:60])

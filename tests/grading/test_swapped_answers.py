@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.grading.careful_cases import graded, own_rows, rows
 
 from truthmap.grading.decision import UNDECIDED
 from truthmap.grading.grade import grade
@@ -106,3 +108,22 @@ def test_swapping_the_accepted_answer_moves_nothing(kind: str, data: st.DataObje
 def test_what_names_something_is_no_refusal(template: str) -> None:
     text = template.format(a="Marlowe", b="Ben Jonson")
     assert [say("alias", text, accepted).refusal for accepted in NAMES] == [False] * len(NAMES)
+
+
+OTHERS = {
+    "candidates": ("Peru", "Japan"),
+    "alias": ("Marlowe", "the blue whale", "Ulaanbaatar", "7"),
+    "number": ("7", "-123456", "90 minutes"),
+    "choice": ("yes", "no"),
+    "label": ("negative", "positive"),
+}
+"""Accepted answers of each rule to put in place of a case's own, where it has no candidates."""
+
+
+def test_no_case_of_a_careful_reader_moves_with_its_accepted_answer() -> None:
+    """Say so of every case by its rule; a choice keeps to its candidates."""
+    for row in [*rows("grading_cases.csv"), *own_rows()]:
+        offered = json.loads(row["candidates"]) if row["candidates"].startswith("[") else ()
+        others = [names[0] for names in offered] or OTHERS[row["rule"]]
+        found = [without_outcome(graded({**row, "accepted": json.dumps([other])})) for other in others]
+        assert found.count(found[0]) == len(found), row["text"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from truthmap.grading.alias_forms import other_forms
 from truthmap.grading.alias_mentions import AliasMention, alias_mentions, normalized_answer
+from truthmap.grading.country_names import own_names
 from truthmap.grading.events import is_opposite_event, says_other_way_round
 from truthmap.grading.open_answer import OpenAnswer, read_open
 from truthmap.grading.person_names import belongs_to_other
@@ -18,7 +19,7 @@ from truthmap.grading.text_model import Graders
 from truthmap.grading.tokens import words_of
 from truthmap.questions.polarity_words import accepted_polarity
 from truthmap.questions.tasks import GradingRule, Task
-from truthmap.records import Outcome, Question
+from truthmap.records import Outcome, Question, Span
 
 RULE = str(GradingRule.ALIAS)
 _NOTHING = "contains no accepted answer"
@@ -70,21 +71,23 @@ def _by_polarity(question: Question, reading: Reading, accepted: bool) -> RuleRe
 def _said(question: Question, reading: Reading, given: OpenAnswer) -> Iterator[AliasMention]:
     """Yield the places of the answering part that say an accepted answer, those in its own words first."""
     for mentions in (
-        alias_mentions(reading.text, question.text, question.accepted),
+        alias_mentions(reading.text, question.text, (*question.accepted, *own_names(question.accepted))),
         other_forms(reading, question, given.low, given.high),
     ):
         for mention in mentions:
             inside = given.low <= mention.span.start and mention.span.end <= given.high
-            if inside and _is_said(reading, question, mention) and not _in_aside(reading, given, mention):
+            if inside and _is_said(reading, question, mention, given) and not _in_aside(reading, given, mention):
                 yield mention
 
 
-def _is_said(reading: Reading, question: Question, mention: AliasMention) -> bool:
+def _is_said(reading: Reading, question: Question, mention: AliasMention, given: OpenAnswer) -> bool:
     first, last = reading.tokens_of(mention.span.start, mention.span.end)
     stance = reading.stance(first, last)
     if stance in (Stance.DENIED, Stance.AGAINST) or belongs_to_other(
         reading, first, last, mention.alias, question.accepted
     ):
+        return False
+    if stance is Stance.SUPPOSED and given.span is not None and not _overlap(given.span, mention.span):
         return False
     if stance in (Stance.SUPPOSED, Stance.ASKED) and _goes_on(reading, last, stance):
         return False
@@ -92,6 +95,10 @@ def _is_said(reading: Reading, question: Question, mention: AliasMention) -> boo
     return not is_opposite_event(
         words_of(question.text), [token.norm for token in reading.tokens[low:high]]
     ) and not _is_withdrawn(reading, first)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _in_aside(reading: Reading, given: OpenAnswer, mention: AliasMention) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from truthmap.grading.country_names import people_mentions, with_own_names
 from truthmap.grading.decision import decide, place_mentions
+from truthmap.grading.inflected_names import inflected_mentions
 from truthmap.grading.mentions import answering_mentions, is_accepted
 from truthmap.grading.option_letters import is_option_letter
 from truthmap.grading.reading import Reading
@@ -31,10 +33,13 @@ class CandidatesRule(RuleKind):
 
 def by_candidates(question: Question, reading: Reading, shadows: tuple[str, ...]) -> RuleResult:
     """Grade by the candidate that the answer gives: the first that it says and the question does not."""
-    candidates = question.candidates or ()
+    candidates = with_own_names(question.candidates or ())
     named = answering_mentions(reading.text, question.text, candidates, shadows)
     mentions = [mention for mention in named if is_option_letter(reading, mention)]
+    mentions = mentions or list(inflected_mentions(reading, question.text, candidates))
     decision = decide(reading, place_mentions(reading, mentions), question.text)
+    if decision.mention is None and not decision.undecided:
+        decision = decide(reading, place_mentions(reading, list(people_mentions(reading, candidates))), question.text)
     if decision.undecided:
         return undecided(RULE)
     mention = decision.mention

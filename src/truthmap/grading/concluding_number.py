@@ -48,7 +48,7 @@ def concluding_number(reading: Reading, question: str, *, finished: bool) -> Sai
         or _marked(reading, items, finished=finished)
         or _opening(reading, items, asked)
         or _stated(reading, items, question, asked, finished=finished)
-        or _last(reading, items, asked, finished=finished)
+        or _last(reading, _of_asked_event(reading, items, question), asked, finished=finished)
     )
     return None if chosen is None else ranged(text, items, chosen)
 
@@ -279,8 +279,19 @@ def _is_year(said: Said) -> bool:
     )
 
 
+def _of_asked_event(reading: Reading, items: Sequence[Said], question: str) -> list[Said]:
+    """Return the numbers of the sentences that do not tell of the opposite event."""
+    words = words_of(question)
+    kept = []
+    for item in items:
+        low, high = reading.sentence_of(reading.tokens_of(item.start, item.end)[0])
+        if not is_opposite_event(words, [token.norm for token in reading.tokens[low:high]]):
+            kept.append(item)
+    return kept
+
+
 def _last(reading: Reading, items: Sequence[Said], asked: set[Fraction], *, finished: bool) -> Said | None:
-    if not finished:
+    if not finished or not items:
         return None
     low, _ = reading.sentence_of(reading.tokens_of(items[-1].start, items[-1].end)[0])
     start = reading.tokens[low].start

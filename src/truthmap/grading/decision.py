@@ -149,19 +149,22 @@ def lists(reading: Reading, named: Sequence[Named], joins: Sequence[Sign] = JOIN
 
 def _runs(reading: Reading, named: Sequence[Named], joins: Sequence[Sign] = JOINS) -> list[list[Named]]:
     """Return the runs of mentions with only commas, conjunctions and glue between them, a conjunction at least once."""
-    found: list[list[Named]] = []
-    run: list[Named] = []
-    joined = False
+    return [run for run, joined in _all_runs(reading, named, joins) if joined]
+
+
+def _all_runs(reading: Reading, named: Sequence[Named], joins: Sequence[Sign]) -> list[tuple[list[Named], bool]]:
+    """Return the runs of mentions with only commas, conjunctions and glue between them, and whether one joins them."""
+    found: list[tuple[list[Named], bool]] = []
     for each in named:
+        run, joined = found[-1] if found else ([], False)
         join = _join(reading, run[-1], each, joins) if run else None
         if join is None:
-            if joined:
-                found.append(run)
-            run, joined = [], False
-        run = [*run, each]
-        letters = join is not None and len(each.mention.name) == len(run[-2].mention.name) == 1
-        joined = joined or letters or (join is not None and join != ",")
-    return [*found, run] if joined else found
+            found.append(([each], False))
+            continue
+        letters = len(each.mention.name) == len(run[-1].mention.name) == 1
+        run.append(each)
+        found[-1] = (run, joined or letters or join != ",")
+    return found
 
 
 def _join(reading: Reading, one: Named, other: Named, joins: Sequence[Sign]) -> str | None:
@@ -182,7 +185,17 @@ def _join(reading: Reading, one: Named, other: Named, joins: Sequence[Sign]) -> 
     if sign is not None:
         return str(sign)
     commas = any(token.norm in (",", "，", "、", "،") for token in between)
-    return "," if commas and reading.is_glue(one.last, other.first) else None
+    return "," if commas and _is_glue_or_direction(reading, one.last, other.first) else None
+
+
+def _is_glue_or_direction(reading: Reading, start: int, end: int) -> bool:
+    """Return whether only glue stands in the tokens, and where something lies: "Egypt to the south, Libya to the …"."""
+    directions = ("north", "south", "east", "west")
+    return all(
+        (reading.is_glue(index, index + 1) and reading.tokens[index].norm != "in")
+        or reading.tokens[index].norm.startswith(directions)
+        for index in range(start, end)
+    )
 
 
 def _is_bullet(reading: Reading, start: int, end: int) -> bool:
@@ -203,9 +216,9 @@ def _is_bullet(reading: Reading, start: int, end: int) -> bool:
 def _inherited(reading: Reading, named: list[Named]) -> list[Named]:
     """Give the members of a list the stance of its first: "not France, Spain or Italy"."""
     stances = {}
-    for run in _runs(reading, named):
+    for run, joined in _all_runs(reading, named, JOINS):
         first = run[0].stance
-        if first in (Stance.DENIED, Stance.AGAINST, Stance.NEAR, Stance.SUPPOSED):
+        if first is Stance.NEAR or (joined and first in (Stance.DENIED, Stance.AGAINST, Stance.SUPPOSED)):
             stances.update({each.first: first for each in run if each.stance is Stance.SAID})
     return [replace(each, stance=stances.get(each.first, each.stance)) for each in named]
 

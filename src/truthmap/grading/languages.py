@@ -75,7 +75,8 @@ def _by_script(script: str, scripts: Counter[str], words: set[str]) -> str:
 
 def _common(code: str, words: Iterable[str]) -> int:
     common = language(code).common
-    return sum(word in common for word in words)
+    shared = frozenset() if code == ENGLISH else language(ENGLISH).known
+    return sum(word in common and word not in shared for word in words)
 
 
 def _script(word: str) -> str:

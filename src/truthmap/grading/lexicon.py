@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from truthmap.grading.tokens import Token, words_of
 from truthmap.records import StrEnum
@@ -102,6 +103,11 @@ class Language:
             self, "lone_no", frozenset(self.phrases.get(Sign.NO, ())) & frozenset(self.phrases[Sign.NEGATES])
         )
         object.__setattr__(self, "glue", frozenset(word for phrase in tied for word in words_of(phrase)))
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The words that begin one of its phrases."""
+        return frozenset(word for phrases in self._index.values() for word in phrases)
 
     def marks(self, tokens: Sequence[Token], signs: Sequence[Sign]) -> list[Mark]:
         """Return the phrases of some signs in a text, in order, without overlaps: the earliest first, then the longest.

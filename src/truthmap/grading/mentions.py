@@ -19,6 +19,8 @@ _JOINING = frozenset(
     ("a", "an", "and", "as", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or", "that", "the", "this", "to")
 )
 _LONGEST_ABBREVIATION = 6
+_IN_ANY_CASE = frozenset(("uk", "usa", "uae", "drc", "prc", "ussr"))
+"""Abbreviations that are no words in lower case either, as "us" is."""
 _LOOK_BACK = 200
 """Characters before a name in which a repetition of the question would show."""
 _REPEATED_RUN = 3
@@ -116,7 +118,8 @@ def _places(answered: NormalizedText, text: str, candidates: Candidates) -> Iter
         for start in _all_places(answered.text, name.text):
             end = start + len(name.text)
             low, high = answered.original(start, end)
-            if not name.abbreviation or text[low:high].upper() == text[low:high]:
+            written = text[low:high]
+            if not name.abbreviation or written.upper() == written or name.text.replace(".", "") in _IN_ANY_CASE:
                 yield start, end, name
 
 

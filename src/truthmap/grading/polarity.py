@@ -38,7 +38,7 @@ _AUXILIARIES = frozenset(
     ]
 )
 _PRONOUNS = frozenset(["it", "he", "she", "they", "this", "that", "there", "we", "you", "i", "these", "those"])
-_LEADS = (Sign.ANSWERS, Sign.CONCLUDES, Sign.CONTRASTS, Sign.VERB, Sign.CORRECTS)
+_LEADS = (Sign.ANSWERS, Sign.CONCLUDES, Sign.CONTRASTS, Sign.VERB, Sign.CORRECTS, Sign.AND, Sign.OR)
 _ELLIPSIS = frozenset(("...", "…"))
 
 

@@ -266,7 +266,8 @@ class Reading:
         """Return whether a direction is a part of what it is said of: "in the south east of X"."""
         if mark is None or mark.start == 0 or not self.tokens[mark.start].norm.startswith(_DIRECTIONS):
             return False
-        before = self.tokens[mark.start - 1]
+        apart = self.tokens[mark.start - 1].norm in ("-", "–")
+        before = self.tokens[max(mark.start - 1 - apart, 0)]
         return before.norm == "the" or before.norm.startswith(_DIRECTIONS) or before.capital
 
     def _is_asked(self, end: int) -> bool:
