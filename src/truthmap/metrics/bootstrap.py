@@ -2,7 +2,7 @@
 
 The bootstrap for clustered data: Field and Welsh, Journal of the Royal Statistical Society B 2007. Any measure can be
 resampled by the answers' indices. Few groups vary less among their resamples than they should, so the percentiles lie
-further out for them (Hesterberg, The American Statistician 2015, section 3.3).
+further out for them (Hesterberg, The American Statistician 2015, section 3.3); and they are corrected for bias.
 """
 
 from __future__ import annotations
@@ -33,13 +33,24 @@ def tail_of(n_groups: int, tail: float = 0.025) -> float:
     return float(norm.cdf(math.sqrt(n_groups / (n_groups - 1)) * student.ppf(tail, n_groups - 1)))
 
 
-def percentile_interval(drawn: Floats, tail: float = 0.025) -> tuple[Floats, Floats]:
-    """Return the ends of the interval of each measure, from its resamples: float (R, …), NaN left out, → (…).
+def percentile_interval(drawn: Floats, whole: Floats, tail: float = 0.025) -> tuple[Floats, Floats]:
+    """Return the ends of the interval of m measures: bias-corrected percentiles (Efron, JASA 1987).
 
-    On each side it leaves the share `tail` of the resamples out.
+    Resamples of a measure that answers drawn twice push up, as average precision, lie above it; the percentiles move
+    down by as much.
+
+    Args:
+        drawn: float (R, m), the measures of the resamples; NaN is left out.
+        whole: float (m,), those of the answers as they are.
+        tail: The share of the resamples to leave out on each side, before that correction.
     """
-    low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-    return low, high
+    known = np.maximum(np.isfinite(drawn).sum(axis=0), 1)
+    below = ((drawn < whole).sum(axis=0) + (drawn == whole).sum(axis=0) / 2) / known
+    bias = norm.ppf(np.clip(below, 0.5 / known, 1 - 0.5 / known))
+    shares = norm.cdf(2 * bias + norm.ppf([[tail], [1 - tail]]))
+    ends = [np.nanquantile(column, share) for column, share in zip(drawn.T, shares.T, strict=True)]
+    low, high = np.array(ends).T
+    return np.minimum(low, whole), np.maximum(high, whole)
 
 
 def bootstrap(
@@ -60,9 +71,8 @@ def bootstrap(
     blocks = [np.array(rows, dtype=np.int64) for rows in members.values()]
     whole = measure(np.arange(len(groups), dtype=np.int64))
     draws = draw_groups(len(blocks), resamples or RESAMPLES, seed_from("bootstrap", label))
-    low, high = percentile_interval(
-        np.stack([measure(np.concatenate([blocks[group] for group in draw])) for draw in draws]), tail_of(len(blocks))
-    )
+    drawn = np.stack([measure(np.concatenate([blocks[group] for group in draw])) for draw in draws])
+    low, high = percentile_interval(drawn, whole, tail_of(len(blocks)))
     ends = zip(whole, low, high, strict=True)
     return [Estimate(value=float(v), low=float(lo), high=float(hi), n=len(groups)) for v, lo, hi in ends]
 
