@@ -49,7 +49,7 @@ class Noise:
 
 
 def run(draws: int) -> Iterator[Result]:
-    """Fit maps of noise, a fifth as many as intervals are drawn; several cells are chosen in every fourth."""
+    """Fit maps of noise, a fifth as many as other draws; several cells are chosen in every fourth."""
     some = max(4, draws // 5)
     for groups, size in ((80, 1), (40, 3)):
         said = f"{groups} questions of {size} answers" if size > 1 else f"{groups} independent answers"
@@ -57,7 +57,7 @@ def run(draws: int) -> Iterator[Result]:
         beaten = [chosen for _, chosen in found if chosen is not None]
         yield Result.of("best p-value of a map", f"{said} that tell nothing", Wanted.LEVEL, [p for p, _ in found])
         yield Result.of("several cells beat one", f"{said} that tell nothing", Wanted.TAIL, beaten)
-        differ = [_difference(groups, size, k) for k in range(some)]
+        differ = [_difference(groups, size, k) for k in range(draws)]
         yield Result.of("difference of two maps, anywhere", f"{said}, like maps", Wanted.LEVEL, differ)
 
 
