@@ -40,7 +40,7 @@ audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be
 	$(BIN)/python scripts/audit.py
 
 soak: $(READY)  ## faults at other moments, for an hour; fifty mixed clients, for half of one
-	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_run_at_a_url.py
+	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_run_at_a_url.py tests/pipeline/test_fault_tables.py
 	TRUTHMAP_SOAK=1800 $(BIN)/python -m pytest tests/server/test_soak.py
 
 bench: $(READY)

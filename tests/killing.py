@@ -7,7 +7,7 @@ import multiprocessing as mp
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count, takewhile
@@ -104,19 +104,27 @@ class RunProcess:
         return Ended(self.process.exitcode, *told)
 
 
-def start(study: Study, questions: QuestionSet, death: Death | None = None) -> RunProcess:
-    """Start a run of a study in a process of its own."""
+def _run(study: Study, seen: Seen) -> None:
+    run_study(study, progress=seen)
+
+
+Act = Callable[[Study, Seen], object]
+"""What a process does; a function of a module, for it travels there by its name."""
+
+
+def start(study: Study, questions: QuestionSet, death: Death | None = None, act: Act = _run) -> RunProcess:
+    """Start a run of a study, or something else that is done with it, in a process of its own."""
     here, there = _SERVER.Pipe(duplex=False)
     machine = Machine(os.environ.get("TRUTHMAP_CACHE"), dict(fsspec.config.conf))
-    process = _SERVER.Process(target=_work, args=(study, questions, death, machine, there), daemon=True)
+    process = _SERVER.Process(target=_work, args=(study, questions, death, machine, there, act), daemon=True)
     process.start()
     there.close()
     return RunProcess(process, here)
 
 
-def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None) -> Ended:
-    """Run a study in a process of its own and wait for its end."""
-    running = start(study, questions, death)
+def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None, act: Act = _run) -> Ended:
+    """Run a study, or do something else with it, in a process of its own and wait for its end."""
+    running = start(study, questions, death, act)
     running.wait_until_begun()
     return running.ended()
 
@@ -146,7 +154,9 @@ def finished_work(folder: Path) -> dict[str, Any]:
     return {"ledger": json.loads(ledger.read_text()) if ledger.exists() else {}, "answers": len(parts) * SHARD}
 
 
-def _work(study: Study, questions: QuestionSet, death: Death | None, machine: Machine, news: Connection) -> None:
+def _work(
+    study: Study, questions: QuestionSet, death: Death | None, machine: Machine, news: Connection, act: Act
+) -> None:
     import torch
 
     from truthmap.execution import estimate
@@ -166,7 +176,7 @@ def _work(study: Study, questions: QuestionSet, death: Death | None, machine: Ma
     news.send("begun")
     seen, fault, code = Seen(), None, 0
     try:
-        run_study(study, progress=seen)
+        act(study, seen)
     except TruthmapError as error:
         fault, code = f"{type(error).__name__}: {error}", 2
     except KeyboardInterrupt as stopped:

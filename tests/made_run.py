@@ -22,7 +22,7 @@ from truthmap.metrics.rival import Rival
 from truthmap.positions import PAPER, Group, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, Span, Split, SplitAssignment
-from truthmap.runs.file_names import SCORES
+from truthmap.runs.file_names import LEDGER, SCORES
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.out_of_fold import write_out_of_fold
@@ -42,6 +42,15 @@ HOSTILE = (
     "=HYPERLINK(\"http://example.com\")",
     "<!-- <b>bold</b> &lt; \u2028 -->",
 )  # fmt: skip
+KEYS = {stage: stage * 4 for stage in STAGES}
+FILES = {
+    "questions": ("questions.parquet", "splits.parquet"),
+    "answers": ("answers.parquet",),
+    "grades": ("grades.parquet", "audit.json"),
+    "states": (),
+    "grid": ("grid.parquet", "scores.safetensors", "null.parquet", "curve.parquet", "summary.json"),
+    "figures": ("heatmap.png", "heatmap.svg"),
+}  # fmt: skip
 _BEST = Position.of("exact_answer_last")
 _UNSCORED_EVERY, _TEST_EVERY = 23, 5
 
@@ -190,6 +199,7 @@ def _write_ledger(path: Path, made: Made) -> None:
         {
             "format": FORMAT,
             "settings": kept_settings(study),
+            "keys": KEYS,
             "model_identity": {"architecture": "Made", "dtype": "float32", "prompt_format": "chat"},
             "questions": {"name": "made questions", "digest": "0" * 64},
             "versions": {"python": "3", "truthmap": "0"},
@@ -197,6 +207,15 @@ def _write_ledger(path: Path, made: Made) -> None:
         }
     )  # fmt: skip
     prompt = f"<user>Which city is number 0? {made.texts[0] if made.texts else ''}<model>"
-    for stage in STAGES:
-        if stage != "report":
-            folder.finish(stage, stage * 4, ["summary.json"], 1.5, {"peak_bytes": 10**9, "first_prompt": prompt})
+    vouch(path, {"peak_bytes": 10**9, "first_prompt": prompt})
+
+
+def vouch(path: Path, note: dict[str, Any] | None = None) -> None:
+    """Write a ledger that vouches for the run's files as they are now."""
+    folder = RunFolder(path)
+    known = folder.entries()
+    (path / LEDGER).unlink(missing_ok=True)
+    for stage in STAGES[:-1]:
+        files = [name for name in FILES[stage] if (path / name).exists()]
+        about = known[stage].note if stage in known and note is None else note or {}
+        folder.finish(stage, KEYS[stage], files, 1.5, about)

@@ -13,8 +13,10 @@ from typing import Any, Protocol
 from platformdirs import user_cache_path
 
 from truthmap.errors import StorageError, UsageError
-from truthmap.files import atomic_write, storage_errors
+from truthmap.files import MOST_BYTES, AnyPath, FolderPath, as_path, atomic_write, open_regular, storage_errors
 
+MOST_WHOLE = 1 << 30
+"""Bytes of the largest file that is read whole: a store's index."""
 _VERSIONS = ("ETag", "etag", "generation", "md5Hash", "mtime", "created", "LastModified", "last_modified")
 """What file systems of fsspec call the mark of a file's version, the surest first."""
 
@@ -53,9 +55,9 @@ class Storage(Protocol):
 
 
 class LocalStorage:
-    """A folder of this machine's file system: files are written to a path beside and renamed."""
+    """A folder of this machine's file system: files are written beside and renamed, links not followed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: AnyPath) -> None:
         self._folder = folder
 
     @property
@@ -70,30 +72,36 @@ class LocalStorage:
             yield temp_path
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
-        """Read a range of a file."""
-        with (self._folder / name).open("rb") as file:
+        """Read a range of a file, to its end `MOST_WHOLE` bytes at most."""
+        most = MOST_WHOLE if end is None else MOST_BYTES
+        with open_regular(self._folder / name, most) as file, storage_errors(self._folder / name, "read"):
             file.seek(start)
             return file.read() if end is None else file.read(end - start)
 
     def sizes(self) -> dict[str, int]:
         """Return the size of every file, half-written ones left out."""
-        if not self._folder.is_dir():
+        folder = Path(self._folder)
+        if not folder.is_dir():
             return {}
+        if isinstance(self._folder, FolderPath):
+            self._folder.owner.guard(folder)
         return {
-            path.name: path.stat().st_size
-            for path in self._folder.iterdir()
+            path.name: path.lstat().st_size
+            for path in folder.iterdir()
             if path.is_file() and not path.name.startswith(".")
         }
 
     def size(self, name: str) -> int | None:
         """Return the size of one file."""
-        path = self._folder / name
-        return path.stat().st_size if path.is_file() else None
+        path = Path(self._folder / name)
+        return path.lstat().st_size if path.is_file() else None
 
     def remove(self, name: str) -> None:
-        """Delete a file, if it is there."""
+        """Delete a file, if it is there; of a link, the link."""
+        if isinstance(self._folder, FolderPath):
+            self._folder.owner.guard(Path(self._folder))
         with storage_errors(self._folder / name):
-            (self._folder / name).unlink(missing_ok=True)
+            Path(self._folder / name).unlink(missing_ok=True)
 
 
 class RemoteStorage:
@@ -205,9 +213,9 @@ class RemoteStorage:
         """Download an object to a local path, whole or not at all."""
         with (
             self._as_storage_error(name),
+            self._files.open(self._at(name), "rb") as source,
             atomic_write(into) as temp_path,
             temp_path.open("wb") as file,
-            self._files.open(self._at(name), "rb") as source,
         ):
             shutil.copyfileobj(source, file)
 
@@ -246,6 +254,6 @@ def is_remote(address: str) -> bool:
     return "://" in address
 
 
-def storage_at(address: Path | str) -> Storage:
+def storage_at(address: AnyPath | str) -> Storage:
     """Return the place at an address: a folder's path, or a URL."""
-    return RemoteStorage(address) if isinstance(address, str) and is_remote(address) else LocalStorage(Path(address))
+    return RemoteStorage(address) if isinstance(address, str) and is_remote(address) else LocalStorage(as_path(address))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.forging import forge_ledger
 
 from truthmap.analyses.diff.command import summarize
 from truthmap.analyses.diff.equal_n import needs_equal_n
@@ -85,6 +86,8 @@ def test_maps_of_other_shapes_are_refused(
 ) -> None:
     copy = Run(run_folder(shutil.copytree(made_once, tmp_path / "copy")))
     write_out_of_fold(copy.path / SCORES, [change(RunData.load(copy).out_of_fold())])
+    forge_ledger(copy.path)
+    copy = open_run(copy.path)
     with pytest.raises(RunFolderError, match=said):
         diff_runs(open_run(made_once), copy, tmp_path / "out")
 

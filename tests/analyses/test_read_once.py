@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from truthmap import files
 from truthmap.analyses.registry import ANALYSES
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.cli.app import app
-from truthmap.runs import out_of_fold
+from truthmap.runs import tables
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import LEDGER
+from truthmap.runs.file_names import LEDGER, SAMPLE_GRADES, SAMPLES
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
+from truthmap.runs.snapshot import Snapshot
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "audit": ("audit", "RUN/audit.csv"),
@@ -44,28 +44,36 @@ class Reads:
     def __init__(self) -> None:
         self.counts: Counter[Path] = Counter()
 
-    def counted(self, read: Callable[..., Any]) -> Callable[..., Any]:
-        def counting(source: Any, *rest: Any, **named: Any) -> Any:
-            path = Path(source if isinstance(source, (str, Path)) else source.name)
-            if path.name != LEDGER:
-                self.counts[path.resolve()] += 1
-            return read(source, *rest, **named)
-
-        return counting
+    def count(self, path: Path) -> None:
+        if path.name != LEDGER:
+            self.counts[path.resolve()] += 1
 
     def more_than_once(self, folder: Path) -> dict[str, int]:
-        """Return the files of a run that were parsed again and again, the store of states left out."""
+        """Return the files of a run that were parsed again and again.
+
+        The store of states is left out, and samples, whose digests are taken when they are written.
+        """
         inside = {path: n for path, n in self.counts.items() if folder in path.parents}
-        return {path.name: n for path, n in inside.items() if n > 1 and "states" not in path.parent.name}
+        others = {path: n for path, n in inside.items() if path.name not in (SAMPLES, SAMPLE_GRADES)}
+        return {path.name: n for path, n in others.items() if n > 1 and "states" not in path.parent.name}
 
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    found = Reads()
-    for owner, name in (
-        (pq, "read_table"), (pq, "ParquetFile"), (out_of_fold, "safe_open"), (Path, "read_text"), (Path, "read_bytes"),
-    ):  # fmt: skip
-        monkeypatch.setattr(owner, name, found.counted(getattr(owner, name)))
+    """Count what is opened to be parsed; checking a file's digest when the run is opened is not counted."""
+    found, of_run, by_path = Reads(), Snapshot.open, files.open_regular
+
+    def open_of_run(snapshot: Snapshot, name: str) -> BinaryIO:
+        found.count(snapshot.folder.path / name)
+        return of_run(snapshot, name)
+
+    def open_by_path(path: files.AnyPath, most: int) -> BinaryIO:
+        found.count(Path(path))
+        return by_path(path, most)
+
+    monkeypatch.setattr(Snapshot, "open", open_of_run)
+    monkeypatch.setattr(files, "open_regular", open_by_path)
+    monkeypatch.setattr(tables, "open_regular", open_by_path)
     return found
 
 

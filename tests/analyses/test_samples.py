@@ -6,6 +6,8 @@ import math
 from contextlib import contextmanager
 
 import pytest
+from tests.forging import forge_ledger, forge_study
+from tests.killing import Seen
 
 from truthmap.analyses.samples.run import has_samples, read_samples, sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -100,17 +102,32 @@ def test_a_run_without_samples_says_how_to_draw_them(finished: Run) -> None:
 
 def test_samples_of_other_answers_are_refused(finished: Run) -> None:
     sample_answers(finished, SampleSettings(k=1))
-    ledger = finished.path / "stages.json"
-    answers_key = __import__("json").loads(ledger.read_text())["answers"]["key"]
-    ledger.write_text(ledger.read_text().replace(answers_key, "0" * 64))
+    forge_study(finished.path, lambda content: content["settings"].update(seed=1))
+    updated = open_run(finished.path)
     with pytest.raises(RunFolderError, match="belong to an earlier version of the run"):
+        read_samples(updated)
+    with pytest.raises(RunFolderError, match=r"stages\.json was written anew since"):
         read_samples(finished)
-    with pytest.raises(RunFolderError, match=r"the answers in .* are not those of its settings"):
-        sample_answers(finished, SampleSettings(k=2))
+
+
+def test_samples_graded_otherwise_are_graded_anew(finished: Run) -> None:
+    drawn = sample_answers(finished, SampleSettings(k=1))
+    forge_ledger(finished.path, lambda ledger: ledger["samples"]["note"].update(graded_by="0" * 64))
+    with pytest.raises(RunFolderError, match=r"were graded as an earlier version .* grades them anew"):
+        read_samples(open_run(finished.path))
+    seen = Seen()
+    assert sample_answers(open_run(finished.path), SampleSettings(k=1), progress=seen) == drawn
+    assert seen.begun == {}
+    assert read_samples(open_run(finished.path)) == drawn
+
+
+def test_samples_of_questions_that_changed_are_not_drawn(finished: Run) -> None:
+    forge_ledger(finished.path, lambda ledger: ledger["answers"].update(key="0" * 64))
+    with pytest.raises(RunFolderError, match="is between two states: answers was not made"):
+        open_run(finished.path)
 
 
 def test_samples_of_another_model_are_not_mixed_in(finished: Run) -> None:
-    settings = finished.path / "study.yaml"
-    settings.write_text(settings.read_text().replace("weights: ", "weights: 0"))
+    forge_study(finished.path, lambda content: content["model_identity"].update(weights="0"))
     with pytest.raises(RunFolderError, match="the model is not the one that"):
         sample_answers(open_run(finished.path), SampleSettings(k=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,7 @@ from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.samples.states import sample_states
 from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
-from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.errors import RunFolderError
 from truthmap.execution.reopen import reopen
 from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import PAPER, Position
@@ -53,9 +55,17 @@ def test_states_are_captured_once_and_kept(sampled, monkeypatch: pytest.MonkeyPa
     again = sample_states(run, reopen(run), samples, samples.question_ids, cell)
     assert again.keys() == first.keys()
     assert all((again[i] == first[i]).all() for i in first)
-    next((run.path / "sample_states").glob("*.safetensors")).write_bytes(b"nothing")
-    with pytest.raises(DamagedFileError, match="delete it to have it made again"):
-        sample_states(run, reopen(run), samples, samples.question_ids, cell)
+
+
+@pytest.mark.parametrize("broken", [lambda whole: b"nothing", lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])])
+def test_broken_states_are_captured_again(sampled, broken: Callable[[bytes], bytes]) -> None:
+    run, samples = sampled
+    cell = Cell(Site.RESIDUAL, 1, Position.of("-1"))
+    first = sample_states(run, reopen(run), samples, samples.question_ids, cell)
+    path = next((run.path / "sample_states").glob("*.safetensors"))
+    path.write_bytes(broken(path.read_bytes()))
+    again = sample_states(run, reopen(run), samples, samples.question_ids, cell)
+    assert all((again[i] == first[i]).all() for i in first)
 
 
 def test_accuracies_are_those_of_the_test_questions(sampled) -> None:

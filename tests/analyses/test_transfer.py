@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.forging import forge_ledger, forge_study
 
 from truthmap.analyses.probing import fit_cell_probe, read_cell
 from truthmap.analyses.results import read_analysis
@@ -85,12 +86,14 @@ def test_mistakes_are_counted_at_the_sources_threshold(transferred) -> None:
 
 
 def test_questions_that_the_source_has_seen_are_not_tested(made_once: Path, three, tmp_path: Path) -> None:
-    copy = open_run(shutil.copytree(made_once, tmp_path / "copy"))
+    folder = shutil.copytree(made_once, tmp_path / "copy")
     # The same questions dealt otherwise: the copy's test part is full of what the first run learned from.
-    splits = pd.read_parquet(copy.path / "splits.parquet")
+    splits = pd.read_parquet(folder / "splits.parquet")
     flipped = pd.read_parquet(made_once / "splits.parquet").iloc[::-1].reset_index(drop=True)
     splits[["split", "fold"]] = flipped[["split", "fold"]]
-    splits.to_parquet(copy.path / "splits.parquet")
+    splits.to_parquet(folder / "splits.parquet")
+    forge_ledger(folder)
+    copy = open_run(folder)
     first = open_run(made_once)
     result = transfer_runs([first, copy], tmp_path / "out")
     score = result.score(Choice.OWN, result.sets[0].name, result.sets[1].name)
@@ -123,8 +126,7 @@ def test_c_is_chosen_by_cross_validation_and_scores_are_out_of_fold(three) -> No
 
 def test_other_models_are_refused(three, made_once: Path, tmp_path: Path) -> None:
     other = shutil.copytree(made_once, tmp_path / "other")
-    settings = other / "study.yaml"
-    settings.write_text(settings.read_text().replace("weights: ", "weights: 0"))
+    forge_study(other, lambda content: content["model_identity"].update(weights="0"))
     with pytest.raises(RunFolderError, match=r"runs of one model: .* \(weights "):
         transfer_runs([three[0], open_run(other)], tmp_path)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.engines import VERSION, put_stand_in
+from tests.forging import forge_study
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -18,7 +19,6 @@ from truthmap.errors import ModelError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.models import ModelHolder
 from truthmap.pipeline.runner import run_study
-from truthmap.plain_yaml import read_yaml, write_yaml
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
@@ -136,10 +136,10 @@ def test_the_engine_is_part_of_the_key_and_how_fast_it_is_is_not(study: Study) -
 
 
 def test_a_run_of_a_version_with_fewer_settings_goes_on(finished: Run, tiny_model: Path) -> None:
-    settings = finished.path / "study.yaml"
-    kept = read_yaml(settings.read_text())
-    del kept["settings"]["answers"]["engine"], kept["settings"]["grid"]
-    settings.write_text(write_yaml(kept))
+    def without_some(content: dict[str, Any]) -> None:
+        del content["settings"]["answers"]["engine"], content["settings"]["grid"]
+
+    forge_study(finished.path, without_some)
     study = Study(model=str(tiny_model), questions="spoken", shard=32, out=finished.path)
     progress = Told()
     run_study(study, progress=progress)

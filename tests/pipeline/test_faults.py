@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -99,20 +98,6 @@ def test_of_two_runs_on_one_folder_the_second_refuses(study: Study, spoken: Ques
     assert "another run is working in" in second.fault
     assert first.ended().code == 0
     assert numbers(study.out) == reference[0]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a disk of 300 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk]
-    if sys.platform != "linux" or os.getuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
-        pytest.skip("a small disk can be mounted by root on Linux only")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_a_disk_that_fills_up_is_named_and_what_is_finished_is_kept(

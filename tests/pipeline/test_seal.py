@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.forging import forge_ledger
 
 from truthmap.cli.app import app
 from truthmap.detector.artifact import load_artifact
@@ -106,6 +107,7 @@ def test_a_stack_is_refitted_with_the_c_that_the_run_measured(run: Run, tmp_path
     )
     stacked = summary.model_copy(update={"stack": stack})
     (folder / "summary.json").write_text(stacked.model_dump_json())
+    forge_ledger(folder)
     chosen = tuple(Cell(summary.site, layer, position) for layer, position in cells)
     head = seal_detector(Run(run_folder(folder)), tmp_path / "detector", DetectorSettings(cells=chosen)).config.heads[0]
     assert head.stack_c == 1e-3

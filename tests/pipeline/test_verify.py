@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 from tests.killing import Seen, numbers
 
+from truthmap.analyses.errors.run import type_errors
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.pipeline.runner import run_study
+from truthmap.pipeline.seal import seal_detector
 from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import STAGES
-from truthmap.runs.run import open_run
+from truthmap.runs.run import Run, open_run
+from truthmap.store.states import StateStore
 from truthmap.study.study import Study, with_settings
 
 
@@ -169,3 +174,52 @@ def test_a_folder_in_use_is_not_verified(copy: Path) -> None:
 def test_what_is_no_run_is_not_verified(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match=r"is no run folder: it has no study\.yaml"):
         verify_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["questions.parquet", "splits.parquet", "states/index.json", "heatmap.png", "audit.json"]
+)
+def test_what_comes_out_the_same_leaves_all_else_as_it_is(study: Study, copy: Path, name: str) -> None:
+    before, seen = numbers(copy), Seen()
+    flip(copy / name, len((copy / name).read_bytes()) // 2)
+    run_study(with_settings(study, {"out": copy}), progress=seen)
+    assert not {"Answering", "Capturing states", "Fitting probes: residual"} & seen.begun.keys()
+    assert numbers(copy) == before
+    assert verify_run(copy) == ()
+
+
+def test_a_broken_entry_of_the_ledger_costs_its_stage_alone(study: Study, copy: Path) -> None:
+    before, seen = numbers(copy), Seen()
+    ledger = json.loads((copy / "stages.json").read_text())
+    ledger["figures"]["seconds"] += 1
+    (copy / "stages.json").write_text(json.dumps(ledger))
+    assert [broken.name for broken in verify_run(copy)] == ["stages.json"]
+    run_study(with_settings(study, {"out": copy}), progress=seen)
+    assert seen.begun.keys() <= {"Writing the report"}
+    assert numbers(copy) == before
+    assert verify_run(copy) == ()
+
+
+def test_a_repair_that_was_killed_goes_on(copy: Path) -> None:
+    StateStore(copy / "states").forget(1)  # what one leaves that dropped a broken shard and was killed
+    others = {path: path.read_bytes() for path in (copy / "states").glob("*.safetensors")}
+    seen = Seen()
+    repair_run(copy, seen)
+    assert seen.begun["Capturing states"] > 0
+    assert {path: path.read_bytes() for path in others} == others
+    assert verify_run(copy) == ()
+
+
+def test_samples_and_analyses_are_verified(finished: Run) -> None:
+    sample_answers(finished, SampleSettings(k=1))
+    type_errors(finished)
+    seal_detector(finished, finished.folder / "detector")
+    assert verify_run(finished.path) == ()
+    broken = ("samples.parquet", "sample_grades.parquet", "analyses/errors.json", "detector/reliability.svg")
+    for name in broken:
+        flip(finished.path / name, 50)
+    found = verify_run(finished.path)
+    assert sorted(part.name for part in found) == sorted(broken)
+    assert {part.fault.partition("; ")[2] for part in found} == {
+        f"`truthmap {command}` makes it again" for command in ("sample", "errors", "detector")
+    }

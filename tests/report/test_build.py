@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from tests.forging import forge_analyses
 from tests.made_run import HOSTILE, Made, make_run
 from typer.main import get_command
 
@@ -154,6 +155,7 @@ def write_analysis(run: Run, name: str, content: Any, frame: pd.DataFrame | None
         frame.to_parquet(folder / f"{name}.parquet")
     figure = Figure(figsize=(1, 1))
     figure.savefig(folder / f"{name}.svg")
+    forge_analyses(run.path)
     return folder
 
 
@@ -181,11 +183,17 @@ def test_a_damaged_analysis_is_named_and_the_rest_is_shown(run: Run) -> None:
     (folder / "compare.json").write_bytes(b"\xff{")
     (folder / "errors.json").write_text("{}")
     (folder / "errors.parquet").write_text("not a table")
+    forge_analyses(run.path)
     compare, errors, select = (page_of(run).section(f"analysis-{name}") for name in ("compare", "errors", "select"))
     assert "compare.json is damaged" in compare.fault
     assert "errors.parquet is damaged" in errors.fault
     assert select.tables
     write_report(run)
+    (folder / "select.parquet").write_text("flipped")
+    (folder / "own.json").write_text("{}")
+    select, own = (page_of(run).section(f"analysis-{name}") for name in ("select", "own"))
+    assert "select.parquet is damaged: it is not as it was written" in select.fault
+    assert "own.json is not in the ledger of the run" in own.fault
 
 
 def test_numbers_too_large_for_a_page_stay_in_the_run_folder(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.forging import forge_ledger
 
 from truthmap.analyses.compare.run import compare_run
 from truthmap.analyses.diff.run import diff_runs
@@ -76,6 +77,7 @@ def test_a_map_of_labels_says_where_each_is_read(finished: Run) -> None:
     assert len(cells.rows) > len(summary.rows)
     name = finished.path / ANALYSES / "labels-kind.json"
     name.write_text('{"scores": [{"label": 3}], "notes": ["mine"]}')
+    forge_ledger(finished.path)
     strange = page_of(finished).section("analysis-labels-kind")
     assert (strange.fault, [table.about for table in strange.tables]) == ("", [cells.about])
 
@@ -92,6 +94,7 @@ def test_the_audits_warnings_are_on_the_page(finished: Run) -> None:
     path = finished.path / "audit.json"
     audit = RunData.load(finished).audit.model_copy(update={"warnings": ("The place tells <b>too</b> much.",)})
     path.write_text(audit.model_dump_json())
+    forge_ledger(finished.path)
     page = page_of(Run(run_folder(finished.path)))
     assert page.section("asked").warnings == ("The place tells <b>too</b> much.",)
     assert "The place tells &lt;b&gt;too&lt;/b&gt; much." in write_report(Run(run_folder(finished.path))).read_text()

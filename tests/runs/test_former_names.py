@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save_file
 
-from made_run import Made, make_run
+from made_run import Made, make_run, vouch
 from truthmap.probes.grid import ARRAYS
 from truthmap.records import Site
 from truthmap.report.build import page_of
@@ -35,6 +35,7 @@ def test_a_run_with_former_names_is_read(tmp_path: Path) -> None:
     save_file({"mlp_in": tensors["mlp_post"]}, path / "scores.safetensors", metadata={"ids": json.dumps(ids)})
     summary = path / "summary.json"
     summary.write_text(summary.read_text().replace('"mlp_post"', '"mlp_in"'))
+    vouch(path)
     old = RunData.load(open_run(path))
     assert old.summary.site is Site.MLP_POST
     np.testing.assert_array_equal(old.grid().auc, auc)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.forging import forge_ledger, forge_study
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -16,8 +17,6 @@ from truthmap.pipeline.verify import repair_run, verify_run
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run, open_run
 from truthmap.study.reopen_settings import ReopenSettings
-from truthmap.study.stage_keys import stage_keys
-from truthmap.study.study import Study
 
 
 def edit(path: Path, before: str, after: str) -> None:
@@ -30,10 +29,9 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_a_ledger_cannot_name_files_outside_its_folder(copy: Path, tmp_path: Path, name: str) -> None:
     victim = tmp_path / "victim.txt"
     victim.write_text("not theirs")
-    ledger = json.loads((copy / "stages.json").read_text())
-    ledger["grades"]["files"][name.format(str(tmp_path).strip("/"))] = "0" * 64
-    (copy / "stages.json").write_text(json.dumps(ledger))
-    with pytest.raises(DamagedFileError, match="is no file of the run; delete it to redo the run"):
+    named = name.format(str(tmp_path).strip("/"))
+    forge_ledger(copy, lambda ledger: ledger["grades"]["files"].update({named: "0" * 64}))
+    with pytest.raises(DamagedFileError, match="is no file of the run; `truthmap verify` with --repair makes again"):
         RunFolder(copy).entry("grades")
     (broken,) = verify_run(copy)
     assert "is no file of the run" in str(broken)
@@ -80,13 +78,7 @@ def with_code(copy: Path, tiny_model: Path, tmp_path: Path) -> Run:
     config["model_type"] = "own"
     (model / "config.json").write_text(json.dumps(config))
     (model / "code.py").write_text(f"import os\nos.mkdir({os.fspath(tmp_path / 'ran')!r})\n")
-    edit(copy / "study.yaml", "trust_remote_code: false", "trust_remote_code: true")
-    edit(copy / "study.yaml", str(tiny_model), str(model))
-    settings = (RunFolder(copy).settings() or {})["settings"]
-    key = stage_keys(Study(**settings, out=copy))["answers"]
-    ledger = json.loads((copy / "stages.json").read_text())
-    ledger["answers"]["key"] = key  # whoever writes a folder can write its keys
-    (copy / "stages.json").write_text(json.dumps(ledger))
+    forge_study(copy, lambda content: content["settings"]["model"].update(name=str(model), trust_remote_code=True))
     return open_run(copy)
 
 
@@ -108,7 +100,7 @@ def test_a_folder_cannot_have_states_written_elsewhere(copy: Path, tmp_path: Pat
     elsewhere.mkdir()
     for name in ("00000.safetensors", "model.safetensors", "index.json"):
         (elsewhere / name).write_text("not theirs")
-    edit(copy / "study.yaml", "states_at: null", f"states_at: {elsewhere}")
+    forge_study(copy, lambda content: content.update(states_at=str(elsewhere)))
     with pytest.raises(
         UsageError, match=f"if that place is this run's own, to be written to, add --states-at {elsewhere}"
     ):

@@ -73,7 +73,7 @@ def test_messages_name_the_url_and_readers_find_the_copy(tmp_path: Path) -> None
     file = folder / "analyses" / "compare.json"
     assert str(file) == "s3://bucket/my run/analyses/compare.json"
     assert Path(file) == folder.path / "analyses" / "compare.json"
-    assert run_folder(tmp_path) / "grid.parquet" == tmp_path / "grid.parquet"
+    assert Path(run_folder(tmp_path) / "grid.parquet") == tmp_path / "grid.parquet"
 
 
 def test_only_what_changed_is_fetched(url: str, place: RemoteStorage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,8 @@ def test_a_store_that_does_not_say_its_positions_holds_the_fifteen(tmp_path: Pat
         read = old.read_cell(Site.RESIDUAL, 1, position)
         assert torch.equal(read.states, shard(0).states[Site.RESIDUAL][1, p : p + 1])
     (tmp_path / "index.json").unlink()
-    assert rebuild_index(tmp_path, digest)
+    rebuild_index(tmp_path)
+    assert StateStore(tmp_path).digest == digest
     StateStore(tmp_path).write(1, "key", shard(1))
     assert json.loads((tmp_path / "index.json").read_text())["format"] == 3
     assert StateStore(tmp_path).read_layer(Site.RESIDUAL, 0).ids == shard(0).ids + shard(1).ids
@@ -234,11 +236,12 @@ def test_a_missing_or_cut_file_is_named(tmp_path: Path) -> None:
 
 def test_a_shard_counts_when_it_is_recorded(store: StateStore, address: Path | str) -> None:
     entry = store.put(3, "key 3", shard(3))
-    assert not StateStore(address).has(3, "key 3")
+    assert not StateStore(address).has(3, "key 3", entry.ids)
     assert store.holds(3, entry)
     store.record(3, entry)
-    assert StateStore(address).has(3, "key 3")
-    assert not StateStore(address).has(3, "another key")
+    assert StateStore(address).has(3, "key 3", entry.ids)
+    assert not StateStore(address).has(3, "another key", entry.ids)
+    assert not StateStore(address).has(3, "key 3", entry.ids[1:])
 
 
 def test_shards_that_are_not_wanted_go(store: StateStore, address: Path | str) -> None:
@@ -251,8 +254,8 @@ def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: P
     digest, place = store.digest, storage_at(address)
     place.remove("index.json")
     assert StateStore(address).numbers == ()
-    assert not rebuild_index(address, "0" * 64)
-    assert rebuild_index(address, digest)
+    rebuild_index(address)
+    assert StateStore(address).digest == digest
     assert StateStore(address).ids == store.ids
     assert StateStore(address).damaged() == {}
 
@@ -272,3 +275,89 @@ def test_a_strange_index_is_refused(tmp_path: Path, content: bytes, said: str) -
     (tmp_path / "index.json").write_bytes(content)
     with pytest.raises(DamagedFileError, match=said):
         StateStore(tmp_path)
+
+
+def edit_index(folder: Path, change: Callable[[dict[str, Any]], None], *, sealed: bool) -> None:
+    """Change an index; sealed as one of an older version is, which says nothing of itself, or as it was before."""
+    index = json.loads((folder / "index.json").read_text())
+    change(index["shards"]["00000.safetensors"])
+    if not sealed:
+        del index["seal"]
+    (folder / "index.json").write_text(json.dumps(index))
+
+
+def test_an_index_that_was_changed_is_refused(tmp_path: Path) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    edit_index(tmp_path, lambda entry: entry["ids"].reverse(), sealed=True)
+    with pytest.raises(DamagedFileError, match="what it says is not what was written"):
+        StateStore(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda entry: entry["ids"].reverse(), "it holds other rows than the index says"),
+        (lambda entry: entry["ids"].__setitem__(0, "another"), "it holds other rows than the index says"),
+        (lambda entry: entry["positions"].reverse(), "it holds other rows than the index says"),
+        (lambda entry: entry.update(header="0" * 64), "its header is not the one that was written"),
+    ],
+)
+def test_rows_are_those_of_the_shard_itself(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    edit_index(tmp_path, change, sealed=False)
+    with pytest.raises(DamagedFileError, match=said):
+        StateStore(tmp_path).read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[0])
+
+
+def test_a_row_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    edit_index(tmp_path, lambda entry: entry["ids"].__setitem__(0, entry["ids"][1]), sealed=False)
+    with pytest.raises(DamagedFileError, match="holds a row twice"):
+        StateStore(tmp_path)
+
+
+def forge_header(folder: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+    """Change a shard's header, and have the index vouch for it."""
+    path = folder / "00000.safetensors"
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    ours = json.loads(header["__metadata__"]["truthmap"])
+    change(header, ours)
+    header["__metadata__"]["truthmap"] = json.dumps(ours)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+    (folder / "index.json").unlink()
+    rebuild_index(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header, ours: ours.pop("checksums"),
+        lambda header, ours: ours["checksums"].update(residual=[1]),
+        lambda header, ours: header["residual"].update(shape=[1 << 40, 1 << 40, 4, 4]),
+        lambda header, ours: header["residual"].update(shape=[-1, 15, 4, 4]),
+        lambda header, ours: header["residual"].update(data_offsets=[0, 1 << 60]),
+        lambda header, ours: header["residual"].update(dtype="F8"),
+        lambda header, ours: header.pop("present"),
+        lambda header, ours: header.update(another=header["residual"]),
+    ],
+)
+def test_a_header_of_something_else_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]
+) -> None:
+    StateStore(tmp_path).write(0, "key", shard(0))
+    forge_header(tmp_path, change)
+    with pytest.raises(DamagedFileError, match=r"00000\.safetensors is damaged: it is no shard of states"):
+        StateStore(tmp_path).read_cell(Site.RESIDUAL, 0, LEGACY_POSITIONS[0])
+
+
+def test_files_that_are_no_shards_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("somebody's weights")
+    store = StateStore(tmp_path)
+    store.write(0, "key", shard(0))
+    store.keep_only([])
+    assert {path.name for path in tmp_path.iterdir()} == {"model.safetensors", "index.json"}

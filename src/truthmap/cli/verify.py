@@ -29,11 +29,12 @@ def verify(
     from truthmap.pipeline.verify import repair_run, verify_run
 
     broken = verify_run(run, Bars())
+    advice = f"`truthmap verify {run} --repair` makes those of its stages again"
     if broken and repair:
         repair_run(run, Bars(), trust_remote_code=trust_remote_code, states_at=states_at)
-        broken = verify_run(run, Bars())
+        broken, advice = verify_run(run, Bars()), "what makes them again stands beside each"
     print_lines(map(str, broken))
     if broken:
-        print_lines([f"{len(broken)} of the run's parts are broken; `truthmap verify {run} --repair` makes them again"])
+        print_lines([f"{len(broken)} of the run's parts are broken; {advice}"])
         raise typer.Exit(1)
     print_lines([f"{run} is whole"])

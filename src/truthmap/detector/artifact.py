@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +24,18 @@ from truthmap.detector.config import FORMAT, DetectorConfig, HeadConfig, Role
 from truthmap.detector.heads import Head, SelfTest
 from truthmap.detector.ood import GaussianOOD
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import AnyPath, digest_of, write_bytes, write_json, write_text
+from truthmap.files import (
+    AnyPath,
+    digest_of,
+    read_regular,
+    reason_of,
+    storage_errors,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
-CONFIG, TENSORS, RECORDS = "config.json", "model.safetensors", "records.json"
+CONFIG, TENSORS, RECORDS = FILES = "config.json", "model.safetensors", "records.json"
 
 _MAX_BYTES = {CONFIG: 64 << 20, TENSORS: 4 << 30, RECORDS: 1 << 30}
 _MAX_HEADER_BYTES = 1 << 20
@@ -72,7 +80,11 @@ def save_artifact(artifact: Artifact, folder: AnyPath) -> Artifact:
         RunFolderError: the folder holds something that is no detector.
         StorageError: it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or (any(Path(folder).iterdir()) and not (folder / CONFIG).exists())):
+    with storage_errors(folder):
+        found = [path.name for path in Path(folder).iterdir()] if folder.exists() else []
+    # What a killed command left is no detector yet, and nobody else's either.
+    others = {name for name in found if name not in FILES and not (name[0] == "." and name.endswith(".part"))}
+    if others and CONFIG not in found:
         raise RunFolderError(f"{folder} is not empty and holds no detector; choose a new or empty folder with --out")
     tensors = save_tensors({name: t for head in artifact.heads.values() for name, t in _tensors(head).items()})
     records = _RECORDS.dump_json(artifact.records).decode("utf-8")
@@ -163,16 +175,10 @@ def _require_format(folder: AnyPath, found: object) -> None:
 
 def _read(path: AnyPath) -> bytes:
     """Read a file whole, if it is a regular file of a size that can be."""
-    most = _MAX_BYTES[path.name]
     try:
-        found = Path(path).stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise DamagedFileError(f"{path} is no regular file")
-        if found.st_size > most:
-            raise DamagedFileError(f"{path} is too large for a detector: {found.st_size} bytes, at most {most}")
-        return Path(path).read_bytes()
+        return read_regular(path, _MAX_BYTES[path.name])
     except OSError as error:
-        raise DamagedFileError(f"{path} cannot be read: {error.strerror}") from error
+        raise DamagedFileError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def _read_tensors(path: AnyPath, content: bytes) -> dict[str, np.ndarray[Any, Any]]:

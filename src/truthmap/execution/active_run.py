@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.prompt import Prompt
@@ -14,6 +13,7 @@ from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.models import ModelHolder, graders_of
 from truthmap.execution.ray import RayCluster
+from truthmap.files import AnyPath
 from truthmap.grading.gold import at_gold
 from truthmap.grading.grade import grade_many
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
@@ -85,7 +85,7 @@ class ActiveRun:
         return graders_of(self.study, self.question_set.task, self.models.model, self.progress)
 
     @property
-    def states_at(self) -> Path | str:
+    def states_at(self) -> AnyPath | str:
         """Where the run's hidden states are."""
         return self.study.resources.states_at or self.folder.own_states
 

@@ -30,8 +30,8 @@ def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress
         own["endpoint"] = reopening.endpoint
     study = with_objects(with_settings(Study(**run.settings["settings"]), own), reopening.given)
     folder, keys = run.folder, stage_keys(study)
-    answers = folder.entry("answers")
-    if answers is None or answers.key != keys["answers"]:
+    answers = run.snapshot.stages["answers"]
+    if answers.key != keys["answers"]:
         raise RunFolderError(
             f"the answers in {run.address} are not those of its settings: the questions' file has changed or another "
             "version of truthmap made them; run the same study again with --update"

@@ -19,6 +19,7 @@ from truthmap.errors import DamagedFileError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
+from truthmap.files import AnyPath, storage_errors
 from truthmap.pipeline.stages.answers import answer_questions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.figures import draw_figures
@@ -33,6 +34,7 @@ from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run
 from truthmap.settings_base import Resource, marker
+from truthmap.store.index import ForeignFormatError, is_index_lost, rebuild_index
 from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set
@@ -68,7 +70,8 @@ def run_study(study: Study, *, update: bool = False, progress: Progress | None =
     """
     progress = progress or Silence()
     folder = run_folder(study.out)
-    existed = folder.path.exists()
+    with storage_errors(folder.root):
+        existed = folder.path.exists()
     with folder.held(progress.say):
         try:
             _refuse_other_settings(folder, study, update=update)
@@ -83,7 +86,10 @@ def run_study(study: Study, *, update: bool = False, progress: Progress | None =
 
 def _make(study: Study, folder: RunFolder, progress: Progress) -> None:
     keys = stage_keys(study)
+    for fault in folder.drop_damaged_entries():
+        progress.say(fault)
     states_at = study.resources.states_at or folder.own_states
+    mend_index(states_at, progress.say)
     unfinished = [stage for stage in STAGES if not is_up_to_date(folder, stage, keys, states_at)]
     if not unfinished:
         progress.say(f"nothing to do: {folder.address} is finished")
@@ -98,6 +104,24 @@ def _make(study: Study, folder: RunFolder, progress: Progress) -> None:
             _make_stages(run)
 
 
+def mend_index(states_at: AnyPath | str, say: Callable[[str], None]) -> None:
+    """Make an index of the states that is lost or not as it was written anew, from the states' files that are whole.
+
+    Raises:
+        DamagedFileError: the index is of a format that this version does not read, or a link leads out of the folder.
+    """
+    try:
+        if not is_index_lost(states_at):
+            StateStore(states_at)
+            return
+        say(f"{states_at} has states and no index; reading them to make it anew")
+    except ForeignFormatError:
+        raise
+    except DamagedFileError as error:
+        say(f"{error}; reading the states to make it anew")
+    rebuild_index(states_at)
+
+
 def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
     """Write down what the run is made of, once everything that it needs is there."""
     _store = run.store
@@ -109,6 +133,7 @@ def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
         {
             "format": FORMAT,
             "settings": kept_settings(run.study),
+            "keys": dict(run.keys),
             "model_identity": identity or known.get("model_identity"),
             "questions": {"name": run.question_set.name, "digest": run.question_set.digest, **_given_task(run)},
             "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
@@ -146,7 +171,7 @@ def _make_stages(run: ActiveRun) -> None:
 
 
 def is_up_to_date(
-    folder: RunFolder, stage: str, keys: Mapping[str, str], states_at: Path | str, store: StateStore | None = None
+    folder: RunFolder, stage: str, keys: Mapping[str, str], states_at: AnyPath | str, store: StateStore | None = None
 ) -> bool:
     """Tell whether a stage is finished, from what its key stands for, and its files are still what it wrote.
 
@@ -175,7 +200,7 @@ def _refuse_other_settings(folder: RunFolder, study: Study, *, update: bool) -> 
     except DamagedFileError:
         if not update:
             raise
-        folder.write_settings({"format": FORMAT, "settings": kept_settings(study)})
+        folder.write_settings({"format": FORMAT, "settings": kept_settings(study), "keys": stage_keys(study)})
         return
     if known is None or update:
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from truthmap._version import __version__
 from truthmap.detector.acceptance import lacks_exact_answer
-from truthmap.detector.artifact import Artifact, save_artifact
+from truthmap.detector.artifact import FILES, Artifact, save_artifact
 from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
 from truthmap.detector.config import (
     FORMAT,
@@ -32,7 +34,7 @@ from truthmap.detector.training_data import (
 )
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.canvas import figure_of, save_figure
-from truthmap.files import AnyPath, as_path, file_digest, syncing
+from truthmap.files import AnyPath, as_path, syncing
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
 from truthmap.pipeline.looks import count_look, look_at
@@ -40,7 +42,8 @@ from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import ANSWERS
+from truthmap.runs.file_names import ANSWERS, DETECTOR
+from truthmap.runs.ledger import map_key
 from truthmap.runs.run import Run, Summary
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
@@ -86,10 +89,21 @@ def seal_detector(
     looks = count_look(run.folder, look, progress)
     records = training_records(data.labels, data.questions, data.grades) if settings.keep_records else ()
     artifact = Artifact(_config(inputs, site, heads, looks), heads, records)
-    with syncing(out):
-        sealed = save_artifact(artifact, out)
-        _draw(sealed, out)
+    started, own = time.perf_counter(), _is_own(run, out)
+    target = run.folder / DETECTOR if own else out
+    with run.held() if own else syncing(target):
+        run.snapshot.require_unchanged()
+        sealed = save_artifact(artifact, target)
+        drawn = _draw(sealed, target)
+        if own:
+            files = [f"{DETECTOR}/{name}" for name in (*FILES, *drawn)]
+            run.folder.finish(DETECTOR, map_key(run.snapshot.stages), files, time.perf_counter() - started, {})
     return sealed
+
+
+def _is_own(run: Run, out: AnyPath) -> bool:
+    """Tell whether a folder is the one of a run's own detector."""
+    return Path(out).absolute() == (run.path / DETECTOR).absolute()
 
 
 def _fit_heads(
@@ -194,7 +208,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
         training=TrainingConfig(
             questions=inputs.question_set.name,
             questions_digest=inputs.question_set.digest,
-            answers_digest=file_digest(run.path / ANSWERS),
+            answers_digest=run.snapshot.stages["answers"].files[ANSWERS],
             right=summary.right,
             wrong=summary.wrong,
             unscored=summary.unscored,
@@ -217,8 +231,11 @@ def _locator(inputs: _RunInputs) -> str | None:
     return SAME if named == inputs.study.model.name else named
 
 
-def _draw(artifact: Artifact, out: AnyPath) -> None:
-    head = artifact.heads[Role.ANSWER].config
+def _draw(artifact: Artifact, out: AnyPath) -> list[str]:
+    """Draw a detector's figures; return the names of their files."""
+    head, names = artifact.heads[Role.ANSWER].config, []
     for name, axes in (("risk_coverage", draw_risk_coverage(head)), ("reliability", draw_reliability(head))):
         for kind in ("png", "svg"):
-            save_figure(figure_of(axes), out / f"{name}.{kind}")
+            names.append(f"{name}.{kind}")
+            save_figure(figure_of(axes), out / names[-1])
+    return names

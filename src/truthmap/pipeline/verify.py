@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
-from truthmap.pipeline.runner import run_study
-from truthmap.runs.file_names import LEDGER, STUDY
+from truthmap.pipeline.runner import mend_index, run_study
+from truthmap.runs.file_names import ANALYSES, LEDGER, SELF_REPORTS, STUDY
 from truthmap.runs.folder import RunFolder, run_folder
-from truthmap.runs.ledger import STAGES
+from truthmap.runs.ledger import STAGES, StageEntry, read_ledger, stage_entry, without_damaged
 from truthmap.runs.run import Run
-from truthmap.storage import storage_at
-from truthmap.store.index import rebuild_index
+from truthmap.runs.tables import read_sealed
+from truthmap.store.index import shard_name
 from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study, with_settings
@@ -67,6 +67,8 @@ def repair_run(
     `trust_remote_code` says so here, and states are deleted and written at an address elsewhere only if `states_at`
     names it.
 
+    Samples, analyses and the detector are not made again here: each fault names the command that does it.
+
     Files made again hold the same numbers; states that are captured again may differ in rounding from those that were
     kept while answering, and then the map is fitted anew from what is there now.
 
@@ -90,6 +92,8 @@ def repair_run(
             f"to be written to, add --states-at {study.resources.states_at}"
         )
     with folder.held(progress.say):
+        folder.drop_damaged_entries()
+        mend_index(folder.states, progress.say)
         for broken in list(_broken(folder, progress)):
             progress.say(str(broken))
             _clear_away(folder, broken)
@@ -128,26 +132,55 @@ def _study(folder: RunFolder) -> Study:
 
 def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
     try:
+        settings = folder.settings() or {}
         keys = stage_keys(_study(folder))
     except DamagedFileError as error:
         yield Broken("study", STUDY, str(error))
         return
-    for stage in STAGES:
-        try:
-            entry = folder.entry(stage)
-        except DamagedFileError as error:
-            yield Broken("study", LEDGER, str(error))
-            return
-        if entry is None:
-            yield Broken(stage, "", "not finished")
+    try:
+        ledger = read_ledger(folder / LEDGER)
+    except DamagedFileError as error:
+        yield Broken("study", LEDGER, str(error))
+        return
+    kept, faults = without_damaged(ledger, folder / LEDGER)
+    yield from (Broken("study", LEDGER, fault) for fault in faults)
+    entries = {stage: stage_entry(stage, found, folder / LEDGER) for stage, found in kept.items()}
+    if settings.get("keys") != keys:
+        yield Broken("study", STUDY, "its keys are not those of its settings and questions, or another version's")
+    for stage in (*STAGES, *(name for name in entries if name not in STAGES)):
+        entry = entries.get(stage)
+        if stage not in STAGES:
+            yield from _broken_files(folder, stage, entries[stage])
+        elif entry is None:
+            yield from () if stage in ledger else (Broken(stage, "", "not finished"),)
         elif entry.key != keys[stage]:
             yield Broken(stage, STUDY, "the stage was made with other settings, or by another version")
         else:
-            for name in folder.broken_files(entry):
-                missing = not (folder.path / name).exists()
-                yield Broken(stage, name, "missing" if missing else "not as it was written")
+            yield from _broken_files(folder, stage, entry)
         if stage == "states":
             yield from _broken_states(folder, None if entry is None else entry.note.get("index"), progress)
+    yield from _broken_self_reports(folder)
+
+
+def _broken_files(folder: RunFolder, stage: str, entry: StageEntry) -> Iterator[Broken]:
+    for name in folder.broken_files(entry):
+        fault = "not as it was written" if (folder.path / name).exists() else "missing"
+        yield Broken(stage, name, fault if stage in STAGES else f"{fault}; {_again(stage)} makes it again")
+
+
+def _broken_self_reports(folder: RunFolder) -> Iterator[Broken]:
+    path = folder / SELF_REPORTS
+    if path.exists():
+        try:
+            read_sealed(path)
+        except DamagedFileError:
+            yield Broken("compare", SELF_REPORTS, f"not as it was written; {_again('compare')} makes it again")
+
+
+def _again(stage: str) -> str:
+    """Name the command that makes what is no stage of the run."""
+    command = {"samples": "sample"}.get(stage, stage.removeprefix(f"{ANALYSES}/").partition("-")[0])
+    return f"`truthmap {command}`"
 
 
 def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> Iterator[Broken]:
@@ -157,11 +190,9 @@ def _broken_states(folder: RunFolder, index: str | None, progress: Progress) -> 
         yield Broken("states", _INDEX, str(error))
         return
     if index is not None and store.digest != index:
-        # What it says of the shards is in doubt as well.
-        yield Broken("states", _INDEX, "missing or not as it was written")
-        return
+        yield Broken("states", _INDEX, "not the one that the map was made from")
     for number, fault in _with_bar(store, progress).items():
-        yield Broken("states", f"states/{number:05d}.safetensors", fault)
+        yield Broken("states", f"states/{shard_name(number)}", fault)
 
 
 def _with_bar(store: StateStore, progress: Progress) -> dict[int, str]:
@@ -170,13 +201,6 @@ def _with_bar(store: StateStore, progress: Progress) -> dict[int, str]:
 
 
 def _clear_away(folder: RunFolder, broken: Broken) -> None:
-    """Delete what is broken, so that the next run finds it missing."""
-    if broken.name == _INDEX:
-        entry = folder.entry("states")
-        index = None if entry is None else entry.note.get("index")
-        if index is None or not rebuild_index(folder.states, index):
-            storage_at(folder.states).remove(Path(_INDEX).name)
-    elif broken.name.startswith("states/"):
+    """Delete what is broken and would be taken for whole, so that the next run finds it missing."""
+    if broken.stage == "states" and broken.name not in ("", _INDEX, STUDY):
         StateStore(folder.states).forget(int(Path(broken.name).stem))
-    elif broken.name and broken.name != STUDY:
-        (folder.path / broken.name).unlink(missing_ok=True)

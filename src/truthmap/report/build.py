@@ -10,7 +10,7 @@ from truthmap.report.maps import pack_maps, shown_answers, site_maps
 from truthmap.report.page import Page, write_page
 from truthmap.report.sections import PageData, saved_analyses, sections_of
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import ANALYSES, REPORT
+from truthmap.runs.file_names import REPORT
 from truthmap.runs.run import Run
 
 _STAGE = "report"
@@ -36,10 +36,10 @@ def write_report(run: Run, out: Path | None = None) -> Path:
         write_page(page_of(run), out)
         return out
     folder, path = run.folder, run.folder / REPORT
-    with folder.held():
+    with run.held():
         started = time.perf_counter()
         write_page(page_of(run), path)
-        entry = folder.entry(_STAGE)
+        entry = folder.entries().get(_STAGE)
         if entry is not None:
             # The ledger knows the page by its digest: the next `truthmap run` must not take it for a broken one.
             folder.finish(_STAGE, entry.key, [REPORT], time.perf_counter() - started, entry.note)
@@ -52,5 +52,5 @@ def page_of(run: Run) -> Page:
     summary, maps = data.summary, site_maps(data)
     packed = pack_maps(maps, shown_answers(data), (summary.site, summary.layer, summary.position))
     room = Room(_LARGEST_PAGE - len(plotly_source()) - len(script_json(packed)))
-    sections = sections_of(PageData(data, maps, saved_analyses(data.path(ANALYSES)), room))
+    sections = sections_of(PageData(data, maps, saved_analyses(run), room))
     return Page(f"{summary.model} on {summary.questions}", sections, packed)

@@ -73,7 +73,7 @@ def draw_figure(run: Run, kind: str, choice: FigureChoice = FigureChoice(), axes
     if analysis is None or analysis.saved is None:
         drawn = cast("Axes", draw(data, choice, axes))
     else:
-        result = SavedAnalysis(data.path(ANALYSES), analysis.name).result(analysis.saved.load_kind())
+        result = SavedAnalysis(data.path(ANALYSES), analysis.name, run).result(analysis.saved.load_kind())
         drawn = cast("Axes", draw(result, axes))
     own = drawn.get_title() or f"{data.summary.model} on {data.summary.questions}: {FIGURES[kind].shows}"
     set_wrapped_title(drawn, own if choice.title is None else choice.title)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from truthmap.analyses.base import Analysis, SummaryTable
@@ -15,7 +14,6 @@ from truthmap.analyses.results import SavedAnalysis
 from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import DetectorConfig
 from truthmap.errors import DamagedFileError, TruthmapError
-from truthmap.files import AnyPath
 from truthmap.report.column_names import worded
 from truthmap.report.embedding import Room, table_csv
 from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, repeat
@@ -24,6 +22,8 @@ from truthmap.report.narrative import sentences
 from truthmap.report.page import Download, PageSection, Picture, Table, Verbatim, json_download, texts
 from truthmap.runs import file_names
 from truthmap.runs.data import RunData
+from truthmap.runs.ledger import map_key
+from truthmap.runs.run import Run
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
 _MOST_ROWS = 60
@@ -72,11 +72,13 @@ def sections_of(data: PageData) -> tuple[PageSection, ...]:
     return tuple(section for section in built if section is not None)
 
 
-def saved_analyses(folder: AnyPath) -> Mapping[str, SavedAnalysis]:
+def saved_analyses(run: Run) -> Mapping[str, SavedAnalysis]:
     """Return the saved results in a run's folder `analyses`: in the registry's order, others after them by name."""
-    names = [path.stem for path in Path(folder).glob("*.json") if _NAME.fullmatch(path.stem)]
+    folder = run.folder / file_names.ANALYSES
+    run.folder.guard(folder.local)
+    names = [path.stem for path in folder.local.glob("*.json") if _NAME.fullmatch(path.stem)]
     names.sort(key=lambda name: (_place(analysis_of(name)), name))
-    return {name: SavedAnalysis(folder, name) for name in names}
+    return {name: SavedAnalysis(folder, name, run) for name in names}
 
 
 def _place(analysis: Analysis | None) -> int:
@@ -149,16 +151,21 @@ def analysis_section(data: PageData, name: str, title: str, *, saved: SavedAnaly
 def detector_section(data: PageData, name: str, title: str) -> PageSection | None:
     """Show the run's sealed detector: where it reads, what it guarantees, how well that holds."""
     folder, section = data.run.path(file_names.DETECTOR), PageSection(name, title)
-    if not (folder / file_names.DETECTOR_CONFIG).is_file():
+    if not (folder / file_names.DETECTOR_CONFIG).exists():
         return None
+    run = data.run.run
     try:
+        entry = run.added(file_names.DETECTOR)
+        if entry is None or entry.key != map_key(run.snapshot.stages):
+            again = f"`truthmap detector {run.address}` seals it again"
+            return replace(section, fault=f"The detector was not sealed from the run as it is now; {again}.")
         config = load_artifact(folder).config
     except TruthmapError as error:
         return replace(section, fault=f"The detector cannot be shown: {error}")
+    drawn = {f"{file_names.DETECTOR}/{name}.svg": shows for name, shows in _DETECTOR_PICTURES.items()}
+    contents = {shows: run.snapshot.read(name) for name, shows in drawn.items() if run.snapshot.has(name)}
     pictures = tuple(
-        Picture(shows, "image/svg+xml", Path(path).read_bytes())
-        for name, shows in _DETECTOR_PICTURES.items()
-        if (path := folder / f"{name}.svg").is_file() and data.room.take(Path(path).stat().st_size)
+        Picture(shows, "image/svg+xml", content) for shows, content in contents.items() if data.room.take(len(content))
     )
     return replace(
         section,
@@ -181,12 +188,14 @@ def _taken(files: Iterable[Download], room: Room) -> tuple[Download, ...]:
 
 
 def _map_picture(data: PageData) -> Picture | None:
-    path = data.run.path(file_names.HEATMAP_PNG)
-    if not path.is_file() or not data.room.take(Path(path).stat().st_size):
+    if not data.run.has(file_names.HEATMAP_PNG):
+        return None
+    content = data.run.run.snapshot.read(file_names.HEATMAP_PNG)
+    if not data.room.take(len(content)):
         return None
     best = data.run.summary
     shows = f"Map of layers and tokens; the best cell is layer {best.layer}, {best.position}, AUC {best.validation}"
-    return Picture(shows, "image/png", Path(path).read_bytes())
+    return Picture(shows, "image/png", content)
 
 
 def _own_sentences(result: Any) -> Iterator[str]:
@@ -225,12 +234,12 @@ def _numbers(saved: SavedAnalysis) -> Iterator[Table]:
 
 def _pictures(saved: SavedAnalysis, title: str, room: Room) -> Iterator[Picture]:
     """Return the figures: as SVG where that is small, else as PNG."""
-    stems = dict.fromkeys(path.stem for ending in _PICTURES for path in saved.files(ending))
-    for stem in stems:
+    names = [name for ending in _PICTURES for name in saved.files(ending)]
+    for stem in dict.fromkeys(name.rpartition(".")[0] for name in names):
         for ending, media_type in _PICTURES.items():
-            path = saved.folder / f"{stem}{ending}"
-            if path.is_file() and room.take(Path(path).stat().st_size):
-                yield Picture(f"{title}: {stem.replace('_', ' ')}", media_type, Path(path).read_bytes())
+            content = saved.read(f"{stem}{ending}") if f"{stem}{ending}" in names else None
+            if content is not None and room.take(len(content)):
+                yield Picture(f"{title}: {stem.replace('_', ' ')}", media_type, content)
                 break
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
-import pyarrow as pa
 from pydantic import ValidationError
 
 from truthmap.arrays import Floats
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import AnyPath, read_json, reason_of
+from truthmap.files import AnyPath, reason_of
 from truthmap.grading.audit import Audit
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import Position
@@ -25,18 +23,13 @@ from truthmap.records import Answer, Grade, Question, RowKey, Site, SplitAssignm
 from truthmap.runs import file_names
 from truthmap.runs.dataset import CellDataset, CellReader, Place
 from truthmap.runs.ledger import StageEntry
-from truthmap.runs.out_of_fold import read_out_of_fold
+from truthmap.runs.map_table import as_map
+from truthmap.runs.out_of_fold import out_of_fold_in
 from truthmap.runs.run import Run, Summary
-from truthmap.runs.tables import Record, read_records
+from truthmap.runs.tables import Record, records_in, table_in
 from truthmap.store.states import StateStore
 
-_FORMER_COLUMNS = {
-    "words_auc": "text_baseline_auc",
-    "words_answer_auc": "exact_answer_text_auc",
-    "answer_text_auc": "exact_answer_text_auc",
-    "words_question_auc": "question_text_auc",
-    "words_length_auc": "length_auc",
-}
+Joined = TypeVar("Joined")
 
 
 @dataclass(frozen=True)
@@ -78,21 +71,20 @@ class RunData:
 
     def has(self, name: str) -> bool:
         """Tell whether the run has a file."""
-        return self.path(name).is_file()
+        return self.run.snapshot.has(name)
 
     @cached_property
     def audit(self) -> Audit:
         """Whether grades and exact answers can be trusted."""
-        path = self.path(file_names.AUDIT)
         try:
-            return Audit.model_validate(read_json(path))
+            return Audit.model_validate_json(self.run.snapshot.read(file_names.AUDIT))
         except ValidationError as error:
-            raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
+            raise self._damaged(file_names.AUDIT, f"{error.error_count()} faults") from error
 
     @cached_property
     def stages(self) -> Mapping[str, StageEntry]:
-        """What the ledger says of the finished stages, as it is now: whoever works in the run asks its folder."""
-        return MappingProxyType(self.run.folder.entries())
+        """What the ledger says of the finished stages that are read."""
+        return MappingProxyType(dict(self.run.snapshot.stages))
 
     @cached_property
     def questions(self) -> tuple[Question, ...]:
@@ -121,20 +113,23 @@ class RunData:
 
     def question_of(self, row: RowKey) -> Question:
         """Return the question that a row's answer is to."""
-        return self.questions_by_id[row.question_id]
+        return self._joined(self.questions_by_id, row.question_id, file_names.QUESTIONS)
 
     def answer_of(self, row: RowKey) -> Answer:
         """Return the answer that a row is a claim of."""
-        return self._answers[row.answer]
+        return self._joined(self._answers, row.answer, file_names.ANSWERS)
 
     def grade_of(self, row: RowKey) -> Grade:
         """Return the grade of a row."""
-        return self._grades[row]
+        return self._joined(self._grades, row, file_names.GRADES)
 
     @cached_property
     def labels(self) -> LabelledAnswers:
         """What the probes of the run predict: the scored answers with their outcomes, folds and groups."""
-        return label_answers(self.questions, self.grades, self.splits)
+        try:
+            return label_answers(self.questions, self.grades, self.splits)
+        except KeyError as error:
+            raise self._damaged(file_names.GRADES, f"there is no question or split {error}") from error
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -172,7 +167,7 @@ class RunData:
     @cached_property
     def permutation_null(self) -> Floats:
         """The largest AUC on the map for each permutation of the labels: float64 (permutations,)."""
-        largest: Floats = self._required(file_names.PERMUTATION_NULL)["largest_auc"].to_numpy()
+        largest: Floats = self._table(file_names.PERMUTATION_NULL)["largest_auc"].to_numpy()
         largest.setflags(write=False)
         return largest
 
@@ -184,9 +179,20 @@ class RunData:
 
     @cached_property
     def states(self) -> StateStore:
-        """The store of hidden states."""
+        """The store of hidden states: its index is the one in the ledger, each state is checked as it is read.
+
+        Raises:
+            DamagedFileError: the index is not the one that the map was made from.
+        """
         elsewhere = self.settings.get("states_at")
-        return StateStore(self.run.folder.own_states if elsewhere is None else str(elsewhere))
+        store = StateStore(self.run.folder.own_states if elsewhere is None else str(elsewhere))
+        entry = self.stages.get("states")
+        if entry is None or entry.note.get("index") != store.digest:
+            raise DamagedFileError(
+                f"the index of the states in {store.folder} is not the one that the map of {self.run.address} was made "
+                f"from; `truthmap verify {self.run.address} --repair` has it made again"
+            )
+        return store
 
     def dataset(
         self,
@@ -213,10 +219,14 @@ class RunData:
 
     @cached_property
     def _cells(self) -> pd.DataFrame:
-        # Former names of columns and sites are turned into today's.
-        frame: pd.DataFrame = self._table(file_names.GRID).rename(columns=_FORMER_COLUMNS)
-        frame["site"] = [str(Site(name)) for name in frame["site"]]
-        return frame
+        try:
+            cells = as_map(self._table(file_names.GRID))
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(file_names.GRID, f"it is no map ({reason_of(error)})") from error
+        best = self.summary
+        if not ((cells["layer"] == best.layer) & (cells["position"] == str(best.position))).any():
+            raise self._damaged(file_names.SUMMARY, "its best cell is not on the map")
+        return cells
 
     @cached_property
     def _answers(self) -> Mapping[RowKey, Answer]:
@@ -228,7 +238,7 @@ class RunData:
 
     @cached_property
     def _learning_curve(self) -> pd.DataFrame:
-        return self._required(file_names.LEARNING_CURVE)
+        return self._table(file_names.LEARNING_CURVE)
 
     @cached_property
     def _grids(self) -> Mapping[Site, Grid]:
@@ -237,7 +247,8 @@ class RunData:
 
     @cached_property
     def _out_of_fold(self) -> Mapping[Site, GridScores]:
-        return MappingProxyType(read_out_of_fold(self.path(file_names.SCORES), self.sites))
+        name = file_names.SCORES
+        return MappingProxyType(out_of_fold_in(self.run.snapshot.read(name), self.path(name), self.sites))
 
     def _known(self, site: Site | None) -> Site:
         """Return a site that the run has a map of; by default that of the best cell."""
@@ -248,18 +259,20 @@ class RunData:
             )
         return wanted
 
-    def _records(self, name: str, kind: type[Record]) -> tuple[Record, ...]:
-        return read_records(self.path(name), kind)
+    def _joined(self, records: Mapping[Any, Joined], key: str, name: str) -> Joined:
+        """Return the record of a key, which another file of the run has."""
+        try:
+            return records[key]
+        except KeyError as error:
+            raise self._damaged(name, f"it has no {key!r}, which another file of the run names") from error
 
-    def _required(self, name: str) -> pd.DataFrame:
-        if not self.has(name):
-            raise RunFolderError(f"{self.run.address} has no {name}; run the study again to have it made")
-        return self._table(name)
+    def _damaged(self, name: str, fault: str) -> DamagedFileError:
+        return DamagedFileError(f"{self.path(name)} is damaged: {fault}; run the study again")
+
+    def _records(self, name: str, kind: type[Record]) -> tuple[Record, ...]:
+        with self.run.snapshot.open(name) as file:
+            return records_in(file, self.path(name), kind)
 
     def _table(self, name: str) -> pd.DataFrame:
-        path = self.path(name)
-        try:
-            with Path(path).open("rb") as file:
-                return pd.read_parquet(file)
-        except (pa.ArrowException, OSError) as error:
-            raise DamagedFileError(f"{path} is damaged ({reason_of(error)}); run the study again") from error
+        with self.run.snapshot.open(name) as file:
+            return table_in(file, self.path(name))

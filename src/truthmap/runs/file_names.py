@@ -32,3 +32,11 @@ ANALYSES = "analyses"
 DETECTOR = "detector"
 DETECTOR_CONFIG = "config.json"
 LOOKS = "looks"
+
+
+_MOST = {".yaml": 1 << 18, ".json": 64 << 20, ".csv": 64 << 20, ".png": 64 << 20, ".svg": 256 << 20}
+
+
+def most_of(name: str) -> int:
+    """Return the bytes of the largest file of this name that is read."""
+    return next((most for ending, most in _MOST.items() if name.endswith(ending)), 1 << 33)

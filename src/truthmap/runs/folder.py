@@ -9,29 +9,28 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-import yaml
 from filelock import FileLock, Timeout
 
-from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.errors import DamagedFileError, RunFolderError, UsageError
 from truthmap.files import (
     AnyPath,
-    SyncedPath,
+    FolderPath,
     file_digest,
-    remove_leftovers,
     storage_errors,
     write_json,
-    write_text,
 )
-from truthmap.plain_yaml import read_yaml, write_yaml
-from truthmap.runs.file_names import LEDGER, STATES, STUDY
-from truthmap.runs.ledger import StageEntry, read_ledger, stage_entry, with_stage
+from truthmap.part_files import remove_leftovers
+from truthmap.runs.file_names import LEDGER, STATES, STUDY, most_of
+from truthmap.runs.ledger import StageEntry, read_ledger, stage_entry, with_stage, without_damaged
+from truthmap.runs.links import refuse_links
 from truthmap.runs.remote import HeldCopy, RemoteCopy, remote_copy
+from truthmap.runs.study_yaml import read_settings, write_settings
 from truthmap.storage import is_remote
 
-FORMAT = 2
+FORMAT = 3
 """Of the files of a run; raise it when those of older versions must not be used any more."""
 
-_ANEW = "the same `truthmap run` with --update writes it anew and keeps what was made with its settings"
+_LOCK = ".lock"
 
 
 def run_folder(address: Path | str) -> RunFolder:
@@ -41,8 +40,12 @@ def run_folder(address: Path | str) -> RunFolder:
     held.
 
     Raises:
-        UsageError: the URL is too long, or names no folder.
+        UsageError: the URL is too long, or names no folder; the path is no UTF-8.
     """
+    try:
+        str(address).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{str(address)!r} names no run folder: it is no UTF-8; choose another name") from error
     if isinstance(address, Path) or not is_remote(address):
         return RunFolder(Path(address))
     scheme, _, rest = address.partition("://")
@@ -64,16 +67,25 @@ class RunFolder:
         self.path = path
         self.address = str(path) if remote is None else remote.address
         self._remote = remote
+        self._holders = 0
         self._held: HeldCopy | None = None
 
-    def __truediv__(self, name: str) -> AnyPath:
+    def __truediv__(self, name: str) -> FolderPath:
         """Return a file or folder in it, which readers know by the run's address; what is written there is sent on."""
         return self.root / name
 
     @property
-    def root(self) -> AnyPath:
-        """The folder itself as a path that messages call by its address."""
-        return self.path if self._remote is None else SyncedPath(self.path, self.address, self)
+    def root(self) -> FolderPath:
+        """The folder itself as a path that messages call by its address, and from which no link leads out."""
+        return FolderPath(self.path, self.address, self)
+
+    def guard(self, path: Path) -> None:
+        """Refuse a path in the folder that a link is part of: what it leads to is somebody else's.
+
+        Raises:
+            DamagedFileError: there is a link, or the path is none in the folder.
+        """
+        refuse_links(self.path, path, self.address)
 
     @property
     def is_remote(self) -> bool:
@@ -98,24 +110,30 @@ class RunFolder:
         """
         with ExitStack() as kept:
             kept.enter_context(self._locked())
+            self._holders += 1
+            kept.callback(self._let_go)
             if self._remote is not None:
                 self._held = kept.enter_context(self._remote.held(STUDY, say))
                 kept.callback(setattr, self, "_held", None)
-            remove_leftovers(self.path)
+            with storage_errors(self.path):
+                remove_leftovers(self.path)
             yield
 
     @contextmanager
     def syncing(self) -> Iterator[None]:
-        """Hold a folder at a URL, unless it is held already, while files are written in it; another needs no holding.
+        """Hold the folder, unless it is held already, while files are written in it.
 
         Raises:
             RunFolderError: another run is working in it.
         """
-        if self._remote is None or self._held is not None:
+        if self._holders:
             yield
             return
         with self.held():
             yield
+
+    def _let_go(self) -> None:
+        self._holders -= 1
 
     def on_file_written(self, path: Path) -> None:
         """Send a finished file to the URL, if there is one.
@@ -139,6 +157,7 @@ class RunFolder:
 
     def remove(self, name: str) -> None:
         """Delete a folder in it and all that is in there, at the URL, too."""
+        self.guard(self.path / name)
         if not (self.path / name).exists():
             return
         shutil.rmtree(self.path / name, ignore_errors=True)
@@ -173,14 +192,17 @@ class RunFolder:
                 raise RunFolderError(f"{self.address} is a file; name a folder for the run with --out")
             # What a working copy holds is decided at its URL.
             if self._remote is None and self.path.exists() and not (self.path / STUDY).exists():
-                leftovers = {entry.name for entry in self.path.iterdir()} - {".lock"}
+                leftovers = {entry.name for entry in self.path.iterdir()} - {_LOCK}
                 if any(not name.endswith(".part") for name in leftovers):
                     raise RunFolderError(
                         f"{self.address} is no run folder: it is not empty and has no {STUDY}; "
                         "choose a new or empty folder"
                     )
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
+            beside = self.path / _LOCK
+            if beside.is_symlink() or (beside.exists() and not beside.is_file()):
+                raise RunFolderError(f"{self.address}/{_LOCK} is no regular file; delete it")
+            lock = FileLock(beside)
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:
@@ -193,7 +215,7 @@ class RunFolder:
             lock.release()
 
     @property
-    def states(self) -> Path | str:
+    def states(self) -> AnyPath | str:
         """Where the hidden states are: in the folder, or where study.yaml says that they went.
 
         Raises:
@@ -203,27 +225,18 @@ class RunFolder:
         return self.own_states if known is None else str(known)
 
     @property
-    def own_states(self) -> Path | str:
+    def own_states(self) -> AnyPath | str:
         """Where the hidden states go unless somewhere else is named: in the folder, or at its URL."""
-        return self.path / STATES if self._remote is None else self._remote.states
+        return self / STATES if self._remote is None else self._remote.states
 
     def settings(self) -> dict[str, Any] | None:
         """Return what study.yaml says, or `None` where there is none yet.
 
         Raises:
-            DamagedFileError: it is not the YAML that a run writes.
+            DamagedFileError: it is not the YAML that a run writes, or not as it was written.
         """
         path = self / STUDY
-        if not path.exists():
-            return None
-        try:
-            content = read_yaml(Path(path).read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedFileError(f"{path} is damaged: it is not YAML ({reason}); {_ANEW}") from error
-        if not isinstance(content, dict) or not isinstance(content.get("settings"), dict):
-            raise DamagedFileError(f"{path} is damaged: expected a mapping with `settings`; {_ANEW}")
-        return content
+        return read_settings(path, FORMAT) if path.exists() else None
 
     def require_format(self, known: Mapping[str, Any]) -> None:
         """See that the files are those that this version writes, by what study.yaml says.
@@ -239,19 +252,40 @@ class RunFolder:
             )
 
     def write_settings(self, content: Mapping[str, Any]) -> None:
-        """Write study.yaml."""
-        write_text(self / STUDY, write_yaml(dict(content)))
+        """Write study.yaml, with the digest of all that it says."""
+        write_settings(self / STUDY, content)
 
     def entry(self, stage: str) -> StageEntry | None:
-        """Return what is known of a finished stage, or `None`."""
+        """Return what is known of a finished stage, or `None`.
+
+        Raises:
+            DamagedFileError: what the ledger says of it is not what was written.
+        """
         path = self / LEDGER
         found = read_ledger(path).get(stage)
-        return None if found is None else stage_entry(found, path)
+        return None if found is None else stage_entry(stage, found, path)
 
     def entries(self) -> dict[str, StageEntry]:
-        """Return what is known of all finished stages: the ledger, read once."""
+        """Return what is known of all finished stages: the ledger, read once.
+
+        Raises:
+            DamagedFileError: what it says is not what was written.
+        """
         path = self / LEDGER
-        return {stage: stage_entry(found, path) for stage, found in read_ledger(path).items()}
+        return {stage: stage_entry(stage, found, path) for stage, found in read_ledger(path).items()}
+
+    def drop_damaged_entries(self) -> list[str]:
+        """Take out of the ledger what is not as it was written, so that it is made again; say what that was."""
+        path = self / LEDGER
+        try:
+            ledger = read_ledger(path)
+        except DamagedFileError as error:
+            Path(path).unlink()
+            return [str(error)]
+        kept, faults = without_damaged(ledger, path)
+        if faults:
+            write_json(path, kept)
+        return faults
 
     def is_finished(self, stage: str, key: str) -> bool:
         """Tell whether a stage was finished from what `key` stands for and its files are still what it wrote."""
@@ -260,11 +294,13 @@ class RunFolder:
 
     def broken_files(self, entry: StageEntry) -> list[str]:
         """Name the files of a stage that are missing or not as they were written."""
-        return [
-            name
-            for name, digest in entry.files.items()
-            if not (self.path / name).is_file() or file_digest(self.path / name) != digest
-        ]
+        return [name for name, digest in entry.files.items() if not self._holds(name, digest)]
+
+    def _holds(self, name: str, digest: str) -> bool:
+        try:
+            return file_digest(self / name, most_of(name)) == digest
+        except (FileNotFoundError, DamagedFileError):
+            return False
 
     def finish(self, stage: str, key: str, files: Iterable[str], seconds: float, note: Mapping[str, Any]) -> None:
         """Write down that a stage is finished and what its files hold.
@@ -273,5 +309,5 @@ class RunFolder:
         write: see `with_stage`.
         """
         path = self / LEDGER
-        digests = {name: file_digest(self.path / name) for name in files}
+        digests = {name: file_digest(self / name) for name in files}
         write_json(path, with_stage(read_ledger(path), stage, StageEntry(key, digests, round(seconds, 3), dict(note))))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
 
 from truthmap.errors import DamagedFileError
-from truthmap.files import AnyPath, atomic_write, reason_of
+from truthmap.files import AnyPath, atomic_write, read_regular, reason_of
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.grid import GridScores
 from truthmap.records import RowKey, Site
+from truthmap.runs.file_names import SCORES, most_of
+from truthmap.store.tensor_files import save_tensors, tensors_metadata
 
 _OURS = "truthmap"
 
@@ -29,7 +30,7 @@ def write_out_of_fold(path: AnyPath, scores: Sequence[GridScores]) -> None:
     ours = {"ids": scores[0].ids, "positions": [str(position) for position in scores[0].positions]}
     with atomic_write(path) as temp_path:
         # One entry: safetensors writes several in no particular order, and the same scores must give the same bytes.
-        save_file(tensors, temp_path, metadata={_OURS: json.dumps(ours)})
+        save_tensors(temp_path, tensors, {_OURS: json.dumps(ours)})
 
 
 def read_out_of_fold(path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridScores]:
@@ -38,18 +39,29 @@ def read_out_of_fold(path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridSco
     Raises:
         DamagedFileError: the file does not open, or does not hold what it should.
     """
+    try:
+        return out_of_fold_in(read_regular(path, most_of(SCORES)), path, sites)
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} is missing; run the study again") from error
+
+
+def out_of_fold_in(content: bytes, path: AnyPath, sites: Sequence[Site]) -> dict[Site, GridScores]:
+    """Read the scores of these sites in a file's content; `path` is what messages call it.
+
+    Raises:
+        DamagedFileError: it does not hold what it should.
+    """
     named = ", ".join(map(str, sites))
     try:
-        with safe_open(Path(path), framework="np") as file:
-            ids, positions = _axes(file.metadata())
-            names = {Site(name): name for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-            found = {site: file.get_tensor(names[site]) for site in sites}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        held = {Site(name): tensor for name, tensor in load_tensors(content).items()}
+        ids, positions = _axes(tensors_metadata(content))
+        found = {site: held[site] for site in sites}
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise DamagedFileError(
             f"{path} cannot be read for {named} ({reason_of(error)}); run the study again"
         ) from error
     for scores in found.values():
-        if scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
+        if scores.dtype != np.float32 or scores.ndim != 3 or scores.shape[1:] != (len(positions), len(ids)):
             raise DamagedFileError(
                 f"{path} holds scores of shape {scores.shape} for {len(positions)} positions and {len(ids)} answers; "
                 "run the study again"

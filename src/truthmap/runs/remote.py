@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
-from truthmap.files import is_inside, read_json, reason_of, write_text
+from truthmap.files import is_inside, read_json, write_text
 from truthmap.runs.file_names import STATES
 from truthmap.runs.lease import Lease, leased
 from truthmap.storage import RemoteStorage, cache_folder
@@ -124,8 +124,13 @@ class RemoteCopy:
             self.storage.fetch(name, self.folder / name)
         except FileNotFoundError:  # deleted since it was listed
             (self.folder / name).unlink(missing_ok=True)
-        except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-            raise StorageError(f"{self.address}/{name} is a file and a folder at once: {reason_of(error)}") from error
+        except StorageError as error:
+            cause = error.__cause__
+            if (self.folder / name).is_dir() or isinstance(
+                cause, (IsADirectoryError, NotADirectoryError, FileExistsError)
+            ):
+                raise StorageError(f"{self.address}/{name} is a file and a folder at once: {error}") from error
+            raise
 
     def _home(self) -> str:
         path = self.folder / _BOOKS / "home"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +11,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.files import read_json
+from truthmap.errors import DamagedFileError
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.metrics.within_answer import WithinAnswer
 from truthmap.positions import Position
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Site
-from truthmap.runs.file_names import STUDY, SUMMARY
+from truthmap.runs.file_names import SUMMARY
 from truthmap.runs.folder import RunFolder, run_folder
+from truthmap.runs.ledger import StageEntry
+from truthmap.runs.snapshot import Snapshot
 
 _FORMER = ("log_prob", "within_auc", "within_pairs")
 
@@ -116,9 +118,11 @@ class Run:
 
     Attributes:
         folder: The folder, which knows its address.
+        last: The last of the stages that are read.
     """
 
     folder: RunFolder
+    last: str = "figures"
 
     @property
     def path(self) -> Path:
@@ -136,39 +140,64 @@ class Run:
         return self.folder.name
 
     @cached_property
+    def snapshot(self) -> Snapshot:
+        """The run's files, checked against its ledger when they are first asked for."""
+        return Snapshot.take(self.folder, self.last)
+
+    @cached_property
     def summary(self) -> Summary:
         """What the run found, in short."""
         path = self.folder / SUMMARY
         try:
-            return Summary.model_validate(read_json(path))
+            return Summary.model_validate_json(self.snapshot.read(SUMMARY))
         except ValidationError as error:
             raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
 
-    @cached_property
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What study.yaml says: settings, model identity, versions, digests."""
-        return self.folder.settings() or {}
+        return self.snapshot.settings
+
+    @contextmanager
+    def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
+        """Hold the run's folder while something is added to it, after seeing that the run is still the one opened.
+
+        Args:
+            say: Told what is being waited for.
+
+        Raises:
+            RunFolderError: another run is working in it, or has changed it since it was opened.
+        """
+        with self.folder.held(say):
+            self.snapshot.require_unchanged()
+            yield
+
+    def added(self, name: str) -> StageEntry | None:
+        """Return what the ledger says of something that was added to the run (samples, an analysis), its files checked.
+
+        Raises:
+            RunFolderError: the run itself has changed since it was opened.
+            DamagedFileError: a file is missing, or not as it was written.
+        """
+        entry = self.folder.entry(name)
+        if entry is not None:
+            self.snapshot.require_unchanged()
+            self.snapshot.check(entry)
+        return entry
 
 
 def open_run(path: Path | str) -> Run:
     """Open a finished run: in a folder, or at a URL that fsspec opens, from which what has changed is fetched.
 
+    All that is read of it is checked here, once, against its ledger; its hidden states, as they are read.
+
     Raises:
-        RunFolderError: the folder is no run, or the run is not finished.
+        RunFolderError: the folder is no run, the run is not finished, or an update of it was stopped or is running.
+        DamagedFileError: a file of it is missing, or not as it was written.
         StorageError: the URL cannot be reached.
     """
     folder = run_folder(path)
     folder.refresh()
-    if not folder.path.exists():
-        raise RunFolderError(
-            f"{folder.address} is no run folder: it does not exist; make one with `truthmap run --out {folder.address}`"
-        )
-    if not (folder.path / STUDY).is_file():
-        raise RunFolderError(f"{folder.address} is no run folder: it has no study.yaml; name the folder of a run")
     run = Run(folder)
-    folder.require_format(run.settings)
-    if not (folder.path / SUMMARY).is_file():
-        raise RunFolderError(
-            f"the run in {folder.address} is not finished; start the same `truthmap run` again to go on"
-        )
+    run.snapshot  # noqa: B018 (checked now)
     return run

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from truthmap.arrays import Bools
 from truthmap.errors import DamagedFileError
@@ -25,6 +25,7 @@ from truthmap.positions import Position
 from truthmap.records import RowKey, Site
 from truthmap.storage import Storage
 from truthmap.store.shards import ShardEntry, StateShard, positions_named
+from truthmap.store.tensor_files import save_tensors
 
 PRESENT = "present"
 _OURS = "truthmap"
@@ -33,7 +34,9 @@ _DTYPES = {
 }  # fmt: skip
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000
+_LONGEST_AXIS = 1 << 50
 _READ = 1 << 24
+_REPAIR = "`truthmap verify` names all such files, and with --repair has them made again"
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,8 @@ def write_shard_file(path: Path, key: str, shard: StateShard) -> None:
         name: _checksums(tensor.flatten(0, 1) if name != PRESENT else tensor[None]) for name, tensor in tensors.items()
     }
     ours = {"key": key, "ids": shard.ids, "positions": [str(p) for p in shard.positions], "checksums": checksums}
-    try:
-        # One entry: safetensors writes several in no particular order, and the same shard must give the same bytes.
-        save_file(tensors, path, metadata={_OURS: json.dumps(ours)})
-    except SafetensorError as error:
-        raise _as_os_error(error) from error
+    # One entry: safetensors writes several in no particular order, and the same shard must give the same bytes.
+    save_tensors(path, tensors, {_OURS: json.dumps(ours)})
 
 
 def entry_of(place: Storage, name: str) -> ShardEntry:
@@ -129,50 +129,71 @@ def entry_of(place: Storage, name: str) -> ShardEntry:
     try:
         ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][_OURS])
         ids = tuple(map(RowKey, ours["ids"]))
-        positions = tuple(str(name) for name in ours["positions"]) if "positions" in ours else None
         return ShardEntry(
-            str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, positions
+            str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, _names_in(ours)
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFileError(f"{place.address}/{name} is damaged: it is no shard of states ({error})") from error
 
 
-def open_shard_file(place: Storage, name: str, header_digest: str) -> ShardFile:
+def open_shard_file(place: Storage, name: str, entry: ShardEntry) -> ShardFile:
     """Read a shard's header and which positions are present; the states stay where they are.
 
+    Args:
+        place: Where the file is.
+        name: Its name.
+        entry: What the index says of it: its header must be the one that was written, with the same ids and positions.
+
     Raises:
-        DamagedFileError: the file is missing, or it does not begin as it was written.
+        DamagedFileError: the file is missing, does not begin as it was written, or is not what the index says.
     """
     where = f"{place.address}/{name}"
     try:
         header = _read_header(place, name)
-        if hashlib.sha256(header).hexdigest() != header_digest:
-            raise DamagedFileError(
-                f"{where} is damaged: its header is not the one that was written; `truthmap verify` names all such "
-                "files, and with --repair has them made again"
-            )
     except FileNotFoundError as error:
-        raise DamagedFileError(f"{where} is missing; `truthmap verify --repair` has it made again") from error
-    # From here on the header is known to be what we wrote.
-    described = json.loads(header[_LENGTH:])
-    ours = json.loads(described["__metadata__"][_OURS])
-    tensors = {
-        key: Tensor(
-            _DTYPES[value["dtype"]],
-            tuple(value["shape"]),
-            len(header) + value["data_offsets"][0],
-            tuple(ours["checksums"][key]),
-        )
-        for key, value in described.items()
-        if key != "__metadata__"
-    }
-    mask = tensors.pop(PRESENT)
-    positions = positions_named(where, ours.get("positions"))
-    if mask.shape[0] != len(positions):
-        raise DamagedFileError(f"{where} is damaged: it holds {mask.shape[0]} positions, expected {len(positions)}")
-    states = {Site(key): tensor for key, tensor in tensors.items()}
+        raise DamagedFileError(f"{where} is missing; {_REPAIR}") from error
+    if hashlib.sha256(header).hexdigest() != entry.header:
+        raise DamagedFileError(f"{where} is damaged: its header is not the one that was written; {_REPAIR}")
+    try:
+        described = json.loads(header[_LENGTH:])
+        ours = json.loads(described.pop("__metadata__")[_OURS])
+        if tuple(ours["ids"]) != entry.ids or _names_in(ours) != entry.positions:
+            raise DamagedFileError(f"{where} is damaged: it holds other rows than the index says; {_REPAIR}")
+        positions = positions_named(where, ours.get("positions"))
+        tensors = {key: _tensor(value, ours["checksums"][key], len(header)) for key, value in described.items()}
+        mask = tensors.pop(PRESENT)
+        states = {Site(key): tensor for key, tensor in tensors.items()}
+        if mask.shape[:1] != (len(positions),):
+            raise ValueError(f"it holds {mask.shape[0]} positions, expected {len(positions)}")
+        fits = mask.shape == (len(positions), len(entry.ids)) and len(mask.checksums) == 1
+        for tensor in states.values():
+            fits &= len(tensor.shape) == 4 and tensor.shape[1:3] == mask.shape
+            fits &= len(tensor.checksums) == tensor.shape[0] * len(positions)
+        if not fits:
+            raise ValueError("its tensors have not the shapes that its rows and positions have")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise DamagedFileError(f"{where} is damaged: it is no shard of states: {error}; {_REPAIR}") from error
     opened = ShardFile(place, name, states, positions, np.empty((0, 0), bool))
     return replace(opened, present=_read_tensor(opened, mask, 0, 1).reshape(mask.shape).numpy().astype(bool))
+
+
+def _tensor(described: Mapping[str, Any], checksums: Sequence[int], header: int) -> Tensor:
+    """Return where a tensor stands, after seeing that its shape takes the bytes that it is said to have.
+
+    Raises:
+        ValueError: it does not.
+    """
+    dtype, shape = _DTYPES[described["dtype"]], tuple(described["shape"])
+    start, end = described["data_offsets"]
+    if any(type(size) is not int or not 0 <= size < _LONGEST_AXIS for size in (*shape, start, end)):
+        raise ValueError("a tensor's shape is none")
+    if math.prod(shape) * dtype.itemsize != end - start:
+        raise ValueError(f"a tensor of shape {shape} is said to have {end - start} bytes")
+    return Tensor(dtype, shape, header + start, tuple(checksums))
+
+
+def _names_in(ours: Mapping[str, Any]) -> tuple[str, ...] | None:
+    return tuple(str(name) for name in ours["positions"]) if "positions" in ours else None
 
 
 def _read_header(place: Storage, name: str) -> bytes:
@@ -185,24 +206,16 @@ def _read_header(place: Storage, name: str) -> bytes:
 
 def _read_tensor(file: ShardFile, tensor: Tensor, first: int, last: int) -> torch.Tensor:
     """Read the cells `[first, last)` of a tensor, flat, and compare each with its checksum."""
-    length = int(np.prod(tensor.shape)) * tensor.dtype.itemsize // len(tensor.checksums)
+    length = math.prod(tensor.shape) * tensor.dtype.itemsize // max(len(tensor.checksums), 1)
     content = bytearray(file.place.read(file.name, tensor.start + first * length, tensor.start + last * length))
     view = memoryview(content)
     for cell in range(first, last):
         piece = view[(cell - first) * length : (cell - first + 1) * length]
         if len(piece) != length or zlib.crc32(piece) != tensor.checksums[cell]:
             fault = "it is cut short" if len(piece) != length else "the states read are not the ones that were written"
-            raise DamagedFileError(
-                f"{file.place.address}/{file.name} is damaged: {fault}; `truthmap verify` names all such files, and "
-                "with --repair has them made again"
-            )
+            raise DamagedFileError(f"{file.place.address}/{file.name} is damaged: {fault}; {_REPAIR}")
     return torch.frombuffer(content, dtype=tensor.dtype) if content else torch.empty(0, dtype=tensor.dtype)
 
 
 def _checksums(cells: torch.Tensor) -> list[int]:
     return [zlib.crc32(cell.contiguous().view(torch.uint8).numpy()) for cell in cells]
-
-
-def _as_os_error(error: SafetensorError) -> Exception:
-    text = str(error)
-    return OSError(28, text) if "No space left" in text or "os error 28" in text else error

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from truthmap.errors import DamagedFileError
+from truthmap.files import AnyPath
 from truthmap.positions import Position
 from truthmap.records import RowKey, Site
 from truthmap.storage import Storage, storage_at
-from truthmap.store.index import INDEX, index_digest, read_index, shard_name, write_index
+from truthmap.store.index import INDEX, index_digest, is_shard_name, read_index, shard_name, write_index
 from truthmap.store.shard_file import ShardFile, entry_of, open_shard_file, write_shard_file
 from truthmap.store.shards import LayerStates, ShardEntry, StateShard, positions_named
 
@@ -31,7 +31,7 @@ class StateStore:
         folder: A folder, or a URL that fsspec opens.
     """
 
-    folder: Path | str
+    folder: AnyPath | str
     _place: Storage = field(init=False, repr=False)
     _entries: dict[int, ShardEntry] = field(init=False, repr=False)
     _open: dict[int, ShardFile] = field(init=False, repr=False, default_factory=dict)
@@ -40,10 +40,10 @@ class StateStore:
         self._place = storage_at(self.folder)
         self._entries = read_index(self._place)
 
-    def has(self, number: int, key: str) -> bool:
-        """Tell whether shard `number` is finished and was made from what `key` stands for."""
+    def has(self, number: int, key: str, ids: Sequence[RowKey]) -> bool:
+        """Tell whether shard `number` is finished, was made from what `key` stands for and holds these rows."""
         entry = self._entries.get(number)
-        return entry is not None and entry.key == key
+        return entry is not None and entry.key == key and entry.ids == tuple(ids)
 
     def holds(self, number: int, entry: ShardEntry) -> bool:
         """Tell whether the file that `entry` describes is there, by its size."""
@@ -82,7 +82,8 @@ class StateStore:
             self._write_index()
         names = {shard_name(number) for number in wanted}
         for name in files:
-            if name.endswith(".safetensors") and name not in names:
+            # What is not named as shards are is somebody else's.
+            if is_shard_name(name) and name not in names:
                 self._place.remove(name)
 
     def forget(self, number: int) -> None:
@@ -130,7 +131,7 @@ class StateStore:
                 continue
             try:
                 whole = entry_of(self._place, shard_name(number)) == entry
-            except DamagedFileError:
+            except (DamagedFileError, FileNotFoundError):
                 whole = False
             if not whole:
                 where = f"{self._place.address}/{shard_name(number)}"
@@ -193,7 +194,7 @@ class StateStore:
         column = {i: n for n, i in enumerate(chosen)}
         states: torch.Tensor | None = None
         present = np.zeros((len(positions), len(chosen)), dtype=bool)
-        found = 0
+        found = np.zeros(len(chosen), dtype=bool)
         for number, here in self._holding(column):
             there = [column[self._entries[number].ids[n]] for n in here]
             file = self._opened(number)
@@ -203,9 +204,9 @@ class StateStore:
                 states = piece.new_zeros((len(present), len(chosen), piece.shape[-1]))
             states[:, there] = piece[:, here]
             present[:, there] = file.present[columns, here]
-            found += len(here)
-        if states is None or found < len(chosen):
-            missing = sorted(set(chosen) - set(self.ids))
+            found[there] = True
+        if states is None or not found.all():
+            missing = sorted(i for i, n in column.items() if not found[n])
             raise KeyError(f"{len(missing)} answers have no states in {self._place.address}, e.g. {missing[:3]}")
         return LayerStates(chosen, positions, states, present)
 
@@ -218,7 +219,7 @@ class StateStore:
 
     def _opened(self, number: int) -> ShardFile:
         if number not in self._open:
-            self._open[number] = open_shard_file(self._place, shard_name(number), self._entries[number].header)
+            self._open[number] = open_shard_file(self._place, shard_name(number), self._entries[number])
         return self._open[number]
 
     def _empty(self) -> DamagedFileError:

@@ -16,9 +16,10 @@ from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE, GRADES, QUESTIONS, SPLITS, SUMMARY
+from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
+from truthmap.runs.snapshot import is_run
 from truthmap.seeding import uniform_from
 from truthmap.text import guard_formula, sanitize
 
@@ -39,7 +40,8 @@ def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[G
     audit = audit_grades(judged)
     write_json(active.folder / AUDIT, audit.model_dump(mode="json"))
     sample = active.folder / AUDIT_SAMPLE
-    if sample.exists() and _is_filled_in(Path(sample)):
+    active.folder.guard(sample.local)
+    if sample.is_file() and _is_filled_in(sample.local):
         active.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
         write_text(sample, sample_to_check(judged, active.study.seed))
@@ -114,18 +116,22 @@ def audit_file(path: Path, auc: float | None = None) -> Agreement:
         QuestionsError: the sample cannot be read.
         NotEnoughDataError: too little of it is filled in.
     """
-    data = RunData(Run(run_folder(path.parent)))
-    annotations = read_annotations(path, _groups(data))
-    outcomes = [grade.outcome for grade in data.grades] if data.has(GRADES) else [row.graded for row in annotations]
-    summary = data.summary if data.has(SUMMARY) else None
-    measured = auc if auc is not None or summary is None else summary.test.value
+    folder = run_folder(path.parent)
+    stages = folder.entries() if is_run(folder.path) else {}
+    if "grades" not in stages:
+        annotations = read_annotations(path, {})
+        outcomes, measured = [row.graded for row in annotations], auc
+    else:
+        has_map = "grid" in stages
+        data = RunData(Run(folder, last="grid" if has_map else "grades"))
+        annotations = read_annotations(path, _groups(data))
+        outcomes = [grade.outcome for grade in data.grades]
+        measured = data.summary.test.value if has_map and auc is None else auc
     return measure_agreement(annotations, outcomes.count(Outcome.RIGHT), outcomes.count(Outcome.WRONG), measured)
 
 
 def _groups(data: RunData) -> dict[str, str]:
-    """Return what each question with a scored answer belongs with, where the run got so far."""
-    if not all(data.has(name) for name in (QUESTIONS, GRADES, SPLITS)):
-        return {}
+    """Return what each question with a scored answer belongs with."""
     return {row.question_id: group for row, group in zip(data.labels.ids, data.labels.group, strict=True)}
 
 

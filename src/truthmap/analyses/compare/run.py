@@ -29,7 +29,7 @@ from truthmap.analyses.probing import (
     only,
     test_scores,
 )
-from truthmap.analyses.results import write_analysis, write_table
+from truthmap.analyses.results import write_analysis
 from truthmap.analyses.samples.run import Samples, answers_came_ready, has_samples, read_samples
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
@@ -91,7 +91,7 @@ def compare_run(
     if all(answer.log_probs for answer in answers.values()):
         confidences += _log_probs(answers, exact)
         if ask_model:
-            with active.folder.held(active.progress.say):
+            with run.held(active.progress.say):
                 said = self_reports(run, active, list({each.key: each for each in answers.values()}.values()))
                 of_exact = exact_p_true(run, active, {row: data.grade_of(row).exact_answer for row in exact})
             reports = {row: said[row.answer] for row in answers}
@@ -162,11 +162,10 @@ def comparison_table(result: Comparison) -> pd.DataFrame:
 
 
 def _write(run: Run, result: Comparison, confidences: Sequence[Confidence], labels: LabelledAnswers) -> None:
-    folder = run.folder / ANALYSES
     scores = {c.name: [c.of(i) for i in labels.ids] for c in confidences}
     answers = pd.DataFrame({"question_id": labels.ids, "right": labels.y, **scores})
-    write_analysis(folder, NAME, result, comparison_table(result), comparison_figure(result))
-    write_table(folder / f"{NAME}_scores.parquet", answers)
+    tables = {NAME: comparison_table(result), f"{NAME}_scores": answers}
+    write_analysis(run.folder / ANALYSES, NAME, result, tables, comparison_figure(result), [run])
 
 
 def _probes(data: RunData) -> _Probes:

@@ -10,18 +10,18 @@ from typing import Any
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
-from truthmap.analyses.results import read_table, write_table
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
-from truthmap.errors import ModelError
+from truthmap.errors import DamagedFileError, ModelError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import AnyPath, digest_of
+from truthmap.files import AnyPath, digest_of, reason_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, RowKey
 from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
+from truthmap.runs.tables import read_sealed, write_sealed
 from truthmap.study.sections import SHARD
 from truthmap.terminal.progress import Advance
 
@@ -136,10 +136,14 @@ def _known(active: ActiveRun) -> dict[RowKey, SelfReport]:
     path = _path(active)
     if not path.exists():
         return {}
-    table = read_table(path)
-    if not len(table) or set(table["key"]) != {_key(active)}:
+    try:
+        table = read_sealed(path)
+        if not len(table) or set(table["key"]) != {_key(active)}:
+            return {}
+        return {report.answer: report for report in map(_report_of, table.to_dict("records"))}
+    except (DamagedFileError, KeyError, TypeError, ValueError, AttributeError) as error:
+        active.progress.say(f"{path} cannot be used ({reason_of(error)}); asking the model again")
         return {}
-    return {report.answer: report for report in map(_report_of, table.to_dict("records"))}
 
 
 def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
@@ -157,4 +161,4 @@ def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
 
 def _write(active: ActiveRun, reports: Mapping[RowKey, SelfReport]) -> None:
     rows = [{"key": _key(active), **asdict(report)} for report in reports.values()]
-    write_table(_path(active), pd.DataFrame(rows).rename(columns={"answer": "question_id"}))
+    write_sealed(_path(active), pd.DataFrame(rows).rename(columns={"answer": "question_id"}))

@@ -84,7 +84,7 @@ def diff_runs(
     result = _result((first, first_site, one), (second, second_site, other), found, positions)
     sides = (result.first.model_copy(update={"of": whole[0]}), result.second.model_copy(update={"of": whole[1]}))
     result = result.model_copy(update={"first": sides[0], "second": sides[1]})
-    _write(as_path(out), result, found)
+    _write(as_path(out), result, found, [first, second])
     return result
 
 
@@ -164,5 +164,5 @@ def _names(first: Run, second: Run, first_site: Site, second_site: Site) -> tupl
     return (one, other) if one != other else (str(first.path), str(second.path))
 
 
-def _write(out: AnyPath, result: MapDifference, found: CellDifferences) -> None:
-    write_analysis(out, NAME, result, difference_table(found, result.positions), difference_figure(result))
+def _write(out: AnyPath, result: MapDifference, found: CellDifferences, runs: Sequence[Run]) -> None:
+    write_analysis(out, NAME, result, difference_table(found, result.positions), difference_figure(result), runs)

@@ -19,7 +19,7 @@ from truthmap.analyses.errors.measure import (
     count_samples,
 )
 from truthmap.analyses.probing import only, probe_settings
-from truthmap.analyses.results import estimates_table, read_table, write_analysis, write_table
+from truthmap.analyses.results import SavedAnalysis, estimates_table, write_analysis
 from truthmap.analyses.samples.run import read_samples
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
@@ -71,7 +71,7 @@ def type_errors(
 
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
     """Read the grids that `type_errors` fitted."""
-    frame = read_table(run.folder / ANALYSES / f"{NAME}_grids.parquet")
+    frame = SavedAnalysis(run.folder / ANALYSES, NAME, run).table(f"{NAME}_grids.parquet")
     return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
 
 
@@ -143,8 +143,6 @@ def _write(
     types: Mapping[str, frozenset[ErrorType]],
     grids: Mapping[ErrorType, Grid],
 ) -> None:
-    folder = run.folder / ANALYSES
-    write_analysis(folder, NAME, result, error_table(result), error_types_figure(result, grids))
     rows = [
         {
             "question_id": i,
@@ -157,10 +155,11 @@ def _write(
         }
         for i, each in counts.items()
     ]
-    write_table(folder / f"{NAME}_questions.parquet", pd.DataFrame(rows))
+    tables = {NAME: error_table(result), f"{NAME}_questions": pd.DataFrame(rows)}
     frames = [grid.to_frame().assign(type=str(kind)) for kind, grid in grids.items()]
     if frames:
-        write_table(folder / f"{NAME}_grids.parquet", pd.concat(frames, ignore_index=True))
+        tables[f"{NAME}_grids"] = pd.concat(frames, ignore_index=True)
+    write_analysis(run.folder / ANALYSES, NAME, result, tables, error_types_figure(result, grids), [run])
 
 
 def error_table(result: ErrorTypes) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from truthmap.records import Answer, Grade, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLE_PARTS, SAMPLES
 from truthmap.runs.run import Run
-from truthmap.runs.tables import read_records, write_records
+from truthmap.runs.tables import kept_part, read_part, read_records, records_in, write_part, write_records
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_settings import generate_settings
 from truthmap.terminal.progress import Advance, Progress
@@ -28,6 +28,10 @@ from truthmap.terminal.progress import Advance, Progress
 Kind = TypeVar("Kind", Answer, Grade)
 
 STAGE = "samples"
+_GRADED_BY = "graded_by"
+"""In the ledger's note: the key of the stage by whose settings the samples were graded."""
+_BEFORE = "before.parquet"
+"""Among the parts: the samples that there were when more of them were drawn."""
 
 SHARD = 512
 """Samples in a shard: a killed command repeats at most one."""
@@ -83,7 +87,7 @@ def sample_answers(
             "own would say nothing of them; what needs no samples is measured by `truthmap compare`"
         )
     with (
-        active.folder.held(active.progress.say),
+        run.held(active.progress.say),
         active.stop.listening(active.progress.say),
         closing(active.models),
         closing(active.executor),
@@ -100,9 +104,13 @@ def sample_answers(
         order = {question.id: n for n, question in enumerate(data.questions)}
         answers = sorted([*kept, *fresh], key=partial(_place, order))
         grades.sort(key=partial(_place, order))
+        # Whoever is killed between the two files and the ledger finds all that was drawn among the parts.
+        if kept and fresh:
+            write_part(_parts(active, key) / _BEFORE, Answer, kept)
         write_records(active.folder / SAMPLES, Answer, answers)
         write_records(active.folder / SAMPLE_GRADES, Grade, grades)
-        active.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, settings.model_dump())
+        note = {**settings.model_dump(), _GRADED_BY: active.keys["grades"]}
+        active.folder.finish(STAGE, key, [SAMPLES, SAMPLE_GRADES], time.perf_counter() - started, note)
         active.folder.remove(SAMPLE_PARTS)
     return _samples(settings, answers, grades)
 
@@ -113,19 +121,27 @@ def read_samples(run: Run) -> Samples:
     Raises:
         RunFolderError: there are none, or they were drawn for other answers than the run now has.
     """
-    folder = run.folder
-    entry, answers = folder.entry(STAGE), folder.entry("answers")
-    if entry is None or folder.broken_files(entry):
+    entry, stages = run.added(STAGE), run.snapshot.stages
+    if entry is None:
         raise RunFolderError(f"{run.address} has no samples; draw some with `truthmap sample {run.address} --k 10`")
-    settings = SampleSettings(**entry.note)
-    if answers is None or entry.key != _key(answers.key, settings):
+    note = dict(entry.note)
+    graded_by = note.pop(_GRADED_BY, None)
+    settings = SampleSettings.of(note)
+    again = f"`truthmap sample {run.address} --k {settings.k}`"
+    if entry.key != _key(stages["answers"].key, settings):
         raise RunFolderError(
-            f"the samples in {run.address} belong to an earlier version of the run; draw them again with "
-            f"`truthmap sample {run.address} --k {settings.k}`"
+            f"the samples in {run.address} belong to an earlier version of the run; draw them again with {again}"
         )
-    return _samples(
-        settings, read_records(run.folder / SAMPLES, Answer), read_records(run.folder / SAMPLE_GRADES, Grade)
-    )
+    if graded_by != stages["grades"].key:
+        raise RunFolderError(
+            f"the samples in {run.address} were graded as an earlier version of the run was; {again} grades them anew"
+        )
+    with run.snapshot.open(SAMPLES) as answers, run.snapshot.open(SAMPLE_GRADES) as grades:
+        return _samples(
+            settings,
+            records_in(answers, run.folder / SAMPLES, Answer),
+            records_in(grades, run.folder / SAMPLE_GRADES, Grade),
+        )
 
 
 def _samples(settings: SampleSettings, answers: Sequence[Answer], grades: Sequence[Grade]) -> Samples:
@@ -150,7 +166,12 @@ def _key(answers_key: str, settings: SampleSettings) -> str:
 
 
 def _kept(active: ActiveRun, key: str) -> Sequence[Answer]:
-    return read_records(active.folder / SAMPLES, Answer) if active.folder.is_finished(STAGE, key) else ()
+    """Return the samples that are drawn: those in the ledger, or those that a killed command had before it ended."""
+    folder = active.folder
+    entry = folder.entry(STAGE)
+    if entry is not None and entry.key == key and SAMPLES not in folder.broken_files(entry):
+        return read_records(folder / SAMPLES, Answer)
+    return kept_part(_parts(active, key) / _BEFORE, Answer, active.progress.say) or ()
 
 
 def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequence[Answer], key: str) -> list[Answer]:
@@ -168,7 +189,7 @@ def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequ
     jobs = [
         Job(number, tuple(i for i, _ in shard), (tuple(shard), sampled), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))
-        if not file.exists()
+        if kept_part(file, Answer, active.progress.say) is None
     ]
     if jobs:
         _require_same_engine(data.run, active)
@@ -176,8 +197,8 @@ def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequ
     done = len(wanted) - sum(job.size for job in jobs)
     with active.progress.stage("Sampling", len(wanted), done) as advance:
         for drawn in active.executor.map(draw_shard, jobs, Tally(advance, done)):
-            write_records(files[drawn.number], Answer, drawn.result)
-    return [answer for file in files for answer in read_records(file, Answer)]
+            write_part(files[drawn.number], Answer, drawn.result)
+    return [answer for file in files for answer in read_part(file, Answer)]
 
 
 def draw_shard(

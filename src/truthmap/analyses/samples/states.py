@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 
 from truthmap.analyses.samples.run import Samples
 from truthmap.arrays import Floats
@@ -19,16 +19,21 @@ from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import require_same_model
-from truthmap.files import AnyPath, atomic_write, digest_of, reason_of, storage_errors
+from truthmap.files import AnyPath, atomic_write, digest_of, read_regular, reason_of
 from truthmap.grading.token_spans import locate_positions
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
 from truthmap.records import Answer, RowKey
 from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.run import Run
+from truthmap.storage import MOST_WHOLE
+from truthmap.store.tensor_files import save_tensors, tensors_metadata
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
+
+_IDS, _SEAL = "ids", "seal"
+"""In a file's metadata: its rows, and the digest of rows and states."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ def sample_states(
     jobs = [
         Job(number, tuple(i.question_id for i in shard), (cell, tuple((i, places[i]) for i in shard)), len(shard))
         for number, (shard, file) in enumerate(zip(shards, files, strict=True))
-        if not file.exists()
+        if not _is_kept(file, active)
     ]
     if jobs:
         require_same_model(run, active)
@@ -72,7 +77,7 @@ def sample_states(
         with active.progress.stage("Reading samples", len(unique), done) as advance:
             for read in active.executor.map(read_shard, jobs, Tally(advance, done)):
                 _write(files[read.number], shards[read.number], read.result)
-    found = {i: state for file in files for i, state in _read(file)}
+    found = {i: state for file in files for i, state in _read(file).items()}
     return {i: found[first[_read_at(place)]] for i, place in places.items()}
 
 
@@ -113,15 +118,35 @@ def _listed(row: RowKey) -> list[str | int]:
 
 
 def _write(path: AnyPath, ids: Sequence[RowKey], states: torch.Tensor) -> None:
-    with atomic_write(path) as temp_path, storage_errors(Path(path)):
-        save_file({"states": states.contiguous()}, temp_path, metadata={"ids": json.dumps([*map(_listed, ids)])})
+    listed, kept = json.dumps([*map(_listed, ids)]), states.contiguous()
+    with atomic_write(path) as temp_path:
+        save_tensors(temp_path, {"states": kept}, {_IDS: listed, _SEAL: _seal_of(listed, kept)})
 
 
-def _read(path: AnyPath) -> Iterator[tuple[RowKey, Floats]]:
+def _is_kept(path: AnyPath, active: ActiveRun) -> bool:
+    if not path.exists():
+        return False
     try:
-        with safe_open(Path(path), framework="pt") as file:
-            ids = json.loads(file.metadata()["ids"])
-            states = file.get_tensor("states").double().numpy()
-        yield from zip((RowKey.of(str(i), *map(int, numbers)) for i, *numbers in ids), states, strict=True)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AssertionError) as error:
-        raise DamagedFileError(f"{path} is damaged ({reason_of(error)}); delete it to have it made again") from error
+        _read(path)
+    except DamagedFileError as error:
+        active.progress.say(f"{error}; reading its samples again")
+        return False
+    return True
+
+
+def _read(path: AnyPath) -> dict[RowKey, Floats]:
+    try:
+        content = read_regular(path, MOST_WHOLE)
+        found, states = tensors_metadata(content), load_tensors(content)["states"]
+        if found[_SEAL] != _seal_of(found[_IDS], states):
+            raise ValueError("it does not hold what was written")
+        ids = [RowKey.of(str(i), *map(int, numbers)) for i, *numbers in json.loads(found[_IDS])]
+        return dict(zip(ids, states.double().numpy(), strict=True))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise DamagedFileError(f"{path} is damaged ({reason_of(error)})") from error
+
+
+def _seal_of(ids: str, states: torch.Tensor) -> str:
+    digest = hashlib.sha256(f"{ids} {states.dtype} {tuple(states.shape)} ".encode())
+    digest.update(states.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

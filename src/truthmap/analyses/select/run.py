@@ -10,7 +10,7 @@ import pandas as pd
 from truthmap.analyses.equivalence import ByCanonical, GradedAnswer
 from truthmap.analyses.errors.measure import ErrorType, count_samples, error_type
 from truthmap.analyses.probing import probe_settings
-from truthmap.analyses.results import write_analysis, write_table
+from truthmap.analyses.results import write_analysis
 from truthmap.analyses.samples.run import Samples, read_samples
 from truthmap.analyses.samples.states import sample_states
 from truthmap.analyses.select.figure import selection_figure
@@ -63,7 +63,7 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
         raise NotEnoughDataError(
             f"no test question of {run.address} has samples that could be graded; draw more of them"
         )
-    with active.folder.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
+    with run.held(active.progress.say), active.stop.listening(active.progress.say), closing(active.executor):
         states = sample_states(run, active, samples, asked, fitted.cell)
     scores = {i: float(fitted.probe.score(state[None])[0]) for i, state in states.items()}
     pools = _pools(samples, tested, set(ids), scores)
@@ -144,8 +144,6 @@ def _candidates(samples: Samples, question_id: str, scores: Mapping[RowKey, floa
 
 
 def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
-    folder = run.folder / ANALYSES
-    write_analysis(folder, NAME, result, selection_table(result), selection_figure(result))
     rows = [
         {
             "question_id": pool.row,
@@ -155,4 +153,5 @@ def _write(run: Run, result: Selection, pools: Sequence[Pool]) -> None:
         }
         for pool in pools
     ]
-    write_table(folder / f"{NAME}_questions.parquet", pd.DataFrame(rows))
+    tables = {NAME: selection_table(result), f"{NAME}_questions": pd.DataFrame(rows)}
+    write_analysis(run.folder / ANALYSES, NAME, result, tables, selection_figure(result), [run])

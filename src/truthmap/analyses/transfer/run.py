@@ -105,7 +105,7 @@ def transfer_runs(
         scores=tuple(scores),
         notes=tuple(notes),
     )
-    _write(as_path(out), result)
+    _write(as_path(out), result, runs)
     return result
 
 
@@ -230,5 +230,5 @@ def _identity(run: Run) -> Mapping[str, str]:
     return {what: str(known.get(what, "unknown")) for what in _SAME}
 
 
-def _write(out: AnyPath, result: Transfer) -> None:
-    write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result))
+def _write(out: AnyPath, result: Transfer, runs: Sequence[Run]) -> None:
+    write_analysis(out, NAME, result, transfer_table(result), transfer_figure(result), runs)

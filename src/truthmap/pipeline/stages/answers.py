@@ -9,7 +9,6 @@ from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.to_answer import ready_answer
 from truthmap.arrays import Ints32
 from truthmap.capture.gather import gather
-from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
@@ -19,7 +18,7 @@ from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, rec
 from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question, RowKey
 from truthmap.runs.file_names import ANSWERS
-from truthmap.runs.tables import join_tables, read_records, write_records
+from truthmap.runs.tables import join_tables, kept_part, read_part, write_part
 from truthmap.store.shards import ShardEntry, StateShard
 from truthmap.study.stage_settings import generate_settings
 from truthmap.terminal.progress import Advance
@@ -50,7 +49,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
     )
     shards = [questions[start : start + size] for start in range(0, len(questions), size)]
     files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(shards)]
-    missing = [number for number, file in enumerate(files) if not _is_kept(run, file)]
+    missing = [number for number, file in enumerate(files) if kept_part(file, Answer, run.progress.say) is None]
     jobs = [Job(n, tuple(q.id for q in shards[n]), (n, shards[n]), len(shards[n])) for n in missing]
     if jobs and run.study.resources.cluster is None:
         announce(run, [question for number in missing for question in shards[number]])
@@ -60,14 +59,14 @@ def answer_questions(run: ActiveRun) -> StageResult:
             # The shard counts as finished when its answers are there, so a kill between the two loses nothing.
             if answered.result.states is not None:
                 record_shard(run, answered.number, answered.result.states)
-            write_records(files[answered.number], Answer, answered.result.answers)
+            write_part(files[answered.number], Answer, answered.result.answers)
     join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
     return StageResult([ANSWERS], {"first_prompt": first.result, **note}, scratch=["parts"])
 
 
 def _first_prompt(file: AnyPath) -> tuple[int, ...]:
-    return read_records(file, Answer)[0].prompt_ids
+    return read_part(file, Answer)[0].prompt_ids
 
 
 def _unseen(done: int) -> None:
@@ -79,17 +78,6 @@ def prompt_text(run: ActiveRun, ids: tuple[int, ...], advance: Advance) -> str: 
     text = run.tokens.tokenizer.decode(list(ids), skip_special_tokens=False)
     assert isinstance(text, str)
     return text[:_LONGEST_PROMPT]
-
-
-def _is_kept(run: ActiveRun, file: AnyPath) -> bool:
-    if not file.exists():
-        return False
-    try:
-        read_records(file, Answer)
-    except DamagedFileError:
-        run.progress.say(f"{file} is damaged; asking its questions again")
-        return False
-    return True
 
 
 def _ready_answers(run: ActiveRun, questions: Sequence[Question]) -> list[Answer]:

@@ -31,7 +31,7 @@ def map_title(summary: Summary) -> str:
 
 def draw_figures(folder: RunFolder) -> StageResult:
     """Draw the map, as PNG and as SVG."""
-    data = RunData.load(Run(folder))
+    data = RunData.load(Run(folder, last="grid"))
     grid, summary = data.grid(), data.summary
     axes = draw_heatmap(
         grid.auc,

@@ -10,7 +10,7 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.file_names import ANSWERS, AUDIT, GRADES
-from truthmap.runs.tables import read_records, write_records
+from truthmap.runs.tables import kept_part, read_records, write_part, write_records
 
 _PARTS = "grade-parts"
 
@@ -37,9 +37,10 @@ def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
     with run.progress.stage("Grading", len(answers)) as advance:
         for start in range(0, len(answers), size):
             file = parts / f"{start // size:05d}.parquet"
-            if not file.exists():
-                shard = run.grade(answers[start : start + size])
-                write_records(file, Grade, shard.values())
-            grades.extend(read_records(file, Grade))
-            advance(len(grades))
+            shard = kept_part(file, Grade, run.progress.say)
+            if shard is None:
+                shard = tuple(run.grade(answers[start : start + size]).values())
+                write_part(file, Grade, shard)
+            grades.extend(shard)
+            advance(min(start + size, len(answers)))
     return grades

@@ -96,7 +96,7 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
     for number, rows in _shards(run, grades):
         wanted.add(number)
         total += len(rows.answers)
-        if not store.has(number, rows.key(run)):
+        if not store.has(number, rows.key(run), rows.rows):
             missing.append((number, len(rows.answers)))
     store.keep_only(wanted)
     done = total - sum(size for _, size in missing)
