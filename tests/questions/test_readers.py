@@ -240,3 +240,11 @@ def test_rows_of_a_file_are_read_one_batch_at_a_time(tmp_path: Path) -> None:
     first = next(iter(rows))
     assert not isinstance(first, RowIssue)
     assert first.values == {"question": "What is 1?", "answer": "one"}
+
+
+def test_a_few_bytes_of_parquet_do_not_stand_for_gigabytes(tmp_path: Path) -> None:
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * 256, pa.int32()), pa.array(["x" * 4_000_000]))
+    pq.write_table(pa.table({"question": text, "accepted": ["a"] * 256}), tmp_path / "bomb.parquet", compression="zstd")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 2000
+    with pytest.raises(QuestionsError, match=r"bomb\.parquet cannot be read as Parquet after row 0: its values take"):
+        list(read_rows(tmp_path / "bomb.parquet"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -162,4 +163,10 @@ def test_keys_made_before_a_setting_was_there_still_hold() -> None:
 def test_a_bad_file_of_settings_is_one_line(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text(content)
     with pytest.raises(UsageError, match=said):
+        read_study(tmp_path / "study.yaml")
+
+
+def test_a_pipe_of_settings_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "study.yaml")
+    with pytest.raises(UsageError, match=r"study\.yaml cannot be read as settings \(.* is no regular file"):
         read_study(tmp_path / "study.yaml")

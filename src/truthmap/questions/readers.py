@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from truthmap.errors import QuestionsError
+from truthmap.parquet_files import bounded_batches, open_parquet
 from truthmap.questions.columns import require_distinct
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.line_reader import text_lines
@@ -75,12 +75,14 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_parquet(path: Path) -> Iterator[Row | RowIssue]:
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with path.open("rb") as opened, open_parquet(opened) as file:
             require_distinct(file.schema_arrow.names, str(path))
-            for batch in file.iter_batches(batch_size=_BATCH):
+            for batch in bounded_batches(file, _BATCH):
                 yield from _rows(batch, number + 1)
                 number += batch.num_rows
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except QuestionsError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise QuestionsError(f"{path} cannot be read as Parquet after row {number}: {error}") from error
 
 

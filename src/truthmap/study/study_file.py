@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
-from truthmap.errors import UsageError
-from truthmap.files import write_text
+from truthmap.errors import DamagedFileError, UsageError
+from truthmap.files import read_regular, write_text
 from truthmap.plain_yaml import read_yaml
 from truthmap.study.study import Study
 
@@ -24,11 +25,12 @@ def read_study(path: Path) -> Study:
     Raises:
         UsageError: the file cannot be read, is no YAML mapping, or a setting in it is outside what is allowed.
     """
-    try:
+    with suppress(OSError):
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path} is larger than any study's settings: expected a study.yaml of a few lines")
-        content = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    try:
+        content = read_yaml(read_regular(path, _LARGEST).decode("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError, RecursionError, DamagedFileError) as error:
         raise UsageError(f"{path} cannot be read as settings ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
         raise UsageError(f"{path} holds no settings: expected sections such as `questions:`, each with its settings")

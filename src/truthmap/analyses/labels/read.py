@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from truthmap.errors import UsageError
+from truthmap.errors import DamagedFileError, UsageError
+from truthmap.files import open_regular
+from truthmap.parquet_files import read_bounded
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_MOST_BYTES = 4 << 30
 _KINDS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -46,14 +49,15 @@ def _read(path: Path) -> pd.DataFrame:
     if kind not in _KINDS:
         raise UsageError(f"{path} must be one of {', '.join(_KINDS)}")
     try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        if kind == ".jsonl":
-            return pd.read_json(path, lines=True, dtype=False)
-        return pd.read_csv(path, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
+        with open_regular(path, _MOST_BYTES) as file:
+            if kind == ".parquet":
+                return read_bounded(file).to_pandas()
+            if kind == ".jsonl":
+                return pd.read_json(file, lines=True, dtype=False)
+            return pd.read_csv(file, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
         raise UsageError(f"{path} is not there") from error
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException, DamagedFileError) as error:
         raise UsageError(f"{path} cannot be read as {kind}: {error}") from error
 
 
