@@ -30,7 +30,7 @@ from truthmap.runs import snapshot, tables
 from truthmap.study.study import Study, with_settings
 
 SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0")) > 0
-FLIPS = 20
+FLIPS = int(os.environ.get("TRUTHMAP_FLIPS", "20"))
 FINE = {"refused", "same", "not read"}
 
 
