@@ -51,7 +51,8 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         with open_regular(path, _MOST_BYTES) as file:
             if kind == ".parquet":
-                return read_bounded(file).to_pandas()
+                frame: pd.DataFrame = read_bounded(file).to_pandas()
+                return frame
             if kind == ".jsonl":
                 return pd.read_json(file, lines=True, dtype=False)
             return pd.read_csv(file, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
