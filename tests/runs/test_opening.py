@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -273,3 +274,20 @@ def test_the_keys_in_the_study_are_those_of_its_settings(copy: Path, done: Study
     assert settings["keys"].keys() == KEYS.keys()
     assert np.all([len(key) == 64 for key in settings["keys"].values()])
     assert replace(open_run(copy), last="grid").settings == settings
+
+
+def test_what_was_found_waits_for_whoever_works_in_the_run(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", Made(n=60, layers=2)).path
+    run, order = open_run(made), []
+
+    def wait() -> None:
+        with run.held(patient=True):
+            order.append("added")
+
+    with RunFolder(made).held():
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.2)
+        order.append("worked")
+    waiting.join(10)
+    assert order == ["worked", "added"]

@@ -185,11 +185,12 @@ def write_analysis(
         runs: The runs that it was made from: none of them may have changed since it was opened.
 
     Raises:
-        RunFolderError: another is working in the run's folder, or a run has changed since it was opened.
+        RunFolderError: another machine is working in the run's folder, or a run has changed since it was opened.
         StorageError: a file cannot be written.
     """
     started, owner = time.perf_counter(), run_around(folder)
-    with nullcontext() if owner is None else owner.held():
+    # What was found in an hour is not lost because another command holds the folder for a while.
+    with nullcontext() if owner is None else owner.held(patient=True):
         for run in runs:
             run.snapshot.require_unchanged()
         target = folder if owner is None else owner / ANALYSES

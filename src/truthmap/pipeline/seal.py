@@ -91,7 +91,7 @@ def seal_detector(
     artifact = Artifact(_config(inputs, site, heads, looks), heads, records)
     started, own = time.perf_counter(), _is_own(run, out)
     target = run.folder / DETECTOR if own else out
-    with run.held() if own else syncing(target):
+    with run.held(patient=True) if own else syncing(target):
         run.snapshot.require_unchanged()
         sealed = save_artifact(artifact, target)
         drawn = _draw(sealed, target)

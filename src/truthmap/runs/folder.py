@@ -31,6 +31,8 @@ FORMAT = 3
 """Of the files of a run; raise it when those of older versions must not be used any more."""
 
 _LOCK = ".lock"
+_PATIENCE = 3600.0
+"""Seconds that are waited for another process where waiting is better than refusing."""
 
 
 def run_folder(address: Path | str) -> RunFolder:
@@ -98,18 +100,22 @@ class RunFolder:
         return self.path.name if self._remote is None else PurePosixPath(self.address).name
 
     @contextmanager
-    def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
+    def held(self, say: Callable[[str], None] = lambda _news: None, *, patient: bool = False) -> Iterator[None]:
         """Hold the folder while working in it; one at a URL is held there, too, and has what is finished sent to it.
 
         Args:
             say: Told what is being waited for.
+            patient: Wait up to an hour for another process that is working in it, rather than refuse at once.
 
         Raises:
             RunFolderError: another run is working in it, or the folder holds something else.
             StorageError: it cannot be written.
         """
+        if self._holders:
+            yield
+            return
         with ExitStack() as kept:
-            kept.enter_context(self._locked())
+            kept.enter_context(self._locked(patient=patient))
             self._holders += 1
             kept.callback(self._let_go)
             if self._remote is not None:
@@ -126,9 +132,6 @@ class RunFolder:
         Raises:
             RunFolderError: another run is working in it.
         """
-        if self._holders:
-            yield
-            return
         with self.held():
             yield
 
@@ -185,7 +188,7 @@ class RunFolder:
             self._remote.pull(mark, anew=anew)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, *, patient: bool = False) -> Iterator[None]:
         """Keep other processes of this machine out, after seeing that this is a run folder or can become one."""
         with storage_errors(self.path):
             if self.path.exists() and not self.path.is_dir():
@@ -204,7 +207,7 @@ class RunFolder:
                 raise RunFolderError(f"{self.address}/{_LOCK} is no regular file; delete it")
             lock = FileLock(beside)
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=_PATIENCE if patient else 0)
             except Timeout as error:
                 raise RunFolderError(
                     f"another run is working in {self.address}; wait for it or choose another folder"

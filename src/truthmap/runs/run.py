@@ -159,16 +159,17 @@ class Run:
         return self.snapshot.settings
 
     @contextmanager
-    def held(self, say: Callable[[str], None] = lambda _news: None) -> Iterator[None]:
+    def held(self, say: Callable[[str], None] = lambda _news: None, *, patient: bool = False) -> Iterator[None]:
         """Hold the run's folder while something is added to it, after seeing that the run is still the one opened.
 
         Args:
             say: Told what is being waited for.
+            patient: Wait up to an hour for another process that is working in it, rather than refuse at once.
 
         Raises:
             RunFolderError: another run is working in it, or has changed it since it was opened.
         """
-        with self.folder.held(say):
+        with self.folder.held(say, patient=patient):
             self.snapshot.require_unchanged()
             yield
 
