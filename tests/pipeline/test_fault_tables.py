@@ -23,10 +23,12 @@ from tests.fault_commands import READERS, WRITERS, complete, faults_of, found_by
 from tests.killing import Death, Seen, numbers, run_to_end
 
 from truthmap import files, storage
-from truthmap.errors import TruthmapError
+from truthmap.errors import RunFolderError, TruthmapError
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.runs import snapshot, tables
+from truthmap.runs.data import RunData
+from truthmap.runs.run import open_run
 from truthmap.study.study import Study, with_settings
 
 SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0")) > 0
@@ -199,6 +201,19 @@ def test_killed_a_command_on_a_full_run_ends_as_if_never_killed(
 ) -> None:
     ((_, ended),) = killed_everywhere(place, whole, spoken, command, iter([event]))
     assert ended == "same"
+
+
+@pytest.mark.slow
+def test_an_update_that_was_killed_is_refused_until_it_has_ended(
+    place: Study, made_once: Path, spoken: QuestionSet
+) -> None:
+    shutil.copytree(made_once, place.out)
+    act, _ = WRITERS["run --update"]
+    assert run_to_end(place, spoken, Death(at=6, when="after"), act=act).code == -signal.SIGKILL
+    with pytest.raises(RunFolderError, match=r"is between two states: .* An update was stopped or is still running"):
+        open_run(place.out)
+    assert run_to_end(place, spoken, act=act).code == 0
+    assert RunData.load(open_run(place.out)).grid().auc.size
 
 
 @pytest.mark.slow
