@@ -9,7 +9,7 @@ from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.pipeline.runner import mend_index, run_study
-from truthmap.runs.file_names import ANALYSES, LEDGER, SELF_REPORTS, STUDY
+from truthmap.runs.file_names import ANALYSES, EXACT_P_TRUE, LEDGER, SELF_REPORTS, STUDY
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.ledger import STAGES, StageEntry, read_ledger, stage_entry, without_damaged
 from truthmap.runs.run import Run
@@ -169,12 +169,20 @@ def _broken_files(folder: RunFolder, stage: str, entry: StageEntry) -> Iterator[
 
 
 def _broken_self_reports(folder: RunFolder) -> Iterator[Broken]:
-    path = folder / SELF_REPORTS
-    if path.exists():
-        try:
-            read_sealed(path)
-        except DamagedFileError:
-            yield Broken("compare", SELF_REPORTS, f"not as it was written; {_again('compare')} makes it again")
+    for name in (SELF_REPORTS, EXACT_P_TRUE):
+        fault = _fault_of_sealed(folder, name)
+        if fault:
+            yield Broken("compare", name, f"{fault}; {_again('compare')} makes it again")
+
+
+def _fault_of_sealed(folder: RunFolder, name: str) -> str:
+    try:
+        read_sealed(folder / name)
+    except FileNotFoundError:
+        return ""
+    except DamagedFileError:
+        return "not as it was written" if (folder.path / name).exists() else ""
+    return ""
 
 
 def _again(stage: str) -> str:

@@ -8,15 +8,16 @@ import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, probability_true, true_or_false_prompt
 from truthmap.analyses.compare.self_report import letter_ids
-from truthmap.analyses.results import read_table, write_table
 from truthmap.answers.log_likelihood import next_token_log_probs
+from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import digest_of
+from truthmap.files import digest_of, reason_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import RowKey
 from truthmap.runs.file_names import EXACT_P_TRUE
 from truthmap.runs.run import Run
+from truthmap.runs.tables import read_sealed, write_sealed
 from truthmap.study.sections import SHARD
 
 _VERSION = 1
@@ -63,13 +64,17 @@ def _known(active: ActiveRun) -> dict[RowKey, tuple[str, float]]:
     path = active.folder / EXACT_P_TRUE
     if not path.exists():
         return {}
-    table = read_table(path)
-    if not len(table) or set(table["key"]) != {_key(active)}:
+    try:
+        table = read_sealed(path)
+        if not len(table) or set(table["key"]) != {_key(active)}:
+            return {}
+        rows = zip(table["row"], table["exact_answer"], table["p_true"], strict=True)
+        return {RowKey(row): (str(said), float(p)) for row, said, p in rows}
+    except (DamagedFileError, KeyError, TypeError, ValueError) as error:
+        active.progress.say(f"{path} cannot be used ({reason_of(error)}); asking the model again")
         return {}
-    rows = zip(table["row"], table["exact_answer"], table["p_true"], strict=True)
-    return {RowKey(row): (str(said), float(p)) for row, said, p in rows}
 
 
 def _write(active: ActiveRun, known: Mapping[RowKey, float], exact: Mapping[RowKey, str]) -> None:
     rows = [{"key": _key(active), "row": row, "exact_answer": exact[row], "p_true": p} for row, p in known.items()]
-    write_table(active.folder / EXACT_P_TRUE, pd.DataFrame(rows))
+    write_sealed(active.folder / EXACT_P_TRUE, pd.DataFrame(rows))
