@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
+from truthmap.files import digest_of, read_json
 from truthmap.pipeline.runner import mend_index, run_study
-from truthmap.runs.file_names import ANALYSES, EXACT_P_TRUE, LEDGER, SELF_REPORTS, STUDY
+from truthmap.runs.file_names import ANALYSES, DETECTOR, EXACT_P_TRUE, LEDGER, LOOKS, SELF_REPORTS, STUDY, most_of
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.ledger import STAGES, StageEntry, read_ledger, stage_entry, without_damaged
 from truthmap.runs.run import Run
@@ -160,6 +161,7 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
         if stage == "states":
             yield from _broken_states(folder, None if entry is None else entry.note.get("index"), progress)
     yield from _broken_self_reports(folder)
+    yield from _broken_looks(folder)
 
 
 def _broken_files(folder: RunFolder, stage: str, entry: StageEntry) -> Iterator[Broken]:
@@ -173,6 +175,19 @@ def _broken_self_reports(folder: RunFolder) -> Iterator[Broken]:
         fault = _fault_of_sealed(folder, name)
         if fault:
             yield Broken("compare", name, f"{fault}; {_again('compare')} makes it again")
+
+
+def _broken_looks(folder: RunFolder) -> Iterator[Broken]:
+    """Name the looks at the test part whose files are not named by what they hold."""
+    place = folder / LOOKS
+    folder.guard(place.local)
+    for name in sorted(path.name for path in place.local.glob("*.json")):
+        try:
+            whole = f"{digest_of(read_json(place / name, most_of(name)))}.json" == name
+        except (DamagedFileError, ValueError):
+            whole = False
+        if not whole:
+            yield Broken(DETECTOR, f"{LOOKS}/{name}", "not as it was written; it counts as one look all the same")
 
 
 def _fault_of_sealed(folder: RunFolder, name: str) -> str:
