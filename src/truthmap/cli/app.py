@@ -72,6 +72,9 @@ def main() -> None:
         sys.exit(_fail(str(error), 3 if isinstance(error, PartialError) else 2))
     except OSError as error:
         sys.exit(_fail(_of_the_system(error), 2))
+    except UnicodeEncodeError as error:
+        text = printable(error.object[:100])
+        sys.exit(_fail(f"{text!r} holds bytes that are no UTF-8, so it cannot be written down; use another name", 2))
     except KeyboardInterrupt as stopped:
         number = getattr(stopped, "signal", signal.SIGINT)
         sys.exit(_fail("stopped; start the same command again to go on where it stopped", 128 + number))

@@ -19,7 +19,7 @@ from truthmap.lm.gguf import converted_gguf
 from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.whole_weights import require_whole
+from truthmap.lm.whole_weights import require_regular, require_whole
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -47,6 +47,8 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
         source = model_source(base_of(name) if settings.adapter == name else name)
     if settings.revision is not None and Path(source).is_dir():
         raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
+    if Path(source).is_dir():
+        require_regular(name, Path(source))
     options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
     if not Path(source).is_dir() and not hub_answers(source, settings.revision):
         options["local_files_only"] = True  # what was fetched before is in the hub's cache

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from truthmap.errors import ModelError
@@ -41,6 +42,23 @@ def require_whole(name: str, loading: Mapping[str, Any]) -> None:
                 f"{name} cannot be used: {what} {len(keys):,} of the weights that its configuration asks for "
                 f"({_listed(keys)}), and they would be random numbers; fetch or save the model again, whole"
             )
+
+
+def require_regular(name: str, folder: Path) -> None:
+    """See that a model's folder holds files: reading a pipe or a device in the place of one would never end.
+
+    Args:
+        name: What the user called the model.
+        folder: Its folder.
+
+    Raises:
+        ModelError: something in it is neither a file nor a folder.
+    """
+    odd = next(
+        (path for path in sorted(folder.iterdir()) if path.exists() and not (path.is_file() or path.is_dir())), None
+    )
+    if odd is not None:
+        raise ModelError(f"{name} cannot be loaded: {odd.name} in it is a pipe or a device; put the file itself there")
 
 
 def weights_digest(tensors: Mapping[str, torch.Tensor]) -> str:

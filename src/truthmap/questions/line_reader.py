@@ -19,9 +19,11 @@ def text_lines(path: Path) -> Iterator[str | RowIssue]:
     """Yield the lines of a file with their ends, or an issue in the place of a line that cannot be read.
 
     Raises:
-        QuestionsError: the file is in UTF-16, compressed or cannot be opened.
+        QuestionsError: the file is in UTF-16 or cannot be opened, or is no file but a folder, a pipe or a device.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise QuestionsError(f"{path} is no file; name one")
         with path.open("rb") as file:
             yield from _lines(path, file)
     except OSError as error:
