@@ -188,3 +188,17 @@ def test_a_prompt_that_leaves_no_room_is_no_answer(tiny_detector: Detector) -> N
     verdict = tiny_detector.ask("Which " * 200)
     assert verdict.caveats == (Caveat.NO_ANSWER,)
     assert verdict.answer.fault == "prompt_too_long"
+
+
+def test_a_long_answer_is_not_read_again_at_every_word(
+    tiny_detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from truthmap.detector import stream_scorer
+
+    looks = []
+    real = stream_scorer.locate_exact_answer
+    monkeypatch.setattr(stream_scorer, "locate_exact_answer", lambda *given: looks.append(1) or real(*given))
+    monkeypatch.setattr(stream_scorer, "_MOST_LOOKS", 3)
+    events = list(tiny_detector.stream("Which 1 is 31?", max_new_tokens=40))
+    assert len(looks) == 3 < len(events)
+    assert events[-1].verdict is not None

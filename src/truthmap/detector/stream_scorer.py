@@ -25,6 +25,10 @@ from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question, Span
 
+_MOST_LOOKS = 64
+"""Words after which an exact answer is looked for while the answer goes on: each look reads the whole answer so far, so
+that a long one would take the model's thread for many seconds. The verdict at its end looks once more."""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
@@ -83,6 +87,7 @@ class StreamScorer:
         self._states: list[Floats32] = []
         self._text = ""
         self._closed_at: Span | None = None
+        self._looks = 0
         cells = artifact.heads[Role.ANSWER].config.cells
         self._scores_early = all(cell.position.known_early for cell in cells)
 
@@ -140,8 +145,9 @@ class StreamScorer:
 
     def _early(self, gained: str) -> Verdict | None:
         """Score as soon as an exact answer is followed by something that no longer belongs to the word."""
-        if not self._scores_early or not gained or gained[0].isalnum():
+        if not self._scores_early or not gained or gained[0].isalnum() or self._looks == _MOST_LOOKS:
             return None
+        self._looks += 1
         answer = self._answer(len(self._ids))
         span = locate_exact_answer(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
