@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from truthmap.grading.alias_forms import other_forms
-from truthmap.grading.alias_mentions import AliasMention, alias_mentions, normalized_answer
+from truthmap.grading.alias_mentions import AliasMention, alias_mentions
 from truthmap.grading.country_names import own_names
 from truthmap.grading.events import is_opposite_event, says_other_way_round
 from truthmap.grading.open_answer import OpenAnswer, read_open
@@ -55,7 +55,7 @@ def by_alias(question: Question, reading: Reading) -> RuleResult:
     if mention is None:
         return RuleResult(Outcome.WRONG, RULE, _NOTHING)
     why = f"contains {reading.text[mention.span.start : mention.span.end]!r}, an accepted answer"
-    return RuleResult(Outcome.RIGHT, RULE, why, mention.span, normalized_answer(mention.alias))
+    return RuleResult(Outcome.RIGHT, RULE, why)
 
 
 def _by_polarity(question: Question, reading: Reading, accepted: bool) -> RuleResult:

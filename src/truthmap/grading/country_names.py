@@ -36,6 +36,16 @@ def own_names(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_of(names, "own"))
 
 
+def is_people(name: str) -> bool:
+    """Return whether a name only says of what country something is: `American`, `German-American`."""
+    return all(part in _all_peoples() for part in name.replace("-", " ").split())
+
+
+@lru_cache(maxsize=1)
+def _all_peoples() -> frozenset[str]:
+    return frozenset(people for country in _countries().values() for people in country.get("people", ()))
+
+
 def people_mentions(reading: Reading, candidates: Candidates) -> Iterator[Mention]:
     """Yield where a text names a country by its people before a place: "the Indian state of", "a Nigerian city".
 

@@ -29,6 +29,7 @@ _SCRIPTS: tuple[tuple[int, int, str], ...] = (
 _BY_SCRIPT = {"Cyrillic": "ru", "Devanagari": "hi", "Bengali": "bn", "Hangul": "ko", "Kana": "ja"}
 _FEWEST = 2
 """Common words that another language than English must show."""
+_TELLING = (Sign.REFUSES, Sign.SOFTENS, Sign.NEGATES, Sign.CONTRASTS)
 _ENOUGH = 3
 """Words of an answer that tell its language without its question."""
 _READ = 400
@@ -45,6 +46,10 @@ def language_of(tokens: Sequence[Token], question: str = "") -> Language:
     if script and 4 * count >= len(words) + len(asked):
         return language(_by_script(script, scripts, {*words, *asked}))
     said = {code: _common(code, words) for code in (ENGLISH, *EUROPEAN)}
+    if not said[ENGLISH]:
+        told = {code: _told(code, tokens[:_READ]) for code in EUROPEAN}
+        if max(told.values()):
+            return language(max(told, key=lambda code: (told[code], _common(code, asked))))
     if sum(word.isalpha() and len(word) > 1 for word in words) >= _ENOUGH and max(said.values()) > said[ENGLISH]:
         return language(max(said, key=lambda code: said[code]))
     shared = {code: said[code] + _common(code, asked) for code in said}
@@ -59,6 +64,13 @@ def language(code: str) -> Language:
     lists = {name: _split(lines) for name, lines in json.loads(text).items()}
     common = frozenset(lists.pop("common"))
     return Language(code, common, {Sign(name): phrases for name, phrases in lists.items()})
+
+
+def _told(code: str, tokens: Sequence[Token]) -> int:
+    """Return in how many words a text declines, denies or contrasts in a language, English words aside."""
+    known = language(ENGLISH).known
+    marks = language(code).marks(tokens, _TELLING)
+    return sum(mark.end - mark.start for mark in marks if tokens[mark.start].norm not in known)
 
 
 def _split(lines: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from truthmap.grading.country_names import is_people
 from truthmap.grading.dates import find_dates
 from truthmap.grading.decision import Named, concluding, decide, place_mentions
 from truthmap.grading.lexicon import GREETING, Sign
@@ -144,6 +145,8 @@ def _predicate(
 def _things(reading: Reading, question: str, asked: frozenset[str]) -> list[Mention]:
     """Return the names and numbers that may be the answer, each thing with its own index."""
     names = [span for span in name_spans(reading.text) if _is_new(reading, span, asked)]
+    if _asks_name(question):
+        names = [span for span in names if not is_people(reading.text[span.start : span.end])]
     numbers = [Span(date.start, date.end) for date in find_dates(reading.text)]
     numbers += [Span(number.start, number.end) for number in find_numbers(reading.text, reading.language.code)]
     numbers = [n for n in numbers if not {token.norm for token in tokenize(reading.text[n.start : n.end])} <= asked]

@@ -11,5 +11,7 @@ them then there therefore these they this those though thus to two unfortunately
 where whether which while who whom whose why will with would yes yet you your explanation step reason therefore finally
 great good certainly absolutely of course actually probably possibly likely unlike compared contrary among between
 without within according despite instead rather just your every several another whatever nobody everyone someone
+credit many some
+ich es er sie wir das der die ein eine il elle le la les je el los las lo yo un una os as eu meine mon mi
 """
 ORDINARY = frozenset(_LIST.split())

@@ -85,6 +85,8 @@ def _same_russian(said: str, wanted: str) -> bool:
     if _russian_stem(said) == _russian_stem(wanted):
         return True
     bones, wanted_bones = _skeleton(said), _skeleton(wanted)
+    if said[0] != wanted[0]:
+        return False
     return (
         len(wanted) <= 5
         and len(wanted_bones) >= 2
