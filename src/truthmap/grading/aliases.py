@@ -17,6 +17,7 @@ from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, declined, found, undecided
 from truthmap.grading.text_model import Graders
 from truthmap.grading.tokens import words_of
+from truthmap.grading.typos import typo_mentions
 from truthmap.questions.polarity_words import accepted_polarity
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Outcome, Question, Span
@@ -32,10 +33,10 @@ class AliasRule(RuleKind):
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
         """Grade answers by the accepted answers that they say."""
-        return grade_each(pairs, self.name, lambda question, _, reading: by_alias(question, reading))
+        return grade_each(pairs, self.name, lambda question, _, reading: by_alias(question, reading, typos=task.typos))
 
 
-def by_alias(question: Question, reading: Reading) -> RuleResult:
+def by_alias(question: Question, reading: Reading, *, typos: bool = False) -> RuleResult:
     """Grade right if the answer says an accepted answer, wrong if it says something else.
 
     Whether it declines, what it concludes with, and whether it leaves several answers open is told first and without
@@ -51,7 +52,7 @@ def by_alias(question: Question, reading: Reading) -> RuleResult:
     polarity = accepted_polarity(question.accepted, question.text)
     if polarity is not None:
         return _by_polarity(question, reading, polarity)
-    mention = next(_said(question, reading, given), None)
+    mention = next(_said(question, reading, given, typos=typos), None)
     if mention is None:
         return RuleResult(Outcome.WRONG, RULE, _NOTHING)
     why = f"contains {reading.text[mention.span.start : mention.span.end]!r}, an accepted answer"
@@ -68,16 +69,22 @@ def _by_polarity(question: Question, reading: Reading, accepted: bool) -> RuleRe
     return found(right=said.yes is accepted, rule=RULE, why=why, span=None, canonical="")
 
 
-def _said(question: Question, reading: Reading, given: OpenAnswer) -> Iterator[AliasMention]:
+def _said(question: Question, reading: Reading, given: OpenAnswer, *, typos: bool) -> Iterator[AliasMention]:
     """Yield the places of the answering part that say an accepted answer, those in its own words first."""
     for mentions in (
         alias_mentions(reading.text, question.text, (*question.accepted, *own_names(question.accepted))),
         other_forms(reading, question, given.low, given.high),
+        _typos(question, reading) if typos else (),
     ):
         for mention in mentions:
             inside = given.low <= mention.span.start and mention.span.end <= given.high
             if inside and _is_said(reading, question, mention, given) and not _in_aside(reading, given, mention):
                 yield mention
+
+
+def _typos(question: Question, reading: Reading) -> Iterator[AliasMention]:
+    for mention in typo_mentions(reading, question.text, (question.accepted,)):
+        yield AliasMention(Span(mention.start, mention.end), question.accepted[0])
 
 
 def _is_said(reading: Reading, question: Question, mention: AliasMention, given: OpenAnswer) -> bool:

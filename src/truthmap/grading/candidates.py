@@ -13,6 +13,7 @@ from truthmap.grading.reading import Reading
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, found, nothing_found, undecided
 from truthmap.grading.text_model import Graders
+from truthmap.grading.typos import typo_mentions
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question, Span
 
@@ -28,15 +29,21 @@ class CandidatesRule(RuleKind):
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
         """Grade answers by the candidate that each gives."""
-        return grade_each(pairs, self.name, lambda question, _, reading: by_candidates(question, reading, task.shadows))
+        return grade_each(
+            pairs,
+            self.name,
+            lambda question, _, reading: by_candidates(question, reading, task.shadows, typos=task.typos),
+        )
 
 
-def by_candidates(question: Question, reading: Reading, shadows: tuple[str, ...]) -> RuleResult:
+def by_candidates(question: Question, reading: Reading, shadows: tuple[str, ...], *, typos: bool = False) -> RuleResult:
     """Grade by the candidate that the answer gives: the first that it says and the question does not."""
     candidates = with_own_names(question.candidates or ())
     named = answering_mentions(reading.text, question.text, candidates, shadows)
     mentions = [mention for mention in named if is_option_letter(reading, mention)]
     mentions = mentions or list(inflected_mentions(reading, question.text, candidates))
+    if typos and not mentions:
+        mentions = list(typo_mentions(reading, question.text, candidates))
     decision = decide(reading, place_mentions(reading, mentions), question.text)
     if decision.mention is None and not decision.undecided:
         decision = decide(reading, place_mentions(reading, list(people_mentions(reading, candidates))), question.text)

@@ -38,24 +38,26 @@ class JudgeRule(RuleKind):
     name = GradingRule.JUDGE
     needs_judge = True
 
-    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
+    def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:
         """Grade answers by the judge; it is not asked where there is no accepted answer to compare with."""
         compared = [index for index, (question, _) in enumerate(pairs) if question.accepted]
         results = [without_reference(RuleResult(Outcome.UNSCORED, RULE, ""))] * len(pairs)
         if compared:
             assert graders.judge is not None
-            judged = by_judge([pairs[index] for index in compared], graders.judge)
+            judged = by_judge([pairs[index] for index in compared], graders.judge, typos=task.typos)
             for index, result in zip(compared, judged, strict=True):
                 results[index] = result
         return results
 
 
-def by_judge(pairs: Sequence[Pair], judge: TextModel) -> list[RuleResult]:
+def by_judge(pairs: Sequence[Pair], judge: TextModel, *, typos: bool = False) -> list[RuleResult]:
     """Grade answers: right where they contain an accepted answer, wrong where they decline, else by the judge.
 
     A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
     """
-    results = grade_each(pairs, GradingRule.ALIAS, lambda question, _, reading: by_alias(question, reading))
+    results = grade_each(
+        pairs, GradingRule.ALIAS, lambda question, _, reading: by_alias(question, reading, typos=typos)
+    )
     indices = [p for p, v in enumerate(results) if v.outcome is Outcome.WRONG and not v.refusal]
     replies: dict[int, str] = {}
     for _ in range(TRIES if indices else 0):

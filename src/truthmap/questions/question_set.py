@@ -75,7 +75,7 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
 
 def _task_fields(task: Task) -> dict[str, object]:
     """Return a task's fields; those that say nothing are left out, so that digests of older versions hold."""
-    later = {"system_prompt": None, "examples": (), "answer_key": None}
+    later = {"system_prompt": None, "examples": (), "answer_key": None, "typos": False}
     return {name: value for name, value in asdict(task).items() if name not in later or value != later[name]}
 
 

@@ -124,6 +124,7 @@ class Task:
         system_prompt: What comes before everything: a chat model's system message, a base model's first lines.
         examples: Worked examples before the question: turns of a chat, or questions with their answers as a base model
             is asked them.
+        typos: A long name with a typing error counts as the name.
         answer_key: The key of a JSON answer that holds the answer itself; by default `answer` and its like.
     """
 
@@ -137,6 +138,7 @@ class Task:
     system_prompt: str | None = None
     examples: tuple[Example, ...] = ()
     answer_key: str | None = None
+    typos: bool = False
 
     def shows_options(self, question: Question) -> bool:
         """Return whether the prompt shows the question's candidates as A, B, …: an answer may name the letters.

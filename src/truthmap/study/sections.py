@@ -121,6 +121,9 @@ class GradingSection(Section):
     locator: str | None = Field(
         None, description="Model that copies exact answers: same (the studied one), a model, or http://host/v1#model"
     )
+    typos: Annotated[bool, Later()] = Field(
+        False, description="Take a long name with a typing error for the name, by an edit distance"
+    )
     answer_key: Annotated[str | None, Later()] = Field(
         None, max_length=200, description="Key of a JSON answer that holds the answer; default: answer and its like"
     )

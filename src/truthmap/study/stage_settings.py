@@ -189,4 +189,4 @@ def _task(study: Study, own: Task) -> Task:
             f"{study.questions.name} is graded by a judge: name one with --judge (same, a model, or "
             "http://host/v1#model), or choose another rule, such as --grading alias"
         )
-    return replace(task, answer_key=chosen.answer_key)
+    return replace(task, answer_key=chosen.answer_key, typos=chosen.typos)
