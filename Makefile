@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check audit soak bench simulate gpu clean
+.PHONY: demo test slow check audit soak bench simulate families gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -48,6 +48,9 @@ bench: $(READY)
 
 simulate: $(READY)  ## how often intervals, tests and guarantees are right where the truth is known: writes docs/validity.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m simulations
+
+families: $(READY)  ## every kind of model that transformers has, as a tiny one: writes docs/verified.md
+	$(BIN)/python -m benchmarks.families
 
 gpu: $(READY)  ## what one GPU does, in under eight minutes and without a network: writes docs/gpu.md
 	$(BIN)/python -m benchmarks.gpu

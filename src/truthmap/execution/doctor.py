@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from truthmap.answers.decoding import decode_batch
 from truthmap.answers.engines.local import LocalEngine
 from truthmap.answers.engines.vllm import vllm_version
 from truthmap.answers.generate import generate_answers
@@ -21,7 +22,7 @@ from truthmap.lm.cache import TOLERANCES, CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import shared_ids, shortest_window
+from truthmap.lm.prefix import NO_PREFIX, PrefixCache, shared_ids, shortest_window
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Site, StrEnum
@@ -65,6 +66,11 @@ class Check:
     found: str
     difference: float | None = None
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is a law that does not hold."""
+        return self.verdict is CheckStatus.BROKEN
+
 
 @dataclass(frozen=True)
 class Checkup:
@@ -85,7 +91,7 @@ class Checkup:
     @property
     def broken(self) -> tuple[Check, ...]:
         """The laws that do not hold."""
-        return tuple(check for check in self.checks if check.verdict is CheckStatus.BROKEN)
+        return tuple(check for check in self.checks if check.is_broken)
 
 
 def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSettings, budget: float = 15.0) -> Checkup:
@@ -104,7 +110,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     chosen = _of_many_lengths([p for p in prompts if room is None or len(p.prompt_ids) <= room])
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
-    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *_state_checks(lm, chosen))
+    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *state_checks(lm, chosen))
     takes = forecast(LocalEngine(lm), prompts, settings, (Site.RESIDUAL,), budget)
     return Checkup(lm.name, checks, takes, time.perf_counter() - started)
 
@@ -172,7 +178,8 @@ def _structure_checks(lm: LanguageModel) -> Iterator[Check]:
     yield Check("positions", CheckStatus.HOLDS, told)
 
 
-def _state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check]:
+def state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check]:
+    """Try the laws of states on prompts of different lengths, the longest one last."""
     rows = [p.prompt_ids for p in prompts]
     alone = [_states(lm, [ids])[0] for ids in rows]
     finite = all(bool(torch.isfinite(states).all()) for states in alone)
@@ -187,7 +194,21 @@ def _state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Chec
         yield _law(lm, "batched = single, padded left", lambda: Pairs(_states(lm, rows, left=True), alone))
     yield _law(lm, "batched = single, padded right", lambda: Pairs(_states(lm, rows, left=False), alone))
     yield _law(lm, "generated = forward", lambda: _generated(lm, prompts))
+    yield _law(lm, "rows that leave = single", lambda: _left(lm, prompts))
+    yield _no_copies(alone[-1])
     yield _law(lm, "second pass = forward", lambda: _captured(lm, prompts))
+
+
+def _no_copies(states: torch.Tensor) -> Check:
+    """See that no layer's states are all zero, or those of another layer: float (L, tokens, d)."""
+    name = "each layer has states of its own"
+    empty = [layer for layer in range(len(states)) if not states[layer].any()]
+    if empty:
+        return Check(name, CheckStatus.BROKEN, f"all zero in layer {', '.join(map(str, empty[:5]))}")
+    same = [n for n in range(1, len(states)) if torch.equal(states[n], states[n - 1])]
+    if same:
+        return Check(name, CheckStatus.BROKEN, f"layer {same[0]} has those of layer {same[0] - 1}")
+    return Check(name, CheckStatus.HOLDS, f"{len(states)} layers, none empty, none a copy")
 
 
 class Pairs(NamedTuple):
@@ -267,6 +288,20 @@ def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
         for n, answer in enumerate(batch.answers):
             found.append(kept[:, n, : 1 + len(answer.answer_ids)])
             wanted.append(_alone(lm, answer)[:, len(answer.prompt_ids) - 1 :])
+    return Pairs(found, wanted)
+
+
+def _left(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
+    """Answer in one batch whose rows are made to leave at different steps; and read each answer alone."""
+    limits = [1 + 4 * n % _TOKENS for n in range(len(prompts))]
+    shared = PrefixCache(lm).shared_by([p.prompt_ids for p in prompts]) if shortest_window(lm) is None else NO_PREFIX
+    decoded = decode_batch(lm, prompts, shared, _BRIEFLY, (Site.RESIDUAL,), limits)
+    assert decoded.states is not None
+    kept = decoded.states.states[Site.RESIDUAL].cpu()
+    found, wanted = [], []
+    for n, (prompt, row) in enumerate(zip(prompts, decoded.rows, strict=True)):
+        found.append(kept[:, n, : 1 + len(row.ids)])
+        wanted.append(_states(lm, [(*prompt.prompt_ids, *row.ids)])[0][:, len(prompt.prompt_ids) - 1 :])
     return Pairs(found, wanted)
 
 
