@@ -55,6 +55,7 @@ _TIED_FIELDS: dict[str, dict[str, Any]] = {
     "cohere_compass_text": {"rope_parameters": {"full_attention": _ROPE}},
     "gpt_neo": {"attention_types": [[["global", "local"], LAYERS // 2]]},
     "granitemoehybrid": {"layer_types": ["mamba", "mamba", "attention"] * 2},
+    "lfm2": {"layer_types": ["conv", "full_attention"] * 3},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 3, "num_dense_layers": 1},
     "mamba2": {"head_dim": 16},
     "zamba2": {"layers_block_type": ["linear_attention", "hybrid"] * 3},

@@ -46,7 +46,7 @@ def test_a_broken_law_is_exit_code_1(
     monkeypatch.setattr("truthmap.execution.doctor.TOLERANCES", {torch.float32: -1.0})
     assert doctor("--model", tiny_model, "--limit", "12") == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "6 checks failed: states of this model cannot be trusted as they are read now." in said
+    assert "7 checks failed: states of this model cannot be trusted as they are read now." in said
     assert "rounding explains -1" in said
 
 

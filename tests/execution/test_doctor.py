@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def test_sound_models_of_every_family_obey_every_law(family: str) -> None:
         "batched = single, padded left",
         "batched = single, padded right",
         "generated = forward",
+        "rows that leave = single",
         "second pass = forward",
     ]
     assert laws[0].difference == 0.0
@@ -116,6 +118,34 @@ def test_states_that_are_not_finite_are_found() -> None:
     found = {check.name: check for check in examined(lm).checks}
     assert found["states"].verdict is CheckStatus.BROKEN
     assert "NaN or infinite in torch.float32; try another --dtype" in found["states"].found
+
+
+def test_a_layer_that_copies_another_is_found() -> None:
+    lm = fresh("llama")
+    for part in (lm.model.model.layers[1].mlp.down_proj, lm.model.model.layers[1].self_attn.o_proj):
+        part.weight.zero_()
+    found = {check.name: check for check in examined(lm).checks}["each layer has states of its own"]
+    assert (found.verdict, found.found) == (CheckStatus.BROKEN, "layer 1 has those of layer 0")
+
+
+def test_rows_that_leave_wrongly_are_found() -> None:
+    from transformers.cache_utils import DynamicLayer
+
+    lm = fresh("llama")
+    assert lm.cache_use is CacheUse.SHARED
+    forward, cut = lm.model.forward, DynamicLayer.batch_select_indices
+
+    def forgetful(layer: DynamicLayer, places: torch.Tensor) -> None:
+        cut(layer, torch.zeros_like(places))
+
+    def generate(**inputs: Any) -> Any:
+        output = forward(**inputs)
+        for layer in output.past_key_values.layers:
+            layer.batch_select_indices = partial(forgetful, layer)
+        return output
+
+    lm.model.forward = generate
+    assert verdicts(examined(lm))["rows that leave = single"] is CheckStatus.BROKEN
 
 
 def test_a_double_bos_is_found(tiny_model: Path) -> None:
