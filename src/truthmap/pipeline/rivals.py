@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from truthmap.errors import NotEnoughDataError
-from truthmap.grading.token_spans import span_tokens
+from truthmap.grading.free_scores import free_scores
 from truthmap.metrics.rival import Rival
-from truthmap.metrics.token_scores import token_scores
 from truthmap.positions import Group, columns_in
 from truthmap.probes.grid import Grid, GridScores, best_cell
 from truthmap.probes.grid_settings import GridSettings
@@ -35,20 +34,10 @@ def best_text(contest: Contest, fit: TextBaselineFit, test: Mapping[RowKey, floa
 def best_free_score(contest: Contest, answers: Mapping[RowKey, Answer], grades: Mapping[RowKey, Grade]) -> Rival | None:
     """Return the best of the scores that come with the answer: sums of its tokens' log-probabilities.
 
-    The mean, the sum, the worst and the last token's log-probability of the whole answer and of the exact answer; of an
-    answer without an exact answer that of the whole one stands in.
-
     Returns:
         The one that is best on train + validation, or `None` where answers have no log-probabilities.
     """
-    rows = (*contest.seen, *contest.probe.scores)
-    values = {i: answers[i.answer].log_probs for i in rows}
-    exact = {
-        i: tokens
-        for i in rows
-        if (span := grades[i].span) is not None and (tokens := span_tokens(answers[i.answer], span)) is not None
-    }
-    scores = {each.name: each.filled for each in token_scores("log-prob", values, exact)}
+    scores = free_scores((*contest.seen, *contest.probe.scores), answers, grades)
     best = contest.best_of(scores)
     return None if best is None else contest.rival(best, scores[best], scores[best])
 
