@@ -25,10 +25,7 @@ def truthmap(monkeypatch: pytest.MonkeyPatch) -> Command:
     return run
 
 
-def test_all_sets_are_listed(
-    truthmap: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+def test_all_sets_are_listed(truthmap: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert truthmap("questions") == 0
     said = capsys.readouterr().out
     for name in ("cities", "us_cities", "larger_city", "arithmetic", "triviaqa", "hotpotqa", "hotpotqa_with_context"):
@@ -51,18 +48,27 @@ def test_a_sound_file_is_counted(truthmap: Command, tmp_path: Path, capsys: pyte
     assert "1 rows: 1 questions" in capsys.readouterr().out
 
 
+def test_duplicates_of_a_file_are_told(truthmap: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("question,answer\nIs A over B?,a\nis A over B,a\nIs B over A?,b\nWho is C?,c\n")
+    assert truthmap("questions", path) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "4 questions, in 3 groups (duplicates, group column)" in said
+    assert "3 have the same words as another in another order" in said
+
+
 def test_a_faulty_file_is_reported_row_by_row_with_exit_code_1(
     truthmap: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "own.csv"
     path.write_bytes(b"id,question,answer\n1,What?,a\n1,Who?,b\n2,,c\n3,caf\xe9,d\n")
     assert truthmap("questions", path, "--sample", "3") == 1
-    said = " ".join(capsys.readouterr().out.split())
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    said = " ".join(lines)
     assert "4 rows: 1 questions" in said
     assert "3 rows make no question: 1 an id that came before, 1 empty, 1 not UTF-8" in said
     for line, what in ((3, "the id '1' came before"), (4, "the question is empty"), (5, "byte 0xe9")):
-        assert f"│ {line} │" in said
-        assert what in said
+        assert any(shown.startswith(f"{line} ") and what in shown for shown in lines)
 
 
 def test_hostile_texts_reach_the_terminal_as_text(

@@ -119,9 +119,9 @@ def test_near_duplicates_are_counted_and_not_joined() -> None:
     groups = group_questions(asked)
     assert (groups.count, groups.near_duplicates) == (3, 2)
     assert groups.described() == (
-        "in 3 groups of duplicates and of the group column; 2 with the same words as another in another order"
+        "4 questions, in 3 groups (duplicates, group column); 2 have the same words as another in another order"
     )
-    assert group_questions(QUESTIONS).described() == ""
+    assert group_questions(QUESTIONS).described() == "2,000 questions, each a group of its own"
 
 
 def test_another_seed_deals_differently() -> None:

@@ -99,10 +99,10 @@ def test_hovering_a_cell_tells_its_numbers(page: Chrome, page_file: Path) -> Non
     at = (3, EXACT_LAST)
     for part in (
         "layer 3, exact_answer_last",
-        f"AUC: {columns['auc'][at]:.3f} [{columns['low'][at]:.3f}, {columns['high'][at]:.3f}]",
+        f"AUC, cross-validated: {columns['auc'][at]:.3f} [{columns['low'][at]:.3f}, {columns['high'][at]:.3f}]",
         f"answers: {columns['n'][at]}",
         "corrected p-value:",
-        "text baseline: 0.620",
+        "text baseline, cross-validated: 0.620",
         "C: 0.01",
         "converged: yes",
     ):
@@ -152,6 +152,17 @@ def test_the_switches_change_what_colour_shows(page: Chrome, page_file: Path) ->
         shown = script(page, "return document.getElementById('heatmap').data[0].z")
         assert len(shown) == 8
         assert shown[5][EXACT_LAST] == pytest.approx(at_exact_last[key], abs=1e-3)
+
+
+def test_the_best_cell_is_marked_and_the_marks_are_explained(page: Chrome, page_file: Path) -> None:
+    best = open_run(page_file.parent).summary
+    star = """
+        const trace = document.getElementById('heatmap').data.find((each) => each.marker?.symbol === 'star');
+        return [trace.y[0], trace.x[0]];
+    """
+    assert script(page, star) == [best.layer, PAPER.index(best.position)]
+    assert "tokens of the exact answer" in text(page, "marks")
+    assert "best cell" in text(page, "marks")
 
 
 def test_the_other_site_is_shown_on_demand(page: Chrome, page_file: Path) -> None:

@@ -26,7 +26,7 @@ from truthmap.runs.run import Run
 
 def found_by(page: Page) -> dict[str, PageSection]:
     """Return the sections of analyses and detector by name."""
-    known = {"narrative", "map", "asked", "repeat"}
+    known = {"narrative", "map", "asked", "words", "repeat"}
     return {section.name: section for section in page.sections if section.name not in known}
 
 

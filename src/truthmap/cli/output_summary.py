@@ -103,12 +103,12 @@ def audit_rows(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _answers(data: RunData) -> list[tuple[str, str]]:
-    summary, groups = data.summary, group_questions(data.questions).described()
+    summary = data.summary
     scored = summary.right + summary.wrong
     refusals = f" ({summary.refusals} refusals)" if summary.refusals else ""
     said = f"{summary.right} right, {summary.wrong} wrong{refusals}, {summary.unscored} unscored"
     return [
-        *([("Questions", f"{len(data.questions)} {groups}")] if groups else []),
+        ("Questions", group_questions(data.questions).described()),
         ("Answers", f"{scored + summary.unscored}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
         ("Exact answer found", f"in {summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
     ]

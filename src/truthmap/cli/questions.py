@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from truthmap.questions.catalogue import named_sets
+from truthmap.questions.groups import group_questions
 from truthmap.questions.loading import QuestionSettings, load_questions
-from truthmap.questions.question_set import QuestionSet
+from truthmap.questions.question_set import QuestionSet, choose
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.completion import question_sets
-from truthmap.terminal.output import plain, printable, terminal
+from truthmap.terminal.output import plain, print_table, printable, terminal
 from truthmap.terminal.study_options import study_options
 
 _SHOWN_ISSUES = 100
@@ -48,28 +49,23 @@ def questions(
         _list_sets(console)
         return
     asked = Study(questions=name, **given).questions
-    settings = QuestionSettings(
-        limit=max(sample, 1), seed=seed, path=asked.file, split=asked.split, columns=asked.columns, skip_bad=True
-    )
+    settings = QuestionSettings(path=asked.file, split=asked.split, columns=asked.columns, skip_bad=True)
     found = load_questions(name, settings)
-    _show_set(console, found, sample)
+    _show_set(console, found, choose(found.questions, sample, seed) if sample else ())
     if found.report.bad:
         _show_issues(console, found.report)
         raise typer.Exit(1)
 
 
 def _list_sets(console: Console) -> None:
-    table = Table(title="Question sets", title_justify="left")
-    for heading in ("Name", "Asks", "Source", "Grading", "Exact answer"):
-        table.add_column(heading, overflow="fold")
-    for known in named_sets():
-        task = known.task
-        table.add_row(*map(plain, (known.name, known.about, known.source, str(task.grading), str(task.locating))))
-    console.print(table)
+    rows = [
+        (each.name, each.about, each.source, str(each.task.grading), str(each.task.locating)) for each in named_sets()
+    ]
+    print_table("Question sets", ("name", "asks", "source", "graded by", "exact answer by"), rows)
     console.print("Own questions: a .csv, .tsv, .jsonl or .parquet file, or owner/name on the hub.")
 
 
-def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
+def _show_set(console: Console, found: QuestionSet, sample: Sequence[Question]) -> None:
     from truthmap.grading.kinds import LOCATINGS
 
     task, report = found.task, found.report
@@ -81,7 +77,8 @@ def _show_set(console: Console, found: QuestionSet, sample: int) -> None:
         console.print(
             plain(f"{report.rows:,} rows: {report.rows - report.bad - report.left_out:,} questions{left_out}")
         )
-    for question in found.questions[:sample]:
+    console.print(plain(group_questions(found.questions).described()), soft_wrap=True)
+    for question in sample:
         console.print()
         for heading, value in _lines(found, question):
             console.print(Text(heading).append_text(plain(value, _LONGEST)))
@@ -112,11 +109,8 @@ def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
 
 def _show_issues(console: Console, report: ValidationReport) -> None:
     console.print()
-    table = Table(title=f"{report.bad:,} rows make no question: {report.counted()}", title_justify="left")
-    for heading in ("Line", "Column", "Fault"):
-        table.add_column(heading, overflow="fold")
-    for issue in report.issues[:_SHOWN_ISSUES]:
-        table.add_row(str(issue.line), plain(issue.column or ""), plain(issue.what))
-    console.print(table)
+    rows = [(str(issue.line), issue.column or "", issue.what) for issue in report.issues[:_SHOWN_ISSUES]]
+    title = f"{report.bad:,} rows make no question: {report.counted()}"
+    print_table(title, ("line", "column", "what is wrong"), rows)
     if report.bad > _SHOWN_ISSUES:
         console.print(f"and {report.bad - _SHOWN_ISSUES:,} more")

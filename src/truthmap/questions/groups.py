@@ -39,13 +39,11 @@ class QuestionGroups:
         return len(set(self.of.values()))
 
     def described(self) -> str:
-        """Return the counts in words: how many groups, and what may still be alike; empty where each stands alone."""
-        said = []
-        if self.count < len(self.of):
-            said.append(f"in {self.count:,} groups of duplicates and of the group column")
-        if self.near_duplicates:
-            said.append(f"{self.near_duplicates:,} with the same words as another in another order")
-        return "; ".join(said)
+        """Return the counts in words: how many questions in how many groups, and what may still be alike."""
+        alone = self.count == len(self.of)
+        groups = "each a group of its own" if alone else f"in {self.count:,} groups (duplicates, group column)"
+        near = f"; {self.near_duplicates:,} have the same words as another in another order"
+        return f"{len(self.of):,} questions, {groups}{near if self.near_duplicates else ''}"
 
 
 def group_questions(questions: Iterable[Question]) -> QuestionGroups:

@@ -11,6 +11,7 @@ import numpy as np
 
 from truthmap.metrics.intervals import share_of
 from truthmap.probes.recipes import recipe_named
+from truthmap.questions.groups import group_questions
 from truthmap.records import Outcome, Split
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import Findings
@@ -38,7 +39,7 @@ def asked(data: RunData) -> Mapping[str, str]:
         "Asked in": {"chat": "the model's chat template", "plain": "a plain prompt"}.get(
             identity.get("prompt_format", ""), ""
         ),
-        "Questions": f"{summary.questions} ({len(data.questions):,})",
+        "Questions": f"{summary.questions}: {group_questions(data.questions).described()}",
         "Answers": f"{len(answers):,}: {summary.right:,} right, {summary.wrong:,} wrong, {summary.unscored:,} unscored",
         "Accuracy": f"{accuracy.value:.1%} of the scored answers [{accuracy.low:.1%}, {accuracy.high:.1%}]",
         "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",

@@ -89,7 +89,7 @@ def draw_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
 def draw_hatched_map(data: RunData, choice: FigureChoice, axes: Axes | None) -> Axes:
     """Draw the AUC in every cell, hatched where it is not significant."""
     found = _site(data, choice)
-    hatched = _column(data, found, "p_value") >= _SIGNIFICANT
+    hatched = _column(data, found, "p_value") > _SIGNIFICANT
     return draw_heatmap(
         found.columns["auc"], axes, not_significant=hatched, positions=found.positions, best=_best(data, found)
     )

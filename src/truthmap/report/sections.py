@@ -20,6 +20,7 @@ from truthmap.report.facts import asked, command, counts, findings_of, first_pro
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import sentences
 from truthmap.report.page import Download, PageSection, Picture, Table, Verbatim, json_download, texts
+from truthmap.report.words import WORDS
 from truthmap.runs import file_names
 from truthmap.runs.data import RunData
 from truthmap.runs.ledger import map_key
@@ -66,6 +67,7 @@ def sections_of(data: PageData) -> tuple[PageSection, ...]:
             for name, saved in data.analyses.items()
         ),
         ("detector", "The detector and its guarantee", detector_section),
+        ("words", "Words on this page", words_section),
         ("repeat", "How to repeat it", repeat_section),
     ]
     built = (build(data, name, title) for name, title, build in parts)
@@ -174,6 +176,11 @@ def detector_section(data: PageData, name: str, title: str) -> PageSection | Non
         tables=tuple(_detector_tables(config)),
         downloads=_taken([json_download("detector.json", config)], data.room),
     )
+
+
+def words_section(_data: PageData, name: str, title: str) -> PageSection:
+    """Say what the words on the page mean."""
+    return PageSection(name, title, says=("More of them: docs/glossary.md of truthmap.",), facts=WORDS)
 
 
 def repeat_section(data: PageData, name: str, title: str) -> PageSection:

@@ -24,7 +24,7 @@
     },
     {
       key: "gain", name: "Gain over the text baseline", needs: ["text_baseline_auc"], range: [0, 0.1], grows: true, label: "AUC gained",
-      says: "AUC minus the AUC that the words of question and answer reach without any hidden state. A minus sign marks cells that gain nothing.",
+      says: "AUC minus the AUC that everything said and asked reaches without any hidden state, both cross-validated. A minus sign marks cells that gain nothing.",
       value: (c, k) => (c.auc[k] === null || c.text_baseline_auc[k] === null ? null : c.auc[k] - c.text_baseline_auc[k]),
       negative: true,
     },
@@ -50,11 +50,11 @@
     const k = at(layer, column);
     const found = [[`layer ${layer}, ${data.positions[column]}`, ""]];
     if (c.auc[k] === null) found.push(["AUC", "no probe: too few answers"]);
-    else found.push(["AUC", `${fixed(c.auc[k], 3)} [${fixed(c.low[k], 3)}, ${fixed(c.high[k], 3)}]`]);
+    else found.push(["AUC, cross-validated", `${fixed(c.auc[k], 3)} [${fixed(c.low[k], 3)}, ${fixed(c.high[k], 3)}]`]);
     found.push(["answers", c.n_right ? `${c.n[k]}, of them ${c.n_right[k]} right` : `${c.n[k]}`]);
     if (c.auc[k] === null) return found;
     if (c.p_value) found.push(["corrected p-value", c.p_value[k] === null ? "–" : Number(c.p_value[k].toPrecision(2)).toString()]);
-    if (c.text_baseline_auc) found.push(["text baseline", fixed(c.text_baseline_auc[k], 3)]);
+    if (c.text_baseline_auc) found.push(["text baseline, cross-validated", fixed(c.text_baseline_auc[k], 3)]);
     if (c.within_auc) found.push(["within one answer", fixed(c.within_auc[k], 3) + (c.within_pairs ? ` (${c.within_pairs[k]} pairs)` : "")]);
     if (c.average_precision) found.push(["average precision", fixed(c.average_precision[k], 3)]);
     if (c.brier) found.push(["Brier score", fixed(c.brier[k], 3)]);
@@ -95,18 +95,22 @@
     const marks = [
       { symbol: "x-thin", says: "× no probe (too few answers)", when: (k) => c.auc[k] === null, color: ink.soft },
     ];
-    if (c.p_value && !state.view.negative) marks.push({ symbol: "circle", says: "• not significant (corrected p ≥ 0.05)", when: (k) => c.p_value[k] !== null && c.p_value[k] >= 0.05, color: "#5c6670" });
+    if (c.p_value && !state.view.negative) marks.push({ symbol: "circle", says: "• not significant (corrected p > 0.05)", when: (k) => c.p_value[k] !== null && c.p_value[k] > 0.05, color: "#5c6670" });
     if (state.view.negative) marks.push({ symbol: "line-ew", says: "− gains nothing", when: (k) => { const v = state.view.value(c, k); return v !== null && v <= 0; }, color: "#16202c" });
+    if (state.site.site === data.best.site) {
+      const best = at(data.best.layer, data.best.column);
+      marks.push({ symbol: "star", says: "★ best cell", when: (k) => k === best, color: "#ffd92f", edge: "#000000", size: 11 });
+    }
     const found = [];
     for (const mark of marks) {
       const x = [], y = [];
       rows((k, layer, column) => { if (mark.when(k)) { x.push(column); y.push(layer); } });
       if (x.length) found.push({ mark, x, y });
     }
-    byId("marks").textContent = found.map((f) => f.mark.says).join("   ");
+    byId("marks").textContent = [...(data.boxed ? ["▭ tokens of the exact answer"] : []), ...found.map((f) => f.mark.says)].join("   ");
     return found.map(({ mark, x, y }) => ({
       type: "scatter", mode: "markers", x, y, hoverinfo: "skip", showlegend: false,
-      marker: { symbol: mark.symbol, size: mark.symbol === "circle" ? 3 : 7, color: mark.color, line: { color: mark.color, width: mark.symbol === "circle" ? 0 : 1.5 } },
+      marker: { symbol: mark.symbol, size: mark.size || (mark.symbol === "circle" ? 3 : 7), color: mark.color, line: { color: mark.edge || mark.color, width: mark.symbol === "circle" ? 0 : mark.edge ? 1 : 1.5 } },
     }));
   }
 
