@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from truthmap.errors import ModelError
 from truthmap.lm.text_encoder import load_text_encoder
@@ -29,6 +30,15 @@ def test_a_package_can_carry_the_model(tiny_model: Path, tmp_path: Path, monkeyp
     monkeypatch.syspath_prepend(tmp_path)
     found = load_text_encoder("carries-a-model")
     np.testing.assert_array_equal(found.encode(TEXTS), load_text_encoder(str(tiny_model)).encode(TEXTS))
+
+
+def test_a_model_that_lacks_weights_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "holes"))
+    (file,) = folder.glob("*.safetensors")
+    kept = {name: tensor for name, tensor in load_file(file).items() if "layers.1." not in name}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"its files lack .* of the weights"):
+        load_text_encoder(str(folder))
 
 
 @pytest.mark.parametrize("name", ["json", "no/such/folder", "nosuchpackage"])

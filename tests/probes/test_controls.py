@@ -92,6 +92,12 @@ def test_words_that_tell_nothing_give_about_one_half() -> None:
     assert auc_of(fit, fit.baselines.best.column) < 0.57
 
 
+def test_a_training_part_of_one_outcome_teaches_nothing() -> None:
+    labels = replace(seen_labels(), fold=np.repeat([0, 1], 80), y=np.repeat([True, False], 80))
+    fit = fit_text_baselines(texts_for(labels, ["a b"] * 160), labels)
+    assert np.isfinite(fit.baselines.scores).all()
+
+
 def test_lengths_are_a_baseline_too() -> None:
     labels = seen_labels()
     lengths = (labels.y * 3.0 + np.random.default_rng(0).random(len(labels.y)))[:, None]

@@ -72,6 +72,12 @@ def test_facts_wrap_beside_a_path_that_is_too_long() -> None:
     assert sum(line.count("word") for line in lines) == 40
 
 
+def test_line_ends_in_a_cell_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("Matrix", ("set", "a"), [("one", "0.88 [0.76, 0.94]\n+0.23\n20% (blind 46%)\n"), ("two", "-")])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[3:6] == ["one  0.88 [0.76, 0.94]", "+0.23", "20% (blind 46%)"]
+
+
 def test_markup_in_a_cell_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("[bold]A", ("name", "[red]n"), [("[link=x]a[/link]", "1")])
     said = capsys.readouterr().out

@@ -15,12 +15,14 @@ from truthmap.arrays import Floats32
 from truthmap.errors import ModelError
 from truthmap.lm.load import pick_device, pick_dtype, quiet
 from truthmap.lm.load_settings import LoadSettings
+from truthmap.lm.whole_weights import require_whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _TEXTS = 64  # in one batch
 _LONGEST = 512  # tokens of a text; what is longer is cut
+_UNUSED = "pooler."  # a head that means are taken without; many files lack it
 _DEEPEST = 4  # folders that a package may keep its model under
 
 
@@ -69,7 +71,7 @@ def load_text_encoder(name: str, settings: LoadSettings | None = None) -> TextEn
     """Load a sentence-embedding model from a folder, an installed package that carries one, or a hub id.
 
     Raises:
-        ModelError: it cannot be loaded.
+        ModelError: it cannot be loaded, or its files lack weights.
     """
     from transformers import AutoModel, AutoTokenizer
 
@@ -79,13 +81,17 @@ def load_text_encoder(name: str, settings: LoadSettings | None = None) -> TextEn
     try:
         with quiet():
             tokenizer = AutoTokenizer.from_pretrained(place)
-            model = AutoModel.from_pretrained(place, dtype=pick_dtype(settings.dtype, device), use_safetensors=True)
+            model, loading = AutoModel.from_pretrained(
+                place, dtype=pick_dtype(settings.dtype, device), use_safetensors=True, output_loading_info=True
+            )
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
             f"the text model {name!r} cannot be loaded: {reason}; name a folder with config.json, model.safetensors "
             "and a tokenizer, an installed package that carries one, or a hub id"
         ) from error
+    used = {what: [key for key in keys if not str(key).startswith(_UNUSED)] for what, keys in loading.items() if keys}
+    require_whole(name, used)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     longest = min(_LONGEST, getattr(model.config, "max_position_embeddings", _LONGEST) or _LONGEST)

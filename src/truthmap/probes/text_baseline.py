@@ -21,6 +21,7 @@ from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.cross_validation import highest_auc, scores_left_out
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.paper_protocol import ignore_convergence_warnings
 from truthmap.probes.text_features import RowTexts, TextEncoder, TextFeatures, TextPart, joined
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import RowKey
@@ -106,7 +107,8 @@ class TextBaselineFit:
         parts = self.baselines.best.parts
         seen, new = (joined(self.features.matrices(texts), parts) for texts in (self.texts, unseen))
         c = float(self.baselines.cs[self.baselines.kinds.index(self.baselines.best)])
-        model = LogisticRegression(C=c, max_iter=_MOST_STEPS).fit(seen, self.labels.y)
+        with ignore_convergence_warnings():
+            model = LogisticRegression(C=c, max_iter=_MOST_STEPS).fit(seen, self.labels.y)
         said = np.round(model.decision_function(new), _DECIMALS)
         return dict(zip(unseen.ids, said.tolist(), strict=True))
 
@@ -127,7 +129,7 @@ def fit_text_baselines(texts: RowTexts, labels: LabelledAnswers, encoder: TextEn
     features = TextFeatures.of(texts, encoder)
     matrices = features.matrices(texts)
     kinds = tuple(kind for kind in TEXT_KINDS if set(kind.parts) <= matrices.keys())
-    with one_thread_per_cell() as every:
+    with ignore_convergence_warnings(), one_thread_per_cell() as every:
         found = every(lambda kind: _out_of_fold(joined(matrices, kind.parts), labels), kinds)
     scores = np.stack([scores for scores, _ in found])
     best = kinds[highest_auc(scores, labels.y)]
@@ -178,5 +180,8 @@ def _out_of_fold(x: csr_matrix, labels: LabelledAnswers) -> tuple[Floats, float]
 
 def _along_the_path(x: csr_matrix, labels: LabelledAnswers, part: Any) -> Floats:
     """Fit one training part for each C, each fit starting where the one before ended: float64 (C, n)."""
+    y = labels.y[part]
+    if y.all() or not y.any():
+        return np.zeros((len(CS), len(labels.ids)))  # one outcome teaches nothing
     model = LogisticRegression(max_iter=_MOST_STEPS, warm_start=True)
-    return np.stack([model.set_params(C=c).fit(x[part], labels.y[part]).decision_function(x) for c in CS])
+    return np.stack([model.set_params(C=c).fit(x[part], y).decision_function(x) for c in CS])

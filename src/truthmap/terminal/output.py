@@ -81,8 +81,9 @@ def _is_words(cell: str) -> bool:
 
 
 def printable_cell(text: str) -> str:
-    """Return a cell's text in one line, its indent kept."""
-    return " " * (len(text) - len(text.lstrip(" "))) + printable(text)
+    """Return a cell's text, its indent and its own line ends kept, but for blank lines at its end."""
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    return indent + "\n".join(printable(line) for line in text.rstrip("\n").split("\n"))
 
 
 def print_tables(tables: Iterable[tuple[str, Sequence[str], Iterable[Sequence[str]]]]) -> None:

@@ -58,15 +58,15 @@ def fit_table(columns: Sequence[str], rows: Rows, width: int) -> FittedTable | N
     """Break headings and cells into lines so that a table is no wider than `width`; `None` where that cannot be done.
 
     Args:
-        columns: Headings; where none is named, the rows are facts: the table has no head, and always fits but for
-            words that are longer than a line.
+        columns: Headings; a line end in one, or in a cell, is kept. Where none is named, the rows are facts:
+            the table has no head, and always fits but for words that are longer than a line.
         rows: Cells, as many in each row as there are columns.
         width: The terminal's, in characters.
     """
     room = width - _GAP * (len(columns) - 1)
     bodies = [[row[n] for row in rows] for n in range(len(columns))]
-    natural = [max([cell_len(head), *map(cell_len, body)]) for head, body in zip(columns, bodies, strict=True)]
-    body = [max([_longest(head), *map(cell_len, body)]) for head, body in zip(columns, bodies, strict=True)]
+    natural = [max([_width(head), *map(_width, body)]) for head, body in zip(columns, bodies, strict=True)]
+    body = [max([_longest(head), *map(_width, body)]) for head, body in zip(columns, bodies, strict=True)]
     least = [max([_longest(head), *map(_longest, body)]) for head, body in zip(columns, bodies, strict=True)]
     if sum(least) > room and any(columns):
         return None
@@ -88,7 +88,8 @@ def row_by_row(columns: Sequence[str], rows: Rows, width: int) -> list[str]:
         lines += _wrapped(first, width)
         line = ""
         for head, cell in zip(columns[1:], others, strict=True):
-            piece = f"{head}: {cell}" if head else cell
+            shown = ", ".join(cell.split("\n"))
+            piece = f"{head}: {shown}" if head else shown
             joined = f"{line}; {piece}" if line else f"{_INDENT}{piece}"
             if line and cell_len(joined) >= width:
                 lines.append(f"{line};")
@@ -110,6 +111,10 @@ def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[in
 
 
 def _wrapped(text: str, width: int) -> tuple[str, ...]:
+    return tuple(line for own in text.split("\n") for line in _wrapped_line(own, width))
+
+
+def _wrapped_line(text: str, width: int) -> tuple[str, ...]:
     if cell_len(text) <= width:
         return (text,)
     indent = text[: len(text) - len(text.lstrip(" "))]
@@ -123,7 +128,12 @@ def _wrapped(text: str, width: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _width(text: str) -> int:
+    return max(map(cell_len, text.split("\n")))
+
+
 def _longest(text: str) -> int:
+    """Return the width of the longest piece that stays whole, the indent counted."""
     indent = len(text) - len(text.lstrip(" "))
     return indent + max(map(cell_len, _PIECE.findall(text)), default=0)
 
