@@ -48,7 +48,7 @@ def summarize(result: Transfer) -> tuple[SummaryTable, ...]:
 def _sets(result: Transfer) -> SummaryTable:
     return SummaryTable(
         f"{result.model}, site {result.site}",
-        ("set", "trained on", "tested on", "right", "best cell", "log-prob AUC [95 %]"),
+        ("set", "trained on", "tested on", "right", "best cell", "best free score", "its AUC [95 %]"),
         tuple(
             (
                 each.name,
@@ -56,6 +56,7 @@ def _sets(result: Transfer) -> SummaryTable:
                 str(each.tested),
                 f"{each.right:.0%}",
                 f"layer {each.layer}, {each.position}",
+                "-" if each.log_prob is None else each.free_score,
                 "-" if each.log_prob is None else each.log_prob.short,
             )
             for each in result.sets
@@ -70,7 +71,7 @@ def _matrix(result: Transfer, choice: Choice) -> SummaryTable:
     where = "the source's best cell" if choice is Choice.OWN else common
     targets = [each.name for each in result.sets]
     return SummaryTable(
-        f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus log-probability's, error rate",
+        f"Trained on the row, tested on the column, at {where}: AUC [95 %], minus the best free score's, error rate",
         ("trained on", *targets),
         tuple(
             (source, *(_cell(result.score(choice, source, target)) for target in targets))

@@ -29,7 +29,8 @@ class TransferSet(BaseModel):
         trained, tested: Answers that its probe learns from, and that probes are tested on.
         right: Share of right ones among the tested.
         layer, position: Its best cell, chosen on train + validation.
-        log_prob: AUC of the mean log-probability on its test answers; `None` where answers have none.
+        log_prob: AUC of its best free score on its test answers; `None` where answers have none.
+        free_score: Which score that is, chosen on its own train + validation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -41,6 +42,7 @@ class TransferSet(BaseModel):
     layer: int
     position: Position
     log_prob: Estimate | None
+    free_score: str = "log-prob, mean"
 
 
 class TransferScore(BaseModel):
@@ -53,7 +55,7 @@ class TransferScore(BaseModel):
         n: Test answers of the target that have the position.
         excluded: Test answers left out because their question, or its group, is among the source's training questions.
         auc: On those test answers.
-        minus_log_prob: That, minus the AUC of the mean log-probability on the same answers, paired.
+        minus_log_prob: That, minus the AUC of the target's best free score on the same answers, paired.
         error: Share of mistakes at the threshold that makes the fewest on the source's train + validation (scores of
             probes that did not see the answer).
         blind_error: Mistakes of always giving the target's commoner outcome.

@@ -15,11 +15,11 @@ from truthmap.analyses.transfer.figure import transfer_figure
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer, TransferScore, TransferSet
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import AnyPath, as_path
+from truthmap.grading.free_scores import free_scores
 from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.intervals import share_of
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.metrics.selective import best_threshold
-from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import RowKey, Site
@@ -30,6 +30,7 @@ from truthmap.terminal.progress import Progress, Silence
 
 NAME = "transfer"
 
+_MEAN = "log-prob, mean"
 _SAME = ("architecture", "weights", "tokenizer")
 
 
@@ -49,9 +50,16 @@ class _Set:
     def grid(self) -> Grid:
         return self.data.grid(self.site)
 
+    @property
+    def free_score(self) -> str:
+        """The free score that is best on the set's own train + validation; a run that knows none takes the mean."""
+        best = self.data.summary.free_score
+        return _MEAN if best is None else best.name
+
     @cached_property
-    def log_probs(self) -> Mapping[RowKey, float]:
-        return {answer.key: mean_log_prob(answer) for answer in self.data.answers}
+    def free_scores(self) -> Mapping[RowKey, float]:
+        answers, grades = ({each.key: each for each in records} for records in (self.data.answers, self.data.grades))
+        return free_scores(self.labels.ids, answers, grades)[self.free_score]
 
     def training(self, cell: Cell) -> StatesAtCell:
         return read_cell(self.data, self.labels.of(test=False), cell)
@@ -154,7 +162,7 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
     if not len(y) or y.all() or not y.any():
         return None
     scores = source.fitted.probe.score(read.states.double().numpy()[fresh])
-    log_probs = np.array([target.log_probs[i.answer] for i, kept in zip(read.ids, fresh, strict=True) if kept])
+    free = np.array([target.free_scores[i] for i, kept in zip(read.ids, fresh, strict=True) if kept])
     mistaken = (scores >= source.threshold) != y
     groups = [group for group, kept in zip(read.group, fresh, strict=True) if kept]
     return TransferScore(
@@ -166,7 +174,7 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
         n=len(y),
         excluded=int((~fresh).sum()),
         auc=auc_estimate(scores, y, groups),
-        minus_log_prob=None if np.isnan(log_probs).any() else auc_gain(scores, log_probs, y, groups),
+        minus_log_prob=None if np.isnan(free).any() else auc_gain(scores, free, y, groups),
         error=share_of(mistaken, groups),
         blind_error=min(float(y.mean()), 1 - float(y.mean())),
     )
@@ -174,7 +182,7 @@ def _tested(source: _Source, target: _Set) -> TransferScore | None:
 
 def _described(each: _Set) -> TransferSet:
     best, test = best_cell(each.grid), each.labels.of(test=True)
-    log_probs = np.array([each.log_probs[i.answer] for i in test.ids])
+    free = np.array([each.free_scores[i] for i in test.ids])
     return TransferSet(
         name=each.name,
         trained=len(each.labels.ids) - len(test.ids),
@@ -182,7 +190,8 @@ def _described(each: _Set) -> TransferSet:
         right=float(test.y.mean()),
         layer=best.layer,
         position=best.position,
-        log_prob=None if np.isnan(log_probs).any() else auc_estimate(log_probs, test.y, test.group),
+        log_prob=None if np.isnan(free).any() else auc_estimate(free, test.y, test.group),
+        free_score=each.free_score,
     )
 
 
