@@ -58,7 +58,8 @@ class _Set:
 
     @cached_property
     def free_scores(self) -> Mapping[RowKey, float]:
-        answers, grades = ({each.key: each for each in records} for records in (self.data.answers, self.data.grades))
+        answers = {answer.key: answer for answer in self.data.answers}
+        grades = {grade.key: grade for grade in self.data.grades}
         return free_scores(self.labels.ids, answers, grades)[self.free_score]
 
     def training(self, cell: Cell) -> StatesAtCell:
