@@ -20,6 +20,7 @@ from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
 from truthmap.files import AnyPath, storage_errors
+from truthmap.pipeline.kept_answers import KEPT, keep_answers
 from truthmap.pipeline.stages.answers import answer_questions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.figures import draw_figures
@@ -53,7 +54,7 @@ _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
 """What makes each stage, by its name in the ledger; only those that need a model are handed all that is open."""
 
 _NEEDS_MODEL = ("answers", "states")
-_SCRATCH = ("parts", "grade-parts")
+_SCRATCH = ("parts", "grade-parts", KEPT)
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
 
 
@@ -129,6 +130,7 @@ def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
         run.study.answers.engine.note()
     identity = _identity(run) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
     known = run.folder.settings() or {}
+    keep_answers(run, identity, known.get("model_identity"))
     run.folder.write_settings(
         {
             "format": FORMAT,

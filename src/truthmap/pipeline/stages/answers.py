@@ -13,6 +13,7 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import AnyPath
+from truthmap.pipeline.kept_answers import ASKED, KEPT, asked_digest, kept_answers
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, record_shard
 from truthmap.positions import LocatedPositions
@@ -37,7 +38,10 @@ _LONGEST_PROMPT = 20_000
 
 
 def answer_questions(run: ActiveRun) -> StageResult:
-    """Ask every question, shard after shard; each finished shard is kept."""
+    """Ask every question, shard after shard; each finished shard is kept.
+
+    What was answered before the questions of the study changed, and is asked in the same way, is not asked again.
+    """
     questions = run.question_set.questions
     engine = run.study.answers.engine
     note = engine.note()
@@ -50,19 +54,28 @@ def answer_questions(run: ActiveRun) -> StageResult:
     shards = [questions[start : start + size] for start in range(0, len(questions), size)]
     files = [parts / f"{number:05d}.parquet" for number, _ in enumerate(shards)]
     missing = [number for number, file in enumerate(files) if kept_part(file, Answer, run.progress.say) is None]
-    jobs = [Job(n, tuple(q.id for q in shards[n]), (n, shards[n]), len(shards[n])) for n in missing]
+    kept = kept_answers(run) if missing else {}
+    asked = {n: [q for q in shards[n] if q.id not in kept] for n in missing}
+    jobs = [Job(n, tuple(q.id for q in asked[n]), (n, asked[n]), len(asked[n])) for n in missing if asked[n]]
     if jobs and run.study.resources.cluster is None:
-        announce(run, [question for number in missing for question in shards[number]])
+        announce(run, [question for job in jobs for question in asked[job.number]])
     done = len(questions) - sum(job.size for job in jobs)
+    for n in missing:
+        if not asked[n]:
+            write_part(files[n], Answer, [kept[q.id] for q in shards[n]])
     with run.progress.stage("Answering", len(questions), done) as advance:
         for answered in run.executor.map(answer_shard, jobs, Tally(advance, done)):
             # The shard counts as finished when its answers are there, so a kill between the two loses nothing.
-            if answered.result.states is not None:
-                record_shard(run, answered.number, answered.result.states)
-            write_part(files[answered.number], Answer, answered.result.answers)
+            n, fresh = answered.number, {answer.question_id: answer for answer in answered.result.answers}
+            # States of a part of a shard are of no use: the next stage captures those of the whole.
+            if answered.result.states is not None and len(fresh) == len(shards[n]):
+                record_shard(run, n, answered.result.states)
+            write_part(files[n], Answer, [fresh.get(q.id) or kept[q.id] for q in shards[n]])
     join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
-    return StageResult([ANSWERS], {"first_prompt": first.result, **note}, scratch=["parts"])
+    return StageResult(
+        [ANSWERS], {"first_prompt": first.result, ASKED: asked_digest(run), **note}, scratch=["parts", KEPT]
+    )
 
 
 def _first_prompt(file: AnyPath) -> tuple[int, ...]:
@@ -107,7 +120,7 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     settings = generate_settings(run.study, run.question_set.task)
     pieces: list[StateShard] = []
     index: dict[RowKey, Ints32] = {}
-    for batch in run.engine.answer(prompts, settings, sites, advance):
+    for batch in run.engine.answer(prompts, settings, sites, advance) if prompts else ():
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
             rows = ShardRows.of(batch.answers, by_answer(run.grade(batch.answers).values()))
