@@ -107,7 +107,18 @@ def keyed(settings: BaseModel) -> dict[str, Any]:
 
 def kept(settings: BaseModel) -> dict[str, Any]:
     """Return, as plain data, what study.yaml keeps."""
-    return _dumped(settings, lambda field, _: (found := marker(field, Resource)) is not None and not found.written_down)
+    return _dumped(settings, lambda field, value: _is_not_written_down(field) or is_unset_object(field, value))
+
+
+def is_unset_object(field: FieldInfo, value: Any) -> bool:
+    """Tell whether a setting is one that a program sets, and none has."""
+    option = marker(field, Option)
+    return value is None and option is not None and option.in_python
+
+
+def _is_not_written_down(field: FieldInfo) -> bool:
+    resource = marker(field, Resource)
+    return resource is not None and not resource.written_down
 
 
 def _is_later_default(field: FieldInfo, value: Any) -> bool:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from truthmap.analyses.labels.measure import LabelKind
 from truthmap.analyses.labels.read import read_labels
 from truthmap.analyses.labels.run import LabelMaps, map_labels
 from truthmap.analyses.results import read_analysis
@@ -124,7 +125,7 @@ def topics(run: Run, n: int) -> dict[str, str]:
 
 def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
     two = map_labels(run, "topic", topics(run, 2), permutations=4)
-    assert [score.label for score in two.scores] == ["topic 1"]
+    assert [(score.label, score.against) for score in two.scores] == [("topic 1", "topic 0")]
     three = map_labels(run, "kind", topics(run, 3), permutations=4)
     assert [score.label for score in three.scores] == ["topic 0", "topic 1", "topic 2"]
     assert three.labelled == run.summary.right + run.summary.wrong
@@ -135,6 +136,47 @@ def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
     table = pd.read_parquet(folder / "labels-kind.parquet")
     assert len(table) == 3 * 2 * len(PAPER)
     assert {path.suffix for path in folder.glob("labels-kind.*")} == {".json", ".parquet", ".png", ".svg"}
+
+
+def test_numbers_are_predicted_and_scored_by_their_ranks(run: Run) -> None:
+    data = RunData.load(run)
+    # A number that stands in the states, and the order of the questions, which does not.
+    cell = data.dataset(1, "last_q")
+    of_state = {i.question_id: f"{x[0]:.3f}" for i, x in zip(cell.ids, cell.x, strict=True)}
+    read = map_labels(run, "number", of_state, permutations=3)
+    assert read.measure == "Spearman correlation"
+    (score,) = read.scores
+    assert (score.label, score.n, score.p_value) == ("number", len(cell.ids), 0.25)
+    assert score.validation.value > 0.9
+    assert score.test is not None
+    assert score.test.value > 0.8
+    by_chance = {q.id: str(n * 7919 % 104729) for n, q in enumerate(data.questions)}
+    unread = map_labels(run, "chance", by_chance, permutations=3).scores[0]
+    assert unread.test is not None
+    assert unread.test.low < 0.1
+    table = pd.read_parquet(run.path / "analyses" / "labels-number.parquet")
+    assert len(table) == 2 * len(PAPER)
+    assert table["spearman"].max() == pytest.approx(score.validation.value)
+
+
+def test_labels_are_joined_by_id_or_by_the_questions_text(run: Run) -> None:
+    questions = RunData.load(run).questions
+    by_id = {q.id: f"topic {k % 2}" for k, q in enumerate(questions)}
+    by_text = {f"  {q.text.upper()} ": f"topic {k % 2}" for k, q in enumerate(questions)}
+    first, second = (map_labels(run, "joined", labels, permutations=0) for labels in (by_id, by_text))
+    assert first == second
+    assert map_labels(run, "joined", {**by_text, "What else?": "topic 0"}, permutations=0).unknown == first.unknown + 1
+    with pytest.raises(UsageError, match=r"has two labels: 'topic 0' and 'topic 1' \(by 'Which"):
+        map_labels(run, "joined", {questions[0].id: "topic 0", questions[0].text: "topic 1"}, permutations=0)
+
+
+def test_numbers_can_be_taken_as_classes_and_words_cannot_be_numbers(run: Run) -> None:
+    marks = {q.id: str(k % 3) for k, q in enumerate(RunData.load(run).questions)}
+    assert map_labels(run, "mark", marks, permutations=0).measure == "Spearman correlation"
+    classes = map_labels(run, "mark", marks, permutations=0, kind=LabelKind.CLASSES)
+    assert [score.label for score in classes.scores] == ["0", "1", "2"]
+    with pytest.raises(UsageError, match="'topic 0' is no number"):
+        map_labels(run, "topic", topics(run, 2), permutations=0, kind=LabelKind.NUMBERS)
 
 
 def test_right_and_wrong_as_a_label_is_the_runs_own_map(run: Run) -> None:
@@ -150,7 +192,7 @@ def test_labels_that_make_no_map_are_refused_with_their_counts(run: Run) -> None
         map_labels(run, "topic", topics(run, 1))
     with pytest.raises(UsageError, match="at most 12 labels can be mapped, got 13"):
         map_labels(run, "topic", topics(run, 13))
-    rare = {q.id: "rare" if k == 3 else "usual" for k, q in enumerate(RunData.load(run).questions)}
+    rare = {q.id: "rare" if k < 6 else "usual" for k, q in enumerate(RunData.load(run).questions)}
     with pytest.raises(NotEnoughDataError, match=r"10 answers that have it and 10 that do not"):
         map_labels(run, "topic", rare)
 
@@ -167,12 +209,14 @@ def test_labels_are_read_from_any_kind_of_table(tmp_path: Path, kind: str) -> No
     }
     write[kind]()
     assert read_labels(path, "topic") == {"a": "x", "b": "y"}
+    assert read_labels(path, "id", "topic") == {"x": "a", "y": "b"}
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("l.csv", "id,topic\na,x\na,y\n", "gives question 'a' two labels: 'x' and 'y'"),
+        ("l.csv", "id,topic\na,x\na,y\n", "gives question 'a' two labels: 'x' in row 1 and 'y' in row 2"),
+        ("l.csv", "who,topic\na,x\n", "has no column that says which question a label is of .*; it has 'who', 'topic'"),
         ("l.csv", "id,other\na,x\n", "has no column 'topic'; it has 'id', 'other'"),
         ("l.csv", "id,topic\na,\n", "has no label in the column 'topic'"),
         ("l.csv", "", "cannot be read as .csv"),

@@ -31,6 +31,7 @@ from .errors.measure import TypeScore as TypeScore
 from .errors.run import error_grids as error_grids
 from .errors.run import type_errors as type_errors
 from .labels.figure import draw_label_maps as draw_label_maps
+from .labels.measure import LabelKind as LabelKind
 from .labels.measure import LabelMaps as LabelMaps
 from .labels.measure import LabelScore as LabelScore
 from .labels.read import read_labels as read_labels

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from truthmap.errors import DamagedFileError, RunFolderError, UsageError
+from truthmap.errors import DamagedFileError, NotEnoughDataError, RunFolderError, UsageError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
@@ -29,6 +29,7 @@ from truthmap.pipeline.stages.grid import fit_map
 from truthmap.pipeline.stages.questions import write_questions
 from truthmap.pipeline.stages.report import write_report_stage
 from truthmap.pipeline.stages.states import capture_missing_states
+from truthmap.pipeline.without_map import end_without_map
 from truthmap.questions.tasks import Task
 from truthmap.runs.file_names import STUDY
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
@@ -53,6 +54,7 @@ _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
 }
 """What makes each stage, by its name in the ledger; only those that need a model are handed all that is open."""
 
+_MAP = "grid"
 _NEEDS_MODEL = ("answers", "states")
 _SCRATCH = ("parts", "grade-parts", KEPT)
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
@@ -162,7 +164,10 @@ def _make_stages(run: ActiveRun) -> None:
         run.stop.check()
         started = time.perf_counter()
         forget_peak()
-        made = make(run)
+        try:
+            made = make(run)
+        except NotEnoughDataError as error:
+            raise end_without_map(run, error) if name == _MAP else error from error
         note = {**made.note, "peak_bytes": peak_bytes()}
         run.folder.finish(name, run.keys[name], made.files, time.perf_counter() - started, note)
         for scratch in made.scratch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from truthmap.report.answers import answers_page
 from truthmap.report.embedding import Room, plotly_source, script_json
 from truthmap.report.maps import pack_maps, shown_answers, site_maps
 from truthmap.report.page import Page, write_page
@@ -47,8 +48,10 @@ def write_report(run: Run, out: Path | None = None) -> Path:
 
 
 def page_of(run: Run) -> Page:
-    """Collect what the page says from the saved records of a run."""
+    """Collect what the page says from the saved records of a run; of one without a map, its answers."""
     data = RunData.load(run)
+    if run.why_no_map is not None:
+        return answers_page(data, run.why_no_map)
     summary, maps = data.summary, site_maps(data)
     packed = pack_maps(maps, shown_answers(data), (summary.site, summary.layer, summary.position))
     room = Room(_LARGEST_PAGE - len(plotly_source()) - len(script_json(packed)))

@@ -52,7 +52,8 @@ class RunData:
         Raises:
             DamagedFileError: the run's summary is damaged.
         """
-        run.summary  # noqa: B018 (read here, so that a damaged run is refused at the start)
+        if run.why_no_map is None:
+            run.summary  # noqa: B018 (read here, so that a damaged run is refused at the start)
         return cls(run)
 
     @property
@@ -219,11 +220,11 @@ class RunData:
 
     @cached_property
     def _cells(self) -> pd.DataFrame:
+        best = self.summary  # a run that has no map says so
         try:
             cells = as_map(self._table(file_names.GRID))
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(file_names.GRID, f"it is no map ({reason_of(error)})") from error
-        best = self.summary
         if not ((cells["layer"] == best.layer) & (cells["position"] == str(best.position))).any():
             raise self._damaged(file_names.SUMMARY, "its best cell is not on the map")
         return cells

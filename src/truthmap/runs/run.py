@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from truthmap.errors import DamagedFileError
+from truthmap.errors import DamagedFileError, NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.metrics.within_answer import WithinAnswer
@@ -22,6 +22,9 @@ from truthmap.runs.file_names import SUMMARY
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.ledger import StageEntry
 from truthmap.runs.snapshot import Snapshot
+
+NO_MAP = "no-map"
+"""In the ledger: no map can be drawn from the answers, and why."""
 
 _FORMER = ("log_prob", "within_auc", "within_pairs")
 
@@ -142,16 +145,34 @@ class Run:
     @cached_property
     def snapshot(self) -> Snapshot:
         """The run's files, checked against its ledger when they are first asked for."""
-        return Snapshot.take(self.folder, self.last)
+        return Snapshot.take(self.folder, self.last if self.why_no_map is None else "states")
 
     @cached_property
     def summary(self) -> Summary:
-        """What the run found, in short."""
+        """What the run found, in short.
+
+        Raises:
+            NotEnoughDataError: the run has no map.
+            DamagedFileError: the summary is damaged.
+        """
+        if self.why_no_map is not None:
+            raise NotEnoughDataError(
+                f"the run in {self.address} has no map: {self.why_no_map.rstrip('.')}. Its answers and grades: "
+                f"`truthmap show {self.address}`"
+            )
         path = self.folder / SUMMARY
         try:
             return Summary.model_validate_json(self.snapshot.read(SUMMARY))
         except ValidationError as error:
             raise DamagedFileError(f"{path} is damaged: {error.error_count()} faults; run the study again") from error
+
+    @cached_property
+    def why_no_map(self) -> str | None:
+        """Why the run has no map; `None` where it has one, or is not finished."""
+        ledger = self.folder.entries()
+        noted, states = ledger.get(NO_MAP), ledger.get("states")
+        is_so = noted is not None and states is not None and noted.key == states.key and "grid" not in ledger
+        return str(noted.note.get("why", "")) if noted is not None and is_so else None
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -189,6 +210,8 @@ class Run:
 
 def open_run(path: Path | str) -> Run:
     """Open a finished run: in a folder, or at a URL that fsspec opens, from which what has changed is fetched.
+
+    A run from whose answers no map can be drawn is opened too: it has `why_no_map`, answers and grades, and no summary.
 
     All that is read of it is checked here, once, against its ledger; its hidden states, as they are read.
 

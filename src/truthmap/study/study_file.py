@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from truthmap.errors import DamagedFileError, UsageError
 from truthmap.files import read_regular, write_text
 from truthmap.plain_yaml import read_yaml
+from truthmap.settings_base import is_unset_object
 from truthmap.study.study import Study
 
 _LARGEST = 1 << 20
@@ -54,6 +55,8 @@ def _lines(section: BaseModel, indent: str) -> Iterator[str]:
     plain = section.model_dump(mode="json")
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
+        if is_unset_object(field, value):
+            continue
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from _lines(value, indent + "  ")

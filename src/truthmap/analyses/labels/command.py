@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from truthmap.analyses.base import Analysis, SavedResult, SummaryTable
+from truthmap.analyses.labels.measure import LabelKind
 from truthmap.records import Site
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument
@@ -24,7 +25,14 @@ def labels(
         Path, typer.Argument(metavar="FILE", help="CSV, TSV, JSON Lines or Parquet file with a label for each question")
     ],
     column: Annotated[str, typer.Option(help="The column of labels")],
-    id_column: Annotated[str, typer.Option(help="The column of question ids")] = "id",
+    id_column: Annotated[
+        str | None,
+        typer.Option(help="The column of question ids, or of the questions' texts", show_default="id, …, question, …"),
+    ] = None,
+    kind: Annotated[
+        LabelKind,
+        typer.Option(help="Classes, or numbers, which have an order; auto: numbers, if more than two"),
+    ] = LabelKind.AUTO,
     site: Annotated[Site | None, typer.Option(help="What is read", show_default="that of the map's best cell")] = None,
     permutations: Annotated[
         int | None,
@@ -41,7 +49,7 @@ def labels(
 
     made = open_run(run)
     of_question = read_labels(file, column, id_column)
-    found = map_labels(made, column, of_question, site=site, permutations=permutations, progress=Bars())
+    found = map_labels(made, column, of_question, site=site, permutations=permutations, kind=kind, progress=Bars())
     print_tables(summarize(found))
     if found.unlabelled or found.unknown:
         print_lines([f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer"])
@@ -53,7 +61,7 @@ def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
     """Return a row per label: where it is read best, and how well."""
     rows = (
         (
-            score.label,
+            score.label if score.against is None else f"{score.label} (against {score.against})",
             str(score.n),
             f"layer {score.layer}, {score.position}",
             str(score.validation),
@@ -63,7 +71,7 @@ def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
         )
         for score in found.scores
     )
-    columns = ("label", "answers", "best cell", "AUC on validation", "p", "p of all labels", "AUC on test")
+    columns = ("label", "answers", "best cell", f"{found.measure} on validation", "p", "p of all labels", "on test")
     return (
         SummaryTable(f"{found.column}: {found.labelled} labelled answers, site {found.site}", columns, tuple(rows)),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from truthmap.figures.canvas import new_figure
-from truthmap.figures.heatmap import draw_heatmap
+from truthmap.figures.canvas import figure_of, new_figure
+from truthmap.figures.heatmap import Scale, draw_cells, draw_heatmap
+from truthmap.positions import Position
 from truthmap.probes.grid import Grid
+from truthmap.probes.ridge import RidgeMap
 from truthmap.text import cut
 
 _COLUMNS = 3
@@ -30,3 +32,12 @@ def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
         place.set_axis_off()
     figure.suptitle(title, parse_math=False)
     return figure
+
+
+def draw_number_map(found: RidgeMap, positions: Sequence[Position], title: str) -> Figure:
+    """Draw where a number can be read; the colour is Spearman's rank correlation, out of fold."""
+    axes = draw_cells(
+        found.spearman, Scale("Spearman correlation", 0.0, 1.0), title=cut(title, 40), positions=positions
+    )
+    axes.title.set_parse_math(False)
+    return figure_of(axes)

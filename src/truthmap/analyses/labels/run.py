@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from truthmap.analyses.labels.figure import draw_label_maps
-from truthmap.analyses.labels.measure import LabelMaps, LabelScore
+from truthmap.analyses.labels.figure import draw_label_maps, draw_number_map
+from truthmap.analyses.labels.measure import LabelKind, LabelMaps, LabelScore
+from truthmap.analyses.labels.numbers import as_numbers, map_numbers, number_result, number_table
+from truthmap.analyses.labels.read import by_question
 from truthmap.analyses.results import write_analysis
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.multiple_tests import holm
@@ -39,35 +41,52 @@ def map_labels(
     *,
     site: Site | None = None,
     permutations: int | None = None,
+    kind: LabelKind = LabelKind.AUTO,
     progress: Progress | None = None,
 ) -> LabelMaps:
     """Fit the grid for other labels than right and wrong; writes `analyses/labels-COLUMN.*` into the run folder.
 
     The states, the split and the folds are the run's. Labels are each told from all the rest, and share the work.
+    Numbers are predicted by ridge probes, and a cell's score is Spearman's rank correlation.
 
     Args:
         run: A finished run.
         column: What the labels are: names the files.
-        of_question: Question id → label.
+        of_question: Question id, or the question's text, → label.
         site: What to read; by default the site of the run's best cell.
         permutations: Shuffles of the labels for the p-values; 0: none; by default 100, or 25 for each label where that
             is more: with fewer, no label of many could ever be significant.
+        kind: Classes or numbers; by default numbers, where all labels are and there are more than two.
         progress: Who shows the stages.
 
     Raises:
-        UsageError: more than twelve labels, or a column that cannot name a file.
+        UsageError: more than twelve labels, two labels for one question, or a column that cannot name a file.
         NotEnoughDataError: fewer than two labels, or none that ten answers have and ten lack.
     """
     name = _file_name(column)
     data = RunData.load(run)
+    of_question = by_question(of_question, data.questions)
     scored = data.labels
     labelled = scored.take(np.array([i.question_id in of_question for i in scored.ids], dtype=bool))
     values = [of_question[i.question_id] for i in labelled.ids]
-    targets, too_few = _targets(values, labelled)
     read = site or data.summary.site
     store = data.states
+    unlabelled = len(scored.ids) - len(values)
+    unknown = len(set(of_question) - {i.question_id for i in scored.ids})
+    seed = Study(**data.settings["settings"]).seed
+    if as_numbers(values, kind):
+        drawn = 100 if permutations is None else permutations
+        with (progress or Silence()).stage(f"Fitting numbers: {column}", store.layout()[read][0]) as advance:
+            score, found = map_numbers(store, labelled, of_question, read, drawn, seed, advance)
+        numbers = number_result(column, read, score, unlabelled, unknown)
+        table = number_table(found, read, store.positions, column)
+        write_analysis(
+            run.folder / ANALYSES, name, numbers, table, draw_number_map(found, store.positions, column), [run]
+        )
+        return numbers
+    targets, too_few = _targets(values, labelled)
     shuffles = max(100, 25 * len(targets)) if permutations is None else permutations
-    settings = GridSettings(n_permutations=shuffles, seed=Study(**data.settings["settings"]).seed, fewest=FEWEST)
+    settings = GridSettings(n_permutations=shuffles, seed=seed, fewest=FEWEST)
     with (progress or Silence()).stage(f"Fitting labels: {column}", store.layout()[read][0]) as advance:
         fits = fit_grids(store, labelled, targets, read, settings, lambda done, _layers: advance(done))
     counts = Counter(values)
@@ -75,11 +94,13 @@ def map_labels(
         column=column,
         site=read,
         labelled=len(values),
-        unlabelled=len(scored.ids) - len(values),
-        unknown=len(set(of_question) - {i.question_id for i in scored.ids}),
+        unlabelled=unlabelled,
+        unknown=unknown,
         scores=_corrected(
             [
-                _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label])
+                _score(store, replace(labelled, y=targets[label]), label, fit, settings, counts[label]).model_copy(
+                    update={"against": next(iter(set(counts) - {label})) if len(counts) == 2 else None}
+                )
                 for label, fit in fits.items()
             ]
         ),
