@@ -18,7 +18,7 @@ _ON_THE_PAGE = 500
 
 def answer_rows(data: RunData) -> list[tuple[str, ...]]:
     """Return a row per graded answer, in the columns of `COLUMNS`."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for grade in data.grades:
         question, answer = data.question_of(grade.key), data.answer_of(grade.key)
         accepted = " | ".join(question.accepted)
