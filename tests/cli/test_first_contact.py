@@ -59,7 +59,10 @@ def test_groups_have_names_and_say_what_a_command_does() -> None:
         (("questions", "../no/where/"), "there is no file ../no/where/"),
         (("doctor", "--model", "./nowhere"), "there is no folder ./nowhere"),
         (("doctor", "--model", "~/nowhere/"), "there is no folder ~/nowhere/"),
-        (("run", "--site", "soul"), "--site: Input should be 'residual', 'mlp', 'mlp_post', 'attention' or 'head'"),
+        (
+            ("run", "--site", "soul"),
+            "--site: Input should be 'residual', 'mlp', 'mlp_post', 'attention', 'head' or 'mixer'",
+        ),
         (("run", "--out", "file/x", "--limit", "3"), "file/x cannot be written: file is a file, and no folder"),
         (("run", "--out", "file/x/y", "--limit", "3"), "file/x/y cannot be written: file is a file, and no folder"),
         (("run", "--write", "file/x.yaml"), "file/x.yaml cannot be written: file is a file, and no folder"),

@@ -86,7 +86,7 @@ def test_it_is_shown_and_exported_by_the_command(run: Run, tmp_path: Path) -> No
     assert "none: all scored answers are right" in " ".join(shown.output.split())
     out = tmp_path / "answers.csv"
     assert CliRunner().invoke(app, ["show", str(run.path), "--export", str(out)]).exit_code == 0
-    rows = list(csv.DictReader(out.open(newline="")))
+    rows = list(csv.DictReader(out.read_text().splitlines(keepends=True)))
     grades = RunData.load(run).grades
     assert [(row["question_id"], row["outcome"]) for row in rows] == [(g.question_id, str(g.outcome)) for g in grades]
     assert rows[0]["question"].startswith("'=1+1 Which")

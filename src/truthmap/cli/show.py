@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from truthmap.cli.output_summary import audit_rows, print_summary
-from truthmap.runs.data import RunData
 from truthmap.runs.file_names import REPORT
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local
 from truthmap.terminal.output import print_lines, print_table
+
+if TYPE_CHECKING:
+    from truthmap.runs.data import RunData
 
 
 def show(
@@ -29,6 +31,7 @@ def show(
     """
     from truthmap.files import write_text
     from truthmap.report.answers import answers_csv
+    from truthmap.runs.data import RunData
 
     opened = open_run(run)
     if export is not None:

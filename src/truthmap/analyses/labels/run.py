@@ -80,9 +80,8 @@ def map_labels(
             score, found = map_numbers(store, labelled, of_question, read, drawn, seed, advance)
         numbers = number_result(column, read, score, unlabelled, unknown)
         table = number_table(found, read, store.positions, column)
-        write_analysis(
-            run.folder / ANALYSES, name, numbers, table, draw_number_map(found, store.positions, column), [run]
-        )
+        figure = draw_number_map(found, store.positions, column)
+        write_analysis(run.folder / ANALYSES, name, numbers, table, figure, [run])
         return numbers
     targets, too_few = _targets(values, labelled)
     shuffles = max(100, 25 * len(targets)) if permutations is None else permutations
