@@ -58,16 +58,16 @@ def study(tiny_model: Path, rows: list[dict[str, Any]], tmp_path: Path) -> Study
 
 def test_growing_asks_only_what_is_new(study: Study, rows: list[dict[str, Any]]) -> None:
     before = RunData.load(run_study(study))
+    old, old_splits = {answer.question_id: answer for answer in before.answers}, before.splits
     grown, progress = with_settings(study, {"questions": rows}), Counting()
     with pytest.raises(Killed):
         run_study(grown, update=True, progress=Counting(kill=True))
     after = RunData.load(run_study(grown, update=True, progress=progress))
     assert progress.begun["Answering"] == (MORE, FEW)
     assert [answer.question_id for answer in after.answers] == [row["id"] for row in rows]
-    old = {answer.question_id: answer for answer in before.answers}
     assert {i: after.answer_of(answer.key) for i, answer in old.items()} == old
     splits = {split.question_id: split for split in after.splits}
-    assert all(splits[split.question_id] == split for split in before.splits)
+    assert all(splits[split.question_id] == split for split in old_splits)
     assert not (grown.out / "kept-answers").exists()
     # Asked in another way, all are asked again; with fewer, none are.
     again = Counting()
