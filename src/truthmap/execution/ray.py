@@ -7,6 +7,8 @@ it), and must let states go from the worker to the store without passing through
 
 from __future__ import annotations
 
+import atexit
+import os
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +18,9 @@ from typing import Any, Generic
 from truthmap.errors import ModelError, PartialError, TruthmapError, UsageError
 from truthmap.execution.executor import Context, Do, Done, Item, Job, Result, Tally
 from truthmap.execution.interrupts import Stop
+from truthmap.execution.ray_head import HeadWatch
 from truthmap.study.sections import ResourcesSection
+from truthmap.terminal.output import flush
 from truthmap.terminal.progress import Progress
 
 TRIES = 3
@@ -24,6 +28,7 @@ TRIES = 3
 
 _IN_ITS_MAKING = "error raised in its creation task"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PARTIAL = 3  # the command's exit code where a part of the work failed
 _LOOK = 1.0  # seconds between looks at a wish to stop
 
 
@@ -81,12 +86,14 @@ class RayCluster(Generic[Context]):
         self._identity: dict[str, str] | None = None
         self._idle: deque[Any] = deque()
         self._starting: dict[Any, _Newcomer] = {}  # by the reference to its identity
+        self._head: HeadWatch | None = None
 
     def identity(self) -> dict[str, str]:
         """Start the workers, wait for the first model to be loaded, and say which it is."""
         self._start()
         while self._identity is None:
             self._stop.check()
+            self._look_for_head()
             self._welcome(self._ray.wait([*self._starting], timeout=_LOOK)[0])
         return self._identity
 
@@ -110,6 +117,7 @@ class RayCluster(Generic[Context]):
                 running[worker.do.remote(do, job.item)] = (worker, job)
             if not running and (self._idle or self._stop.signal is not None):
                 break
+            self._look_for_head()
             ready, _ = self._ray.wait([*running, *self._starting], timeout=_LOOK)
             for reference in set(ready) & set(running):
                 worker, job = running.pop(reference)
@@ -137,7 +145,9 @@ class RayCluster(Generic[Context]):
             )
 
     def close(self) -> None:
-        """Let the workers go."""
+        """Let the workers go; those of a cluster without a head have nobody who could be told."""
+        if self._head is not None and self._head.gone:
+            return
         for worker in [*self._idle, *(newcomer.worker for newcomer in self._starting.values())]:
             self._ray.kill(worker)
         self._idle.clear()
@@ -145,6 +155,17 @@ class RayCluster(Generic[Context]):
         if self._connected_here:
             self._ray.shutdown()
             self._connected_here = False
+
+    def _look_for_head(self) -> None:
+        if self._head is None:
+            self._head = HeadWatch(self._ray.get_runtime_context().gcs_address)
+        try:
+            self._head.check()
+        except PartialError:
+            # At the end of the process Ray would wait for the head that is gone, and crash.
+            atexit.unregister(self._ray.shutdown)
+            atexit.register(_end_without_ray)
+            raise
 
     def _start(self) -> None:
         if self._idle or self._starting:
@@ -219,6 +240,12 @@ class RayCluster(Generic[Context]):
         self._progress.say(f"a worker was lost ({_reason(error)}); its answers are done again by another worker")
         self._ray.kill(worker)
         self._start_one()
+
+
+def _end_without_ray() -> None:
+    """End the process as one whose work is done in part, with nothing of Ray's left to do."""
+    flush()
+    os._exit(_PARTIAL)
 
 
 def _ray() -> Any:
