@@ -223,7 +223,7 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         training=TrainingConfig(
             questions="spoken", questions_digest="0" * 64, answers_digest="0" * 64, right=int(right.sum()),
             wrong=int((~right).sum()), unscored=len(texts) - len(ids), found_right=1, found_wrong=1,
-            validation_auc=0.9, text_auc=0.6, looks=1,
+            text_baseline=None, looks=1,
         ),
         heads=tuple(head.config for head in heads.values()),
         files={},

@@ -11,6 +11,8 @@ from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
 from truthmap.detector.verdict import Verdict
+from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.rival import Rival
 
 
 @pytest.fixture
@@ -129,17 +131,27 @@ def test_a_detector_lists_its_heads_and_guarantees(tiny_detector: Detector, caps
     assert f"– selective risk at most 5% {claim} not guaranteed: the" in shown
 
 
+def rival(gain: float) -> Rival:
+    """Return words alone, which the probe leads by a gain with an interval of 0.04."""
+    found = Estimate(value=0.8, low=0.7, high=0.9, n=90)
+    lead = Estimate(value=gain, low=gain - 0.02, high=gain + 0.02, n=90)
+    return Rival(name="all words", validation=found, test=found, gain=lead)
+
+
 @pytest.mark.parametrize(
     ("training", "note"),
     [
-        ({"text_auc": 0.86}, "words alone reach an AUC of 0.860, the probe 0.900"),
-        ({"looks": 3}, "3 detectors with other"),
+        ({"text_baseline": rival(0.06)}, "Note: words alone (all words) reach an AUC of 0.800 on the test part"),
+        ({"text_baseline": rival(0.08)}, ""),
+        ({"looks": 3}, "Note: 3 detectors with other"),
     ],
 )
 def test_a_detector_is_sealed_with_its_warnings(
-    tiny_detector: Detector, capsys: pytest.CaptureFixture[str], training: dict[str, float], note: str
+    tiny_detector: Detector, capsys: pytest.CaptureFixture[str], training: dict[str, object], note: str
 ) -> None:
     config = tiny_detector.config
     assert config.warnings == ()
-    print_detector(config.model_copy(update={"training": config.training.model_copy(update=training)}), "runs/x")
-    assert f"Note: {note}" in printed(capsys)
+    told = config.model_copy(update={"training": config.training.model_copy(update=training)})
+    print_detector(told, "runs/x")
+    assert note in printed(capsys)
+    assert len(told.warnings) == bool(note)

@@ -10,6 +10,7 @@ from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
 from truthmap.lm.load_settings import DATE, Day
 from truthmap.metrics.estimate import Estimate
+from truthmap.metrics.rival import Rival
 from truthmap.positions import Position
 from truthmap.questions.tasks import Task
 from truthmap.records import Site, StrEnum
@@ -19,7 +20,7 @@ FORMAT = "truthmap detector 3"
 LABEL = "A score is the log-odds that the answer is right, p_wrong the calibrated probability that it is wrong."
 
 TEXT_COMES_NEAR = 0.05
-"""An AUC of words alone that is less than this below the probe's comes near it."""
+"""Words alone come near the probe where the paired 95 % interval of its AUC's lead reaches below this."""
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -190,8 +191,8 @@ class TrainingConfig(BaseModel):
     """What a detector was made from: names, digests and counts of answers.
 
     Attributes:
-        validation_auc: The best cell's cross-validated AUC on train + validation.
-        text_auc: The AUC that words alone have on the same answers; `None` where it was not measured.
+        text_baseline: The run's best baseline that reads words alone, against the run's best cell; `None` where it was
+            not measured.
         looks: How many detectors were tested on this test part of the run until now, this one included: each with other
             cells, limits or confidence is another look at the same answers.
     """
@@ -206,8 +207,7 @@ class TrainingConfig(BaseModel):
     unscored: int = Field(ge=0)
     found_right: float = Field(ge=0, le=1)
     found_wrong: float = Field(ge=0, le=1)
-    validation_auc: float = Field(ge=0, le=1)
-    text_auc: float | None = Field(ge=0, le=1)
+    text_baseline: Rival | None
     looks: int = Field(ge=1)
 
 
@@ -256,10 +256,11 @@ class DetectorConfig(BaseModel):
                 f"{training.looks} detectors with other cells, limits or confidence were tested on these test answers: "
                 "each guarantee has its confidence by itself, the best of them has less"
             )
-        if training.text_auc is not None and training.validation_auc - training.text_auc < TEXT_COMES_NEAR:
+        text = training.text_baseline
+        if text is not None and text.gain.low < TEXT_COMES_NEAR:
             told.append(
-                f"words alone reach an AUC of {training.text_auc:.3f}, the probe {training.validation_auc:.3f}: much "
-                "of what it reads may be which answers tend to be right, which tells little about texts that the "
-                "model did not say by itself"
+                f"words alone ({text.name}) reach an AUC of {text.test.value:.3f} on the test part, the best cell "
+                f"{text.gain.short_signed} more: much of what it reads may be which answers tend to be right, which "
+                "tells little about texts that the model did not say by itself"
             )
         return tuple(told)
