@@ -59,4 +59,4 @@ class StorageError(TruthmapError, OSError):
 
 
 class PartialError(TruthmapError):
-    """Some shards of a stage failed for good; the message names them, and all others are finished and kept."""
+    """A part of the work failed for good (shards, questions); the message names it, all else is finished and kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,10 @@ from truthmap.terminal.progress import Bars
 
 def ask(
     detector: DetectorArgument,
-    question: Annotated[str | None, typer.Argument(help="The question", show_default=False)] = None,
+    question: Annotated[
+        str | None,
+        typer.Argument(help="The question; without one they are asked for, or read line by line", show_default=False),
+    ] = None,
     answer: Annotated[
         str | None, typer.Option(help="Score this answer instead of asking the model", show_default=False)
     ] = None,
@@ -42,13 +46,19 @@ def ask(
     ] = False,
     trust_remote_code: Annotated[bool, typer.Option(help="Run Python code that comes with a hub model")] = False,
 ) -> None:
-    """Ask a question: the answer, its exact answer marked, P(wrong) and whether to trust it."""
-    if (question is None) == (batch is None):
+    """Ask a question: the answer, its exact answer marked, P(wrong) and whether to trust it.
+
+    Without a question it asks for one after the other, with one load of the model; in a pipe each line is a question.
+    """
+    if question is not None and batch is not None:
         raise UsageError("give one question, or a file of them with --batch")
     if (batch is None) != (out is None):
         raise UsageError("--batch and --out go together: a file of questions and where the verdicts are written")
     if before and (answer is not None or batch is not None):
         raise UsageError("--before reads a question before it is answered; leave --answer and --batch out")
+    if answer is not None and question is None:
+        raise UsageError("--answer goes with the question it answers; give that, or a file of both with --batch")
+    from truthmap.cli.ask_loop import ask_each, piped_questions, typed_questions
     from truthmap.cli.output_verdict import print_forecast, print_verdict
     from truthmap.detector.detector import load_detector
     from truthmap.detector.score_file import score_file
@@ -63,16 +73,30 @@ def ask(
             counts = score_file(loaded, batch, out, max_new_tokens, advance)
         print_lines([f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"], stderr=True)
         return
-    asked = loaded.question(question or "", candidate)
-    if before:
-        forecast = loaded.forecast(asked)
+
+    def answer_one(text: str) -> None:
+        asked = loaded.question(text, candidate)
+        if before:
+            forecast = loaded.forecast(asked)
+            if as_json:
+                print_json(forecast_row(forecast))
+            else:
+                print_forecast(loaded.config, forecast)
+            return
+        verdict = loaded.ask(asked, max_new_tokens) if answer is None else loaded.score(asked, answer)
         if as_json:
-            print_json(forecast_row(forecast))
+            print_json(verdict_row(verdict))
         else:
-            print_forecast(loaded.config, forecast)
+            print_verdict(loaded.config, verdict)
+
+    if question is not None:
+        answer_one(question)
         return
-    verdict = loaded.ask(asked, max_new_tokens) if answer is None else loaded.score(asked, answer)
-    if as_json:
-        print_json(verdict_row(verdict))
-    else:
-        print_verdict(loaded.config, verdict)
+
+    def answer_next(text: str) -> None:
+        answer_one(text)
+        if not as_json:
+            print_lines([""])
+
+    at_prompt = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    ask_each(typed_questions() if at_prompt else piped_questions(sys.stdin), answer_next)
