@@ -218,7 +218,8 @@ def sealed(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         model=ModelConfig(identity=lm.identity(), n_layers=2, width=24),
         site=Site.RESIDUAL,
         asking=AskingConfig(
-            task=task, candidates=candidates, max_new_tokens=10, closing_id=0, answers=AnswerSource.GENERATED
+            task=task, candidates=candidates, max_new_tokens=10, closing_id=0, answers=AnswerSource.GENERATED,
+            turns=((),), context=False,
         ),
         training=TrainingConfig(
             questions="spoken", questions_digest="0" * 64, answers_digest="0" * 64, right=int(right.sum()),

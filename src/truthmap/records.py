@@ -118,6 +118,8 @@ class Question:
         answer: A ready answer: nothing is generated.
         outcome: A ready outcome (a human label): nothing is graded.
         exact_answer: A ready exact answer, a piece of `answer`.
+        turns: What was said in the conversation before the question (system, user, assistant); `text` is the last
+            message, the user's.
     """
 
     id: str
@@ -129,6 +131,7 @@ class Question:
     answer: str | None = None
     outcome: Outcome | None = None
     exact_answer: str | None = None
+    turns: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

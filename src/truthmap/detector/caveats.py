@@ -113,9 +113,18 @@ def caveats_of_source(asking: AskingConfig, *, given: bool) -> tuple[Caveat, ...
 
 def caveats_of_question(asking: AskingConfig, question: Question) -> tuple[Caveat, ...]:
     """Return why a question is not put as the training questions were, whatever its prompt."""
-    if asking.candidates is None or question.candidates == asking.candidates:
-        return ()
-    return (Caveat.OTHER_CANDIDATES,)
+    caveats = []
+    unlike_context = asking.context is not None and asking.context != (question.context is not None)
+    if spoken_before(question) not in asking.turns or unlike_context:
+        caveats.append(Caveat.OTHER_PROMPT)
+    if asking.candidates is not None and question.candidates != asking.candidates:
+        caveats.append(Caveat.OTHER_CANDIDATES)
+    return tuple(caveats)
+
+
+def spoken_before(question: Question) -> tuple[str, ...]:
+    """Return who spoke before a question in its conversation."""
+    return tuple(message.role for message in question.turns)
 
 
 def ended_elsewhere(asking: AskingConfig, answer: Answer) -> bool:

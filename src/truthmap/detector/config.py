@@ -25,6 +25,7 @@ TEXT_COMES_NEAR = 0.05
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 _Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 _Text = Annotated[str, Field(max_length=100_000)]
+_Role = Annotated[str, Field(max_length=100)]
 
 
 def _within_0_and_1(found: Estimate) -> Estimate:
@@ -175,6 +176,9 @@ class AskingConfig(BaseModel):
         max_new_tokens: Length limit of an answer, in tokens.
         closing_id: The token that closed the training answers; given answers get it too. `None` where they had none.
         answers: Where the training answers came from: what the detector claims holds for answers of that kind.
+        turns: Who spoke before the question in the training questions, each such sequence once; one that is a single
+            message has the empty one.
+        context: Whether the training questions came with a context; `None`: some of them.
     """
 
     model_config = _STRICT
@@ -185,6 +189,8 @@ class AskingConfig(BaseModel):
     max_new_tokens: int = Field(ge=1, le=100_000)
     closing_id: int | None = Field(None, ge=0)
     answers: AnswerSource
+    turns: tuple[tuple[_Role, ...], ...] = Field(min_length=1, max_length=1000)
+    context: bool | None
 
 
 class TrainingConfig(BaseModel):

@@ -26,7 +26,7 @@ from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME, Graders
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer, Question
+from truthmap.records import Answer, Message, Question
 
 _BATCH = 32
 
@@ -56,8 +56,13 @@ class Detector:
         own = needs_locator(self.config.asking.task) and self.config.asking.locator == SAME
         return Graders(locator=LocalTextModel(self.lm)) if own else Graders()
 
-    def question(self, text: str, candidates: Sequence[str] | None = None) -> Question:
+    def question(self, text: str, candidates: Sequence[str] | None = None, turns: Sequence[Message] = ()) -> Question:
         """Make a question of a text, with the sealed candidates or its own.
+
+        Args:
+            text: What is asked.
+            candidates: What the answer could name.
+            turns: What was said before in the conversation.
 
         Raises:
             UsageError: the text is empty.
@@ -65,7 +70,7 @@ class Detector:
         if not text.strip():
             raise UsageError("the question is empty")
         own = self.config.asking.candidates if candidates is None else tuple((name,) for name in candidates)
-        return Question(id=text, text=text, candidates=own)
+        return Question(id=text, text=text, candidates=own, turns=tuple(turns))
 
     def ask(self, question: str | Question, max_new_tokens: int | None = None) -> Verdict:
         """Ask the model a question, as the run did, and return the verdict on its answer."""
@@ -155,12 +160,11 @@ class Detector:
             should_stop: Called before every token; the answer ends where it returns true.
         """
         settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
-        own_ids = self.prompt_ids(question)
-        ids = own_ids if prompt_ids is None else prompt_ids
         asked = [*caveats_of_source(self.config.asking, given=False), *self._caveats(question)]
         if settings.temperature > 0:
             asked.append(Caveat.SAMPLED)
-        if ids != own_ids:
+        ids = self.prompt_ids(question) if prompt_ids is None else prompt_ids
+        if prompt_ids is not None and Caveat.OTHER_PROMPT not in asked and ids != self.prompt_ids(question):
             asked.append(Caveat.OTHER_PROMPT)
         request = GenerationRequest(Prompt(question.id, ids), settings, should_stop)
         return StreamScorer(self.artifact, self.lm, question, request, asked)

@@ -11,6 +11,7 @@ import numpy as np
 from truthmap.arrays import Bools
 from truthmap.detector.acceptance import AllAnswers
 from truthmap.detector.artifact import TrainingRecord
+from truthmap.detector.caveats import spoken_before
 from truthmap.detector.config import AnswerSource, CellAt, Role
 from truthmap.detector.fit_head import HeadData
 from truthmap.probes.grid import Cell, Grid
@@ -97,6 +98,17 @@ def ungraded_groups(questions: Sequence[Question], grades: Sequence[Grade], spli
         label_answers(questions, [replace(g, outcome=Outcome.WRONG) for g in grades], splits).of(test=True).group
     )
     return len(groups - set(label_answers(questions, grades, splits).of(test=True).group))
+
+
+def training_turns(questions: Sequence[Question]) -> tuple[tuple[str, ...], ...]:
+    """Return who spoke before the questions, each sequence of roles once."""
+    return tuple(sorted({spoken_before(question) for question in questions}))
+
+
+def has_context(questions: Sequence[Question]) -> bool | None:
+    """Tell whether questions come with a context: all (`True`), none (`False`), or some."""
+    given = {question.context is not None for question in questions}
+    return given.pop() if len(given) == 1 else None
 
 
 def answer_source(questions: Sequence[Question]) -> AnswerSource:

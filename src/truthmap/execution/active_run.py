@@ -115,7 +115,7 @@ class ActiveRun:
         """Return the prompt that asks a question for its answer with this number."""
         task = self.question_set.task
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
-        return Prompt(question.id, self.prompt_ids(question), sample, text, task.opening)
+        return Prompt(question.id, self.prompt_ids(question), sample, text, task.opening_of(question))
 
     def grade(self, answers: Iterable[Answer]) -> dict[RowKey, Grade]:
         """Grade answers, each once; the result goes by row, an answer's claims side by side."""

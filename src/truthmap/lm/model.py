@@ -154,9 +154,14 @@ class LanguageModel:
         """Return the token ids of the whole prompt that asks a question as its set's task says.
 
         Raises:
-            ModelError: as `prompt_ids`.
+            ModelError: as `prompt_ids`, or the question is a conversation, and the model takes none.
         """
-        return self.prompt_ids(task.chat(question), task.plain(question), task.opening)
+        if question.turns and not self.asks_in_chat:
+            raise ModelError(
+                f"question {question.id!r} is a conversation of {len(question.turns) + 1} messages, and {self.name} is "
+                "asked without a chat template; use a chat model, or questions that are one text"
+            )
+        return self.prompt_ids(task.chat(question), task.plain(question), task.opening_of(question))
 
     @torch.inference_mode()
     def states(

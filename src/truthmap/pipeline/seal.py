@@ -28,8 +28,10 @@ from truthmap.detector.training_data import (
     TrainingData,
     answer_source,
     closing_token,
+    has_context,
     read_head_data,
     training_records,
+    training_turns,
     ungraded_groups,
 )
 from truthmap.errors import RunFolderError, UsageError
@@ -204,6 +206,8 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
             closing_id=closing_token(inputs.data.answers),
             answers=answer_source(inputs.data.questions),
+            turns=training_turns(inputs.data.questions),
+            context=has_context(inputs.data.questions),
         ),
         training=TrainingConfig(
             questions=inputs.question_set.name,

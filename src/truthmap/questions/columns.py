@@ -50,7 +50,7 @@ class Columns(Section):
 
 CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "question_id", "qid"),
-    "question": ("question", "text", "prompt", "query"),
+    "question": ("question", "text", "prompt", "query", "messages"),
     "accepted": ("accepted", "answer", "answers", "correct_answer", "gold", "label", "target"),
     "aliases": ("aliases", "alias"),
     "candidates": ("candidates", "choices", "options"),
@@ -111,8 +111,8 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
             found.update((field, name) for name in names)
     if "question" not in found:
         raise QuestionsError(
-            f"{source} has no column for the question (question, text, prompt or query); {_listed(available)}; "
-            "name it with --question-column"
+            f"{source} has no column for the question (question, text, prompt, query or messages); "
+            f"{_listed(available)}; name it with --question-column"
         )
     if "accepted" not in found and "outcome" not in found:
         raise QuestionsError(

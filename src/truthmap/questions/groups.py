@@ -71,7 +71,7 @@ def _marks(question: Question) -> Iterator[tuple[str, ...]]:
     """Yield what a question shares with each that it belongs to."""
     if question.group is not None:
         yield ("group", question.group)
-    text = ("text", _plain(question.text), _plain(question.context or ""))
+    text = ("text", _plain(question.text), _plain(_given(question)))
     if not _has_options(question):
         yield text
         return
@@ -95,13 +95,13 @@ def _name(together: Iterable[Question]) -> tuple[str, str]:
 
 def _spelled(question: Question) -> str:
     options = sorted(map(normalized, question.accepted)) if _has_options(question) else []
-    return normalized(" ".join([question.context or "", question.text, *options]))
+    return normalized(" ".join([_given(question), question.text, *options]))
 
 
 def _near_duplicates(questions: Iterable[Question], of: Mapping[str, tuple[str, str]]) -> int:
     alike: dict[tuple[str, ...], list[tuple[str, str]]] = defaultdict(list)
     for question in questions:
-        words = sorted(f"{_plain(question.context or '')} {_plain(question.text)}".split())
+        words = sorted(f"{_plain(_given(question))} {_plain(question.text)}".split())
         options = sorted(map(normalized, question.accepted)) if _has_options(question) else []
         alike[tuple(words + options)].append(of[question.id])
     return sum(len(groups) for groups in alike.values() if len(set(groups)) > 1)
@@ -125,3 +125,8 @@ def _root(above: dict[tuple[str, ...], tuple[str, ...]], mark: tuple[str, ...]) 
         above[mark] = above[parent]  # halves the way for the next one
         mark = parent
     return mark
+
+
+def _given(question: Question) -> str:
+    """Return what is read before a question's text: its context, and what was said before."""
+    return "\n".join([question.context or "", *(message.content for message in question.turns)]).strip()

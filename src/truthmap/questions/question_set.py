@@ -69,8 +69,15 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
     for question in questions:
         if question.candidates not in lists:
             lists[question.candidates] = digest_of(question.candidates)
-        rows.append({**asdict_shallow(question), "candidates": lists[question.candidates]})
+        rows.append({**_question_fields(question), "candidates": lists[question.candidates]})
     return digest_of({"task": _task_fields(task), "questions": rows})
+
+
+def _question_fields(question: Question) -> dict[str, object]:
+    """Return a question's fields; turns, which older versions did not know, only where there are some."""
+    fields = asdict_shallow(question)
+    turns = [asdict(message) for message in question.turns]
+    return {name: value for name, value in {**fields, "turns": turns}.items() if name != "turns" or turns}
 
 
 def _task_fields(task: Task) -> dict[str, object]:

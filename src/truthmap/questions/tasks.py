@@ -156,6 +156,13 @@ class Task:
         """Return the user's message that asks a chat model this question."""
         return self._fill(self.chat_prompt, question, question.text)
 
+    def asked_in(self, message: str) -> str:
+        """Return the text of the question that a user's message asks, where `chat` could have made it; else it all."""
+        before, braces, after = self.chat_prompt.partition("{text}")
+        inner = message[len(before) : len(message) - len(after)]
+        made = braces and inner.strip() and self.chat(Question("", inner)) == message
+        return inner if made else message
+
     @property
     def opening(self) -> tuple[Message, ...]:
         """The messages to a chat model before the user's: the system prompt, and the examples as turns."""
@@ -166,6 +173,15 @@ class Task:
             for message in (Message("user", self.chat(_asked(example))), Message("assistant", example.answer))
         )
         return (*system, *turns)
+
+    def opening_of(self, question: Question) -> tuple[Message, ...]:
+        """Return the messages before the user's that asks a question: the opening, then the question's own turns.
+
+        A system message of the question's own stands in place of the task's.
+        """
+        own_system = question.turns[:1] if question.turns and question.turns[0].role == "system" else ()
+        opening = tuple(message for message in self.opening if not own_system or message.role != "system")
+        return (*own_system, *opening, *question.turns[len(own_system) :])
 
     def plain(self, question: Question) -> str:
         """Return the prompt that asks a base model this question: system prompt, examples and question in one text."""

@@ -9,7 +9,7 @@ from truthmap.questions.readers import Row
 from truthmap.questions.rule_choice import FEW_CANDIDATES, rule_for
 from truthmap.questions.tasks import GradingRule, Locating, Task
 from truthmap.questions.validation import BadRowError, IssueKind
-from truthmap.questions.values import candidates_of, outcome_of, text_of, texts_of
+from truthmap.questions.values import candidates_of, conversation_of, outcome_of, text_of, texts_of
 from truthmap.records import Question
 from truthmap.text import normalized
 
@@ -44,7 +44,8 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
             IssueKind.VALUE,
             "no accepted answer is among the candidates; write it as there, or its letter, or its index from 0",
         )
-    text = _text(cells, "question")
+    said = conversation_of(*cells["question"])
+    text = _text(cells, "question") if said is None else said[-1].content
     if text is None:
         raise BadRowError(columns["question"], IssueKind.EMPTY, "the question is empty")
     response = _text(cells, "response")
@@ -63,6 +64,7 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
         answer=response,
         outcome=outcome,
         exact_answer=exact,
+        turns=() if said is None else said[:-1],
     )
 
 

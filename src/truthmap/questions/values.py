@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from truthmap.questions.validation import BadRowError, IssueKind
-from truthmap.records import Outcome
+from truthmap.records import Message, Outcome
 
 LONGEST_TEXT = 1_000_000
 """Characters in a text of a question."""
 _SEPARATOR = "|"
+_ROLES = ("system", "developer", "user", "assistant")
 _OUTCOMES: Mapping[str, Outcome] = {
     **dict.fromkeys(("right", "correct", "true", "yes", "1"), Outcome.RIGHT),
     **dict.fromkeys(("wrong", "incorrect", "false", "no", "0"), Outcome.WRONG),
@@ -40,6 +41,50 @@ def text_of(value: Any, column: str) -> str | None:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise BadRowError(column, IssueKind.NOT_UTF8, "half of a character (a lone surrogate), which no text can hold")
     return text if text.strip() else None
+
+
+def conversation_of(value: Any, column: str) -> tuple[Message, ...] | None:
+    """Return a cell as a conversation that ends with the user's message; `None` where it is no list of messages.
+
+    It is a list of `{"role": …, "content": …}`, or JSON that is one; roles are system (first only), user, assistant.
+
+    Raises:
+        BadRowError: it is a list of messages, and one of them is malformed.
+    """
+    messages = _messages(value)
+    if messages is None:
+        return None
+    said = tuple(_message(message, column) for message in messages)
+    roles = [message.role for message in said]
+    if roles[-1] != "user" or "system" in roles[1:]:
+        raise BadRowError(
+            column,
+            IssueKind.VALUE,
+            f"expected messages that end with the user's, a system message first if any, got {', '.join(roles)[:80]}",
+        )
+    return said
+
+
+def _messages(value: Any) -> list[Any] | None:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    listed = isinstance(value, (list, tuple)) and len(value) > 0
+    return list(value) if listed and all(isinstance(item, Mapping) for item in value) else None
+
+
+def _message(message: Mapping[str, Any], column: str) -> Message:
+    role, content = message.get("role"), message.get("content")
+    if role not in _ROLES or not isinstance(content, str) or not content.strip():
+        raise BadRowError(
+            column,
+            IssueKind.VALUE,
+            f"expected a message with role (system, user, assistant) and content (a text), got {str(message)[:60]}",
+        )
+    text_of(content, column)  # not too long
+    return Message("system" if role == "developer" else role, content)
 
 
 def texts_of(value: Any, column: str) -> tuple[str, ...]:

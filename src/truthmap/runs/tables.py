@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, BinaryIO, TypeVar
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from truthmap.errors import DamagedFileError
 from truthmap.files import MOST_BYTES, AnyPath, atomic_write, open_regular, reason_of, storage_errors
 from truthmap.parquet_files import bounded_batches, open_parquet, read_bounded, with_seal, without_seal
-from truthmap.records import Answer, Grade, Outcome, Question, Span, Split, SplitAssignment
+from truthmap.records import Answer, Grade, Message, Outcome, Question, Span, Split, SplitAssignment
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
 
@@ -74,6 +74,11 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "answer": _TEXT,
         "outcome": _OUTCOME,
         "exact_answer": _TEXT,
+        "turns": _Column(
+            pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
+            lambda turns: [asdict(message) for message in turns],
+            lambda turns: tuple(Message(**message) for message in turns),
+        ),
     },
     Answer: {
         "question_id": _TEXT,
@@ -105,7 +110,7 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
-_LATER: Mapping[str, Any] = {"claim": 0}
+_LATER: Mapping[str, Any] = {"claim": 0, "turns": ()}
 """Columns that files of older versions lack, and what stands for them there."""
 
 

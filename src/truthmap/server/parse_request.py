@@ -6,10 +6,11 @@ import threading
 from dataclasses import dataclass
 
 from truthmap.answers.prompt import GenerateSettings
+from truthmap.detector.caveats import spoken_before
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer
 from truthmap.errors import ModelError, TruthmapError
-from truthmap.records import Question
+from truthmap.records import Message, Question
 from truthmap.server.http_errors import HttpError
 from truthmap.server.requests import ChatRequest, ScoreItem
 from truthmap.server.serve_settings import ServeSettings
@@ -45,11 +46,12 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
         raise HttpError(
             400, "the last message must be the user's, with the question in it", "invalid_value", "messages"
         )
-    question = detector.question(last.text, request.truthmap.candidates)
+    question = _question(request, detector)
     generate = _generate(request, detector, settings)
-    single = len(request.messages) == 1
+    # What was put as in training is put by the run's own rule; any other conversation as it came.
+    as_sealed = len(request.messages) == 1 or spoken_before(question) in detector.config.asking.turns
     try:
-        prompt_ids = detector.prompt_ids(question) if single else _conversation(request, detector)
+        prompt_ids = detector.prompt_ids(question) if as_sealed else _conversation(request, detector)
     except ModelError as error:
         raise HttpError(400, f"these messages cannot be put to the model: {error}", "invalid_value") from error
     _require_room(len(prompt_ids), settings)
@@ -60,6 +62,23 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
             413, "prompt and answer together are longer than the model can read", "context_length_exceeded", "messages"
         )
     return PreparedChat(scorer, cancelled)
+
+
+def _question(request: ChatRequest, detector: Detector) -> Question:
+    """Return the question of a conversation: its last message, and what was said before.
+
+    A client that sends the run's system prompt and examples itself asks as the run did: they are no turns of the
+    question's own, and the last message is already in the run's words.
+    """
+    task = detector.config.asking.task
+    # A developer's message is what was called a system message before.
+    roles = ("system" if message.role == "developer" else message.role for message in request.messages)
+    *before, last = (Message(role, message.text) for role, message in zip(roles, request.messages, strict=True))
+    text, opening = last.content, list(task.opening)
+    if opening and before[: len(opening)] == opening:
+        before = before[len(opening) :]
+        text = task.asked_in(text)
+    return detector.question(text, request.truthmap.candidates, before)
 
 
 def model_id(detector: Detector) -> str:
