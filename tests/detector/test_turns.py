@@ -61,7 +61,6 @@ OPENING = (SYSTEM, Message("user", "Say: Which country?"), Message("assistant", 
         ((SYSTEM, Message("user", QUESTION)), False),
         ((Message("system", "Be wordy."), *OPENING[1:], Message("user", f"Say: {QUESTION}")), False),
         ((*OPENING[:2], Message("assistant", "Chile."), Message("user", f"Say: {QUESTION}")), False),
-        ((*OPENING, Message("assistant", "Peru."), Message("user", f"Say: {QUESTION}")), False),
     ],
 )
 def test_a_conversation_with_the_runs_opening_is_as_trained(
