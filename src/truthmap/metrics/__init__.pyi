@@ -14,6 +14,8 @@ from .intervals import exact_share_of as exact_share_of
 from .intervals import exact_upper_bound as exact_upper_bound
 from .intervals import share_of as share_of
 from .intervals import wilson as wilson
+from .kappa import cohen_kappa as cohen_kappa
+from .kappa import kappa_of as kappa_of
 from .multiple_tests import holm as holm
 from .paired_auc import AucDifferences as AucDifferences
 from .paired_auc import auc_differences as auc_differences

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import exact_share_of
+from truthmap.metrics.kappa import kappa_of
 from truthmap.records import Outcome
 
 
@@ -99,12 +100,13 @@ def measure_agreement(annotations: Sequence[Annotation], right: int, wrong: int,
     falsely_wrong = _share(of[Outcome.WRONG], (row.annotated is Outcome.RIGHT for row in of[Outcome.WRONG]))
     judged = [row for row in annotations if row.span_is_good is not None]
     cells = _joint(falsely_right.value, falsely_wrong.value, right, wrong)
+    kappa = kappa_of(np.array(cells).reshape(2, 2))
     return Agreement(
         rows=len(annotations),
         falsely_right=falsely_right,
         falsely_wrong=falsely_wrong,
         agreement=cells[0] + cells[3],
-        kappa=_kappa(cells),
+        kappa=None if np.isnan(kappa) else kappa,
         unscored_right=_share(of[Outcome.UNSCORED], (row.annotated is Outcome.RIGHT for row in of[Outcome.UNSCORED])),
         good_spans=_share(judged, (row.span_is_good is True for row in judged)),
         auc=None if auc is None else auc_range(auc, falsely_right, falsely_wrong, (right, wrong)),
@@ -175,9 +177,3 @@ def _joint(a: float, b: float, right: int, wrong: int) -> tuple[float, float, fl
     """Return the shares (right by both, only graded right, only right by hand, wrong by both) of all scored answers."""
     p = right / (right + wrong) if right + wrong else 0.5
     return p * (1 - a), p * a, (1 - p) * b, (1 - p) * (1 - b)
-
-
-def _kappa(cells: tuple[float, float, float, float]) -> float | None:
-    both, graded, annotated, neither = cells
-    chance = (both + graded) * (both + annotated) + (annotated + neither) * (graded + neither)
-    return None if chance >= 1 else (both + neither - chance) / (1 - chance)
