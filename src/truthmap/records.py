@@ -192,6 +192,30 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model said to a prompt, and what that took: tokens read and written, as far as they are told."""
+
+    text: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a model that judged an answer was asked, and what it said.
+
+    Attributes:
+        model: The judge, as the settings name it.
+        prompt: The whole prompt.
+        reply: Its reply, letter by letter; empty where there was none.
+    """
+
+    model: str
+    prompt: str
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grade:
     """The verdict on a claim of an answer, with its evidence. An answer has one claim today.
 
@@ -207,6 +231,7 @@ class Grade:
         refusal: The answer declines to answer; a kind of wrong.
         sample: As in `Answer`.
         claim: The claim's number in its answer, from 0.
+        judgement: What a model that judged it was asked, and what it said; `None` where a rule decided.
     """
 
     question_id: str
@@ -219,6 +244,7 @@ class Grade:
     refusal: bool = False
     sample: int = 0
     claim: int = 0
+    judgement: Judgement | None = None
 
     @property
     def key(self) -> RowKey:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.scripted import Scripted, Server, scripted
 
 from truthmap.errors import ModelError, UsageError
-from truthmap.grading.text_model import KEY_VARIABLE, EndpointTextModel, read_completion
+from truthmap.grading.text_model import KEY_VARIABLE, EndpointTextModel, read_completion, read_reply_body
+from truthmap.records import Reply
 
 
 @pytest.fixture
@@ -106,3 +109,53 @@ def test_names_of_endpoints_are_read_and_others_refused() -> None:
 )
 def test_a_body_that_is_no_completion_is_an_empty_reply(body: bytes) -> None:
     assert read_completion(body) == ""
+
+
+SCHEMA = {"name": "verdict", "strict": True, "schema": {"type": "object"}}
+
+
+def structured_server(takes_schema: bool) -> Any:
+    """Return the script of an endpoint that takes a JSON schema, or refuses it as it refuses a prompt `too long`."""
+
+    def judge(_path: str, content: Any) -> Scripted:
+        prompt = content["messages"][0]["content"]
+        if prompt == "too long" or ("response_format" in content and not takes_schema):
+            return Scripted(400, {"error": {"message": "unknown field response_format"}})
+        said = '{"verdict": "right"}' if "response_format" in content else f"plain {prompt}"
+        usage = {"prompt_tokens": 7, "completion_tokens": 3}
+        return Scripted(200, {"choices": [{"message": {"content": said}}], "usage": usage})
+
+    return judge
+
+
+def test_a_schema_is_sent_in_openais_form() -> None:
+    with scripted(structured_server(takes_schema=True)) as running:
+        assert endpoint(running, schema=SCHEMA)[0].ask(["p"]) == ['{"verdict": "right"}']
+        assert running.sent[0]["response_format"] == {"type": "json_schema", "json_schema": SCHEMA}
+
+
+def test_an_endpoint_that_takes_no_schema_is_asked_plainly() -> None:
+    with scripted(structured_server(takes_schema=False)) as running:
+        text_model = endpoint(running, schema=SCHEMA, parallel=1)[0]
+        assert text_model.ask(["p", "too long", "q"]) == ["plain p", "", "plain q"]
+        assert [("response_format" in sent) for sent in running.sent] == [True] * 3 + [False] * 3
+
+
+def test_tokens_are_counted_as_the_endpoint_tells_them() -> None:
+    with scripted(structured_server(takes_schema=True)) as running:
+        assert endpoint(running)[0].replies(["p"]) == [Reply("plain p", 7, 3)]
+
+
+@pytest.mark.parametrize(
+    "usage", [None, [], {}, {"prompt_tokens": "7"}, {"prompt_tokens": -1, "completion_tokens": 1.5}]
+)
+def test_an_endpoint_that_tells_no_tokens_costs_none(usage: Any) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "right"}}], "usage": usage}).encode()
+    assert read_reply_body(body) == Reply("right", 0, 0)
+
+
+def test_replies_of_another_form_are_another_models() -> None:
+    one = EndpointTextModel("http://h/v1", "m")
+    others = [replace(one, schema=SCHEMA), replace(one, model="n"), replace(one, url="http://i/v1")]
+    assert len({model.identity for model in (one, *others)}) == 4
+    assert replace(one, parallel=9).identity == one.identity

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cached_property
 
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
+from truthmap.records import Reply
 
 _REPLY_TOKENS = 24
 
@@ -25,11 +28,20 @@ class LocalTextModel:
         self._settings = GenerateSettings(max_new_tokens=_REPLY_TOKENS, batch_tokens=batch_tokens)
         self._prefixes = PrefixCache(model)
 
+    @cached_property
+    def identity(self) -> str:
+        """What tells the model from any other: architecture, dtype, digests."""
+        return json.dumps({"max_tokens": _REPLY_TOKENS, **self.model.identity()}, sort_keys=True)
+
     def ask(self, prompts: Sequence[str]) -> list[str]:
         """Answer each prompt, in order; an empty string where a prompt is too long."""
+        return [reply.text for reply in self.replies(prompts)]
+
+    def replies(self, prompts: Sequence[str]) -> list[Reply]:
+        """Answer each prompt, in order, with the tokens that were read and written."""
         asked = [Prompt(str(number), self.model.prompt_ids(text, text)) for number, text in enumerate(prompts)]
         replies = {
-            answer.question_id: answer.text
+            answer.question_id: Reply(answer.text, len(answer.prompt_ids), len(answer.answer_ids))
             for batch in generate_answers(self.model, asked, self._settings, prefixes=self._prefixes)
             for answer in batch.answers
         }

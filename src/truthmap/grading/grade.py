@@ -105,6 +105,7 @@ def _grade(pair: Pair, result: RuleResult, span: Span | None) -> Grade:
         result.why,
         result.refusal,
         answer.sample,
+        judgement=result.judgement,
     )
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from truthmap.grading.aliases import by_alias
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, without_reference
-from truthmap.grading.text_model import Graders, TextModel
+from truthmap.grading.text_model import Graders
 from truthmap.questions.tasks import GradingRule, Task
-from truthmap.records import Answer, Outcome, Question
+from truthmap.records import Answer, Judgement, Outcome, Question
 
 RULE = str(GradingRule.JUDGE)
 
 TRIES = 2
+SCHEMA: Mapping[str, Any] = {
+    "name": "verdict",
+    "strict": True,
+    "schema": {
+        "type": "object",
+        "properties": {"verdict": {"type": "string", "enum": ["right", "wrong"]}},
+        "required": ["verdict"],
+        "additionalProperties": False,
+    },
+}
+"""What a reply looks like where an endpoint can be told (`response_format`)."""
 _LONGEST_ANSWER = 2000
 _SHOWN_REPLY = 60
 _TASK = (
@@ -29,6 +42,8 @@ _EXAMPLES = (
 )  # fmt: skip
 _YES = r"right|correct|yes|true|1"
 _NO = r"wrong|incorrect|no|false|0"
+_KEYS = ("verdict", "correct", "is_correct", "right", "is_right", "outcome", "answer", "label", "grade", "judgement")
+"""Under one of these names a reply in JSON says it, whichever way its model was asked."""
 _REPLY = re.compile(rf"\b(?:(?P<denied>(?:not|n't|isn't)\s+(?:{_YES}))|(?P<no>{_NO})|(?P<yes>{_YES}))\b", re.IGNORECASE)
 
 
@@ -43,35 +58,75 @@ class JudgeRule(RuleKind):
         compared = [index for index, (question, _) in enumerate(pairs) if question.accepted]
         results = [without_reference(RuleResult(Outcome.UNSCORED, RULE, ""))] * len(pairs)
         if compared:
-            assert graders.judge is not None
-            judged = by_judge([pairs[index] for index in compared], graders.judge, typos=task.typos)
+            judged = by_judge([pairs[index] for index in compared], graders, typos=task.typos)
             for index, result in zip(compared, judged, strict=True):
                 results[index] = result
         return results
 
 
-def by_judge(pairs: Sequence[Pair], judge: TextModel, *, typos: bool = False) -> list[RuleResult]:
+def by_judge(pairs: Sequence[Pair], graders: Graders, *, typos: bool = False) -> list[RuleResult]:
     """Grade answers: right where they contain an accepted answer, wrong where they decline, else by the judge.
 
-    A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
+    A judge that is to be asked of all (`graders.judges_all`) decides about those that contain one, too, and about those
+    that decline.
     """
     results = grade_each(
         pairs, GradingRule.ALIAS, lambda question, _, reading: by_alias(question, reading, typos=typos)
     )
-    indices = [p for p, v in enumerate(results) if v.outcome is Outcome.WRONG and not v.refusal]
-    replies: dict[int, str] = {}
-    for _ in range(TRIES if indices else 0):
-        asked = [index for index in indices if read_reply(replies.get(index, "")) is None]
-        if not asked:
-            break
-        replies.update(zip(asked, judge.ask([_prompt(*pairs[p], again=bool(replies)) for p in asked]), strict=True))
-    for index in indices:
-        results[index] = _result(replies[index])
+    indices = [
+        p for p, v in enumerate(results) if graders.judges_all or (v.outcome is Outcome.WRONG and not v.refusal)
+    ]
+    for index, result in zip(indices, ask_judge([pairs[index] for index in indices], graders), strict=True):
+        results[index] = result
     return results
 
 
+def ask_judge(pairs: Sequence[Pair], graders: Graders) -> list[RuleResult]:
+    """Have the judge decide about each answer; what it was asked and what it said is kept with the result.
+
+    A reply that says neither right nor wrong is asked for once more; then the answer is unscored, never wrong.
+    """
+    assert graders.judge is not None
+    prompts, replies = [""] * len(pairs), [""] * len(pairs)
+    for turn in range(TRIES):
+        asked = [n for n, reply in enumerate(replies) if read_reply(reply) is None]
+        if not asked:
+            break
+        for n in asked:
+            prompts[n] = _prompt(*pairs[n], again=turn > 0)
+        for n, reply in zip(asked, graders.judge.ask([prompts[n] for n in asked]), strict=True):
+            replies[n] = reply
+    return [
+        _result(Judgement(graders.judge_name, prompt, reply)) for prompt, reply in zip(prompts, replies, strict=True)
+    ]
+
+
 def read_reply(reply: str) -> Outcome | None:
-    """Read a judge's reply: what its first line that decides says first; `None` if it says neither."""
+    """Read a judge's reply: what its JSON says, or its first line that decides says first; `None` if it says neither.
+
+    >>> read_reply('{"correct": false}'), read_reply("right"), read_reply("well")
+    (<Outcome.WRONG: 'wrong'>, <Outcome.RIGHT: 'right'>, None)
+    """
+    structured = _read_object(reply)
+    if structured is None:
+        return _read_lines(reply)
+    said = next((structured[key] for key in _KEYS if key in structured), None)
+    if isinstance(said, bool):
+        return Outcome.RIGHT if said else Outcome.WRONG
+    return _read_lines(str(said)) if isinstance(said, (str, int)) else None
+
+
+def _read_object(reply: str) -> Mapping[str, Any] | None:
+    """Return the JSON object that a reply holds, its keys in lower case; `None` where it holds none."""
+    start = reply.find("{")
+    try:
+        found = json.JSONDecoder().raw_decode(reply, start)[0] if start >= 0 else None
+    except (ValueError, RecursionError):
+        return None
+    return {key.lower(): value for key, value in found.items()} if isinstance(found, dict) else None
+
+
+def _read_lines(reply: str) -> Outcome | None:
     for line in reply.splitlines():
         said = {_said(match) for match in _REPLY.finditer(line)}
         if len(said) == 2 and re.search(r"\bor\b", line):
@@ -86,11 +141,12 @@ def _said(match: re.Match[str]) -> Outcome:
     return Outcome.RIGHT if match["yes"] is not None else Outcome.WRONG
 
 
-def _result(reply: str) -> RuleResult:
-    outcome = read_reply(reply)
+def _result(judgement: Judgement) -> RuleResult:
+    outcome = read_reply(judgement.reply)
     if outcome is None:
-        return RuleResult(Outcome.UNSCORED, RULE, "the judge's reply is unreadable")
-    return RuleResult(outcome, RULE, f"the judge says {reply.strip()[:_SHOWN_REPLY]!r}")
+        return RuleResult(Outcome.UNSCORED, RULE, "the judge's reply is unreadable", judgement=judgement)
+    why = f"the judge says {judgement.reply.strip()[:_SHOWN_REPLY]!r}"
+    return RuleResult(outcome, RULE, why, judgement=judgement)
 
 
 def _prompt(question: Question, answer: Answer, *, again: bool) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from truthmap.grading.decision import UNDECIDED
 from truthmap.grading.reading import Reading
 from truthmap.grading.refusals import is_refusal
-from truthmap.records import Outcome, Span
+from truthmap.records import Judgement, Outcome, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class RuleResult:
         canonical: What stands there, in one spelling.
         refusal: The answer declines to answer.
         has_reference: There was something to grade by; without it the answer is unscored and located all the same.
+        judgement: What a model that judged it was asked, and what it said.
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class RuleResult:
     canonical: str = ""
     refusal: bool = False
     has_reference: bool = True
+    judgement: Judgement | None = None
 
 
 DECLINES = "declines to answer"

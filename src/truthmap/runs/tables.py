@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from truthmap.errors import DamagedFileError
 from truthmap.files import MOST_BYTES, AnyPath, atomic_write, open_regular, reason_of, storage_errors
 from truthmap.parquet_files import bounded_batches, open_parquet, read_bounded, with_seal, without_seal
-from truthmap.records import Answer, Grade, Message, Outcome, Question, Span, Split, SplitAssignment
+from truthmap.records import Answer, Grade, Judgement, Message, Outcome, Question, Span, Split, SplitAssignment
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
 
@@ -105,12 +105,17 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "refusal": _FLAG,
         "sample": _NUMBER,
         "claim": _NUMBER,
+        "judgement": _Column(
+            pa.struct([(name, pa.string()) for name in ("model", "prompt", "reply")]),
+            _optional(asdict),
+            _optional(lambda kept: Judgement(**kept)),
+        ),
     },
     SplitAssignment: {"question_id": _TEXT, "split": _Column(pa.string(), str, Split), "fold": _NUMBER},
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
-_LATER: Mapping[str, Any] = {"claim": 0, "turns": ()}
+_LATER: Mapping[str, Any] = {"claim": 0, "judgement": None, "turns": ()}
 """Columns that files of older versions lack, and what stands for them there."""
 
 
