@@ -48,7 +48,8 @@ def test_a_figure_can_be_drawn_on_given_axes(kind: FigureKind) -> None:
         ("labels-topic", "labels", "Other labels: topic"),
         ("labels", None, None),
         ("diffs", None, None),
-        ("audit", None, None),
+        ("audit", "audit", "Graded twice"),
+        ("audits", None, None),
     ],
 )
 def test_saved_names_lead_to_their_analysis(saved: str, analysis: str | None, title: str | None) -> None:

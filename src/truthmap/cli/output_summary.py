@@ -5,22 +5,21 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from truthmap.analyses.audit.command import audit_rows, twice_rows
 from truthmap.metrics.rival import Rival
 from truthmap.questions.groups import group_questions
-from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
+from truthmap.runs.file_names import ANALYSES, GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.run import Run, Summary
 from truthmap.terminal.output import print_lines, print_table
 
 if TYPE_CHECKING:
-    from truthmap.grading.audit import Audit, Located
     from truthmap.report.narrative import Findings
     from truthmap.runs.data import RunData
-
-_MOST_REASONS = 3
 
 
 def print_summary(run: Run) -> None:
     """Print what a run found: its numbers in one table, then how well, how sure, and the next command."""
+    from truthmap.analyses.audit.graded_twice import read_comparison
     from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
     from truthmap.report.facts import findings_of
     from truthmap.report.maps import site_map
@@ -36,6 +35,7 @@ def print_summary(run: Run) -> None:
         [
             *_answers(data),
             *audit_rows(data.audit),
+            *twice_rows(read_comparison(data.path(ANALYSES))),
             ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
             ("  AUC where chosen", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
             ("  AUC on test", f"{summary.test} ({summary.test.n} other answers)"),
@@ -87,21 +87,6 @@ def next_step(findings: Findings) -> tuple[str, str]:
     return "seal the best cell as a detector of wrong answers", "truthmap detector {run}"
 
 
-def audit_rows(audit: Audit) -> list[tuple[str, str]]:
-    """Return the lines of the table that say how far the grades can be trusted."""
-    rows = [("  its place and length", f"right: {_place(audit.right)}; wrong: {_place(audit.wrong)}")]
-    if audit.compared:
-        rows.append(("  says the accepted answer", f"{audit.agreeing} of {audit.compared} right answers"))
-    if audit.place is not None:
-        rows.append(("  AUC of its place alone", str(audit.place)))
-    if audit.unscored:
-        listed = list(audit.unscored.items())
-        more = len(listed) - _MOST_REASONS
-        shown = [f"{why} ({n})" for why, n in listed[:_MOST_REASONS]]
-        rows.append(("Unscored because", "; ".join([*shown, *([f"{more} more reasons"] if more > 0 else [])])))
-    return rows
-
-
 def _answers(data: RunData) -> list[tuple[str, str]]:
     summary = data.summary
     scored = summary.right + summary.wrong
@@ -139,9 +124,3 @@ def _controls(summary: Summary) -> list[tuple[str, str]]:
 def _rival(name: str, rival: Rival | None) -> list[tuple[str, str]]:
     """Return a rival's row: its test AUC, and what it is."""
     return [] if rival is None else [(name, f"{rival.test} on test ({rival.name})")]
-
-
-def _place(located: Located) -> str:
-    if located.start is None or located.length is None:
-        return "none found"
-    return f"from token {located.start:.1f}, {located.length:.1f} long"

@@ -9,8 +9,11 @@ from dataclasses import replace
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import ModelError, UsageError
+from truthmap.grading.judge import SCHEMA
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
-from truthmap.grading.text_model import SAME, EndpointTextModel, Graders, TextModel
+from truthmap.grading.reply_cache import CachedModel
+from truthmap.grading.second_grader import SecondGrader
+from truthmap.grading.text_model import SAME, EndpointTextModel, Graders, Replying, TextModel
 from truthmap.lm.identity import model_digest
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
@@ -18,6 +21,7 @@ from truthmap.lm.meta_model import meta_model, release_memory
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.tasks import Task
+from truthmap.storage import cache_folder
 from truthmap.study.stage_settings import load_settings
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Advance, Progress
@@ -146,6 +150,51 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
             no program gives it.
         ModelError: a model cannot be loaded.
     """
+    load = _loader(study, own_model, progress)
+    judge, locator = study.grading.judge, study.grading.locator
+    if needs_grader(task) and study.given.grader is None:
+        known = f" ({study.grading.grader})" if study.grading.grader else ""
+        raise UsageError(f"a function grades this study{known}, which a program has to give: Study(grader=…)")
+    graders = judged_by(judge, load, study) if needs_judge(task) and judge else Graders()
+    if needs_grader(task):
+        graders = replace(graders, given=study.given.grader)
+    if not needs_locator(task):
+        return graders
+    return replace(graders, locator=text_model_of(locator or SAME, load, study.resources.batch_tokens))
+
+
+def second_graders_of(
+    study: Study, second: SecondGrader, own_model: Callable[[], LanguageModel], progress: Progress
+) -> Graders:
+    """Return the models that the second grading needs; its judge is asked of every answer.
+
+    Raises:
+        UsageError, ModelError: as in `graders_of`.
+    """
+    if second.judge is None:
+        return Graders()
+    return replace(judged_by(second.judge, _loader(study, own_model, progress), study), judges_all=True)
+
+
+def judged_by(name: str, load: Callable[[str], LanguageModel], study: Study) -> Graders:
+    """Return graders with a judge, whose replies are kept for other runs.
+
+    Args:
+        name: `http(s)://host/v1#model`, or what names a local model.
+        load: Loads a local model.
+        study: Where and how fast.
+    """
+    model: Replying = (
+        replace(EndpointTextModel.of(name), schema=SCHEMA)
+        if "://" in name
+        else LocalTextModel(load(name), study.resources.batch_tokens)
+    )
+    judge = CachedModel(model, cache_folder() / "replies")
+    return Graders(judge=judge, judge_name=name, judge_cost=judge.cost)
+
+
+def _loader(study: Study, own_model: Callable[[], LanguageModel], progress: Progress) -> Callable[[str], LanguageModel]:
+    """Return what loads the models that grade: the studied one is not loaded twice."""
 
     def load(name: str) -> LanguageModel:
         if name in (SAME, study.model.name):
@@ -153,18 +202,7 @@ def graders_of(study: Study, task: Task, own_model: Callable[[], LanguageModel],
         with progress.stage(f"Loading {name}", None):
             return load_model(name, replace(load_settings(study), revision=None, blocks=None, adapter=None))
 
-    def named(name: str) -> TextModel:
-        return text_model_of(name, load, study.resources.batch_tokens)
-
-    judge, locator = study.grading.judge, study.grading.locator
-    if needs_grader(task) and study.given.grader is None:
-        known = f" ({study.grading.grader})" if study.grading.grader else ""
-        raise UsageError(f"a function grades this study{known}, which a program has to give: Study(grader=…)")
-    return Graders(
-        given=study.given.grader if needs_grader(task) else None,
-        judge=named(judge) if needs_judge(task) and judge else None,
-        locator=named(locator or SAME) if needs_locator(task) else None,
-    )
+    return load
 
 
 def text_model_of(name: str, load: Callable[[str], LanguageModel], batch_tokens: int) -> TextModel:

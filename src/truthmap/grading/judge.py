@@ -73,9 +73,7 @@ def by_judge(pairs: Sequence[Pair], graders: Graders, *, typos: bool = False) ->
     results = grade_each(
         pairs, GradingRule.ALIAS, lambda question, _, reading: by_alias(question, reading, typos=typos)
     )
-    indices = [
-        p for p, v in enumerate(results) if graders.judges_all or (v.outcome is Outcome.WRONG and not v.refusal)
-    ]
+    indices = [p for p, v in enumerate(results) if graders.judges_all or (v.outcome is Outcome.WRONG and not v.refusal)]
     for index, result in zip(indices, ask_judge([pairs[index] for index in indices], graders), strict=True):
         results[index] = result
     return results

@@ -28,6 +28,7 @@ from truthmap.pipeline.stages.grades import grade_answers
 from truthmap.pipeline.stages.grid import fit_map
 from truthmap.pipeline.stages.questions import write_questions
 from truthmap.pipeline.stages.report import write_report_stage
+from truthmap.pipeline.stages.second_grades import grade_again
 from truthmap.pipeline.stages.states import capture_missing_states
 from truthmap.pipeline.without_map import end_without_map
 from truthmap.questions.tasks import Task
@@ -49,6 +50,7 @@ _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
     "grades": grade_answers,
     "states": capture_missing_states,
     "grid": fit_map,
+    "second_grades": grade_again,
     "figures": lambda run: draw_figures(run.folder),
     "report": lambda run: write_report_stage(run.folder, run.progress),
 }

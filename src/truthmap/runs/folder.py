@@ -159,11 +159,14 @@ class RunFolder:
             self._held.lease.check()
 
     def remove(self, name: str) -> None:
-        """Delete a folder in it and all that is in there, at the URL, too."""
+        """Delete a file in it, or a folder and all that is in there, at the URL, too."""
         self.guard(self.path / name)
         if not (self.path / name).exists():
             return
-        shutil.rmtree(self.path / name, ignore_errors=True)
+        if (self.path / name).is_dir():
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        else:
+            (self.path / name).unlink()
         if self._held is not None:
             self._held.send_deletions()
 

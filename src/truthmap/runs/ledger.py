@@ -11,10 +11,10 @@ from truthmap.errors import DamagedFileError
 from truthmap.files import AnyPath, digest_of, is_inside, read_json
 from truthmap.runs import file_names
 
-MEASURED = frozenset({"peak_bytes"})
+MEASURED = frozenset({"peak_bytes", "judge_cost"})
 """What a stage's note says of the work, not of its result."""
 
-STAGES = ("questions", "answers", "grades", "states", "grid", "figures", "report")
+STAGES = ("questions", "answers", "grades", "states", "grid", "second_grades", "figures", "report")
 """The stages of a run in their order; each depends on those before it."""
 
 _FILES: Mapping[str, frozenset[str]] = {

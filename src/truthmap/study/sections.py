@@ -129,6 +129,19 @@ class GradingSection(Section):
     )
 
 
+class SecondSection(Section):
+    """Who grades the same answers again, to see what depends on the grader."""
+
+    title: ClassVar[str] = "Grading"
+
+    grader: Annotated[str | None, Option("second_grading")] = Field(
+        None,
+        min_length=1,
+        description="Grade the same answers again, by another rule or by a judge (same, a model, or "
+        "http://host/v1#model): how far both agree, and the AUC under both",
+    )
+
+
 class StatesSection(Section):
     """Which hidden states are kept."""
 

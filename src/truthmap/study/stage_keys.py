@@ -20,6 +20,7 @@ STAGE_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "grades": ("protocol", "grading"),
     "states": ("states",),
     "grid": ("grid",),
+    "second_grades": ("second",),
     "figures": (),
     "report": (),
 }

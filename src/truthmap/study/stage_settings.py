@@ -13,6 +13,7 @@ from truthmap.capture.second_pass import CaptureSettings
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.grading.kinds import needs_judge
 from truthmap.grading.resolve_task import resolve_task
+from truthmap.grading.second_grader import SecondGrader, second_grader
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.recipes import recipe_named
@@ -138,7 +139,20 @@ def load_question_set(
             f"the questions of {study.questions.name} have options, and --prompt-template leaves them out: say where "
             "they go with {options}"
         )
-    return replace(question_set, questions=asked, task=asked_as(study, _task(study, question_set.task)))
+    chosen = replace(question_set, questions=asked, task=asked_as(study, _task(study, question_set.task)))
+    second_grader_of(study, chosen)  # a fault in it is found before anything is generated
+    return chosen
+
+
+def second_grader_of(study: Study, question_set: QuestionSet) -> SecondGrader | None:
+    """Return who grades the answers again, or `None`: nobody.
+
+    Raises:
+        UsageError: there is no such grader, or it cannot grade these questions.
+    """
+    if study.second.grader is None:
+        return None
+    return second_grader(study.second.grader, question_set.task, question_set.questions, study.grading.judge)
 
 
 def kept_question_set(folder: RunFolder) -> QuestionSet:

@@ -22,6 +22,7 @@ from truthmap.study.sections import (
     ModelSection,
     QuestionsSection,
     ResourcesSection,
+    SecondSection,
     StatesSection,
 )
 
@@ -54,6 +55,7 @@ class Study(Section):
     grading: GradingSection = GradingSection()
     states: StatesSection = StatesSection()
     grid: GridSection = GridSection()
+    second: SecondSection = SecondSection()
     resources: ResourcesSection = ResourcesSection()
     seed: int = Field(0, ge=0, description="Where every random choice starts: subset, split, permutations")
     protocol: ProbeProtocol = Field(

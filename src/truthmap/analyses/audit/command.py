@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.analyses.base import Analysis, SummaryTable
+from truthmap.analyses.base import Analysis, SavedResult, SummaryTable
+from truthmap.records import Outcome
 from truthmap.runs.file_names import AUDIT_SAMPLE
 from truthmap.terminal.completion import runs
-from truthmap.terminal.output import print_tables
+from truthmap.terminal.output import print_lines, print_tables
 
 if TYPE_CHECKING:
+    from truthmap.analyses.audit.graded_twice import AucTwice, GradedTwice
     from truthmap.analyses.audit.measure import Agreement
+    from truthmap.grading.audit import Audit, Located
+
+_MOST_REASONS = 3
 
 
 def audit(
@@ -28,15 +33,24 @@ def audit(
         typer.Option(min=0, max=1, help="The AUC to speak of", show_default="the run's best cell on the test part"),
     ] = None,
 ) -> None:
-    """Compare a run's grades with yours.
+    """Say how far a run's grades can be trusted; compare them with yours.
 
-    Write right or wrong into the column outcome_by_hand of RUN/audit.csv, for as many rows as you like, and, if you
-    like, into exact_answer_by_hand whether the exact answer is the right piece of the answer.
+    Of a run: what its audit found, and how a second grading (`truthmap run --second-grading`) agrees.
+
+    To compare, write right or wrong into the column outcome_by_hand of RUN/audit.csv, for as many rows as you like,
+    and, if you like, into exact_answer_by_hand whether the exact answer is the right piece of the answer.
     """
-    from truthmap.analyses.audit.run import audit_file
+    from truthmap.analyses.audit.run import audit_file, audit_run, is_filled_in
 
-    filled = file / AUDIT_SAMPLE if file.is_dir() else file
-    print_tables((SummaryTable(str(filled), ("", ""), tuple(_rows(audit_file(filled, auc)))),))
+    if file.is_dir():
+        audited, twice = audit_run(file)
+        second = () if twice is None else summarize_twice(twice)
+        print_tables((SummaryTable(str(file), ("", ""), tuple(audit_rows(audited))), *second))
+        print_lines([f"Note: {note}." for note in audited.warnings] + ([] if twice is None else list(twice.says)))
+        file = file / AUDIT_SAMPLE
+        if twice is not None and not is_filled_in(file):
+            return
+    print_tables((SummaryTable(str(file), ("", ""), tuple(_rows(audit_file(file, auc)))),))
 
 
 def _rows(found: Agreement) -> list[tuple[str, str]]:
@@ -65,4 +79,62 @@ def _corrected(found: Agreement) -> str:
     return f"{auc.corrected}, if grading errs without regard to the score"
 
 
-ANALYSIS = Analysis("audit", audit)
+def audit_rows(audit: Audit) -> list[tuple[str, str]]:
+    """Return the lines of the table that say how far the grades can be trusted."""
+    rows = [("  its place and length", f"right: {_place(audit.right)}; wrong: {_place(audit.wrong)}")]
+    if audit.compared:
+        rows.append(("  says the accepted answer", f"{audit.agreeing} of {audit.compared} right answers"))
+    if audit.place is not None:
+        rows.append(("  AUC of its place alone", str(audit.place)))
+    if audit.unscored:
+        listed = list(audit.unscored.items())
+        more = len(listed) - _MOST_REASONS
+        shown = [f"{why} ({n})" for why, n in listed[:_MOST_REASONS]]
+        rows.append(("Unscored because", "; ".join([*shown, *([f"{more} more reasons"] if more > 0 else [])])))
+    return rows
+
+
+def _place(located: Located) -> str:
+    if located.start is None or located.length is None:
+        return "none found"
+    return f"from token {located.start:.1f}, {located.length:.1f} long"
+
+
+def twice_rows(found: GradedTwice | None) -> list[tuple[str, str]]:
+    """Return the lines that say how a second grading agrees; none where there is none."""
+    if found is None:
+        return []
+    kappa = "not defined" if found.kappa is None else str(found.kappa)
+    rows = [
+        (f"Graded again by {found.second}", f"agreement {found.agreement.counted}"),
+        ("  Cohen's kappa", kappa),
+        *_auc_rows("cross-validated", found.validation),
+        *_auc_rows("on test", found.test),
+    ]
+    if found.cost is not None:
+        rows.append(("  what the judge took", str(found.cost)))
+    return rows
+
+
+def _auc_rows(where: str, found: AucTwice | None) -> list[tuple[str, str]]:
+    if found is None:
+        return []
+    agreeing = "" if found.agreeing is None else f"; where both agree {found.agreeing} ({found.agreeing.n})"
+    both = f"{found.first} and {found.second} ({found.difference.signed})"
+    return [(f"  AUC under both, {where}", f"{both}{agreeing}")]
+
+
+def summarize_twice(found: GradedTwice) -> tuple[SummaryTable, ...]:
+    """Return how two gradings agree, and where their outcomes fall."""
+    counts = tuple((str(one), *(str(found.counts[one][other]) for other in Outcome)) for one in Outcome)
+    return (
+        SummaryTable(f"{found.first}, and again {found.second}", ("", ""), tuple(twice_rows(found))),
+        SummaryTable("Answers by both outcomes", (f"{found.first} \\ {found.second}", *map(str, Outcome)), counts),
+    )
+
+
+ANALYSIS = Analysis(
+    "audit",
+    audit,
+    SavedResult("Graded twice", "truthmap.analyses.audit.graded_twice:GradedTwice", summarize_twice),
+)

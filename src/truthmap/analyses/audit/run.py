@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
+from truthmap.analyses.audit.graded_twice import GradedTwice, read_comparison
 from truthmap.analyses.audit.measure import Agreement, Annotation, measure_agreement
-from truthmap.errors import QuestionsError
+from truthmap.errors import QuestionsError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.files import write_json, write_text
 from truthmap.grading.audit import Audit, Judged, audit_grades
@@ -16,7 +17,7 @@ from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE
+from truthmap.runs.file_names import ANALYSES, AUDIT, AUDIT_SAMPLE
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.runs.snapshot import is_run
@@ -41,7 +42,7 @@ def write_audit(active: ActiveRun, answers: Iterable[Answer], grades: Iterable[G
     write_json(active.folder / AUDIT, audit.model_dump(mode="json"))
     sample = active.folder / AUDIT_SAMPLE
     active.folder.guard(sample.local)
-    if sample.is_file() and _is_filled_in(sample.local):
+    if sample.is_file() and is_filled_in(sample.local):
         active.progress.say(f"{sample} is filled in and was left as it is; its grades may be older than the run's")
     else:
         write_text(sample, sample_to_check(judged, active.study.seed))
@@ -105,6 +106,19 @@ def read_annotations(path: Path, group: Mapping[str, str] | None = None) -> list
     return annotations
 
 
+def audit_run(path: Path) -> tuple[Audit, GradedTwice | None]:
+    """Return what a run's audit found, and how its second grading agrees, if it has one.
+
+    Raises:
+        RunFolderError: the folder holds no audit.
+        DamagedFileError: a file does not hold what it should.
+    """
+    data = RunData(Run(run_folder(path)))
+    if not data.has(AUDIT):
+        raise RunFolderError(f"{path} has no {AUDIT}: name the folder of a run; `truthmap run` makes one")
+    return data.audit, read_comparison(data.path(ANALYSES))
+
+
 def audit_file(path: Path, auc: float | None = None) -> Agreement:
     """Say how the grades of a run agree with a filled-in sample of it.
 
@@ -150,7 +164,7 @@ def _annotation(path: Path, line: int, cells: Mapping[str, str], group: Mapping[
     return Annotation(Outcome(graded), _HAND_OUTCOMES[by_hand], good, group.get(asked, asked))
 
 
-def _is_filled_in(path: Path) -> bool:
+def is_filled_in(path: Path) -> bool:
     """Say whether anything stands in the columns for a person; a file that cannot be read counts as theirs."""
     try:
         rows = list(read_csv(path))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from truthmap.analyses.audit.run import write_audit
 from truthmap.execution.active_run import ActiveRun
+from truthmap.grading.kinds import needs_judge
+from truthmap.grading.text_model import Graders
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.file_names import ANSWERS, AUDIT, GRADES
@@ -24,9 +27,18 @@ def grade_answers(run: ActiveRun) -> StageResult:
     counts = Counter(str(grade.outcome) for grade in grades)
     return StageResult(
         [GRADES, AUDIT],
-        {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}},
+        {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}, **_judge_note(run)},
         scratch=[_PARTS],
     )
+
+
+def judge_note(graders: Graders) -> Mapping[str, Mapping[str, float]]:
+    """Return what asking a judge took, for the ledger; nothing where there is none."""
+    return {} if graders.judge is None else {"judge_cost": asdict(graders.judge_cost())}
+
+
+def _judge_note(run: ActiveRun) -> Mapping[str, Mapping[str, float]]:
+    return judge_note(run.graders) if needs_judge(run.question_set.task) else {}
 
 
 def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
