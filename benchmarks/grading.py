@@ -35,7 +35,8 @@ def run() -> str:
         [
             f"{together.n} answers{left_out}. Agreement: of the answers that the rule scores, those whose outcome the",
             "reader lets pass. Missed: answers that the reader scores and the rule does not. Exact answer: of the",
-            "agreeing answers, those in which rule and reader mark the same words, or neither marks any.",
+            "agreeing answers, those in which rule and reader mark the same words, or neither marks any. The rules",
+            "were mended with these answers in view (before that, all agreed on 82.7 %): on new ones expect less.",
             "",
             "| rule | answers | unscored | missed | agreement | exact answer |",
             "|---|--:|--:|--:|--:|--:|",
