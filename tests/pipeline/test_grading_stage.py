@@ -19,6 +19,7 @@ from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.execution.models import graders_of
 from truthmap.files import file_digest
+from truthmap.grading.reply_cache import CachedModel
 from truthmap.grading.text_model import NO_GRADERS, EndpointTextModel, Graders
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
@@ -122,7 +123,9 @@ def test_graders_are_named_by_same_by_model_or_by_address(study: Study, tiny_mod
     chosen = with_settings(study, {"grading": GradingRule.JUDGE, "judge": "http://127.0.0.1:1/v1#m", "locator": "same"})
     lm = load_model(str(tiny_model))
     graders = graders_of(chosen, Task(GradingRule.JUDGE, Locating.MODEL), lambda: lm, Silence())
-    assert isinstance(graders.judge, EndpointTextModel)
+    assert isinstance(graders.judge, CachedModel)
+    assert isinstance(graders.judge.model, EndpointTextModel)
+    assert graders.judge_name == "http://127.0.0.1:1/v1#m"
     assert isinstance(graders.locator, LocalTextModel)
     assert graders.locator.model is lm
     other = graders_of(
