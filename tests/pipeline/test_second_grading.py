@@ -19,7 +19,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Grade, Outcome
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import ANALYSES, SECOND_GRADES
+from truthmap.runs.file_names import SECOND_GRADES
 from truthmap.runs.run import Run
 from truthmap.runs.tables import read_records
 from truthmap.study.study import Study, with_settings
@@ -65,7 +65,7 @@ def test_a_second_rule_redoes_nothing_but_the_page(finished: Run) -> None:
     before = stamps(finished)
     run = run_study(study_of(finished, second_grading="alias"), update=True)
     assert stamps(run) == before
-    found = read_comparison(run.folder / ANALYSES)
+    found = read_comparison(run)
     assert found is not None
     data = RunData.load(run)
     second = read_records(run.path / SECOND_GRADES, Grade)
@@ -90,14 +90,14 @@ def test_a_judge_is_asked_of_every_answer_and_once(finished: Run, server: Server
     assert {grade.judgement.model for grade in judged if grade.judgement} == {name}
     assert len(judged) == sum(bool(answer.text.strip()) for answer in RunData.load(run).answers)
     assert len(judge.prompts) == len(set(judge.prompts))
-    found = read_comparison(run.folder / ANALYSES)
+    found = read_comparison(run)
     assert found is not None
     assert found.cost is not None
     assert (found.cost.asked, found.cost.tokens_in) == (len(judge.prompts), 100 * len(judge.prompts))
     asked = len(judge.prompts)
     run_study(study_of(run, second_grading="alias"), update=True)
     again = run_study(study_of(run, second_grading=name), update=True)
-    known = read_comparison(again.folder / ANALYSES)
+    known = read_comparison(again)
     assert known is not None
     assert len(judge.prompts) == asked
     assert known.cost is not None
@@ -122,7 +122,7 @@ def test_without_a_second_grader_what_it_left_is_gone(finished: Run) -> None:
     run = run_study(study_of(finished, second_grading="alias"), update=True)
     run = run_study(study_of(finished), update=True)
     assert not (run.path / SECOND_GRADES).exists()
-    assert read_comparison(run.folder / ANALYSES) is None
+    assert read_comparison(run) is None
     assert "Graded twice" not in (run.path / "report.html").read_text()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from truthmap.analyses.audit.command import audit_rows, twice_rows
 from truthmap.metrics.rival import Rival
 from truthmap.questions.groups import group_questions
-from truthmap.runs.file_names import ANALYSES, GRID, HEATMAP_PNG, REPORT
+from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.run import Run, Summary
 from truthmap.terminal.output import print_lines, print_table
 
@@ -35,7 +35,7 @@ def print_summary(run: Run) -> None:
         [
             *_answers(data),
             *audit_rows(data.audit),
-            *twice_rows(read_comparison(data.path(ANALYSES))),
+            *twice_rows(read_comparison(run)),
             ("Best cell", f"layer {summary.layer}, {summary.position} ({summary.site}, C = {summary.C:g})"),
             ("  AUC where chosen", f"{summary.validation} ({info.scoring}, {summary.validation.n} answers)"),
             ("  AUC on test", f"{summary.test} ({summary.test.n} other answers)"),

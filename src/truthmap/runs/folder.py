@@ -317,3 +317,9 @@ class RunFolder:
         path = self / LEDGER
         digests = {name: file_digest(self / name) for name in files}
         write_json(path, with_stage(read_ledger(path), stage, StageEntry(key, digests, round(seconds, 3), dict(note))))
+
+    def forget(self, stage: str) -> None:
+        """Take an entry out of the ledger, if it has one; its files stay."""
+        ledger = read_ledger(self / LEDGER)
+        if ledger.pop(stage, None) is not None:
+            write_json(self / LEDGER, ledger)

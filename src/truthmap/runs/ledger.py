@@ -31,6 +31,7 @@ _FILES: Mapping[str, frozenset[str]] = {
             file_names.SUMMARY,
         }
     ),
+    "second_grades": frozenset({file_names.SECOND_GRADES}),
     "figures": frozenset({file_names.HEATMAP_PNG, file_names.HEATMAP_SVG}),
     "report": frozenset({file_names.REPORT}),
     "samples": frozenset({file_names.SAMPLES, file_names.SAMPLE_GRADES}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from truthmap.analyses.probing import test_scores
 from truthmap.analyses.results import SavedAnalysis, write_table
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
-from truthmap.files import AnyPath, syncing, write_json
+from truthmap.files import write_json
 from truthmap.grading.text_model import Cost
 from truthmap.metrics.auc import auc_rowwise
 from truthmap.metrics.bootstrap import bootstrap
@@ -26,10 +27,12 @@ from truthmap.records import Grade, Outcome, RowKey
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.folder import RunFolder
+from truthmap.runs.ledger import analysis_entry, map_key
+from truthmap.runs.run import Run
 
 NAME = "audit"
 """Of the saved result and its table: what the analysis is called."""
-_ENDINGS = (".json", ".parquet")
+_FILES = (f"{ANALYSES}/{NAME}.json", f"{ANALYSES}/{NAME}.parquet")
 
 
 class AucTwice(BaseModel):
@@ -113,27 +116,36 @@ def compare_grades(data: RunData, second: Sequence[Grade], names: tuple[str, str
         says=(),
     )
     found = found.model_copy(update={"says": tuple(_sentences(found))})
-    folder = data.path(ANALYSES)
-    with syncing(folder):
-        write_table(folder / f"{NAME}.parquet", _differing(data, grades))
-        write_json(folder / f"{NAME}.json", found.model_dump(mode="json"))
+    _write(data.run.folder, found, _differing(data, grades))
     return found
 
 
-def read_comparison(folder: AnyPath) -> GradedTwice | None:
-    """Read back what `compare_grades` wrote into a run's folder `analyses`; `None` where nothing was.
+def _write(folder: RunFolder, found: GradedTwice, differing: pd.DataFrame) -> None:
+    """Write the result and its table; the run's ledger vouches for them."""
+    target = folder / ANALYSES
+    Path(target).mkdir(parents=True, exist_ok=True)
+    write_table(target / f"{NAME}.parquet", differing)
+    write_json(target / f"{NAME}.json", found.model_dump(mode="json"))
+    folder.finish(analysis_entry(NAME), map_key(folder.entries()), _FILES, 0.0, {})
+
+
+def read_comparison(run: Run) -> GradedTwice | None:
+    """Read back what `compare_grades` wrote into a run; `None` where nothing was.
 
     Raises:
+        RunFolderError: it was made from an earlier state of the run.
         DamagedFileError: the file does not hold such a result.
     """
-    saved = SavedAnalysis(folder, NAME)
-    return saved.result(GradedTwice) if saved.path.is_file() else None
+    if run.folder.entry(analysis_entry(NAME)) is None:
+        return None
+    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(GradedTwice)
 
 
 def forget_comparison(folder: RunFolder) -> None:
     """Remove what `compare_grades` wrote."""
-    for ending in _ENDINGS:
-        folder.remove(f"{ANALYSES}/{NAME}{ending}")
+    folder.forget(analysis_entry(NAME))
+    for name in _FILES:
+        folder.remove(name)
 
 
 def auc_twice(

@@ -17,7 +17,7 @@ from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import ANALYSES, AUDIT, AUDIT_SAMPLE
+from truthmap.runs.file_names import AUDIT, AUDIT_SAMPLE
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.runs.snapshot import is_run
@@ -113,10 +113,12 @@ def audit_run(path: Path) -> tuple[Audit, GradedTwice | None]:
         RunFolderError: the folder holds no audit.
         DamagedFileError: a file does not hold what it should.
     """
-    data = RunData(Run(run_folder(path)))
-    if not data.has(AUDIT):
-        raise RunFolderError(f"{path} has no {AUDIT}: name the folder of a run; `truthmap run` makes one")
-    return data.audit, read_comparison(data.path(ANALYSES))
+    folder = run_folder(path)
+    stages = folder.entries() if is_run(folder.path) else {}
+    if "grades" not in stages:
+        raise RunFolderError(f"{path} has no grades: name the folder of a run, or the filled-in {AUDIT_SAMPLE} of one")
+    run = Run(folder, last="grid" if "grid" in stages else "grades")
+    return RunData(run).audit, read_comparison(run)
 
 
 def audit_file(path: Path, auc: float | None = None) -> Agreement:

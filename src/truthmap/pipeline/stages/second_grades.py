@@ -36,5 +36,5 @@ def grade_again(run: ActiveRun) -> StageResult:
             advance(len(grades))
     write_records(run.folder / SECOND_GRADES, Grade, grades)
     first = str(run.question_set.task.grading)
-    compare_grades(RunData.load(Run(run.folder)), grades, (first, second.name), graders.judge_cost())
+    compare_grades(RunData.load(Run(run.folder, last="grid")), grades, (first, second.name), graders.judge_cost())
     return StageResult([SECOND_GRADES], judge_note(graders))
