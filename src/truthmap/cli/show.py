@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.cli.output_summary import audit_rows, print_summary
+from truthmap.analyses.audit.command import audit_rows
+from truthmap.cli.output_summary import print_summary
 from truthmap.runs.file_names import REPORT
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local
