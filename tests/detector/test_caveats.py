@@ -20,7 +20,7 @@ from truthmap.detector.training_data import answer_source
 from truthmap.detector.verdict import Verdict, verdict_row
 from truthmap.records import Answer, Question
 
-QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
+QUESTIONS = [f"Which {n * 7919 % 1000} is {n * 104729 % 997}?" for n in range(240, 264)]  # like those in training
 
 
 def changed(detector: Detector, **asking: object) -> Detector:

@@ -15,7 +15,7 @@ from truthmap.detector.verdict import Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.token_spans import span_tokens
 
-QUESTIONS = [f"Which {n} is {n * 31}?" for n in range(12)]
+QUESTIONS = [f"Which {n * 7919 % 1000} is {n * 104729 % 997}?" for n in range(240, 264)]  # like those in training
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,9 @@ def messages(question: str) -> list[dict[str, str]]:
 def test_a_completion_carries_the_verdict(client: openai.OpenAI, tiny_detector: Detector) -> None:
     name = client.models.list().data[0].id
     assert name == model_id(tiny_detector)
-    reply = client.chat.completions.create(model=name, messages=messages("Which 1 is 31?"))
-    wanted = tiny_detector.ask("Which 1 is 31?")
+    asked = tiny_detector.ask_batch([f"Which {n * 7919 % 1000} is {n * 104729 % 997}?" for n in range(240, 264)])
+    wanted = next(verdict for verdict in asked if not verdict.caveats)
+    reply = client.chat.completions.create(model=name, messages=messages(wanted.question))
     assert reply.choices[0].message.content == wanted.answer.text
     assert reply.choices[0].finish_reason in ("stop", "length")
     assert reply.usage is not None
