@@ -49,6 +49,7 @@ FILES = {
     "grades": ("grades.parquet", "audit.json"),
     "states": (),
     "grid": ("grid.parquet", "scores.safetensors", "null.parquet", "curve.parquet", "summary.json"),
+    "second_grades": ("second_grades.parquet",),
     "figures": ("heatmap.png", "heatmap.svg"),
 }  # fmt: skip
 _BEST = Position.of("exact_answer_last")
