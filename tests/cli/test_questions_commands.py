@@ -86,7 +86,10 @@ def test_an_unknown_set_or_a_missing_column_is_exit_code_2(
     truthmap: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert truthmap("questions", "citys") == 2
-    assert "unknown question set 'citys': expected one of cities, us_cities" in capsys.readouterr().err
+    assert (
+        "unknown question set 'citys' (did you mean cities?): expected one of cities, us_cities"
+        in capsys.readouterr().err
+    )
     path = tmp_path / "own.csv"
     path.write_text("a,b\n1,2\n")
     assert truthmap("questions", path) == 2

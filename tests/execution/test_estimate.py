@@ -189,8 +189,8 @@ def test_a_finished_part_is_not_asked_room_for_again(
 
     from truthmap.pipeline.stages import answers as answering
 
-    real = answering.write_records
-    monkeypatch.setattr(answering, "write_records", dying)
+    real = answering.write_part
+    monkeypatch.setattr(answering, "write_part", dying)
     with pytest.raises(Killed):
         run_study(study)
     run_study(study)

@@ -90,7 +90,7 @@ def say(kind: str, text: str, accepted: str) -> Grade:
 
 def without_outcome(found: Grade) -> tuple[object, ...]:
     """Return all of a grade that may not depend on the accepted answers."""
-    same = replace(found, outcome=None, why="", rule="")  # type: ignore[arg-type]
+    same = replace(found, outcome=None, why="", rule="", judgement=None)  # type: ignore[arg-type]
     return same, found.why == UNDECIDED
 
 

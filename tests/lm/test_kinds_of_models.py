@@ -8,21 +8,21 @@ import pytest
 from benchmarks.families.sweep import Result, causal_types, seeing_types, try_kind
 
 OBEY = {
-    "deepseek_v3": "residual, mlp, attention",
-    "deepseek_v4": "residual, mlp, mlp_post, attention; no usable cache, slow",
-    "falcon_h1": "residual, mlp, mlp_post, attention; no shared prefix",
+    "deepseek_v3": "residual, mlp, attention, head",
+    "deepseek_v4": "residual, mlp, mlp_post, attention, head; no usable cache, slow",
+    "falcon_h1": "residual, mlp, mlp_post, attention, head; no shared prefix",
     "falcon_mamba": "residual, mixer; no shared prefix",
-    "gemma4_text": "residual, mlp, mlp_post, attention",
+    "gemma4_text": "residual, mlp, mlp_post, attention, head",
     "granitemoehybrid": "residual, mlp, mlp_post, mixer; no shared prefix",
     "jamba": "residual, mlp, mixer; no shared prefix",
     "lfm2": "residual, mlp, mlp_post, mixer; no shared prefix",
     "mamba2": "residual, mixer; no shared prefix",
-    "mistral3": "residual, mlp, mlp_post, attention",
+    "mistral3": "residual, mlp, mlp_post, attention, head",
     "nemotron_h": "residual; no usable cache, slow",
-    "openai-gpt": "residual, mlp, mlp_post, attention; no usable cache, slow",
+    "openai-gpt": "residual, mlp, mlp_post, attention, head; no usable cache, slow",
     "qwen3_5_text": "residual, mlp, mlp_post, mixer; no shared prefix",
     "qwen3_next": "residual, mlp, mixer; no shared prefix",
-    "qwen3_vl": "residual, mlp, mlp_post, attention",
+    "qwen3_vl": "residual, mlp, mlp_post, attention, head",
     "rwkv": "residual, mlp, mlp_post; no usable cache, slow",
 }
 SLOW = ("deepseek_v4", "falcon_h1", "falcon_mamba", "granitemoehybrid", "openai-gpt", "qwen3_next", "rwkv")

@@ -9,7 +9,7 @@ import pytest
 
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
-from truthmap.metrics.within_answer import WithinAnswer
+from truthmap.metrics.within_answer_record import WithinAnswer
 from truthmap.positions import PAPER, Position
 from truthmap.records import Site
 from truthmap.report.narrative import Findings, place_in_words, sentences

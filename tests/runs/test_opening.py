@@ -104,7 +104,7 @@ def test_an_update_that_was_stopped_is_refused(copy: Path) -> None:
     before = folder.entry("grades")
     assert before is not None
     folder.finish("grades", "1" * 64, before.files, 1.0, before.note)
-    with pytest.raises(RunFolderError, match="grades, states, grid, figures were not made with the settings"):
+    with pytest.raises(RunFolderError, match="grid, second_grades, figures were not made with the settings"):
         open_run(copy)
 
 

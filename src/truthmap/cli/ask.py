@@ -10,7 +10,7 @@ import typer
 
 from truthmap.errors import UsageError
 from truthmap.terminal.options import DetectorArgument, detector_folder
-from truthmap.terminal.output import print_json, print_lines
+from truthmap.terminal.output import print_json, print_lines, terminal
 from truthmap.terminal.progress import Bars
 
 
@@ -98,5 +98,5 @@ def ask(
         if not as_json:
             print_lines([""])
 
-    at_prompt = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    at_prompt = sys.stdin is not None and sys.stdin.isatty() and terminal().is_terminal
     ask_each(typed_questions() if at_prompt else piped_questions(sys.stdin), answer_next)

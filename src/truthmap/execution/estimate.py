@@ -20,6 +20,7 @@ from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
 from truthmap.positions import POSITIONS
 from truthmap.records import Question, Site
+from truthmap.storage import is_remote
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import generate_settings
 
@@ -116,7 +117,7 @@ def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0)
         budget = 0 if another else budget
         local = LocalEngine(run.model, run.prefixes)
         takes = forecast(local, prompts, settings, run.study.states.sites, budget, len(questions) - len(prompts))
-    if isinstance(run.states_at, Path):
+    if not is_remote(str(run.states_at)):
         require_room(run.folder.path, takes.disk)
     run.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
 

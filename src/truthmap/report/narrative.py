@@ -10,7 +10,7 @@ import numpy as np
 from truthmap.arrays import Floats, Ints
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
-from truthmap.metrics.within_answer import WithinAnswer
+from truthmap.metrics.within_answer_record import WithinAnswer
 from truthmap.positions import Group, Position, column_of
 from truthmap.records import Site
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from truthmap.errors import DamagedFileError, NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
-from truthmap.metrics.within_answer import WithinAnswer
+from truthmap.metrics.within_answer_record import WithinAnswer
 from truthmap.positions import Position
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Site

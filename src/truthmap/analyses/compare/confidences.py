@@ -14,13 +14,15 @@ from collections.abc import Sequence
 TRUE_FIRST = ("True", "False")
 FALSE_FIRST = ("False", "True")
 
-_NUMBER = r"(?<![\w.,])\d+(?:\.\d+)?(?![\w]|[.,]\d)"
+_NUMBER = r"(?<![\w.,])\d{1,20}(?:\.\d{1,20})?(?![\w]|[.,]\d)"
+_GAP = r"\s{0,8}"  # bounded, as digits are: a reply may be nothing but blanks
 _RANGE = re.compile(  # a scale that is named, not a number on it: "from 0 to 100", "between 0 and 1", "0-100 scale"
-    rf"(?:\bfrom\s+|\bbetween\s+)?(?P<low>{_NUMBER})\s*%?\s*(?:to|and|-|–)\s*(?P<high>{_NUMBER})\s*(?:%|percent\b)?",
+    rf"(?:\bfrom\s{{1,8}}|\bbetween\s{{1,8}})?(?P<low>{_NUMBER}){_GAP}%?{_GAP}(?:to|and|-|–){_GAP}"
+    rf"(?P<high>{_NUMBER}){_GAP}(?:%|percent\b)?",
     re.IGNORECASE,
 )
-_SHARE = re.compile(rf"(?P<part>{_NUMBER})\s*(?:/|\bout\s+of\b)\s*(?P<whole>{_NUMBER})", re.IGNORECASE)
-_PERCENT = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<sign>%|percent\b|per\s+cent\b)?", re.IGNORECASE)
+_SHARE = re.compile(rf"(?P<part>{_NUMBER}){_GAP}(?:/|\bout\s{{1,8}}of\b){_GAP}(?P<whole>{_NUMBER})", re.IGNORECASE)
+_PERCENT = re.compile(rf"(?P<number>{_NUMBER}){_GAP}(?P<sign>%|percent\b|per\s{{1,8}}cent\b)?", re.IGNORECASE)
 _LOWEST, _HIGHEST = (0.0, 1.0), (1.0, 5.0, 10.0, 100.0)  # the ends of the scales that people name
 
 
