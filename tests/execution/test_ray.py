@@ -148,7 +148,7 @@ def test_a_shard_that_fails_three_times_is_named(
             run_study(study)
     said = str(raised.value)
     assert said.startswith(
-        "1 shards (parts of the work) failed 3 times each, all others are finished and kept: shard 1, questions "
+        "1 parts of the work (shards) failed 3 times each, all others are finished and kept: shard 1, questions "
     )
     assert f"{spoken.questions[32].id} … {spoken.questions[63].id} (32)" in said
     assert "RuntimeError: the model stumbles over this" in said
