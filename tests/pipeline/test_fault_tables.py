@@ -74,6 +74,8 @@ def outcome(command: str, run: Path, other: Path, expected: object) -> str:
         found = found_by(command, run, other)
     except TruthmapError as error:
         return "refused" if len(str(error).splitlines()) == 1 else "more than a line"
+    if " cannot be shown: " in found or "was not sealed from the run as it is now" in found:
+        return "refused"  # the page says so in the place of the analysis or the detector, and shows the rest
     return "same" if found == expected else "OTHER"
 
 
