@@ -42,8 +42,8 @@ def page(rows: Sequence[Row], seconds: float) -> str:
     day = datetime.now(tz=timezone.utc).date().isoformat()
     what = (
         "Every kind of model that transformers loads for text (`AutoModelForCausalLM`; `AutoModelForImageTextToText` "
-        "for reading text alone), as a tiny random model made from its own configuration class. It obeys every law of "
-        "states that `truthmap doctor` tries, or it is refused in one line."
+        "for reading text alone), as a tiny random model made from its own configuration class. It must obey every law "
+        "of states that `truthmap doctor` tries, or be refused in one line; what does neither is listed as what it is."
     )
     counted = (
         f"- {counts[Result.OBEYS]} obey every law, {counts[Result.REFUSED]} are refused, {counts[Result.BREAKS]} break "
