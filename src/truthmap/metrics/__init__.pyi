@@ -33,6 +33,6 @@ from .selective import risk_curve as risk_curve
 from .token_scores import TokenSummary as TokenSummary
 from .token_scores import mean_log_prob as mean_log_prob
 from .token_scores import summarize_tokens as summarize_tokens
-from .within_answer import WithinAnswer as WithinAnswer
+from .within_answer_record import WithinAnswer as WithinAnswer
 from .within_group_auc import WithinAuc as WithinAuc
 from .within_group_auc import within_auc as within_auc

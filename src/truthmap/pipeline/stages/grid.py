@@ -15,7 +15,8 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.text_encoder import load_text_encoder
 from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
-from truthmap.metrics.within_answer import WithinAnswer, measure_within
+from truthmap.metrics.within_answer import measure_within
+from truthmap.metrics.within_answer_record import WithinAnswer
 from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import Position
