@@ -18,7 +18,7 @@ from truthmap.lm.identity import model_digest
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.meta_model import meta_model, release_memory
-from truthmap.lm.model import LanguageModel
+from truthmap.lm.model import LanguageModel, require_blocks
 from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.tasks import Task
 from truthmap.storage import cache_folder
@@ -67,7 +67,7 @@ class ModelHolder:
             self.close()
             with self._progress.stage("Loading the model", None):
                 loaded = _studied(self._study)
-            assert loaded.blocks.modules, "finding them refuses what cannot be studied, before anything is asked"
+                require_blocks(loaded)
             self._model = loaded
         return self._model
 

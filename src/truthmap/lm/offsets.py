@@ -25,8 +25,9 @@ def token_offsets(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tup
 
     What each id adds is seen by decoding up to it, never by tokenising the text again: tokenising a text rarely gives
     back the ids that made it. A character whose bytes come from several ids belongs to each of them; a special token
-    wrote nothing. Time grows with the number of ids: each is decoded behind a few before it, from a place where what
-    was decoded is whole.
+    wrote nothing. Time grows with the number of ids, each being decoded behind a few before it; only where
+    those do not decode to the end of what they wrote (pieces of words that say whether they begin one) is all decoded
+    again for a block.
     """
     text = decode(tokenizer, ids)
     special = set(tokenizer.all_special_ids)
