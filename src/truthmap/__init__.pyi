@@ -1,3 +1,6 @@
+from .analyses.controls.measure import Controls as Controls
+from .analyses.controls.run import controls as controls
+from .analyses.controls.settings import ControlSettings as ControlSettings
 from .answers.generate import generate_answers as generate_answers
 from .answers.prompt import GenerateSettings as GenerateSettings
 from .answers.prompt import Prompt as Prompt

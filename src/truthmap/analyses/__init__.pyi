@@ -13,6 +13,14 @@ from .compare.measure import Confidence as Confidence
 from .compare.measure import Family as Family
 from .compare.measure import Method as Method
 from .compare.run import compare_run as compare_run
+from .controls.figure import draw_control_curves as draw_control_curves
+from .controls.figure import draw_controls as draw_controls
+from .controls.measure import ControlCurve as ControlCurve
+from .controls.measure import ControlFinding as ControlFinding
+from .controls.measure import ControlReading as ControlReading
+from .controls.measure import Controls as Controls
+from .controls.measure import ControlVerdict as ControlVerdict
+from .controls.settings import ControlSettings as ControlSettings
 from .diff.figure import draw_difference as draw_difference
 from .diff.measure import CellDifferences as CellDifferences
 from .diff.measure import MapDifference as MapDifference

@@ -9,6 +9,7 @@ from truthmap.analyses.base import Analysis
 FOLDERS = (
     "audit",
     "compare",
+    "controls",
     "samples",
     "errors",
     "select",

@@ -102,11 +102,11 @@ class TextBaselineFit:
     texts: RowTexts
     labels: LabelledAnswers
 
-    def score(self, unseen: RowTexts) -> dict[RowKey, float]:
-        """Refit the best baseline on train + validation, with the C chosen there, and score other rows, by row."""
-        parts = self.baselines.best.parts
-        seen, new = (joined(self.features.matrices(texts), parts) for texts in (self.texts, unseen))
-        c = float(self.baselines.cs[self.baselines.kinds.index(self.baselines.best)])
+    def score(self, unseen: RowTexts, kind: TextKind | None = None) -> dict[RowKey, float]:
+        """Refit a baseline, by default the best, on train + validation with its C, and score other rows, by row."""
+        kind = self.baselines.best if kind is None else kind
+        seen, new = (joined(self.features.matrices(texts), kind.parts) for texts in (self.texts, unseen))
+        c = float(self.baselines.cs[self.baselines.kinds.index(kind)])
         with ignore_convergence_warnings():
             model = LogisticRegression(C=c, max_iter=_MOST_STEPS).fit(seen, self.labels.y)
         said = np.round(model.decision_function(new), _DECIMALS)

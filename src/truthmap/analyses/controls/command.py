@@ -1,0 +1,121 @@
+"""`truthmap controls`: the table that reviewers ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.analyses.controls.registry import NAMES
+from truthmap.analyses.controls.settings import ControlSettings
+from truthmap.runs.file_names import ANALYSES
+from truthmap.runs.run import open_run
+from truthmap.study.reopen_settings import ReopenSettings
+from truthmap.study.study import settings_named
+from truthmap.terminal.completion import of_names
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.progress import Bars
+from truthmap.terminal.study_options import REOPENING, study_options
+
+if TYPE_CHECKING:
+    from truthmap.analyses.controls.measure import ControlFinding, ControlReading, Controls
+
+
+@study_options(settings_named(*REOPENING))
+def controls(
+    run: RunArgument,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure this control and no other; again for more", autocompletion=of_names(NAMES)),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave this control out; again for more", autocompletion=of_names(NAMES)),
+    ] = None,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            help="Sentence-embedding model for question and answer side (folder, package or hub id)",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    given: dict[str, Any],
+) -> None:
+    """Ask of the best cell what reviewers ask: what is left of its AUC when something else could explain it.
+
+    What earlier calls measured on the same state of the run stays in the table.
+    """
+    settings = ControlSettings(only=tuple(only or ()), without=tuple(without or ()), text_model=text_model)
+    opened = open_run(run)
+    from truthmap.analyses.controls.run import controls as measure_controls
+
+    result = measure_controls(opened, settings, reopening=ReopenSettings.of(given), progress=Bars())
+    print_tables(summarize(result))
+    print_lines([f"Tables and figure: {path_in_run(run, ANALYSES)}/controls.*"])
+
+
+def summarize(result: Controls) -> tuple[SummaryTable, ...]:
+    """Return two tables: what is left of the AUC under each control, and what that means in a sentence each."""
+    numbers = [
+        ("the probe itself", f"{result.auc.n:,}", result.auc.short, _left_of_all(result)),
+        *(row for finding in result.findings for row in _rows(finding)),
+    ]
+    words = [(finding.name, finding.says) for finding in result.findings]
+    worst = result.worst
+    if worst is not None:
+        words.append(("the worst of them", worst.name))
+    title = f"What is left of the AUC: {result.model} on {result.questions}, layer {result.layer}, {result.position}"
+    return (
+        SummaryTable(title, ("control", "n", "value [95 %]", "left above chance"), tuple(numbers)),
+        SummaryTable("What it means", ("", ""), tuple(words)),
+    )
+
+
+def worst_line(result: Controls) -> str | None:
+    """Return the worst finding in one sentence; `None` where no control says how much is left."""
+    return None if result.worst is None else f"{result.worst.name}: {result.worst.says}"
+
+
+def _left_of_all(result: Controls) -> str:
+    ends = (result.auc.value, result.auc.low, result.auc.high)
+    middle, low, high = (f"{end - 0.5:+.2f}" for end in ends)
+    return f"{middle} [{low}, {high}]"
+
+
+def _rows(finding: ControlFinding) -> list[tuple[str, str, str, str]]:
+    """Return a control's rows: its verdict, and under it its numbers."""
+    if not finding.readings:
+        return [(f"{finding.name}: {finding.verdict}", "", "", "")]
+    return [(f"{finding.name}: {finding.verdict}", "", "", ""), *map(_row, finding.readings)]
+
+
+def _row(reading: ControlReading) -> tuple[str, str, str, str]:
+    name = f"  {reading.name}" if reading.of == "AUC" else f"  {reading.name} ({reading.of})"
+    left = "" if reading.left is None else reading.left.short_signed
+    return name, f"{reading.value.n:,}", reading.value.short, left
+
+
+ANALYSIS = Analysis(
+    "controls",
+    controls,
+    SavedResult(
+        "Controls",
+        "truthmap.analyses.controls.measure:Controls",
+        summarize,
+        (
+            FigureKind(
+                "controls",
+                "what each control leaves of the AUC",
+                "truthmap.analyses.controls.figure:draw_controls",
+            ),
+            FigureKind(
+                "control-curves",
+                "the probe as labels, size or words change",
+                "truthmap.analyses.controls.figure:draw_control_curves",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,17 @@
+"""Which controls are measured and with what, as settings; apart from `run`, so that the command's help stays light."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ControlSettings(BaseModel):
+    """Which controls are measured, and what some of them need besides the run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    only: tuple[str, ...] = Field((), description="Measure these controls and no others")
+    without: tuple[str, ...] = Field((), description="Leave these controls out")
+    text_model: str | None = Field(
+        None, description="Sentence-embedding model (folder, package or hub id) for the question and answer side"
+    )

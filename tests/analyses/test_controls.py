@@ -1,0 +1,158 @@
+"""The controls where the truth is planted: what explains the outcomes is found, and what does not is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.planted import EXACT, LAST_Q, PlantedRun
+
+from truthmap.analyses.controls.base import Control, ControlResult, not_run
+from truthmap.analyses.controls.context import ControlContext
+from truthmap.analyses.controls.measure import ControlFinding, ControlReading, ControlVerdict, amount, verdict_on
+from truthmap.analyses.controls.registry import FILES, NAMES, chosen_names
+from truthmap.analyses.controls.run import load_control, measure
+from truthmap.errors import ModelError, NotEnoughDataError, UsageError
+from truthmap.metrics.estimate import Estimate
+
+N = 500
+V = ControlVerdict
+
+
+def draw(seed: int = 3) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def noisy(signal: np.ndarray, seed: int = 4, noise: float = 0.6) -> np.ndarray:
+    return signal + noise * draw(seed).standard_normal(len(signal))
+
+
+def in_the_question() -> PlantedRun:
+    """Half the questions are easy: it shows at the prompt's end, and is all that the answer's state holds."""
+    hard = draw().random(N) < 0.5
+    right = np.where(hard, draw(1).random(N) < 0.1, draw(1).random(N) < 0.9)
+    return PlantedRun(right, {LAST_Q: noisy(2.0 * ~hard), EXACT: noisy(2.0 * ~hard, 5, 0.55)})
+
+
+def in_the_answer() -> PlantedRun:
+    """Some answers are usually right: the state knows which answer it is, and nothing else."""
+    which = draw().integers(0, 6, N)
+    right = draw(1).random(N) < np.array([0.95, 0.9, 0.6, 0.4, 0.1, 0.05])[which]
+    said = [["Lima", "Oslo", "Rome", "Cairo", "Quito", "Paris"][w] for w in which]
+    return PlantedRun(right, {LAST_Q: draw(7).standard_normal(N), EXACT: noisy(-which * 1.0, 5, 0.1)}, said=said)
+
+
+def within_answers() -> PlantedRun:
+    """The state tells right from wrong; which answer it is, and which question, tell nothing."""
+    which, right = draw().integers(0, 6, N), draw(1).random(N) < 0.5
+    said = [["Lima", "Oslo", "Rome", "Cairo", "Quito", "Paris"][w] for w in which]
+    return PlantedRun(right, {LAST_Q: draw(7).standard_normal(N), EXACT: noisy(2.0 * right, 5, 1.0)}, said=said)
+
+
+WORLDS = {
+    name: ControlContext(made)
+    for name, made in (("question", in_the_question()), ("answer", in_the_answer()), ("within", within_answers()))
+}
+"""The contexts keep what was fitted for one control, for the next."""
+
+
+def found(world: str, name: str) -> ControlFinding:
+    return measure(load_control(name), WORLDS[world])
+
+
+@pytest.mark.parametrize(
+    ("world", "name", "verdicts"),
+    [
+        ("question", "question-side", {V.NOTHING}),
+        ("question", "answer-side", {V.HOLDS, V.PART}),
+        ("answer", "question-side", {V.HOLDS, V.PART}),
+        ("answer", "answer-side", {V.NOTHING}),
+        ("answer", "within-same-answer", {V.NOTHING}),
+        ("within", "question-side", {V.HOLDS, V.PART}),
+        ("within", "answer-side", {V.HOLDS, V.PART}),
+        ("within", "within-same-answer", {V.HOLDS}),
+    ],
+)
+def test_what_was_planted_is_what_is_found(world: str, name: str, verdicts: set[ControlVerdict]) -> None:
+    finding = found(world, name)
+    assert finding.verdict in verdicts, finding.says
+    head = finding.headline
+    assert head is not None
+    assert head.left is not None
+    whole = head.probe.value - 0.5
+    assert (head.left.value < 0.3 * whole) == (verdicts == {V.NOTHING}), finding.says
+
+
+def test_the_reader_that_counts_is_chosen_where_nothing_is_tested() -> None:
+    finding = found("answer", "answer-side")
+    assert {reading.name for reading in finding.readings} >= {
+        "the exact answer's words",
+        "how often it was right before",
+    }
+    assert finding.readings[0].value.n == finding.readings[-1].value.n
+    assert finding.readings[0].name in finding.says
+
+
+def test_few_answers_say_nothing() -> None:
+    few = within_answers()
+    tiny = PlantedRun(few.right[:36], {p: s[:36] for p, s in few.signals.items()}, said=few.said[:36])
+    for name in ("question-side", "within-same-answer"):
+        finding = measure(load_control(name), ControlContext(tiny))
+        assert finding.verdict is V.UNCLEAR
+        assert finding.share_left is None
+        assert "too few" in finding.says.lower()
+
+
+def reading(left: float, low: float, high: float, whole: float = 0.4) -> ControlReading:
+    probe = Estimate(value=0.5 + whole, low=0.5, high=1.0, n=100)
+    return ControlReading(name="x", value=probe, probe=probe, left=Estimate(value=left, low=low, high=high, n=100))
+
+
+@pytest.mark.parametrize(
+    ("left", "verdict"),
+    [
+        (reading(0.38, 0.3, 0.45), V.HOLDS),
+        (reading(0.2, 0.1, 0.3), V.PART),
+        (reading(0.02, -0.05, 0.1), V.NOTHING),
+        (reading(-0.2, -0.3, -0.1), V.NOTHING),
+        (reading(0.2, -0.1, 0.5), V.UNCLEAR),
+    ],
+)
+def test_a_verdict_goes_by_the_interval(left: ControlReading, verdict: ControlVerdict) -> None:
+    assert verdict_on(left) is verdict
+
+
+def test_amounts_never_decrease() -> None:
+    words = [amount(share / 100) for share in range(101)]
+    order = ["little", "part", "about half", "most", "all"]
+    assert [order.index(word) for word in words] == sorted(order.index(word) for word in words)
+
+
+def test_names_are_chosen_and_checked() -> None:
+    assert chosen_names() == NAMES
+    assert chosen_names(only=["answer_side", "question-side"]) == ("question-side", "answer-side")
+    assert "answer-side" not in chosen_names(without=["answer-side"])
+    with pytest.raises(UsageError, match=r"no control 'questionside' \(did you mean 'question-side'"):
+        chosen_names(only=["questionside"])
+    with pytest.raises(UsageError, match="no control is left"):
+        chosen_names(only=["answer-side"], without=["answer_side"])
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_has_its_control_and_paper(file: str) -> None:
+    control = load_control(file.replace("_", "-"))
+    assert control.name == file.replace("_", "-")
+    assert control.after
+    assert control.measure.__doc__
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(ModelError("gone"), V.NOT_RUN), (NotEnoughDataError("three answers"), V.UNCLEAR)]
+)
+def test_what_a_control_lacks_is_said(error: Exception, verdict: ControlVerdict) -> None:
+    def fails(_context: ControlContext) -> ControlResult:
+        raise error
+
+    finding = measure(Control("made", "nobody", fails), WORLDS["within"])
+    assert finding.verdict is verdict
+    assert str(error) in finding.says
+    assert not_run("why").of(Control("made", "nobody", fails)).headline is None

@@ -1,0 +1,107 @@
+"""The table of controls on a finished run: kept with its tables and figure, added to, shown at 80 columns."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from truthmap import controls
+from truthmap.analyses.controls.command import summarize, worst_line
+from truthmap.analyses.controls.figure import controls_figure, draw_control_curves, draw_controls
+from truthmap.analyses.controls.measure import (
+    ControlCurve,
+    ControlFinding,
+    ControlPoint,
+    ControlReading,
+    Controls,
+    ControlVerdict,
+)
+from truthmap.analyses.controls.run import controls_table, curves_table, read_controls
+from truthmap.analyses.controls.settings import ControlSettings
+from truthmap.metrics.estimate import Estimate
+from truthmap.positions import Position
+from truthmap.records import Site
+from truthmap.runs.run import Run, open_run
+from truthmap.terminal.output import print_tables
+
+
+def estimate(value: float, half: float = 0.05) -> Estimate:
+    return Estimate(value=value, low=value - half, high=value + half, n=1364)
+
+
+def finding(name: str, left: float, verdict: ControlVerdict = ControlVerdict.PART) -> ControlFinding:
+    reading = ControlReading(
+        name="something that reads", value=estimate(0.9 - left), probe=estimate(0.9), left=estimate(left)
+    )
+    points = tuple(ControlPoint(at=at, value=estimate(0.9 - at)) for at in (0.0, 0.1, 0.2))
+    curve = ControlCurve(name="labels flipped", along="share of training labels flipped", points=points)
+    return ControlFinding(
+        name=name, after="nobody", verdict=verdict, says=f"{name} says a sentence of its own.", readings=(reading,),
+        curves=(curve,),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def made() -> Controls:
+    missing = ControlFinding(name="peer", after="nobody", verdict=ControlVerdict.NOT_RUN, says="Not run: name a peer.")
+    return Controls(
+        model="m", questions="q", site=Site.RESIDUAL, layer=3, position=Position.of("-1"), auc=estimate(0.9),
+        findings=(
+            finding("question-side", 0.1), finding("within-same-answer", 0.3), missing,
+            finding("length", 0.01, ControlVerdict.UNCLEAR),
+        ),
+    )  # fmt: skip
+
+
+def test_the_worst_leaves_least_and_knows_enough(made: Controls) -> None:
+    assert made.worst is made.findings[0]
+    assert worst_line(made) == "question-side: question-side says a sentence of its own."
+    assert made.model_copy(update={"findings": made.findings[2:]}).worst is None
+
+
+def test_the_table_has_every_number_at_80_columns(
+    made: Controls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_tables(summarize(made))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for said in (
+        "0.80 [0.75, 0.85]",
+        "+0.10 [+0.05, +0.15]",
+        "peer: not run",
+        "Not run: name a peer.",
+        "the worst of them",
+    ):
+        assert said in shown
+
+
+def test_tables_have_a_row_per_number(made: Controls) -> None:
+    table = controls_table(made)
+    assert list(table["control"]) == [each.name for each in made.findings]
+    assert table.loc[0, ["value", "probe", "left", "left_low", "n"]].tolist() == pytest.approx(
+        [0.8, 0.9, 0.1, 0.05, 1364]
+    )
+    assert pd.isna(table.loc[2, "value"])
+    assert len(curves_table(made)) == 9
+
+
+def test_figures_show_what_is_left(made: Controls) -> None:
+    axes = draw_controls(made)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels[1] == "question-side: part is left"
+    assert len(labels) == 4
+    assert len(controls_figure(made).axes) == 4
+    assert len(draw_control_curves(made).get_legend().get_texts()) == 3
+
+
+def test_controls_are_kept_and_added_to(finished: Run) -> None:
+    first = controls(finished, ControlSettings(only=("within-same-answer",)))
+    assert [each.name for each in first.findings] == ["within-same-answer"]
+    both = controls(finished, ControlSettings(only=("question-side",)))
+    assert [each.name for each in both.findings] == ["question-side", "within-same-answer"]
+    assert read_controls(open_run(finished.path)) == both
+    folder = finished.path / "analyses"
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "controls.parquet"), controls_table(both))
+    assert b"<svg" in (folder / "controls.svg").read_bytes()
+    assert both.auc == finished.summary.test
