@@ -1,3 +1,6 @@
+from .interventions import Ablation as Ablation
+from .interventions import Shift as Shift
+from .interventions import edit_hidden_states as edit_hidden_states
 from .load import load_model as load_model
 from .load import pick_device as pick_device
 from .load import pick_dtype as pick_dtype

@@ -38,6 +38,14 @@ class HookPoint:
             return states
         return (states.movedim(0, 2) if self.streams == 0 else states).flatten(2)
 
+    def replaced(self, handed: Any, states: torch.Tensor) -> Any:
+        """Return what the module was handed or hands on with other states in it, in the form of `states`."""
+        own = first_tensor(handed)
+        if self.streams is not None:
+            states = states.reshape(*states.shape[:2], own.shape[self.streams], -1)
+            states = states.movedim(2, 0) if self.streams == 0 else states
+        return _with_first_tensor(handed, states)
+
 
 @contextmanager
 def record_hidden_states(hook_points: Iterable[HookPoint], on_states: OnStates) -> Iterator[None]:
@@ -100,3 +108,12 @@ def first_tensor(output: Any) -> torch.Tensor:
         output = output[0]
     assert isinstance(output, torch.Tensor), type(output)
     return output
+
+
+def _with_first_tensor(output: Any, tensor: torch.Tensor) -> Any:
+    """Return what a module returned with another tensor in the place of `first_tensor`."""
+    if not isinstance(output, (tuple, list)):
+        return tensor
+    parts = [_with_first_tensor(output[0], tensor), *output[1:]]
+    # A named tuple takes its fields one by one.
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
