@@ -163,6 +163,13 @@ def test_the_number_of_answers_needed_is_said() -> None:
     assert "would be needed" in guarantee.why
 
 
+def test_a_rate_close_to_the_limit_asks_for_no_absurd_number() -> None:
+    choosing = ScoredAnswers(np.repeat([1.0, 0.0], 100), np.arange(200) < 91)
+    testing = ScoredAnswers(np.repeat([1.0, 0.0], 100), np.arange(200) < 91)
+    why = guarantee_risk(Risk.SELECTIVE_RISK, 0.095, choosing, testing).why
+    assert why == "at the suggested threshold 9 of 100 accepted were graded wrong, too near 10% to show that it is less"
+
+
 @pytest.mark.parametrize("risk", list(Risk))
 def test_ungraded_answers_lower_the_coverage_and_no_risk(risk: Risk) -> None:
     choosing, testing = drawn(600), drawn(400, 1)

@@ -23,6 +23,7 @@ from truthmap.metrics.intervals import exact_upper_bound
 from truthmap.records import StrEnum
 
 _MOST_THRESHOLDS = 200
+_MUCH_MORE = 20  # times the answers there are: nobody will ask so many
 
 
 class Risk(StrEnum):
@@ -227,7 +228,9 @@ def _why(asked: tuple[Risk, float, float], testing: ScoredAnswers, counts: tuple
         return f"at the suggested threshold {seen}, which is more than {limit:.0%}"
     if needed <= tested:
         return f"at the suggested threshold {seen}, but a stricter one that was tested before it failed"
-    return f"the test part is too small: {seen}; at that rate about {needed} would be needed"
+    if needed > _MUCH_MORE * tested:
+        return f"at the suggested threshold {seen}, too near {limit:.0%} to show that it is less"
+    return f"the test part is too small: {seen}; at that rate about {needed:,} would be needed"
 
 
 def _needed(rate: float, limit: float, confidence: float) -> int | None:
