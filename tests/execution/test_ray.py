@@ -31,7 +31,10 @@ from truthmap.terminal.progress import Advance
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed")
 
-pytestmark = [pytest.mark.filterwarnings("ignore")]  # Ray's own warnings are not ours to mend
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # Ray's own warnings are not ours to mend
+]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def workers_of(cluster: Any) -> list[psutil.Process]:
     return [child for child in below if any("Worker" in word for word in child.cmdline()[:1])]
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
 def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: Any, expected: dict[str, str]) -> None:
     def kill_a_worker() -> None:
         workers_of(cluster)[0].kill()
@@ -111,7 +114,6 @@ def test_a_worker_killed_while_answering_changes_nothing(study: Study, cluster: 
     assert numbers(study.out) == expected
 
 
-@pytest.mark.slow
 def test_a_node_killed_while_capturing_changes_no_finished_work(
     study: Study, cluster: Any, expected: dict[str, str]
 ) -> None:
@@ -131,7 +133,6 @@ def test_a_node_killed_while_capturing_changes_no_finished_work(
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 
-@pytest.mark.slow
 def test_a_shard_that_fails_three_times_is_named(
     study: Study, expected: dict[str, str], spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,7 +163,6 @@ def test_a_shard_that_fails_three_times_is_named(
 
 
 @pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
-@pytest.mark.slow
 def test_asked_to_stop_the_shards_under_way_are_finished(study: Study, expected: dict[str, str]) -> None:
     from truthmap.execution.interrupts import Stopped
 
@@ -204,7 +204,6 @@ def test_too_much_asked_for_a_worker_is_refused(study: Study) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
-@pytest.mark.slow
 def test_workers_come_and_go_with_the_run(study: Study) -> None:
     run_study(study)
     deadline = time.monotonic() + 30
@@ -241,7 +240,6 @@ def files_of(run: Run) -> dict[str, str]:
     return {str(path.relative_to(run.path)): file_digest(path) for path in files}
 
 
-@pytest.mark.slow
 def test_samples_and_their_states_are_those_of_one_machine(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
@@ -262,7 +260,7 @@ def test_samples_and_their_states_are_those_of_one_machine(
     assert any("nothing to do" in news for news in again.news)
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
 def test_a_worker_killed_while_sampling_changes_nothing(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
