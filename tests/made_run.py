@@ -26,7 +26,8 @@ from truthmap.runs.file_names import LEDGER, SCORES
 from truthmap.runs.folder import FORMAT, RunFolder, run_folder
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.out_of_fold import write_out_of_fold
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.run import Run
+from truthmap.runs.summary import Summary
 from truthmap.runs.tables import write_records
 from truthmap.study.study import Study, kept_settings
 

@@ -54,8 +54,8 @@ from .records import Split as Split
 from .records import SplitAssignment as SplitAssignment
 from .runs.data import RunData as RunData
 from .runs.run import Run as Run
-from .runs.run import Summary as Summary
 from .runs.run import open_run as open_run
+from .runs.summary import Summary as Summary
 from .store.states import StateStore as StateStore
 from .study.study import Study as Study
 from .study.study import with_settings as with_settings

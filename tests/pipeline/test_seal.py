@@ -31,7 +31,8 @@ from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Outcome, Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder, run_folder
-from truthmap.runs.run import Run, StackedCells, open_run
+from truthmap.runs.run import Run, open_run
+from truthmap.runs.summary import StackedCells
 from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Bars
 

@@ -14,6 +14,7 @@ from truthmap.analyses.registry import ANALYSES
 from truthmap.cli.ask import ask
 from truthmap.cli.detector import detector
 from truthmap.cli.doctor import doctor
+from truthmap.cli.export import export
 from truthmap.cli.figure import figure
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
@@ -44,6 +45,7 @@ app.command(cls=Command)(doctor)
 app.command(cls=Command)(show)
 app.command(cls=Command)(report)
 app.command(cls=Command)(figure)
+app.command(cls=Command)(export)
 app.command(cls=Command)(verify)
 
 

@@ -9,7 +9,8 @@ from truthmap.analyses.audit.command import audit_rows, twice_rows
 from truthmap.metrics.rival import Rival
 from truthmap.questions.groups import group_questions
 from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.run import Run
+from truthmap.runs.summary import Summary
 from truthmap.terminal.output import print_lines, print_table
 
 if TYPE_CHECKING:

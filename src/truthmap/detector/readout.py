@@ -75,8 +75,7 @@ class _Raw:
 
 def _fit(features: AnyArray, right: Bools, c: float) -> _Raw:
     probe = fit_probe(_tensor(features), right, c)
-    weight = probe.weight / probe.scale
-    return _Raw(weight, probe.bias - float(weight @ probe.mean))
+    return _Raw(probe.raw_weight, probe.raw_bias)
 
 
 def _choose_c(features: Floats, right: Bools, fold: Ints) -> float:

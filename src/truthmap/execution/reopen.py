@@ -5,7 +5,7 @@ from __future__ import annotations
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.lm.model import LanguageModel
-from truthmap.runs.run import Run
+from truthmap.runs.stored_run import StoredRun
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_question_set
@@ -13,7 +13,7 @@ from truthmap.study.study import Study, with_objects, with_settings
 from truthmap.terminal.progress import Progress, Silence
 
 
-def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress | None = None) -> ActiveRun:
+def reopen(run: StoredRun, reopening: ReopenSettings | None = None, progress: Progress | None = None) -> ActiveRun:
     """Open a finished run to go on from it.
 
     Args:
@@ -42,7 +42,7 @@ def reopen(run: Run, reopening: ReopenSettings | None = None, progress: Progress
     return ActiveRun(allowed, folder, keys, load_question_set(allowed, progress.say, folder), progress)
 
 
-def model_of(run: Run, active: ActiveRun) -> LanguageModel:
+def model_of(run: StoredRun, active: ActiveRun) -> LanguageModel:
     """Return the run's model, loaded here.
 
     Raises:
@@ -52,7 +52,7 @@ def model_of(run: Run, active: ActiveRun) -> LanguageModel:
     return active.model
 
 
-def require_same_model(run: Run, active: ActiveRun) -> None:
+def require_same_model(run: StoredRun, active: ActiveRun) -> None:
     """See that whoever does the shards has the run's model.
 
     Raises:

@@ -46,7 +46,8 @@ from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANSWERS, DETECTOR
 from truthmap.runs.ledger import map_key
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.run import Run
+from truthmap.runs.summary import Summary
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence

@@ -19,7 +19,8 @@ from truthmap.runs.file_names import (
     SCORES,
     SUMMARY,
 )
-from truthmap.runs.run import NO_MAP, Run
+from truthmap.runs.run import Run
+from truthmap.runs.stored_run import NO_MAP
 
 _OF_A_MAP = (GRID, SCORES, PERMUTATION_NULL, LEARNING_CURVE, SUMMARY, HEATMAP_PNG, HEATMAP_SVG)
 

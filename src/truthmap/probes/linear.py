@@ -39,6 +39,26 @@ class LinearProbe:
         """Return the log-odds that answers are right: states (n, d) → float64 (n,)."""
         return np.asarray(((states - self.mean) / self.scale) @ self.weight + self.bias, dtype=np.float64)
 
+    @property
+    def raw_weight(self) -> Floats:
+        """The weight for raw states, float64 (d,): `states @ raw_weight + raw_bias` is `score(states)`."""
+        raw: Floats = self.weight / self.scale
+        return raw
+
+    @property
+    def raw_bias(self) -> float:
+        """The bias that goes with `raw_weight`."""
+        return self.bias - float(self.raw_weight @ self.mean)
+
+    @property
+    def direction(self) -> Floats:
+        """The direction in which a state's log-odds of being right rise fastest: float64 (d,), of length 1.
+
+        It is a vector of zeros where the probe says the same of every state.
+        """
+        length = float(np.linalg.norm(self.raw_weight))
+        return self.raw_weight / length if length > 0 else self.raw_weight
+
 
 def fit_probe(states: torch.Tensor, y: Bools, c: float) -> LinearProbe:
     """Fit a probe to its optimum.

@@ -37,6 +37,27 @@ class TestScore:
     labels: LabelledAnswers
 
 
+def refit_cell(
+    source: LayerSource, labels: LabelledAnswers, grid: Grid, cell: Cell, settings: GridSettings
+) -> LinearProbe:
+    """Refit a cell's probe on train + validation, with the C chosen there; the test part has no part in it.
+
+    Raises:
+        NotEnoughDataError: the cell has no probe: too few right or wrong answers have it.
+    """
+    c = float(grid.c[grid.index(cell)])
+    if not c > 0:
+        raise NotEnoughDataError(
+            f"layer {cell.layer}, {cell.position} has no probe: too few right or wrong answers have it; choose another "
+            "cell, or ask more questions"
+        )
+    recipe, seen = recipe_named(settings.protocol), labels.of(test=False)
+    training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
+    here = usable(training.states[0], training.present[0]) & recipe.learns_from(seen, settings)
+    with recipe.fitting():
+        return recipe.refit(training.states[0][here], seen.y[here], c)
+
+
 def score_on_test(
     source: LayerSource, labels: LabelledAnswers, grid: Grid, cell: Cell, settings: GridSettings
 ) -> TestScore:
@@ -45,12 +66,8 @@ def score_on_test(
     Raises:
         NotEnoughDataError: the test answers that have the position are all right, or all wrong.
     """
-    recipe = recipe_named(settings.protocol)
-    seen, unseen = labels.of(test=False), labels.of(test=True)
-    training = source.read_cell(cell.site, cell.layer, cell.position, seen.ids)
-    here = usable(training.states[0], training.present[0]) & recipe.learns_from(seen, settings)
-    with recipe.fitting():
-        probe = recipe.refit(training.states[0][here], seen.y[here], float(grid.c[grid.index(cell)]))
+    probe = refit_cell(source, labels, grid, cell, settings)
+    unseen = labels.of(test=True)
     testing = source.read_cell(cell.site, cell.layer, cell.position, unseen.ids)
     there = usable(testing.states[0], testing.present[0])
     tested = unseen.take(there)

@@ -19,7 +19,7 @@ from truthmap.report.page import Table, texts
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT, STUDY
 from truthmap.runs.ledger import STAGES
-from truthmap.runs.run import StackedCells
+from truthmap.runs.summary import StackedCells
 from truthmap.settings_base import Option, marker
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 

@@ -25,7 +25,8 @@ from truthmap.runs.dataset import CellDataset, CellReader, Place
 from truthmap.runs.ledger import StageEntry
 from truthmap.runs.map_table import as_map
 from truthmap.runs.out_of_fold import out_of_fold_in
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.stored_run import StoredRun
+from truthmap.runs.summary import Summary
 from truthmap.runs.tables import Record, records_in, table_in
 from truthmap.store.states import StateStore
 
@@ -43,10 +44,10 @@ class RunData:
         run: The run.
     """
 
-    run: Run
+    run: StoredRun
 
     @classmethod
-    def load(cls, run: Run) -> RunData:
+    def load(cls, run: StoredRun) -> RunData:
         """Open the records of a run; what it found in short is read now, all else when it is needed.
 
         Raises:

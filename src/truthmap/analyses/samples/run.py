@@ -20,6 +20,7 @@ from truthmap.records import Answer, Grade, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import SAMPLE_GRADES, SAMPLE_PARTS, SAMPLES
 from truthmap.runs.run import Run
+from truthmap.runs.stored_run import StoredRun
 from truthmap.runs.tables import kept_part, read_part, read_records, records_in, write_part, write_records
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.stage_settings import generate_settings
@@ -211,7 +212,7 @@ def draw_shard(
     return tuple(answer for batch in batches for answer in batch.answers)
 
 
-def _require_same_engine(run: Run, active: ActiveRun) -> None:
+def _require_same_engine(run: StoredRun, active: ActiveRun) -> None:
     """Refuse to draw samples with another version of the engine than the one that gave the answers."""
     entry, now = active.folder.entry("answers"), active.study.answers.engine.note().get("engine")
     before = None if entry is None else entry.note.get("engine")

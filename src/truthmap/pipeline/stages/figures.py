@@ -13,7 +13,8 @@ from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import HEATMAP_PNG, HEATMAP_SVG
 from truthmap.runs.folder import RunFolder
-from truthmap.runs.run import Run, Summary
+from truthmap.runs.run import Run
+from truthmap.runs.summary import Summary
 
 LEVEL = 0.05
 """Cells with a larger p-value are hatched."""

@@ -45,7 +45,7 @@ from truthmap.runs.file_names import (
     SUMMARY,
 )
 from truthmap.runs.out_of_fold import write_out_of_fold
-from truthmap.runs.run import StackedCells, Summary
+from truthmap.runs.summary import StackedCells, Summary
 from truthmap.runs.tables import read_records
 from truthmap.store.shards import LayerStates
 from truthmap.store.states import StateStore

@@ -1,0 +1,1 @@
+"""What leaves a run for other tools: one file per format, one line each in `registry`."""
