@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Answer", "Grade", "Message", "Outcome", "Question", "Site", "Span", "Split", "SplitAssignment"]
+__all__ = ["Answer", "Grade", "Message", "Outcome", "Part", "Question", "Site", "Span", "Split", "SplitAssignment"]
 
 
 class StrEnum(str, Enum):
@@ -159,8 +159,25 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an answer; an empty one has no spans.
+
+    Attributes:
+        tokens: Its answer ids; `None` where it has none, or where the answer is text alone.
+        characters: Its characters of the answer's text; `None` where it has none.
+    """
+
+    tokens: Span | None
+    characters: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What the model said to a question.
+
+    A thought and the final part behind it are spans of the answer, without the tags between them and without white
+    space before their first word; an answer without a thought is its final part. `truthmap.answer_parts.parted` finds
+    them where both are `None`: in records that are older than they, or made by hand.
 
     Attributes:
         question_id: The question's id.
@@ -173,6 +190,9 @@ class Answer:
         finished: The model closed its answer itself (otherwise it was cut off at the length limit).
         sample: 0 is the greedy answer; 1, 2, … are samples.
         fault: Why there is no answer (`prompt_too_long`), or `None`.
+        thought: Its chain of thought, from the first thought's start to the last one's end; `None`: it does not think.
+        final: What is graded and located: all that comes behind the thought. `None` with a thought: it was cut off
+            while it thinks.
     """
 
     question_id: str
@@ -184,11 +204,18 @@ class Answer:
     finished: bool
     sample: int = 0
     fault: str | None = None
+    thought: Part | None = None
+    final: Part | None = None
 
     @property
     def key(self) -> RowKey:
         """The answer's key, which is that of its first claim."""
         return RowKey.of(self.question_id, self.sample)
+
+    @property
+    def is_cut_while_thinking(self) -> bool:
+        """Whether its thought does not end: it has no final part."""
+        return self.thought is not None and self.final is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def fits(lm: LanguageModel, prompt: Prompt, settings: GenerateSettings) -> bool:
 def answer_of(
     lm: LanguageModel, prompt: Prompt, ids: Sequence[int], log_probs: Sequence[float], *, finished: bool
 ) -> Answer:
-    """Make the record of an answer; text and offsets come from its ids.
+    """Make the record of an answer; text, offsets, thought and final part come from its ids.
 
     Args:
         lm: The model whose tokens they are.
@@ -29,7 +29,7 @@ def answer_of(
         log_probs: Their natural log-probabilities under the model itself.
         finished: The model closed the answer itself.
     """
-    return Answer(
+    answer = Answer(
         prompt.question_id,
         prompt_ids=prompt.prompt_ids,
         answer_ids=tuple(ids),
@@ -39,6 +39,7 @@ def answer_of(
         finished=finished,
         sample=prompt.sample,
     )
+    return lm.thought_tags.part(answer)
 
 
 def unanswered(prompt: Prompt, fault: str = PROMPT_TOO_LONG) -> Answer:
@@ -60,10 +61,11 @@ def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...
     """Return the record of an answer that came with its question, in the model's tokens, without log-probabilities.
 
     The record's text is what its token ids say, so that offsets hold even where the tokenizer changes a character.
+    Thought and final part are found by the tags in it.
     """
     ids = lm.encode(text)
     too_long = lm.max_length is not None and len(prompt_ids) + len(ids) > lm.max_length
-    return Answer(
+    answer = Answer(
         question_id,
         prompt_ids=prompt_ids,
         answer_ids=() if too_long else ids,
@@ -73,6 +75,7 @@ def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...
         finished=not too_long,
         fault=PROMPT_TOO_LONG if too_long else None,
     )
+    return lm.thought_tags.part(answer)
 
 
 def has_begun(lm: LanguageModel, ids: Sequence[int]) -> bool:

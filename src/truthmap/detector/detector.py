@@ -208,7 +208,9 @@ class Detector:
         if closing is None or not answer.answer_ids:
             return answer
         ids = (*answer.answer_ids, closing)
-        return replace(answer, answer_ids=ids, text=self.lm.decode(ids), offsets=self.lm.offsets(ids))
+        text, offsets = self.lm.decode(ids), self.lm.offsets(ids)
+        closed = replace(answer, answer_ids=ids, text=text, offsets=offsets, thought=None, final=None)
+        return self.lm.thought_tags.part(closed)
 
 
 def load_detector(

@@ -159,7 +159,7 @@ class StreamScorer:
 
     def _answer(self, n_tokens: int) -> Answer:
         ids = tuple(self._ids[:n_tokens])
-        return Answer(
+        answer = Answer(
             self.question.id,
             prompt_ids=self.request.prompt.prompt_ids,
             answer_ids=ids,
@@ -169,3 +169,4 @@ class StreamScorer:
             finished=self.finish_reason == "stop" and n_tokens == len(self._ids),
             fault=None if self.fits else PROMPT_TOO_LONG,
         )
+        return self._lm.thought_tags.part(answer)

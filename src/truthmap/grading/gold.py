@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from truthmap.answer_parts import final_answer, in_whole, parted
 from truthmap.grading.alias_mentions import find_alias
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.locator import extract
@@ -51,11 +52,12 @@ def at_gold(question: Question, answer: Answer, grade: Grade) -> Grade:
     """
     if grade.outcome is not Outcome.RIGHT:
         return grade
-    text = normalize(answer.text)
+    whole = parted(answer)
+    text = normalize(final_answer(whole).text)
     for gold in question.accepted:
         phrase = normalized(gold)
         start = find_words(text.text, phrase)
         if start >= 0:
-            span = Span(*text.original(start, start + len(phrase)))
+            span = in_whole(whole, Span(*text.original(start, start + len(phrase))))
             return replace(grade, span=span, exact_answer=answer.text[span.start : span.end])
     return grade

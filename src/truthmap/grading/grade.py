@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from truthmap.answer_parts import CUT_OFF_WHILE_THINKING, final_answer, in_whole, parted
 from truthmap.errors import UsageError
 from truthmap.grading.alias_mentions import find_alias, normalized_answer
 from truthmap.grading.kinds import LOCATINGS, RULES
@@ -28,6 +30,7 @@ def grade(question: Question, answer: Answer, task: Task, graders: Graders = NO_
 def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS) -> list[Grade]:
     """Grade many answers, in their order; a judge or locator is asked about many at once.
 
+    Only the final part of an answer that thinks is read; one that was cut off while it thinks is unscored.
     The exact answer is located by one rule for right and wrong answers (unless the task says `gold`, the paper's way).
     An answer that is unscored or declines to answer has none; but where there is nothing to grade by (no accepted
     answers, no outcome that came), so that answers cannot be scored, they are located all the same.
@@ -36,9 +39,13 @@ def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS)
         UsageError: as in `grade`.
     """
     rule, locating = RULES[task.grading], LOCATINGS[task.locating]
-    pairs = [(question, shown_answer(answer, task.answer_key)) for question, answer in pairs]
     for question, _ in pairs:
         _require(question, rule, locating, graders)
+    whole = [parted(answer) for _, answer in pairs]
+    pairs = [
+        (question, shown_answer(_gradable(answer), task.answer_key))
+        for (question, _), answer in zip(pairs, whole, strict=True)
+    ]
     results = _results(pairs, rule, task, graders)
     own = {index: result.span for index, result in enumerate(results) if rule.may_find_span and result.span}
     located = [index for index, result in enumerate(results) if _is_located(result) and index not in own]
@@ -46,7 +53,10 @@ def grade_many(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADERS)
     spans: list[Span | None] = [own.get(index) for index in range(len(pairs))]
     for index, span in zip(located, found, strict=True):
         spans[index] = span
-    return [_grade(pair, result, span) for pair, result, span in zip(pairs, results, spans, strict=True)]
+    return [
+        _grade(pair, result, span, answer)
+        for pair, result, span, answer in zip(pairs, results, spans, whole, strict=True)
+    ]
 
 
 def agrees_with_accepted(question: Question, grade: Grade) -> bool:
@@ -92,14 +102,21 @@ def _is_located(result: RuleResult) -> bool:
     return not result.refusal and (result.outcome is not Outcome.UNSCORED or not result.has_reference)
 
 
-def _grade(pair: Pair, result: RuleResult, span: Span | None) -> Grade:
+def _gradable(answer: Answer) -> Answer:
+    """Return the final part of an answer; with a fault where it was cut off while it thinks."""
+    final = final_answer(answer)
+    return replace(final, fault=final.fault or CUT_OFF_WHILE_THINKING) if answer.is_cut_while_thinking else final
+
+
+def _grade(pair: Pair, result: RuleResult, span: Span | None, whole: Answer) -> Grade:
+    """Put the grade together; the span goes from characters of the final part to those of the whole answer."""
     question, answer = pair
     exact = "" if span is None else answer.text[span.start : span.end]
     return Grade(
         question.id,
         result.outcome,
         result.rule,
-        span,
+        None if span is None else in_whole(whole, span),
         exact,
         "" if span is None else _canonical(result, span, exact),
         result.why,

@@ -1,4 +1,4 @@
-"""The part of an answer that is read: what stands in a thought is left out, what is boxed or a JSON value is taken.
+"""The part of a final answer that is read: fences are left out, what is boxed or a JSON value is taken.
 
 What is left out is blanked, so that every character that is read stays where it is in the answer.
 """
@@ -12,13 +12,6 @@ from dataclasses import replace
 from truthmap.grading.budget import LONGEST
 from truthmap.records import Answer
 
-_THOUGHTS = (
-    ("<think>", "</think>"),
-    ("<thinking>", "</thinking>"),
-    ("<reasoning>", "</reasoning>"),
-    ("[THINK]", "[/THINK]"),
-)
-_FINAL = "<|channel|>final<|message|>"
 _JSON_KEYS = (
     "final_answer",
     "answer",
@@ -42,7 +35,7 @@ def shown_answer(answer: Answer, key: str | None = None) -> Answer:
     """Return an answer as it is graded: what does not answer is blanked; of a very long one the beginning is read.
 
     Args:
-        answer: The answer.
+        answer: The answer, its final part alone.
         key: The key of a JSON answer that holds the answer itself; by default `answer` and its like.
     """
     text = visible(answer.text[:LONGEST], _JSON_KEYS if key is None else (key.casefold(), *_JSON_KEYS))
@@ -55,22 +48,8 @@ def visible(text: str, keys: tuple[str, ...] = _JSON_KEYS) -> str:
     >>> visible('{"answer": "Lima"}')
     '            Lima  '
     """
-    shown = _without_thought(text)
-    shown = _without_fences(shown)
+    shown = _without_fences(text)
     return _boxed(_tagged(_json_value(shown, keys)))
-
-
-def _without_thought(text: str) -> str:
-    start = text.rfind(_FINAL)
-    if start >= 0:
-        return _only(text, start + len(_FINAL), len(text))
-    for opening, closing in _THOUGHTS:
-        end = text.rfind(closing)
-        if end >= 0:
-            return _only(text, end + len(closing), len(text))
-        if text.lstrip().startswith(opening):
-            return " " * len(text)  # cut off while it thinks
-    return text
 
 
 def _without_fences(text: str) -> str:

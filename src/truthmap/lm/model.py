@@ -19,6 +19,7 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
 from truthmap.lm.sites import Blocks, find_blocks
+from truthmap.lm.thought_tags import ThoughtTags
 from truthmap.questions.tasks import Task
 from truthmap.records import Message, Question, Site
 
@@ -237,6 +238,11 @@ class LanguageModel:
     def prompt_encoder(self) -> PromptEncoder:
         """What encodes prompts; control tokens in untrusted text stay text."""
         return PromptEncoder(self.name, self.tokenizer, self.settings.date)
+
+    @cached_property
+    def thought_tags(self) -> ThoughtTags:
+        """The tags that part its thoughts from its answers."""
+        return ThoughtTags(self.name, self.tokenizer)
 
     @property
     def takes_positions(self) -> bool:

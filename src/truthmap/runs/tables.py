@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from truthmap.errors import DamagedFileError
 from truthmap.files import MOST_BYTES, AnyPath, atomic_write, open_regular, reason_of, storage_errors
 from truthmap.parquet_files import bounded_batches, open_parquet, read_bounded, with_seal, without_seal
-from truthmap.records import Answer, Grade, Judgement, Message, Outcome, Question, Span, Split, SplitAssignment
+from truthmap.records import Answer, Grade, Judgement, Message, Outcome, Part, Question, Span, Split, SplitAssignment
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
 
@@ -59,6 +59,15 @@ _PAIRS = _Column(
     lambda pairs: [list(p) for p in pairs],
     lambda pairs: tuple(tuple(p) for p in pairs),
 )
+# Not of a fixed size: some versions of Arrow write missing lists of one, and cannot read them back.
+_SPAN = _Column(
+    pa.list_(pa.int32()), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
+)
+_PART = _Column(
+    pa.struct([("tokens", _SPAN.kind), ("characters", _SPAN.kind)]),
+    _optional(lambda part: {"tokens": _SPAN.write(part.tokens), "characters": _SPAN.write(part.characters)}),
+    _optional(lambda part: Part(_SPAN.read(part["tokens"]), _SPAN.read(part["characters"]))),
+)
 _OUTCOME = _Column(pa.string(), _optional(str), _optional(Outcome))
 
 _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
@@ -90,15 +99,14 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
         "finished": _FLAG,
         "sample": _NUMBER,
         "fault": _TEXT,
+        "thought": _PART,
+        "final": _PART,
     },
     Grade: {
         "question_id": _TEXT,
         "outcome": _OUTCOME,
         "rule": _TEXT,
-        # Not of a fixed size: some versions of Arrow write missing lists of one, and cannot read them back.
-        "span": _Column(
-            pa.list_(pa.int32()), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
-        ),
+        "span": _SPAN,
         "exact_answer": _TEXT,
         "canonical": _TEXT,
         "why": _TEXT,
@@ -115,7 +123,7 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
-_LATER: Mapping[str, Any] = {"claim": 0, "judgement": None, "turns": ()}
+_LATER: Mapping[str, Any] = {"claim": 0, "judgement": None, "turns": (), "thought": None, "final": None}
 """Columns that files of older versions lack, and what stands for them there."""
 
 
