@@ -19,7 +19,7 @@ from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.capture.gather import gather
 from truthmap.capture.second_pass import CaptureSettings, capture_states
-from truthmap.execution.doctor import relative_difference
+from truthmap.execution.state_laws import relative_difference
 from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.cache import TOLERANCES
 from truthmap.lm.model import LanguageModel

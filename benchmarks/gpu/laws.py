@@ -10,7 +10,8 @@ from benchmarks.gpu.random_llama import random_llama, random_questions
 from benchmarks.gpu.section import Section, table
 from benchmarks.gpu.size import LlamaShape, Prompts
 from truthmap.answers.prompt import GenerateSettings
-from truthmap.execution.doctor import Check, CheckStatus, examine
+from truthmap.execution.doctor import examine
+from truthmap.execution.state_laws import Check, CheckStatus
 from truthmap.lm.cache import TOLERANCES
 from truthmap.lm.model import LanguageModel
 from truthmap.questions.question_set import QuestionSet

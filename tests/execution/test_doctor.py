@@ -12,8 +12,9 @@ import torch
 from model_families import FAMILIES, language_model
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError
-from truthmap.execution.doctor import CheckStatus, Checkup, examine, relative_difference
-from truthmap.lm.cache import CacheUse
+from truthmap.execution.doctor import Checkup, examine
+from truthmap.execution.state_laws import CheckStatus, relative_difference, tolerance_of
+from truthmap.lm.cache import TOLERANCES, CacheUse
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
@@ -183,6 +184,14 @@ def test_which_engines_there_are_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         "transformers, openai; vllm is not installed (pip install 'truthmap[vllm]')",
         "transformers, openai; vllm 1.2",
     ]
+
+
+def test_what_rounding_explains_follows_the_model_within_bounds() -> None:
+    ids = tuple(range(3, 12))
+    assert tolerance_of(language_model("llama"), ids) == TOLERANCES[torch.float32]
+    rough = fresh("llama")
+    rough.model.model.layers[0].register_forward_pre_hook(lambda _module, inputs: (1 + (inputs[0] - 1) * 1e4 % 1,))
+    assert tolerance_of(rough, ids) == 4 * TOLERANCES[torch.float32]
 
 
 def test_the_difference_is_that_of_the_worst_token() -> None:

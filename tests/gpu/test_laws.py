@@ -13,7 +13,7 @@ from benchmarks.gpu.size import SMALL, Prompts
 from model_families import ROUNDING, language_model, sequences, traced_alone
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
-from truthmap.execution.doctor import Check, CheckStatus
+from truthmap.execution.state_laws import Check, CheckStatus
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Site

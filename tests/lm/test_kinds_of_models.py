@@ -15,20 +15,37 @@ OBEY = {
     "gemma4_text": "residual, mlp, mlp_post, attention, head",
     "granitemoehybrid": "residual, mlp, mlp_post, mixer; no shared prefix",
     "jamba": "residual, mlp, mixer; no shared prefix",
+    "kosmos-2.5": "residual, mlp, mlp_post, attention, head",
     "lfm2": "residual, mlp, mlp_post, mixer; no shared prefix",
     "mamba2": "residual, mixer; no shared prefix",
     "mistral3": "residual, mlp, mlp_post, attention, head",
-    "nemotron_h": "residual; no usable cache, slow",
+    "nemotron_h": "residual; no shared prefix",
+    "moshi": "residual, mlp, mlp_post, attention, head",
     "openai-gpt": "residual, mlp, mlp_post, attention, head; no usable cache, slow",
+    "qwen2_5_vl": "residual, mlp, mlp_post, attention, head",
+    "qwen3_5_moe_text": "residual, mlp, mixer; no shared prefix",
     "qwen3_5_text": "residual, mlp, mlp_post, mixer; no shared prefix",
     "qwen3_next": "residual, mlp, mixer; no shared prefix",
     "qwen3_vl": "residual, mlp, mlp_post, attention, head",
     "rwkv": "residual, mlp, mlp_post; no usable cache, slow",
 }
-SLOW = ("deepseek_v4", "falcon_h1", "falcon_mamba", "granitemoehybrid", "openai-gpt", "qwen3_next", "rwkv")
+SLOW = (
+    "deepseek_v4",
+    "falcon_h1",
+    "falcon_mamba",
+    "granitemoehybrid",
+    "kosmos-2.5",
+    "moshi",
+    "openai-gpt",
+    "qwen2_5_vl",
+    "qwen3_5_moe_text",
+    "qwen3_next",
+    "rwkv",
+)
 REFUSED = {
     "bert": "bert is an encoder: .*; take a decoder",
     "mllama": "block 3 is not called when the model reads text alone",
+    "blip": r"blip cannot read text alone \(TypeError: .*'pixel_values'\); take a model",
     "cpmant": "cpmant: its blocks hand on .* truthmap reads one state for each token",
 }
 

@@ -11,7 +11,7 @@ from truthmap.answers.prompt import GenerateSettings
 from truthmap.capture.second_pass import StateCapture
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.prefix import NO_PREFIX, PrefixCache, shared_ids, shortest_window
+from truthmap.lm.prefix import NO_PREFIX, PrefixCache, shared_ids
 
 
 def test_what_all_share_is_found_and_each_keeps_a_token_of_its_own() -> None:
@@ -82,5 +82,5 @@ def test_recurrent_models_share_nothing() -> None:
 def test_the_shortest_window_is_the_configured_one(family: str) -> None:
     usual = {"gemma2": 4096, "gemma3": 4096, "gemma3, with vision": 4096, "gpt_oss": 128}
     expected = WINDOW if family.endswith("window") else usual.get(family)
-    assert shortest_window(language_model(family)) == expected
+    assert language_model(family).window == expected
     assert language_model(family).n_layers == LAYERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -114,6 +115,13 @@ class Twofold(nn.Module):
         self.config = language_model("llama").model.config
         for name, modules in lists.items():
             setattr(self, name, modules)
+
+
+def test_a_model_that_counts_no_blocks_says_what_to_set() -> None:
+    nameless: Any = Twofold()
+    nameless.config = SimpleNamespace(model_type="blt", get_text_config=SimpleNamespace)
+    with pytest.raises(ModelError, match=r"blt does not say how many blocks it has .*--blocks model.layers"):
+        find_blocks(nameless)
 
 
 def test_several_possible_block_lists_are_named_with_the_setting() -> None:

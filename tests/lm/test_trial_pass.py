@@ -32,6 +32,18 @@ def test_an_encoder_is_refused_and_its_decoder_is_not(kind: str) -> None:
     assert len(find_blocks(decoder).modules) == 2
 
 
+def test_a_model_that_reads_no_text_alone_is_refused() -> None:
+    language_model.cache_clear()
+    model = language_model("llama").model
+    language_model.cache_clear()
+
+    def needs_an_image(input_ids: torch.Tensor, pixel_values: torch.Tensor, **rest: Any) -> None: ...
+
+    model.base_model.forward = needs_an_image
+    with pytest.raises(ModelError, match=r"llama cannot read text alone \(TypeError: .*'pixel_values'\); take a model"):
+        find_blocks(model, "model.layers")
+
+
 def test_a_block_that_is_never_called_is_named() -> None:
     language_model.cache_clear()
     model = language_model("llama").model

@@ -65,7 +65,8 @@ def decode_batch(
     limits = limits or [settings.max_new_tokens] * len(prompts)
     rows = tuple(DecodeRow() for _ in prompts)
     recorder = TokenRecorder(lm, sites, len(rows), 1 + max(limits))
-    batch = decoding_batch(lm, prefix, recorder)
+    longest = max(len(p.prompt_ids) + limit for p, limit in zip(prompts, limits, strict=True))
+    batch = decoding_batch(lm, prefix, recorder, longest)
     with recorder.recording():
         batch.start([p.prompt_ids for p in prompts])
         for step in range(max(limits)):
@@ -117,9 +118,18 @@ class DecodingBatch(Protocol):
         """Read one more token in each active row, int64 (active,); then all leave but those at the places `going`."""
 
 
-def decoding_batch(lm: LanguageModel, prefix: Prefix, recorder: PassRecorder) -> DecodingBatch:
-    """Return an empty batch that is decoded in the way that the model bears: see `CacheUse`."""
-    return RereadBatch(lm, recorder) if lm.cache_use is CacheUse.NONE else CachedBatch(lm, prefix, recorder)
+def decoding_batch(lm: LanguageModel, prefix: Prefix, recorder: PassRecorder, longest: int) -> DecodingBatch:
+    """Return an empty batch that is decoded in the way that the model bears: see `CacheUse`.
+
+    Args:
+        lm: The model.
+        prefix: What all prompts begin with.
+        recorder: Whoever keeps states.
+        longest: Tokens that a row can have, prompt and answer.
+    """
+    if lm.cache_use_at(longest) is CacheUse.NONE:
+        return RereadBatch(lm, recorder)
+    return CachedBatch(lm, prefix, recorder)
 
 
 class CachedBatch:

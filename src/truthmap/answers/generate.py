@@ -11,7 +11,7 @@ from truthmap.answers.to_answer import answer_of, fits, unanswered
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.oom import halve_batches_on_oom
-from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache, shortest_window
+from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache
 from truthmap.records import Site
 
 
@@ -65,7 +65,7 @@ def _prefix_for(prefixes: PrefixCache, prompts: Sequence[Prompt], settings: Gene
     if not settings.share_prefix or len(prompts) == 1:
         return NO_PREFIX
     # Between a shared prefix and shorter prompts there is padding, which a sliding window would count as tokens.
-    window = shortest_window(prefixes.lm)
+    window = prefixes.lm.window
     longest = max(len(p.prompt_ids) for p in prompts) + settings.max_new_tokens
     if window is not None and longest >= window:
         return NO_PREFIX

@@ -13,6 +13,7 @@ import torch
 from truthmap.arrays import Ints, Ints32
 from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
@@ -91,7 +92,8 @@ class StateCapture:
         return shard
 
     def _shared(self, answers: Sequence[Answer]) -> Prefix:
-        if not self._settings.share_prefix:
+        longest = max((len(a.prompt_ids) + len(a.answer_ids) for a in answers), default=0)
+        if not self._settings.share_prefix or self._lm.cache_use_at(longest) is CacheUse.NONE:
             return NO_PREFIX
         # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
         return self._prefixes.shared_by([a.prompt_ids for a in answers])

@@ -52,7 +52,7 @@ def _print(checkup: Checkup) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from truthmap.execution.doctor import CheckStatus
+    from truthmap.execution.state_laws import CheckStatus
 
     colours = {CheckStatus.HOLDS: "green", CheckStatus.BROKEN: "bold red", CheckStatus.NOTED: "yellow"}
     table = Table(title=f"{checkup.model}, examined in {checkup.seconds:.0f} s", title_justify="left")

@@ -76,7 +76,8 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
     recorder = StateRecorder(len(spec.layers))
     hook_points = lm.blocks.at(spec.site) if spec.layers else ()
     answers = [_DecodedAnswer() for _ in requests]
-    running = decoding_batch(lm, NO_PREFIX, recorder)
+    longest = max(len(r.prompt.prompt_ids) + r.settings.max_new_tokens for r in requests)
+    running = decoding_batch(lm, NO_PREFIX, recorder, longest)
     with record_hidden_states([hook_points[layer] for layer in spec.layers], recorder.feed):
         running.start([request.prompt.prompt_ids for request in requests])
         for row, states in enumerate(recorder.states()):

@@ -66,8 +66,19 @@ def is_recurrent(cache_layer: object) -> bool:
     return hasattr(cache_layer, "recurrent_states")
 
 
+def shortest_window(model: PreTrainedModel) -> int | None:
+    """Return the length of the shortest sliding attention window, or `None` where every layer sees everything."""
+    from transformers import DynamicCache
+
+    config = model.config.get_text_config()
+    windows = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=model.config).layers]
+    # Some models cut the mask themselves and keep everything in a plain cache.
+    windows += [getattr(config, name, None) for name in ("sliding_window", "window_size", "attention_window_size")]
+    return min((int(window) for window in windows if isinstance(window, int) and window > 0), default=None)
+
+
 @torch.inference_mode()
-def find_cache_use(model: PreTrainedModel) -> CacheUse:
+def find_cache_use(model: PreTrainedModel, before: int = 0) -> CacheUse:
     """Try on a few tokens which ways of decoding give the states of a plain forward pass, and return the fastest.
 
     Two rows of different lengths are padded on the left and go on for some tokens, from a shared prefix or without one;
@@ -75,18 +86,24 @@ def find_cache_use(model: PreTrainedModel) -> CacheUse:
     padded on the right, where nothing but rounding can differ in a decoder: some models compute a single step by
     another formula than a whole sequence (in transformers 5.23 the step of Mamba-2 leaves out a bound of its time
     step), and such a difference is small, and no rounding.
+
+    Args:
+        model: The model.
+        before: Tokens that stand in front of the few: how sequences of that length can be decoded.
     """
     name = cache_argument(model)
     if name is None:
         return CacheUse.NONE
     device = model.get_input_embeddings().weight.device
-    whole = [row + on for row, on in zip(_ROWS, _NEXT, strict=True)]
+    front = tuple(3 + n % 7 for n in range(before))
+    rows = [front + row for row in _ROWS]
+    whole = [row + on for row, on in zip(rows, _NEXT, strict=True)]
     wanted = torch.cat([_last(model, [row], device) for row in whole])
     rounding = _distance(_last(model, whole, device), wanted)
     allowed = min(TOLERANCES[model.dtype], max(TOLERANCES[model.dtype] / 30, 10 * rounding))
-    for use, shared in ((CacheUse.SHARED, _SHARED), (CacheUse.OWN, 0)):
+    for use, shared in ((CacheUse.SHARED, before + _SHARED), (CacheUse.OWN, 0)):
         try:
-            found = _went_on(model, name, shared, device)
+            found = _went_on(model, name, rows, shared, device)
         except (AttributeError, RuntimeError, TypeError, ValueError, KeyError, IndexError):
             continue  # this way is not for this model
         if _distance(found, wanted) <= allowed:
@@ -99,16 +116,18 @@ def _distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
     return float(distance.nan_to_num(nan=torch.inf).max())
 
 
-def _went_on(model: PreTrainedModel, name: str, shared: int, device: torch.device) -> torch.Tensor:
+def _went_on(
+    model: PreTrainedModel, name: str, rows: Sequence[Sequence[int]], shared: int, device: torch.device
+) -> torch.Tensor:
     """Return the last states (rows, d) of rows that were begun together and then read on token by token."""
     cache = None
     if shared:
-        ids = torch.tensor([_ROWS[0][:shared]], device=device)
+        ids = torch.tensor([rows[0][:shared]], device=device)
         cache = model.base_model(**forward_inputs(model, ids, torch.ones_like(ids)), use_cache=True)[name]
         if any(is_recurrent(layer) for layer in cache.layers):
             raise ValueError("a recurrent state takes padding behind a prefix for tokens")
-        cache = repeated(cache, len(_ROWS))
-    own = [row[shared:] for row in _ROWS]
+        cache = repeated(cache, len(rows))
+    own = [row[shared:] for row in rows]
     longest = max(map(len, own))
     tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in own], device=device)
     padding = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in own], device=device)

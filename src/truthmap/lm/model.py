@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from truthmap.errors import ModelError, UsageError
-from truthmap.lm.cache import CacheUse, find_cache_use
+from truthmap.lm.cache import CacheUse, find_cache_use, shortest_window
 from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.identity import identity_of
@@ -258,6 +258,20 @@ class LanguageModel:
     def cache_use(self) -> CacheUse:
         """How a batch can be decoded, tried once on a few tokens."""
         return find_cache_use(self.model)
+
+    @cached_property
+    def window(self) -> int | None:
+        """Tokens of the shortest sliding attention window; `None` where every layer sees everything."""
+        return shortest_window(self.model)
+
+    def cache_use_at(self, tokens: int) -> CacheUse:
+        """Return how sequences of up to so many tokens can be decoded; what is beyond a window is tried when needed."""
+        return self.cache_use if self.window is None or tokens <= self.window else self._cache_use_beyond
+
+    @cached_property
+    def _cache_use_beyond(self) -> CacheUse:
+        # A cache that forgets what lies before the window is right where the model itself does not look there.
+        return find_cache_use(self.model, before=self.window or 0)
 
     def identity(self) -> dict[str, str]:
         """Return which model this is, so that another one under the same name is noticed: see `identity_of`."""

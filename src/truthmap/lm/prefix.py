@@ -85,14 +85,3 @@ def _computed(lm: LanguageModel, ids: tuple[int, ...]) -> Prefix:
     tokens = torch.tensor([ids], device=lm.device)
     output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
     return Prefix(ids, output.past_key_values)
-
-
-def shortest_window(lm: LanguageModel) -> int | None:
-    """Return the length of the shortest sliding attention window, or `None` where every layer sees everything."""
-    from transformers import DynamicCache
-
-    config = lm.model.config.get_text_config()
-    windows = [getattr(layer, "sliding_window", None) for layer in DynamicCache(config=lm.model.config).layers]
-    # Some models cut the mask themselves and keep everything in a plain cache.
-    windows += [getattr(config, name, None) for name in ("sliding_window", "window_size", "attention_window_size")]
-    return min((int(window) for window in windows if isinstance(window, int) and window > 0), default=None)

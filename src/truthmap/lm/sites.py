@@ -62,8 +62,7 @@ def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
         ModelError: no such list, or more than one, or its blocks have no state for each token; the message says what to
             set.
     """
-    n_layers = int(model.config.get_text_config().num_hidden_layers)
-    path = override if override is not None else _path_of_blocks(model, n_layers)
+    path = override if override is not None else _path_of_blocks(model, _layer_count(model))
     try:
         listed = model.get_submodule(path)
     except AttributeError as error:
@@ -75,6 +74,16 @@ def find_blocks(model: PreTrainedModel, override: str | None = None) -> Blocks:
     trial = try_pass(model, modules, projections)
     residual = tuple(HookPoint(block, streams=trial.stream_axis) for block in modules)
     return Blocks(path, modules, {Site.RESIDUAL: residual, **_inner_sites(model, modules, trial.calls)})
+
+
+def _layer_count(model: PreTrainedModel) -> int:
+    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    if not isinstance(count, int) or count <= 0:
+        raise ModelError(
+            f"{model.config.model_type} does not say how many blocks it has (num_hidden_layers is {count!r} in its "
+            "configuration); name their list with the setting `blocks` (--blocks), e.g. --blocks model.layers"
+        )
+    return count
 
 
 def _path_of_blocks(model: PreTrainedModel, n_layers: int) -> str:

@@ -53,7 +53,7 @@ def measure_sizes(lm: LanguageModel, sites: tuple[Site, ...]) -> Sizes:
     tensors = [*lm.model.parameters(), *lm.model.buffers()]
     return Sizes(
         weights=sum(t.numel() * t.element_size() for t in tensors),
-        cache_token=_cached(output.past_key_values) // _TOKENS,
+        cache_token=_cached(output.get("past_key_values")) // _TOKENS,
         state=state,
         logits=4 * int(lm.model.config.get_text_config().vocab_size),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from truthmap.errors import ModelError
 from truthmap.lm.cache import TOLERANCES
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import HookPoint, record_calls, record_hidden_states
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _ROWS = ((5, 6, 7, 8, 9), (5, 6, 10, 11, 12), (5, 6, 13, 4, 3))
 """Rows that begin alike and go on differently; as many as no model has parallel streams (2 or 4)."""
 _ALIKE = 2
+_LONGEST = 200  # characters of a message from a model's own code
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,17 @@ def try_pass(model: PreTrainedModel, blocks: Sequence[nn.Module], projections: S
     """Read a few rows and see what blocks hand on.
 
     Raises:
-        ModelError: a block is not called, hands on something that is not a state for each token, or sees later tokens.
+        ModelError: the model reads no text alone; a block is not called, hands on something that is not a state for
+            each token, or sees later tokens.
     """
     kind = model.config.model_type
     seen: dict[int, torch.Tensor] = {}
     tokens = torch.tensor(_ROWS, device=model.get_input_embeddings().weight.device)
     hook_points = [HookPoint(block) for block in blocks]
-    with record_calls(projections) as calls, record_hidden_states(hook_points, seen.__setitem__):
-        model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False)
+    with _text_alone(kind):
+        inputs = forward_inputs(model, tokens, torch.ones_like(tokens))
+        with record_calls(projections) as calls, record_hidden_states(hook_points, seen.__setitem__):
+            model.base_model(**inputs, use_cache=False)
     silent = [str(layer) for layer in range(len(blocks)) if layer not in seen]
     if silent:
         raise ModelError(
@@ -65,6 +71,21 @@ def try_pass(model: PreTrainedModel, blocks: Sequence[nn.Module], projections: S
             "while it answers; take a decoder (for some models: `is_decoder: true` in config.json)"
         )
     return Trial(calls, axis)
+
+
+@contextmanager
+def _text_alone(kind: str) -> Iterator[None]:
+    """Tell whatever a kind of model raises at text alone as what it is."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, ModelError):
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:_LONGEST]
+        raise ModelError(
+            f"{kind} cannot read text alone ({type(error).__name__}: {reason}); "
+            "take a model that answers without an image or another input"
+        ) from error
 
 
 def _stream_axis(kind: str, states: torch.Tensor) -> int | None:
