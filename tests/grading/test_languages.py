@@ -159,7 +159,7 @@ def test_no_answer_takes_long(length: int, pump: str) -> None:
     for question, task in [(cities.questions[0], cities.task), *TASKS.values()]:
         start = time.process_time()
         grade(question, Answer(question.id, (1,), (7,), text, (), (), True), task)
-        assert time.process_time() - start < length * 6e-5
+        assert time.process_time() - start < 1 + length * 5e-5
 
 
 def test_what_stands_beyond_the_bound_is_cut_off() -> None:

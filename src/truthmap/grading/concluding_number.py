@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from truthmap.grading.asked_kind import asks_year, of_asked_kind
 from truthmap.grading.dates import Date, find_dates
 from truthmap.grading.events import is_opposite_event
 from truthmap.grading.lexicon import Sign
@@ -18,9 +19,6 @@ CUT_OFF = "cut off before it concludes"
 _EQUATION = re.compile(r"[\s=+\-−–*×x·/÷%$€()a-zA-Z]{0,80}")
 _OPERATOR = re.compile(r"[=+\-−*×·/÷]")
 _RESULT = re.compile(r"(?:=|≈|\b(?:is|equals|makes|gives))\W{0,8}$")
-_ASKS_YEAR = frozenset(("year", "jahr", "année", "annee", "año", "ano", "anno", "год", "году", "年"))
-_ASKS_DATE = frozenset(("when", "date", "wann", "quand", "cuando", "quando", "когда"))
-_ASKS_AGE = ("old", "age", "aged")
 _STEP = frozenset(("step", "question", "problem", "part", "q", "option", "section", "chapter", "figure"))
 
 
@@ -36,7 +34,7 @@ def concluding_number(reading: Reading, question: str, *, finished: bool) -> Sai
     """
     text = reading.text
     dates = list(find_dates(text))
-    numbers = _apart_from(find_numbers(text, reading.language.code), dates, years=_asks(question, _ASKS_YEAR))
+    numbers = _apart_from(find_numbers(text, reading.language.code), dates, years=asks_year(question))
     items = sorted([*(Said(number=n) for n in numbers), *_whole(dates, question)], key=lambda said: said.start)
     items = [item for item in items if not _is_label(reading, item)]
     items = _uncorrected(reading, items)
@@ -64,10 +62,6 @@ def _uncorrected(reading: Reading, items: list[Said]) -> list[Said]:
     return items
 
 
-def _asks(question: str, words: frozenset[str]) -> bool:
-    return not words.isdisjoint(words_of(question))
-
-
 def _apart_from(numbers: Sequence[Number], dates: Sequence[Date], *, years: bool) -> list[Number]:
     """Return the numbers that are no part of a date; of a date the year where the question asks for one."""
     kept = []
@@ -86,7 +80,7 @@ def _apart_from(numbers: Sequence[Number], dates: Sequence[Date], *, years: bool
 
 
 def _whole(dates: Sequence[Date], question: str) -> list[Said]:
-    return [] if _asks(question, _ASKS_YEAR) else [Said(date=date) for date in dates]
+    return [] if asks_year(question) else [Said(date=date) for date in dates]
 
 
 def _is_label(reading: Reading, said: Said) -> bool:
@@ -201,7 +195,7 @@ def _stated(
             continue
         new = [item for item in inside if _value(item) not in asked] or inside
         main = [item for item in new if not _is_aside(reading, item, low)] or new
-        return _of_kind(reading, main, question)
+        return of_asked_kind(reading, main, question)
     return None
 
 
@@ -233,50 +227,6 @@ def _is_aside(reading: Reading, said: Said, low: int) -> bool:
         if reading.is_boundary(index):
             return False
     return False
-
-
-def _of_kind(reading: Reading, items: Sequence[Said], question: str) -> Said:
-    """Return the first of the kind that the question asks for: a year, an age, a sum of money; else the first."""
-    words = words_of(question)
-    if _asks(question, _ASKS_YEAR) or _asks(question, _ASKS_DATE):
-        dated = [item for item in items if item.date is not None or _is_year(item)]
-        return (dated or list(items))[0]
-    if any(word in words for word in _ASKS_AGE):
-        aged = [
-            item
-            for item in items
-            if item.number is not None
-            and item.number.unit is not None
-            and item.number.unit.dimension in ("months", "time")
-        ]
-        plain = [item for item in items if not _is_year(item)]
-        return (aged or plain or list(items))[0]
-    if "much" in words or "cost" in words or "price" in words:
-        money = [
-            item
-            for item in items
-            if item.number is not None
-            and item.number.unit is not None
-            and item.number.unit.dimension in ("dollars", "euros", "sterling", "yen", "rupees")
-        ]
-        return (money or list(items))[0]
-    counted = [
-        item
-        for item in items
-        if not _is_year(item) or not reading.text[: item.start].rstrip().endswith(("in", "of", "since", "by", "In"))
-    ]
-    return (counted or list(items))[0]
-
-
-def _is_year(said: Said) -> bool:
-    value = _value(said)
-    return (
-        value is not None
-        and value.denominator == 1
-        and 1000 <= value <= 2100
-        and said.number is not None
-        and said.end - said.start == 4
-    )
 
 
 def _of_asked_event(reading: Reading, items: Sequence[Said], question: str) -> list[Said]:

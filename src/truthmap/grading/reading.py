@@ -14,6 +14,7 @@ from functools import cached_property
 from truthmap.grading.budget import Budget
 from truthmap.grading.languages import language_of
 from truthmap.grading.lexicon import STANCE, Language, Mark, Sign
+from truthmap.grading.sentences import is_inner_dot, is_spaced_dash, sentences_of
 from truthmap.grading.tokens import Token, tokenize, tokens_between
 from truthmap.records import StrEnum
 
@@ -22,7 +23,6 @@ _LOOK = 40
 _STRONG = frozenset(".!?;:\n\r()[]{}\u2014\u2013。！？；：।۔؟…|>#") | {"\u061b"}
 _WEAK = frozenset(",，、،")
 _QUOTES = frozenset("\"'“”‘’`*_«»„「」『』")
-_ENDS = frozenset(".!?\n\r。！？।۔؟")
 _QUESTION = frozenset("?？؟")
 # "not the capital of X": X is not what is denied.
 _OF_WHOLE = frozenset(
@@ -107,18 +107,7 @@ class Reading:
     @cached_property
     def sentences(self) -> tuple[tuple[int, int], ...]:
         """Ranges of tokens, each a sentence or a line with what ends it."""
-        found: list[tuple[int, int]] = []
-        start = 0
-        for index, token in enumerate(self.tokens):
-            if token.norm in _ENDS and not self._is_inner_dot(index):
-                if index + 1 - start > 1 or not found:
-                    found.append((start, index + 1))
-                else:
-                    found[-1] = (found[-1][0], index + 1)
-                start = index + 1
-        if start < len(self.tokens):
-            found.append((start, len(self.tokens)))
-        return tuple(found)
+        return sentences_of(self.tokens)
 
     @property
     def is_unspaced(self) -> bool:
@@ -178,7 +167,11 @@ class Reading:
     def is_boundary(self, index: int) -> bool:
         """Return whether a clause ends at the token, which is a mark."""
         norm = self.tokens[index].norm
-        return (norm in _STRONG and not self._is_inner_dot(index)) or norm in _WEAK or self._is_dash(index)
+        return (
+            (norm in _STRONG and not is_inner_dot(self.tokens, index))
+            or norm in _WEAK
+            or is_spaced_dash(self.tokens, index)
+        )
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:
@@ -281,38 +274,6 @@ class Reading:
     def _has_verb(self, start: int, end: int) -> bool:
         marks = (self.sign_at[index] for index in range(start, end))
         return any(mark is not None and mark.sign is Sign.VERB for mark in marks)
-
-    def _is_inner_dot(self, index: int) -> bool:
-        """Return whether a dot ends no sentence: in `U.S.`, `J. Smith`, `3.5`, `Dr. Who`."""
-        token = self.tokens[index]
-        if token.norm != "." or index == 0:
-            return False
-        before = self.tokens[index - 1]
-        after = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
-        if before.end != token.start or not before.word:
-            return after is not None and after.norm == "." and after.start == token.end
-        if after is not None and after.start == token.end and after.word:
-            return True
-        short = before.end - before.start == 1 and before.capital
-        title = before.norm in ("dr", "mr", "mrs", "ms", "st", "jr", "sr", "vs", "no", "prof", "gen", "col", "mt")
-        follows = after is not None and after.word
-        return follows and (
-            (short and after is not None and self._initial_goes_on(index)) or (title and before.capital)
-        )
-
-    def _initial_goes_on(self, index: int) -> bool:
-        """Return whether a letter with a dot is an initial of the name that goes on behind it."""
-        after = self.tokens[index + 1]
-        alone = index < 2 or (not self.tokens[index - 2].word and self.tokens[index - 2].norm != ".")
-        return after.capital and not (alone and index < 2)
-
-    def _is_dash(self, index: int) -> bool:
-        token = self.tokens[index]
-        if token.norm not in ("-", "−"):
-            return False
-        apart_before = index == 0 or self.tokens[index - 1].end < token.start
-        apart_after = index + 1 == len(self.tokens) or self.tokens[index + 1].start > token.end
-        return apart_before and apart_after
 
 
 def glue_between(reading: Reading, start: int, end: int, signs: Sequence[Sign]) -> Sign | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from truthmap.errors import UsageError
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.settings_base import Leaf, Resource, Section, kept, leaves_of, marker
 from truthmap.storage import is_remote
+from truthmap.study.default_folder import default_folder
 from truthmap.study.given import GivenObjects, take_objects
 from truthmap.study.sections import (
     AnswersSection,
@@ -25,8 +25,8 @@ from truthmap.study.sections import (
     SecondSection,
     StatesSection,
 )
+from truthmap.study.setting_faults import faults_of, meant_by, option_at
 
-_RUNS = "runs"
 _ENGINE = ("answers", "engine")
 
 
@@ -75,7 +75,9 @@ class Study(Section):
             plain, given = take_objects(settings)
             super().__init__(**plain)
         except ValidationError as error:
-            raise UsageError(f"these settings cannot be used: {'; '.join(_faults(error))}") from error
+            raise UsageError(
+                f"these settings cannot be used: {'; '.join(faults_of(error, _LEAVES.values()))}"
+            ) from error
         except ValueError as error:
             raise UsageError(f"these settings cannot be used: {error}") from error
         self._given = given
@@ -96,7 +98,7 @@ class Study(Section):
         for name, value in given.items():
             path = _path_of(name, value)
             if path is None:
-                raise ValueError(f"there is no setting {name!r}{_near(name)}")
+                raise ValueError(f"there is no setting {name!r}{meant_by(name, (*_LEAVES, *Study.model_fields))}")
             _put(settings, path, value)
         _name_the_engine(settings)
         return settings
@@ -117,9 +119,7 @@ class Study(Section):
 
 def kept_settings(study: Study) -> dict[str, Any]:
     """Return, as plain data for study.yaml, the settings that make the numbers."""
-    plain = kept(study)
-    del plain["resources"], plain["out"]
-    return plain
+    return {name: value for name, value in kept(study).items() if name not in ("resources", "out")}
 
 
 def with_settings(study: Study, given: Mapping[str, Any]) -> Study:
@@ -140,7 +140,7 @@ def with_settings(study: Study, given: Mapping[str, Any]) -> Study:
     for name, value in plain.items():
         path = _path_of(name, value)
         if path is None:
-            raise UsageError(f"there is no setting {name!r}{_near(name)}")
+            raise UsageError(f"there is no setting {name!r}{meant_by(name, (*_LEAVES, *Study.model_fields))}")
         _put(settings, path, value)
     return with_objects(Study(**settings), study.given.without(*renamed).with_all(objects))
 
@@ -187,7 +187,7 @@ def _refuse_what_cannot_be_given(study: Study) -> None:
 
 def settings_of_a_study() -> tuple[Leaf, ...]:
     """Return every setting that a study has, those of every engine included."""
-    return tuple(_leaves())
+    return tuple(_LEAVES.values())
 
 
 def value_of(study: Study, leaf: Leaf) -> Any:
@@ -239,8 +239,7 @@ def _leaves() -> Iterator[Leaf]:
 
 
 _LEAVES = {leaf.name: leaf for leaf in _leaves()}
-_INNER = {path[-1]: path for leaf in _LEAVES.values() if len(path := leaf.path[:2]) == 2}
-"""Where each field of a section is: it may be a section of its own."""
+_INNER = {path[-1]: path for leaf in _LEAVES.values() if len(path := leaf.path[:2]) == 2}  # may be sections too
 
 
 def _path_of(name: str, value: Any) -> tuple[str, ...] | None:
@@ -291,42 +290,10 @@ def _name_the_engine(settings: dict[str, Any]) -> None:
         if of and engine[name] in (None, ENGINES[of[0]].model_fields[name].default):
             del engine[name]
         elif of:
-            raise ValueError(f"{_option(('answers', 'engine', name))} goes with --engine {of[0]}, not with {kind}")
-
-
-def _faults(error: ValidationError) -> Iterator[str]:
-    """Yield a line for each fault; our own checks say themselves what came, as far as it may be shown."""
-    faults = error.errors()
-    within = {each["loc"][:-1] for each in faults if each["loc"]}
-    for each in faults:
-        if each["type"] == "too_short" and each["loc"] in within:
-            continue  # pydantic counts what is left without the items that it has refused
-        what = each["msg"].removeprefix("Value error, ")
-        if each["type"] != "value_error":
-            what += f" (got {each['input']!r})"
-        option = _option(each["loc"])
-        yield f"{option}: {what}" if option else what
-
-
-def _option(loc: tuple[Any, ...]) -> str:
-    """Return the option of the setting at a place in pydantic's form, in which a union names the kind too."""
-    names = [name for name in loc if isinstance(name, str) and name not in ENGINES]
-    for leaf in _LEAVES.values():
-        if [*leaf.path] == names[: len(leaf.path)] and leaf.path != _ENGINE:
-            return leaf.option
-    return ".".join(names)
-
-
-def _near(name: str) -> str:
-    close = get_close_matches(name, [*_LEAVES, *Study.model_fields], n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+            raise ValueError(
+                f"{option_at((*_ENGINE, name), _LEAVES.values())} goes with --engine {of[0]}, not with {kind}"
+            )
 
 
 def _default_out(study: Study) -> Path:
-    return Path(_RUNS) / f"{_short(study.model.name)}-{_short(study.questions.name)}"
-
-
-def _short(name: str) -> str:
-    """Return the last part of a path or hub id, fit for a folder's name."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).stem)
-    return kept.strip(".-") or "run"
+    return default_folder(study.model.name, study.questions.name)
