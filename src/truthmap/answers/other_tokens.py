@@ -48,8 +48,9 @@ def in_tokens_of(lm: LanguageModel, prompt_ids: tuple[int, ...], answer: Answer)
 def same_places(own: Answer, other: Answer, index: Ints32) -> Ints32:
     """Return where the tokens of one sequence (prompt ids, then answer ids) are in another one of the same answer.
 
-    A token of the answer is the token of the other sequence that has read as far as it: a longer one reads more, so the other model sees no less of the answer than the first one did. The last token of the prompt is that of
-    the other prompt, a closing token the other closing token.
+    A token of the answer is the token of the other sequence that has read as far as it: a longer one reads more, so
+    the other model sees no less of the answer than the first one did. The last token of the prompt is that of the other
+    prompt, a closing token the other closing token.
 
     Args:
         own: The answer in the tokens that `index` counts.

@@ -71,6 +71,11 @@ class ModelHolder:
             self._model = loaded
         return self._model
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether the model's weights are in memory here."""
+        return self._model is not None
+
     def prefixes(self) -> PrefixCache:
         """Return the prefix cache of the model, which all who run it share: the engine, the capture of states."""
         if self._prefixes is None:

@@ -17,13 +17,13 @@ from truthmap.terminal.completion import of_names
 from truthmap.terminal.options import RunArgument, path_in_run
 from truthmap.terminal.output import print_lines, print_tables
 from truthmap.terminal.progress import Bars
-from truthmap.terminal.study_options import REOPENING, study_options
+from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.controls.measure import ControlFinding, ControlReading, Controls
 
 
-@study_options(settings_named(*REOPENING))
+@study_options(settings_named(*REOPENING, *CLUSTER))
 def controls(
     run: RunArgument,
     only: Annotated[
@@ -33,6 +33,10 @@ def controls(
     without: Annotated[
         list[str] | None,
         typer.Option(help="Leave this control out; again for more", autocompletion=of_names(NAMES)),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model, or a run of one on the same questions, that reads too; again for more"),
     ] = None,
     text_model: Annotated[
         str | None,
@@ -48,7 +52,9 @@ def controls(
 
     What earlier calls measured on the same state of the run stays in the table.
     """
-    settings = ControlSettings(only=tuple(only or ()), without=tuple(without or ()), text_model=text_model)
+    settings = ControlSettings(
+        only=tuple(only or ()), without=tuple(without or ()), text_model=text_model, peers=tuple(peer or ())
+    )
     opened = open_run(run)
     from truthmap.analyses.controls.run import controls as measure_controls
 

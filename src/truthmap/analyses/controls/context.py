@@ -126,6 +126,11 @@ class ControlContext:
         """
         return reopen(self.data.run, self.reopening, self.progress)
 
+    def free_model(self) -> None:
+        """Let the memory of the run's model go until somebody asks for it again: another model needs room."""
+        if "active" in self.__dict__ and self.active.models.has_weights:
+            self.active.models.without_weights()
+
     def close(self) -> None:
         """Close what was opened."""
         if "active" in self.__dict__:

@@ -11,8 +11,14 @@ FILES = (
     "question_side",
     "answer_side",
     "within_same_answer",
+    "peer_probe",
+    "random_network",
+    "other_format",
 )
 """Each file beside this one that ends with a `CONTROL`; on the command line its name has hyphens."""
+
+ON_REQUEST = ("other_format",)
+"""Those of them that read all answers once more and are measured only where they are named."""
 
 
 def name_of(file: str) -> str:
@@ -32,7 +38,7 @@ def chosen_names(only: Sequence[str] = (), without: Sequence[str] = ()) -> tuple
     """Return the names of the controls to measure, in the registry's order.
 
     Args:
-        only: These and no others; by default all.
+        only: These and no others; by default all that need not be asked for by name.
         without: Not these.
 
     Raises:
@@ -43,7 +49,7 @@ def chosen_names(only: Sequence[str] = (), without: Sequence[str] = ()) -> tuple
             close = get_close_matches(name, NAMES, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise UsageError(f"there is no control {name!r}{hint}; there are {', '.join(NAMES)}")
-    wanted, left_out = set(map(name_of, only)) or set(NAMES), set(map(name_of, without))
+    wanted, left_out = set(map(name_of, only)) or set(NAMES) - set(map(name_of, ON_REQUEST)), set(map(name_of, without))
     chosen = tuple(name for name in NAMES if name in wanted - left_out)
     if not chosen:
         raise UsageError(f"no control is left to measure; there are {', '.join(NAMES)}")

@@ -12,6 +12,9 @@ class ControlSettings(BaseModel):
 
     only: tuple[str, ...] = Field((), description="Measure these controls and no others")
     without: tuple[str, ...] = Field((), description="Leave these controls out")
+    peers: tuple[str, ...] = Field(
+        (), description="Other models (names, or runs of them on the same questions) that read the same texts"
+    )
     text_model: str | None = Field(
         None, description="Sentence-embedding model (folder, package or hub id) for the question and answer side"
     )

@@ -1,0 +1,249 @@
+"""The states of another model, read at the same places of the same questions and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from truthmap.analyses.controls.context import ControlContext
+from truthmap.answers.other_tokens import in_tokens_of, same_places
+from truthmap.capture.second_pass import StateCapture
+from truthmap.errors import NotEnoughDataError, RunFolderError
+from truthmap.execution.active_run import ActiveRun, require_identity
+from truthmap.execution.executor import Job, Tally
+from truthmap.grading.token_spans import locate_positions
+from truthmap.lm.model import LanguageModel
+from truthmap.positions import MISSING, LocatedPositions, Position
+from truthmap.probes.grid import Cell
+from truthmap.records import Answer, Outcome, RowKey, Site
+from truthmap.runs.data import RunData
+from truthmap.runs.run import open_run
+from truthmap.runs.snapshot import is_run
+from truthmap.storage import is_remote
+from truthmap.study.stage_settings import capture_settings, generate_settings
+from truthmap.study.study import Study, with_settings
+from truthmap.terminal.progress import Advance
+
+MakePeer = Callable[[LanguageModel], LanguageModel]
+"""A function of a module (so that another process finds it by name) that makes the peer of a loaded model."""
+
+
+@dataclass(frozen=True)
+class PeerStates:
+    """A peer's states at one position of a run's rows.
+
+    Attributes:
+        ids: The n rows that it could read.
+        states: float (L, n, d), L layers of the peer.
+        left_out: How many rows it could not read: its tokens do not make their texts, or have no such place.
+    """
+
+    ids: tuple[RowKey, ...]
+    states: torch.Tensor
+    left_out: int
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """An answer, and where its rows have the position, in the tokens that were generated."""
+
+    answer: Answer
+    index: Mapping[RowKey, int]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What one job reads."""
+
+    make: MakePeer
+    site: Site
+    position: Position
+    answers: tuple[_Rows, ...]
+
+
+def itself(lm: LanguageModel) -> LanguageModel:
+    """Return the loaded model."""
+    return lm
+
+
+def read_peer(context: ControlContext, active: ActiveRun, make: MakePeer, name: str) -> PeerStates:
+    """Read the run's answers with a peer, at the position of the best cell, in all layers.
+
+    Args:
+        context: The run.
+        active: Who has the loaded model: the run itself, or one like it with another model.
+        make: What the peer is made of it with.
+        name: What the peer is called, for the bar.
+
+    Raises:
+        ModelError: the peer has no such site, or does not take the questions.
+        NotEnoughDataError: it can read no row.
+        PartialError: shards failed three times on a cluster.
+    """
+    rows = list(_rows(context.data, context.data.labels.ids, context.cell))
+    size = active.study.states.shard
+    jobs = []
+    for number, start in enumerate(range(0, len(rows), size)):
+        part = tuple(rows[start : start + size])
+        shard = _Shard(make, context.cell.site, context.cell.position, part)
+        jobs.append(Job(number, tuple(each.answer.question_id for each in part), shard, len(part)))
+    found: dict[int, tuple[tuple[RowKey, ...], torch.Tensor]] = {}
+    with context.progress.stage(f"Reading with {name}", len(rows)) as advance:
+        for done in active.executor.map(read_peer_shard, jobs, Tally(advance)):
+            found[done.number] = done.result
+    ids = tuple(i for number in sorted(found) for i in found[number][0])
+    if not ids:
+        raise NotEnoughDataError(f"{name} can read none of the answers at {context.cell.position}")
+    states = torch.cat([found[number][1] for number in sorted(found) if found[number][0]], dim=1)
+    return PeerStates(ids, states, len(context.data.labels.ids) - len(ids))
+
+
+def read_peer_shard(active: ActiveRun, shard: _Shard, advance: Advance) -> tuple[tuple[RowKey, ...], torch.Tensor]:
+    """Read one shard: the rows that the peer could read, and their states float32 (L, n, d)."""
+    lm = shard.make(active.model)
+    task, questions = active.question_set.task, active.questions_by_id
+    answers: list[Answer] = []
+    index: dict[RowKey, np.ndarray] = {}
+    for rows in shard.answers:
+        asked = lm.question_ids(questions[rows.answer.question_id], task)
+        reread = in_tokens_of(lm, asked, rows.answer)
+        if reread is None:
+            continue
+        places = same_places(rows.answer, reread, np.array(list(rows.index.values()), np.int32))
+        present = {row: place for row, place in zip(rows.index, places, strict=True) if place != MISSING}
+        if present:
+            answers.append(reread)
+            index |= {row: np.array([place], np.int32) for row, place in present.items()}
+    if not answers:
+        return (), torch.empty(0)
+    capture = StateCapture(lm, capture_settings(active.study))
+    read = capture.capture(answers, LocatedPositions((shard.position,), index), (shard.site,), advance)
+    return read.ids, read.states[shard.site][:, 0].float()
+
+
+@dataclass(frozen=True)
+class NamedPeer:
+    """Another model, by the name of a run of it or by its own.
+
+    Attributes:
+        name: What it is called here.
+        study: The study under control with that model in the place of its own.
+        run: Its run, whose answers say where the two models disagree; `None` where only the model was named.
+    """
+
+    name: str
+    study: Study
+    run: RunData | None
+
+    def opened(self, context: ControlContext) -> ActiveRun:
+        """Return the run under control as if the peer were its model; whoever opens it closes it."""
+        own = context.active
+        return ActiveRun(self.study, own.folder, own.keys, own.question_set, context.progress)
+
+    def require_identity(self, active: ActiveRun) -> None:
+        """See that the model which will read is the one of the peer's run.
+
+        Raises:
+            RunFolderError: another model goes by its name now.
+        """
+        if self.run is not None:
+            known = self.run.settings.get("model_identity") or {}
+            require_identity(self.run.run.address, known, active.executor.identity())
+
+
+def peer_named(context: ControlContext, name: str) -> NamedPeer:
+    """Return the peer that a run or a model of this name is.
+
+    Raises:
+        RunFolderError: the run was made with a model that a program gave, or cannot be read.
+    """
+    own = context.active.study
+    elsewhere = own.answers.engine.elsewhere() is not None
+    engine = {"engine": "transformers"} if elsewhere else {}  # the endpoint has another model
+    unnamed = {"revision": None, "adapter": None, "quantization": None, "blocks": None, "prompt_format": "auto"}
+    if not (is_remote(name) or is_run(Path(name))):
+        return NamedPeer(name, with_settings(own, {"model": name, **unnamed, "dtype": "auto", **engine}), None)
+    data = RunData.load(open_run(name))
+    theirs = Study(**data.settings["settings"])
+    if theirs.model.digest is not None:
+        raise RunFolderError(
+            f"{name} was made with a model that a program gave: name a folder or hub id of that model as the peer"
+        )
+    model = {leaf: getattr(theirs.model, leaf) for leaf in ("revision", "dtype", "adapter", "quantization", "date")}
+    given = {"model": theirs.model.name, **model, "prompt_format": theirs.model.prompt_format, **engine}
+    return NamedPeer(data.summary.model, with_settings(own, {**given, "blocks": theirs.states.blocks}), data)
+
+
+def peers_outcomes(context: ControlContext, peer: NamedPeer, active: ActiveRun) -> Mapping[RowKey, Outcome]:
+    """Return whether the peer's own answers to the same questions are right: from its run, or by asking it.
+
+    Rows go by their keys, and only questions of the same text count. A question whose answer came with it has none of
+    the peer's own.
+
+    Raises:
+        NotEnoughDataError: the peer's run asks none of the questions.
+    """
+    data = context.data
+    if peer.run is None:
+        return _ask_peer(context, peer, active)
+    theirs = peer.run.questions_by_id
+    same = {i for i, own in data.questions_by_id.items() if i in theirs and theirs[i].text == own.text}
+    if not same:
+        raise NotEnoughDataError(f"the run of {peer.name} asks none of the questions")
+    ready = _ready(data)
+    return {g.key: g.outcome for g in peer.run.grades if g.question_id in same and g.question_id not in ready}
+
+
+def _ask_peer(context: ControlContext, peer: NamedPeer, active: ActiveRun) -> Mapping[RowKey, Outcome]:
+    """Have the peer answer the questions of the scored rows, and grade that as the run's answers were graded."""
+    data, ready = context.data, _ready(context.data)
+    ids = [i for i in dict.fromkeys(row.question_id for row in data.labels.ids) if i not in ready]
+    size = active.study.states.shard
+    shards = [tuple(ids[start : start + size]) for start in range(0, len(ids), size)]
+    jobs = [Job(number, shard, shard, len(shard)) for number, shard in enumerate(shards)]
+    answers: list[Answer] = []
+    with context.progress.stage(f"Asking {peer.name}", len(ids)) as advance:
+        for done in active.executor.map(ask_peer_shard, jobs, Tally(advance)):
+            answers += done.result
+    return {row: grade.outcome for row, grade in context.active.grade(answers).items()}
+
+
+def ask_peer_shard(active: ActiveRun, ids: Sequence[str], advance: Advance) -> tuple[Answer, ...]:
+    """Answer one shard of questions."""
+    prompts = [active.prompt(active.questions_by_id[i]) for i in ids]
+    settings = generate_settings(active.study, active.question_set.task)
+    return tuple(a for batch in active.engine.answer(prompts, settings, on_progress=advance) for a in batch.answers)
+
+
+def read_named_peer(context: ControlContext, peer: NamedPeer) -> tuple[PeerStates, Mapping[RowKey, Outcome]]:
+    """Read with a peer and learn its own outcomes; its model is gone again afterwards.
+
+    Raises:
+        ModelError, RunFolderError, NotEnoughDataError, PartialError: as `read_peer` and `peers_outcomes`.
+    """
+    context.free_model()
+    active = peer.opened(context)
+    with closing(active):
+        peer.require_identity(active)
+        outcomes = peers_outcomes(context, peer, active)
+        return read_peer(context, active, itself, peer.name), outcomes
+
+
+def _ready(data: RunData) -> set[str]:
+    return {question.id for question in data.questions if question.answer is not None}
+
+
+def _rows(data: RunData, ids: Sequence[RowKey], cell: Cell) -> Sequence[_Rows]:
+    """Return the answers of rows, each with where its rows have the cell's position."""
+    found: dict[RowKey, dict[RowKey, int]] = {}
+    for row in ids:
+        answer = data.answer_of(row)
+        place = int(locate_positions(answer, data.grade_of(row).span, (cell.position,))[0])
+        if place != MISSING:
+            found.setdefault(row.answer, {})[row] = place
+    return [_Rows(data.answer_of(key), index) for key, index in found.items()]
