@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from truthmap.lm.load_settings import PromptFormat
 from truthmap.lm.model import LanguageModel
 from truthmap.seeding import seed_from
 
@@ -44,5 +45,5 @@ def asked_otherwise(lm: LanguageModel) -> LanguageModel:
     Raises:
         ModelError: when it is first asked, if it has no chat template.
     """
-    other = "plain" if lm.asks_in_chat else "chat"
+    other: PromptFormat = "plain" if lm.asks_in_chat else "chat"
     return LanguageModel(f"{lm.name} asked {other}", lm.model, lm.tokenizer, replace(lm.settings, prompt_format=other))

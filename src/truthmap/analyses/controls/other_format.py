@@ -1,8 +1,8 @@
 """Whether the signal hangs on how the model was asked: it reads the same answers behind another form of prompt.
 
 The model itself is the peer, as in "Masked by Consensus" (Ashuach et al., arXiv 2604.12373), with its question put
-plainly where the run's stands in the chat template, or the other way round. A probe is fitted anew on those states: what it
-reaches is what does not hang on the form. Whether the run's own probe, unchanged, would read them is another question.
+plainly where the run's stands in the chat template, or the other way round. A probe is fitted anew on those states:
+what it reaches does not hang on the form. Whether the run's own probe, unchanged, would read them is another question.
 """
 
 from __future__ import annotations
