@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS := dev
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check audit soak bench simulate families gpu clean
+.PHONY: demo test slow check docs audit soak bench simulate families gpu clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
@@ -35,6 +35,10 @@ check: $(READY)
 	$(BIN)/python scripts/check_imports.py
 	$(BIN)/python scripts/check_output.py
 	$(BIN)/python scripts/audit.py
+	$(MAKE) docs
+
+docs: $(READY)  ## the site, in docs/_build/html: warnings are errors, nothing is fetched
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be asked, that is said and passes
 	$(BIN)/python scripts/audit.py

@@ -17,7 +17,7 @@ Shown = Literal["auc", "gain", "error"]
 
 _TITLES = {
     "auc": "AUC",
-    "gain": "AUC minus log-probability's (in brackets: could be 0)",
+    "gain": "AUC minus the best free score's (in brackets: could be 0)",
     "error": "error rate at the source's threshold",
 }
 _COLOURS = {"auc": ("Blues", 0.5, 1.0), "gain": ("RdBu", -0.5, 0.5), "error": ("Oranges", 0.0, 0.5)}
