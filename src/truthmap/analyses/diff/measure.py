@@ -52,7 +52,7 @@ class CellDifferences:
         first, second: The AUCs.
         difference, low, high: With the pointwise 95 % interval.
         p_value: Pointwise, two-sided; NaN where a cell has too few groups of answers for a test.
-        p_corrected: Corrected for all cells: how often the largest z, either sign, of maps that do not differ reaches this one.
+        p_corrected: Corrected for all cells: how often the largest absolute z of like maps reaches this one.
         mean: The mean difference over all cells.
     """
 
@@ -130,7 +130,7 @@ def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:
     An AUC is, but for terms that vanish faster, a sum with one term per answer (its placement value, as in DeLong et
     al. 1988). The difference of two AUCs then is a sum over questions (over groups of them, where they belong
     together), and its variance the sum of the squared terms: for one set of labels this is the paired test of DeLong,
-    and it holds as well where the two maps' answers, outcomes or questions differ. The largest z, either sign, over all cells is
+    and it holds as well where the two maps' answers, outcomes or questions differ. The largest absolute z anywhere is
     compared with that of sums with random signs of the terms (multiplier bootstrap, Chernozhukov et al., Annals of
     Statistics 2013), which keeps the dependence between cells.
 
