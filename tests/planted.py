@@ -55,6 +55,11 @@ class PlantedRun:
         return SimpleNamespace(protocol="truthmap", model="planted", questions="planted")
 
     @cached_property
+    def run(self) -> Any:
+        """A folder to which nothing was added: no samples, no second grading."""
+        return SimpleNamespace(address="planted", folder=SimpleNamespace(entry=lambda _name: None))
+
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         return tuple(f"q{n:04d}" for n in range(len(self.right)))
 

@@ -14,7 +14,7 @@ from truthmap.analyses.controls.run import load_control, measure
 from truthmap.errors import ModelError, NotEnoughDataError, UsageError
 from truthmap.metrics.estimate import Estimate
 
-N = 500
+N = 420
 V = ControlVerdict
 
 
@@ -48,10 +48,32 @@ def within_answers() -> PlantedRun:
     return PlantedRun(right, {LAST_Q: draw(7).standard_normal(N), EXACT: noisy(2.0 * right, 5, 1.0)}, said=said)
 
 
-WORLDS = {
-    name: ControlContext(made)
-    for name, made in (("question", in_the_question()), ("answer", in_the_answer()), ("within", within_answers()))
+def in_the_length() -> PlantedRun:
+    """Long answers are right, and the state knows nothing but how long the answer is."""
+    words = draw().integers(0, 6, N)
+    right = draw(1).random(N) < np.array([0.05, 0.1, 0.3, 0.7, 0.9, 0.95])[words]
+    started = ["well " * n + "it is " for n in words]
+    return PlantedRun(right, {EXACT: noisy(words * 1.0, 5, 0.1)}, said=["Lima"] * N, started=started)
+
+
+def in_a_leak() -> PlantedRun:
+    """Half the prompts hand the answer over, and the state knows nothing but whether they do."""
+    told = draw().random(N) < 0.5
+    right = np.where(told, draw(1).random(N) < 0.95, draw(1).random(N) < 0.4)
+    contexts = [f"Mind the golden thing {n}." if t else f"Mind the thing {n}." for n, t in enumerate(told)]
+    accepted = [(f"golden thing {n}",) for n in range(N)]
+    said = [f"golden thing {n}" if r else f"stone {n}" for n, r in enumerate(right)]
+    return PlantedRun(right, {EXACT: noisy(2.0 * told, 5)}, said=said, accepted=accepted, contexts=contexts)
+
+
+MADE = {
+    "question": in_the_question,
+    "answer": in_the_answer,
+    "within": within_answers,
+    "length": in_the_length,
+    "leak": in_a_leak,
 }
+WORLDS = {name: ControlContext(made()) for name, made in MADE.items()}
 """The contexts keep what was fitted for one control, for the next."""
 
 
@@ -70,6 +92,10 @@ def found(world: str, name: str) -> ControlFinding:
         ("within", "question-side", {V.HOLDS, V.PART}),
         ("within", "answer-side", {V.HOLDS, V.PART}),
         ("within", "within-same-answer", {V.HOLDS}),
+        ("length", "length-and-place", {V.NOTHING}),
+        ("within", "length-and-place", {V.HOLDS}),
+        ("leak", "gold-in-prompt", {V.NOTHING}),
+        ("within", "gold-in-prompt", {V.HOLDS}),
     ],
 )
 def test_what_was_planted_is_what_is_found(world: str, name: str, verdicts: set[ControlVerdict]) -> None:
@@ -86,16 +112,27 @@ def test_the_reader_that_counts_is_chosen_where_nothing_is_tested() -> None:
     finding = found("answer", "answer-side")
     assert {reading.name for reading in finding.readings} >= {
         "the exact answer's words",
-        "how often it was right before",
+        "its usual outcome",
     }
     assert finding.readings[0].value.n == finding.readings[-1].value.n
     assert finding.readings[0].name in finding.says
 
 
+def test_a_leak_is_called_one_and_counted() -> None:
+    finding = found("leak", "gold-in-prompt")
+    told, n = map(int, finding.facts["prompts with the accepted answer"].split(" of "))
+    assert n == N
+    assert 0.4 * N < told < 0.6 * N
+    assert finding.says.startswith("A leak: ")
+    named = {reading.name: reading for reading in finding.readings}
+    assert named["the answer is in the prompt"].value.low > 0.6
+    assert "the answer is in the prompt" not in found("within", "gold-in-prompt").says
+
+
 def test_few_answers_say_nothing() -> None:
     few = within_answers()
     tiny = PlantedRun(few.right[:36], {p: s[:36] for p, s in few.signals.items()}, said=few.said[:36])
-    for name in ("question-side", "within-same-answer"):
+    for name in ("question-side", "within-same-answer", "length-and-place", "label-noise"):
         finding = measure(load_control(name), ControlContext(tiny))
         assert finding.verdict is V.UNCLEAR
         assert finding.share_left is None
@@ -123,7 +160,7 @@ def test_a_verdict_goes_by_the_interval(left: ControlReading, verdict: ControlVe
 
 def test_amounts_never_decrease() -> None:
     words = [amount(share / 100) for share in range(101)]
-    order = ["little", "part", "about half", "most", "all"]
+    order = ["little", "part", "about half", "most", "nearly all"]
     assert [order.index(word) for word in words] == sorted(order.index(word) for word in words)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pandas as pd
 import pytest
 
 from truthmap import controls
-from truthmap.analyses.controls.command import summarize, worst_line
+from truthmap.analyses.controls.command import summarize
 from truthmap.analyses.controls.figure import controls_figure, draw_control_curves, draw_controls
 from truthmap.analyses.controls.measure import (
     ControlCurve,
@@ -16,11 +18,16 @@ from truthmap.analyses.controls.measure import (
     Controls,
     ControlVerdict,
 )
-from truthmap.analyses.controls.run import controls_table, curves_table, read_controls
+from truthmap.analyses.controls.run import controls_table, curves_table
+from truthmap.analyses.controls.saved import read_controls, worst_control
 from truthmap.analyses.controls.settings import ControlSettings
+from truthmap.analyses.samples.run import sample_answers
+from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.cli.output_summary import print_summary
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site
+from truthmap.report.build import write_report
 from truthmap.runs.run import Run, open_run
 from truthmap.terminal.output import print_tables
 
@@ -55,7 +62,6 @@ def made() -> Controls:
 
 def test_the_worst_leaves_least_and_knows_enough(made: Controls) -> None:
     assert made.worst is made.findings[0]
-    assert worst_line(made) == "question-side: question-side says a sentence of its own."
     assert made.model_copy(update={"findings": made.findings[2:]}).worst is None
 
 
@@ -89,13 +95,16 @@ def test_tables_have_a_row_per_number(made: Controls) -> None:
 def test_figures_show_what_is_left(made: Controls) -> None:
     axes = draw_controls(made)
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels[1] == "question-side: part is left"
+    assert labels[1] == "question-side: part left"
     assert len(labels) == 4
     assert len(controls_figure(made).axes) == 4
     assert len(draw_control_curves(made).get_legend().get_texts()) == 3
 
 
-def test_controls_are_kept_and_added_to(finished: Run) -> None:
+def test_controls_are_kept_and_added_to(
+    finished: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert worst_control(finished) is None
     first = controls(finished, ControlSettings(only=("within-same-answer",)))
     assert [each.name for each in first.findings] == ["within-same-answer"]
     both = controls(finished, ControlSettings(only=("question-side",)))
@@ -105,3 +114,20 @@ def test_controls_are_kept_and_added_to(finished: Run) -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "controls.parquet"), controls_table(both))
     assert b"<svg" in (folder / "controls.svg").read_bytes()
     assert both.auc == finished.summary.test
+    monkeypatch.setenv("COLUMNS", "80")
+    print_summary(open_run(finished.path))
+    said = " ".join(capsys.readouterr().out.partition("Worst control")[2].split())
+    assert said.startswith(worst_control(finished) or "?")
+    assert "controls.png" in said
+    page = unescape(write_report(open_run(finished.path)).read_text())
+    assert "Controls" in page
+    assert all(each.says.split("(")[0] in page for each in both.findings)
+
+
+@pytest.mark.slow
+def test_hidden_knowledge_reads_the_samples(finished: Run) -> None:
+    sample_answers(finished, SampleSettings(k=4, part="test"))
+    found = controls(finished, ControlSettings(only=("hidden-knowledge", "recall-or-truth"))).findings
+    verdicts = {each.name: each.verdict for each in found}
+    assert ControlVerdict.NOT_RUN not in verdicts.values()
+    assert len(list((finished.path / "sample_states").glob("*.safetensors"))) > 0

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import auc_from_counts, auc_rowwise, auc_values, round_scores
-from truthmap.metrics.auc_interval import auc_estimate, auc_many
+from truthmap.metrics.auc_interval import auc_estimate, auc_many, mean_auc
 
 ROWS = hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(4, 30)), elements=st.integers(-4, 4))
 
@@ -169,3 +169,15 @@ def test_a_perfect_auc_may_be_as_low_as_the_sample_allows(n: int) -> None:
     y = np.repeat([False, True], n)
     low = auc_estimate(np.arange(2.0 * n), y).low
     assert 0.025 ** (1 / n) <= low <= 0.3 ** (1 / n)
+
+
+def test_the_mean_of_aucs_has_the_interval_of_one_where_all_are_alike() -> None:
+    draw = np.random.default_rng(5)
+    y = draw.random(80) < 0.5
+    scores = draw.standard_normal((3, 80)) + y
+    found = mean_auc(scores, y)
+    assert found.value == pytest.approx(np.mean([roc_auc_score(y, row) for row in scores]), abs=1e-9)
+    one = auc_estimate(scores[0], y)
+    same = mean_auc(np.tile(scores[0], (3, 1)), y)
+    assert (same.value, same.low, same.high) == pytest.approx((one.value, one.low, one.high))
+    assert found.high - found.low < one.high - one.low + 0.05

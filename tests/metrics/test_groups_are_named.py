@@ -12,8 +12,8 @@ import truthmap
 
 SOURCE = Path(truthmap.__file__).parent
 PLACE = {
-    "auc_estimate": 2, "auc_many": 2, "auc_gain": 3, "auc_differences": 3, "within_auc": 3, "share_of": 1,
-    "exact_share_of": 1,
+    "auc_estimate": 2, "auc_many": 2, "mean_auc": 2, "auc_gain": 3, "auc_differences": 3, "within_auc": 3,
+    "share_of": 1, "exact_share_of": 1,
 }  # fmt: skip
 """Where among its arguments a function takes the groups."""
 

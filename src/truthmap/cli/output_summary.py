@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from truthmap.analyses.audit.command import audit_rows, twice_rows
 from truthmap.metrics.rival import Rival
 from truthmap.questions.groups import group_questions
-from truthmap.runs.file_names import GRID, HEATMAP_PNG, REPORT
+from truthmap.runs.file_names import ANALYSES, GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.run import Run
 from truthmap.runs.summary import Summary
 from truthmap.terminal.output import print_lines, print_table
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def print_summary(run: Run) -> None:
-    """Print what a run found: its numbers in one table, then how well, how sure, and the next command."""
+    """Print what a run found: its numbers, then how well, how sure, the next command, and the worst control."""
     from truthmap.analyses.audit.graded_twice import read_comparison
+    from truthmap.analyses.controls.saved import worst_control
     from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
     from truthmap.report.facts import findings_of
     from truthmap.report.maps import site_map
@@ -60,6 +61,12 @@ def print_summary(run: Run) -> None:
         ],
     )
     print_lines([f"  {command.format(run=shlex.quote(run.address))}"])
+    worst = worst_control(run)
+    if worst is not None:
+        print_lines([""])
+        print_table(
+            "", ("", ""), [("Worst control", worst), ("", f"all of them: {run.address}/{ANALYSES}/controls.png")]
+        )
 
 
 def how_well(findings: Findings) -> str:

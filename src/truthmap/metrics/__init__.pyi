@@ -1,6 +1,7 @@
 from .auc import auc_values as auc_values
 from .auc_interval import auc_estimate as auc_estimate
 from .auc_interval import auc_many as auc_many
+from .auc_interval import mean_auc as mean_auc
 from .bootstrap import percentile_interval as percentile_interval
 from .clusters import one_per_group as one_per_group
 from .curves import Calibration as Calibration

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from truthmap.arrays import Bools, Floats
-from truthmap.metrics.auc import placements, round_scores
+from truthmap.metrics.auc import Placements, placements, round_scores
 from truthmap.metrics.auc_terms import GroupTerms, terms_of
 from truthmap.metrics.clusters import Groups, group_numbers
 from truthmap.metrics.estimate import Estimate
@@ -58,6 +58,28 @@ def auc_estimate(scores: Floats, y: Bools, group: Groups = None, confidence: flo
         NotEnoughDataError: all answers are right, or all are wrong.
     """
     return auc_many(round_scores(scores[None]), y, group, confidence).estimate(0)
+
+
+def mean_auc(scores: Floats, y: Bools, group: Groups = None, confidence: float = 0.95) -> Estimate:
+    """Return the mean of the AUCs of m score vectors (m, n) on the same answers, such as probes of several draws.
+
+    The interval is that of the answers: each one's place among those of the other outcome, averaged over the vectors,
+    stands for it. How much the vectors differ is not in it.
+
+    Args:
+        scores: float (m, n), higher means right.
+        y: bool (n,), the same for all rows.
+        group: What belongs together.
+        confidence: Coverage of the interval.
+
+    Raises:
+        NotEnoughDataError: all answers are right, or all are wrong.
+    """
+    each = placements(round_scores(scores), y)
+    placed = Placements(each.right.mean(axis=0, keepdims=True), each.wrong.mean(axis=0, keepdims=True))
+    terms = terms_of(placed, y, group_numbers(group, len(y)))
+    low, high = auc_interval(placed.auc, terms, confidence)
+    return Estimate(value=float(placed.auc[0]), low=float(low[0]), high=float(high[0]), n=len(y))
 
 
 def auc_many(scores: Floats, y: Bools, group: Groups = None, confidence: float = 0.95) -> AucMany:

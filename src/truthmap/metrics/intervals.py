@@ -58,11 +58,11 @@ def share_of(values: Bools | Floats, group: Groups = None) -> Estimate:
     return Estimate(value=float(values.mean()), low=float(low), high=float(high), n=len(values))
 
 
-def exact_share_of(hits: Bools, group: Groups = None) -> Estimate:
-    """Return the share of hits: bool (n,) with the interval of Clopper and Pearson, at the size that groups are worth.
+def exact_share_of(hits: Bools | Floats, group: Groups = None) -> Estimate:
+    """Return the share of hits (n,) with the interval of Clopper and Pearson, at the size that groups are worth.
 
-    For grouped answers this is the interval of Korn and Graubard (Survey Methodology 1998); a share of nothing is 0,
-    and may be all.
+    For grouped answers this is the interval of Korn and Graubard (Survey Methodology 1998), and so it is for values in
+    [0, 1] that are shares themselves; a share of nothing is 0, and may be all.
     """
     if not len(hits):
         return exact_share(0, 0)

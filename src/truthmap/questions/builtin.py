@@ -129,6 +129,20 @@ def _sum(number: int) -> Question:
     )
 
 
+def city_populations() -> dict[str, float]:
+    """Return how many inhabitants the city of each question of `cities` has, by the question's id."""
+    return _populations("cities")
+
+
+def us_city_populations() -> dict[str, float]:
+    """Return how many inhabitants the city of each question of `us_cities` has, by the question's id."""
+    return _populations("us_cities")
+
+
+def _populations(name: str) -> dict[str, float]:
+    return {f"{name}-{row['geonameid']}": float(row["population"]) for row in _table(f"{name}.csv")}
+
+
 @lru_cache(maxsize=1)
 def _countries() -> tuple[dict[str, _Names], dict[str, str]]:
     content = json.loads(_read("countries.json"))

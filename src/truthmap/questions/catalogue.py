@@ -13,12 +13,21 @@ from truthmap.records import Question
 
 @dataclass(frozen=True, slots=True)
 class BuiltinSet:
-    """A set that the package carries."""
+    """A set that the package carries.
+
+    Attributes:
+        about: One line for a reader.
+        source: Where its questions come from.
+        questions: Yields them.
+        task: How they are asked, graded and located.
+        popularity: Returns how well known each question's subject is, by the question's id; `None`: it is not known.
+    """
 
     about: str
     source: str
     questions: Callable[[], Iterator[Question]]
     task: Task
+    popularity: Callable[[], Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +50,15 @@ class NamedSet:
 _GEONAMES = "built in; GeoNames, CC BY 4.0"
 
 BUILTIN_SETS: Mapping[str, BuiltinSet] = {
-    "cities": BuiltinSet("In which country is the city of X?", _GEONAMES, builtin.cities, builtin.CITIES_TASK),
+    "cities": BuiltinSet(
+        "In which country is the city of X?", _GEONAMES, builtin.cities, builtin.CITIES_TASK, builtin.city_populations
+    ),
     "us_cities": BuiltinSet(
-        "In which US state is the city of X?", _GEONAMES, builtin.us_cities, builtin.US_CITIES_TASK
+        "In which US state is the city of X?",
+        _GEONAMES,
+        builtin.us_cities,
+        builtin.US_CITIES_TASK,
+        builtin.us_city_populations,
     ),
     "larger_city": BuiltinSet(
         "Which city has more inhabitants, X or Y?", _GEONAMES, builtin.larger_city, builtin.LARGER_CITY_TASK
@@ -57,6 +72,12 @@ def named_sets() -> tuple[NamedSet, ...]:
     built_in = [NamedSet(name, entry.about, entry.source, entry.task) for name, entry in BUILTIN_SETS.items()]
     paper = [NamedSet(e.name, e.about, _source(e.source), e.task) for e in PAPER_SETS.values()]
     return (*built_in, *paper)
+
+
+def subject_popularity(name: str) -> Mapping[str, float]:
+    """Return how well known each question's subject is, by the question's id; empty for a set of which nobody knows."""
+    known = BUILTIN_SETS.get(name)
+    return {} if known is None or known.popularity is None else known.popularity()
 
 
 def _source(source: PaperFile | HubData) -> str:

@@ -77,7 +77,7 @@ def usual_outcome_reader(seen: LabelledAnswers, tested: LabelledAnswers) -> Othe
     for fold in np.unique(seen.fold):
         out = seen.fold == fold
         own.update(_usual(seen.take(~out), seen.take(out)))
-    return OtherReader("how often it was right before", own, _usual(seen, tested))
+    return OtherReader("its usual outcome", own, _usual(seen, tested))
 
 
 def _usual(seen: LabelledAnswers, rows: LabelledAnswers) -> dict[RowKey, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -45,6 +46,12 @@ def controls(
             show_default=False,
         ),
     ] = None,
+    popularity: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with a column popularity for each question's subject, for recall-or-truth", show_default=False
+        ),
+    ] = None,
     *,
     given: dict[str, Any],
 ) -> None:
@@ -53,7 +60,11 @@ def controls(
     What earlier calls measured on the same state of the run stays in the table.
     """
     settings = ControlSettings(
-        only=tuple(only or ()), without=tuple(without or ()), text_model=text_model, peers=tuple(peer or ())
+        only=tuple(only or ()),
+        without=tuple(without or ()),
+        peers=tuple(peer or ()),
+        text_model=text_model,
+        popularity=popularity,
     )
     opened = open_run(run)
     from truthmap.analyses.controls.run import controls as measure_controls
@@ -78,11 +89,6 @@ def summarize(result: Controls) -> tuple[SummaryTable, ...]:
         SummaryTable(title, ("control", "n", "value [95 %]", "left above chance"), tuple(numbers)),
         SummaryTable("What it means", ("", ""), tuple(words)),
     )
-
-
-def worst_line(result: Controls) -> str | None:
-    """Return the worst finding in one sentence; `None` where no control says how much is left."""
-    return None if result.worst is None else f"{result.worst.name}: {result.worst.says}"
 
 
 def _left_of_all(result: Controls) -> str:

@@ -25,11 +25,11 @@ class ControlVerdict(StrEnum):
 
     HOLDS = "holds"
     """The AUC is not shown to shrink under it."""
-    PART = "part is left"
+    PART = "part left"
     """It shrinks, and what is left is above zero."""
-    NOTHING = "nothing is shown to be left"
+    NOTHING = "none shown"
     """What is left may be zero, and is less than half for sure."""
-    UNCLEAR = "too few to say"
+    UNCLEAR = "too few"
     """The answers are too few: what is left may be nothing or most of it."""
     NOT_RUN = "not run"
     """It was not measured; the sentence says why."""
@@ -210,7 +210,7 @@ def amount(share: float) -> str:
     """Say how much a share is.
 
     >>> amount(0.97), amount(0.7), amount(0.5), amount(0.2), amount(0.05)
-    ('all', 'most', 'about half', 'part', 'little')
+    ('nearly all', 'most', 'about half', 'part', 'little')
     """
-    steps = ((0.95, "all"), (0.65, "most"), (0.4, "about half"), (0.15, "part"))
+    steps = ((0.95, "nearly all"), (0.65, "most"), (0.4, "about half"), (0.15, "part"))
     return next((word for least, word in steps if share >= least), "little")

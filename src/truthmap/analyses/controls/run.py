@@ -13,17 +13,16 @@ from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.figure import controls_figure
 from truthmap.analyses.controls.measure import ControlFinding, Controls
 from truthmap.analyses.controls.registry import NAMES, chosen_names, file_of
+from truthmap.analyses.controls.saved import NAME, read_controls
 from truthmap.analyses.controls.settings import ControlSettings
-from truthmap.analyses.results import SavedAnalysis, write_analysis
+from truthmap.analyses.results import write_analysis
 from truthmap.errors import DamagedFileError, ModelError, NotEnoughDataError, RunFolderError
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
-from truthmap.runs.ledger import analysis_entry
 from truthmap.runs.run import Run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress, Silence
 
-NAME = "controls"
 _ENDS = ("value", "low", "high")
 _COLUMNS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
@@ -90,18 +89,6 @@ def measure(control: Control, context: ControlContext) -> ControlFinding:
         return unclear(f"Too few answers to say: {error}.").of(control)
     except (ModelError, RunFolderError) as error:
         return not_run(f"Not run: {error}.").of(control)
-
-
-def read_controls(run: Run) -> Controls | None:
-    """Read back what `controls` wrote into a run; `None` where nothing was.
-
-    Raises:
-        RunFolderError: it was made from an earlier state of the run.
-        DamagedFileError: the file does not hold such a result.
-    """
-    if run.folder.entry(analysis_entry(NAME)) is None:
-        return None
-    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(Controls)
 
 
 def controls_table(result: Controls) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -17,4 +19,7 @@ class ControlSettings(BaseModel):
     )
     text_model: str | None = Field(
         None, description="Sentence-embedding model (folder, package or hub id) for the question and answer side"
+    )
+    popularity: Path | None = Field(
+        None, description="File with a column popularity for each question's subject, for recall-or-truth"
     )

@@ -1,0 +1,36 @@
+"""The controls that a run has, read back: for its summary, and for the next call, which adds to them."""
+
+from __future__ import annotations
+
+from truthmap.analyses.controls.measure import Controls
+from truthmap.analyses.results import SavedAnalysis
+from truthmap.errors import DamagedFileError, RunFolderError
+from truthmap.runs.file_names import ANALYSES
+from truthmap.runs.ledger import analysis_entry
+from truthmap.runs.run import Run
+
+NAME = "controls"
+
+
+def read_controls(run: Run) -> Controls | None:
+    """Read back what `truthmap controls` wrote into a run; `None` where nothing was.
+
+    Raises:
+        RunFolderError: it was made from an earlier state of the run.
+        DamagedFileError: the file does not hold such a result.
+    """
+    if run.folder.entry(analysis_entry(NAME)) is None:
+        return None
+    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(Controls)
+
+
+def worst_control(run: Run) -> str | None:
+    """Return the worst that the run's controls found in one line, or why that cannot be said; `None` without any."""
+    try:
+        found = read_controls(run)
+    except (RunFolderError, DamagedFileError) as error:
+        return f"not known: {error}"
+    if found is None:
+        return None
+    worst = found.worst
+    return "no control can say what is left" if worst is None else f"{worst.name}: {worst.says}"
