@@ -24,8 +24,8 @@ from truthmap.files import AnyPath, FolderPath, atomic_write, read_regular, sync
 from truthmap.runs.file_names import ANALYSES, most_of
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import analysis_entry, map_key
-from truthmap.runs.run import Run
 from truthmap.runs.snapshot import is_run
+from truthmap.runs.stored_run import StoredRun
 from truthmap.runs.tables import table_in
 
 _AGAIN = "delete it to have it made again"
@@ -45,7 +45,7 @@ class SavedAnalysis:
 
     folder: AnyPath
     name: str
-    run: Run | None = None
+    run: StoredRun | None = None
 
     @property
     def path(self) -> AnyPath:
@@ -126,9 +126,9 @@ class SavedAnalysis:
         return self._owner.snapshot.read(f"{ANALYSES}/{name}")
 
     @cached_property
-    def _owner(self) -> Run | None:
+    def _owner(self) -> StoredRun | None:
         folder = run_around(self.folder)
-        return self.run if self.run is not None or folder is None else Run(folder)
+        return self.run if self.run is not None or folder is None else StoredRun(folder)
 
     @cached_property
     def _vouched(self) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def write_analysis(
     result: BaseModel,
     tables: pd.DataFrame | Mapping[str, pd.DataFrame],
     figure: Figure,
-    runs: Sequence[Run] = (),
+    runs: Sequence[StoredRun] = (),
 ) -> None:
     """Write a result, its tables and its figure (PNG and SVG) into `folder`; in a run's, its ledger vouches for them.
 

@@ -28,7 +28,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import analysis_entry, map_key
-from truthmap.runs.run import Run
+from truthmap.runs.stored_run import StoredRun
 
 NAME = "audit"
 """Of the saved result and its table: what the analysis is called."""
@@ -129,7 +129,7 @@ def _write(folder: RunFolder, found: GradedTwice, differing: pd.DataFrame) -> No
     folder.finish(analysis_entry(NAME), map_key(folder.entries()), _FILES, 0.0, {})
 
 
-def read_comparison(run: Run) -> GradedTwice | None:
+def read_comparison(run: StoredRun) -> GradedTwice | None:
     """Read back what `compare_grades` wrote into a run; `None` where nothing was.
 
     Raises:

@@ -7,12 +7,12 @@ from truthmap.analyses.results import SavedAnalysis
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.ledger import analysis_entry
-from truthmap.runs.run import Run
+from truthmap.runs.stored_run import StoredRun
 
 NAME = "controls"
 
 
-def read_controls(run: Run) -> Controls | None:
+def read_controls(run: StoredRun) -> Controls | None:
     """Read back what `truthmap controls` wrote into a run; `None` where nothing was.
 
     Raises:
@@ -24,7 +24,7 @@ def read_controls(run: Run) -> Controls | None:
     return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(Controls)
 
 
-def worst_control(run: Run) -> str | None:
+def worst_control(run: StoredRun) -> str | None:
     """Return the worst that the run's controls found in one line, or why that cannot be said; `None` without any."""
     try:
         found = read_controls(run)

@@ -116,7 +116,7 @@ def sample_answers(
     return _samples(settings, answers, grades)
 
 
-def read_samples(run: Run) -> Samples:
+def read_samples(run: StoredRun) -> Samples:
     """Read a run's samples.
 
     Raises:
@@ -156,7 +156,7 @@ def answers_came_ready(data: RunData) -> bool:
     return all(question.answer is not None for question in data.questions)
 
 
-def has_samples(run: Run) -> bool:
+def has_samples(run: StoredRun) -> bool:
     """Tell whether a run has samples."""
     return run.folder.entry(STAGE) is not None
 

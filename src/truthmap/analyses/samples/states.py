@@ -25,7 +25,7 @@ from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
 from truthmap.records import Answer, RowKey
 from truthmap.runs.file_names import SAMPLE_STATES
-from truthmap.runs.run import Run
+from truthmap.runs.stored_run import StoredRun
 from truthmap.storage import MOST_WHOLE
 from truthmap.store.tensor_files import save_tensors, tensors_metadata
 from truthmap.study.sections import SHARD
@@ -45,7 +45,7 @@ class SamplePlace:
 
 
 def sample_states(
-    run: Run, active: ActiveRun, samples: Samples, ids: Sequence[str], cell: Cell
+    run: StoredRun, active: ActiveRun, samples: Samples, ids: Sequence[str], cell: Cell
 ) -> dict[RowKey, Floats]:
     """Return the state of each row of the questions `ids` at one cell: float64 (d,); rows without it are absent.
 
