@@ -10,16 +10,14 @@ from pydantic import BaseModel, ValidationError
 from truthmap.errors import UsageError
 from truthmap.positions import (
     LEGACY_POSITIONS,
-    MISSING,
     PAPER,
     POSITIONS,
     Group,
     Position,
-    Rule,
     SpanName,
     column_of,
     columns_in,
-    in_table_order,
+    each_once,
 )
 from truthmap.records import Site, Span
 
@@ -34,30 +32,30 @@ SPANS = {SpanName.PROMPT: Span(0, 3), SpanName.ANSWER: Span(3, 8), SpanName.EXAC
         ("prompt[0]", 0),
         ("answer[0]", 3),
         ("answer[4]", 7),
-        ("answer[5]", MISSING),
+        ("answer[5]", None),
         ("answer[-5]", 3),
-        ("answer[-6]", MISSING),
+        ("answer[-6]", None),
         ("exact[0]-1", 3),
         ("exact[0]-4", 0),
-        ("exact[0]-5", MISSING),
+        ("exact[0]-5", None),
         ("exact[-1]", 5),
         ("exact[-1]+2", 7),
-        ("exact[-1]+3", MISSING),
-        ("exact[2]", MISSING),
+        ("exact[-1]+3", None),
+        ("exact[2]", None),
     ],
 )
-def test_a_rule_names_one_token_or_none(rule: str, token: int) -> None:
-    assert Rule.of(rule).locate(SPANS, 8) == token
+def test_a_rule_names_one_token_or_none(rule: str, token: int | None) -> None:
+    assert Position.of(rule).rule.tokens(SPANS, 8) == (None if token is None else Span(token, token + 1))
 
 
 def test_a_rule_of_a_span_that_is_not_there_is_missing() -> None:
-    assert Rule.of("exact[0]").locate({SpanName.ANSWER: Span(3, 8)}, 8) == MISSING
+    assert Position.of("exact[0]").rule.tokens({SpanName.ANSWER: Span(3, 8)}, 8) is None
 
 
 @pytest.mark.parametrize("text", ["", "answer", "answer[]", "words[0]", "answer[0]+", "exact[1.5]", " exact[0]"])
 def test_what_is_no_rule_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no rule for a position: expected a span \(prompt, answer, exact\)"):
-        Rule.of(text)
+    with pytest.raises(UsageError, match=r"a span \(prompt, answer, thought, final, exact\) with an index"):
+        Position.of(text)
 
 
 def test_the_papers_columns_are_in_the_figures_order() -> None:
@@ -76,7 +74,11 @@ def test_every_row_has_a_name_and_a_wording_of_its_own() -> None:
 
 def test_which_positions_every_answer_has_and_which_are_known_early() -> None:
     assert [p.name for p in POSITIONS if p.in_every_answer] == ["last_q", "first_answer", "-1"]
-    assert [p.name for p in POSITIONS if not p.known_early] == [f"-{k}" for k in range(8, 0, -1)]
+    late = [f"final[-{k}]" for k in range(8, 0, -1)] + [f"-{k}" for k in range(8, 0, -1)]
+    assert [p.name for p in POSITIONS if not p.known_early] == late
+    by_rule = ["answer[50%]", "mean(answer)", "mean(final)", "thought[50%]", "mean(exact)"]
+    assert [text for text in by_rule if Position.of(text).in_every_answer] == ["answer[50%]", "mean(answer)"]
+    assert [text for text in by_rule if Position.of(text).known_early] == ["thought[50%]", "mean(exact)"]
 
 
 def test_a_name_finds_its_row_and_others_are_refused() -> None:
@@ -85,7 +87,7 @@ def test_a_name_finds_its_row_and_others_are_refused() -> None:
         Position.of("middle")
     with pytest.raises(UsageError, match=r"there is no position -1 here; there are last_q"):
         column_of(PAPER[:1], Position.of("-1"))
-    assert in_table_order(["-1", "last_q", "-1"]) == (Position.of("last_q"), Position.of("-1"))
+    assert each_once(["-1", "last_q", "-1"]) == (Position.of("-1"), Position.of("last_q"))
 
 
 def test_a_position_is_its_name_in_models_and_pickles() -> None:

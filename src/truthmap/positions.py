@@ -1,14 +1,13 @@
 """The named token places of an answer: one table, and all that is to be known of a position is in its row.
 
-A position is a name and a rule. A rule names a span of the sequence (prompt ids, then answer ids) and a place in it:
-`exact[-1]+1` is the token after the last one of the exact answer. To add a position, add a row.
+A position is a name and a rule (`position_rules`). To add a position, add a row; where no name is needed, the rule is
+the name: `Position.of("thought[50%]")`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,23 +15,12 @@ from pydantic_core import CoreSchema, core_schema
 
 from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
-from truthmap.records import RowKey, Span, StrEnum
+from truthmap.position_rules import GRAMMAR, MISSING, At, Rule, SpanName
+from truthmap.records import RowKey, StrEnum
 
 __all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
 
-MISSING = -1
-"""The index of a position that an answer does not have."""
-
-_RULE = re.compile(r"(prompt|answer|exact)\[(-?\d+)\]([+-]\d+)?")
-_PAPER = ("paper",)
-
-
-class SpanName(StrEnum):
-    """A part of the sequence that a rule may name."""
-
-    PROMPT = "prompt"
-    ANSWER = "answer"
-    EXACT = "exact"
+_PAPER, _THOUGHT, _ALONG = "paper", "thought", "along_thought"
 
 
 class Group(StrEnum):
@@ -42,56 +30,38 @@ class Group(StrEnum):
     """Before the model answers."""
     ANSWER = "answer"
     """Counted from the answer's start."""
+    THOUGHT = "thought"
+    """In the thought: boxed on the map."""
+    FINAL = "final"
+    """In the final part: boxed on the map."""
     EXACT = "exact"
     """At the exact answer: boxed on the map."""
     END = "end"
     """Counted from the end of the sequence."""
 
+    @property
+    def boxed(self) -> str | None:
+        """What its box on the map marks; `None`: it has none."""
+        return _BOXED.get(self)
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A place in a span of the sequence: `span[index]` and, from there, `offset` tokens on.
 
-    Attributes:
-        span: The span.
-        index: Which of its tokens, from its end if negative; an index outside the span names no token.
-        offset: Tokens on (or back, if negative) from there; they may leave the span but not the sequence.
-    """
-
-    span: SpanName
-    index: int
-    offset: int = 0
-
-    @classmethod
-    def of(cls, text: str) -> Rule:
-        """Read a rule: `prompt[-1]`, `exact[0]-1`.
-
-        Raises:
-            UsageError: it is no rule.
-        """
-        found = _RULE.fullmatch(text)
-        if found is None:
-            raise UsageError(
-                f"{text!r} is no rule for a position: expected a span ({', '.join(SpanName)}) with an index, and how "
-                "many tokens on from there, as exact[-1]+1"
-            )
-        span, index, offset = found.groups()
-        return cls(SpanName(span), int(index), int(offset or 0))
-
-    def locate(self, spans: Mapping[SpanName, Span], length: int) -> int:
-        """Return the token's index in a sequence of `length` tokens with these spans, or `MISSING`."""
-        span = spans.get(self.span)
-        if span is None:
-            return MISSING
-        token = self.index + (span.start if self.index >= 0 else span.end)
-        if not span.start <= token < span.end:
-            return MISSING
-        return token + self.offset if 0 <= token + self.offset < length else MISSING
+_BOXED = {
+    Group.THOUGHT: "tokens of the thought",
+    Group.FINAL: "tokens of the final part",
+    Group.EXACT: "tokens of the exact answer",
+}
+_GROUP_OF_SPAN = {
+    SpanName.PROMPT: Group.PROMPT,
+    SpanName.ANSWER: Group.ANSWER,
+    SpanName.THOUGHT: Group.THOUGHT,
+    SpanName.FINAL: Group.FINAL,
+    SpanName.EXACT: Group.EXACT,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A named token place: a row of the table. Its text is its name.
+    """A named token place: a row of the table. Its text is its name; two with one rule are the same.
 
     Attributes:
         name: Its name, as it stands on figures and in files.
@@ -101,33 +71,53 @@ class Position:
         sets: The sets that it belongs to.
     """
 
-    name: str
+    name: str = field(compare=False)
     rule: Rule
-    group: Group
-    wording: str
-    sets: tuple[str, ...]
+    group: Group = field(compare=False)
+    wording: str = field(compare=False)
+    sets: tuple[str, ...] = field(compare=False)
 
     @classmethod
     def of(cls, name: str) -> Position:
-        """Return the position of this name.
+        """Return the position of this name, or of this rule.
 
         Raises:
-            UsageError: there is none.
+            UsageError: it is neither.
         """
-        if name not in _BY_NAME:
-            raise UsageError(f"there is no position {name!r}; there are {', '.join(_BY_NAME)}")
-        return _BY_NAME[name]
+        if name in _BY_NAME:
+            return _BY_NAME[name]
+        try:
+            return cls.by_rule(name)
+        except UsageError as error:
+            if any(mark in name for mark in "[]()"):
+                raise
+            raise UsageError(
+                f"there is no position {name!r}; there are {', '.join(_NAMES)}, and by a rule: {GRAMMAR}"
+            ) from error
+
+    @classmethod
+    def by_rule(cls, text: str, *sets: str) -> Position:
+        """Return the position of a rule, which is its name.
+
+        Raises:
+            UsageError: it is no rule.
+        """
+        rule = Rule.of(text)
+        ends_sequence = rule.span in (SpanName.ANSWER, SpanName.FINAL)
+        from_end = ends_sequence and isinstance(rule.place, At) and rule.place.index < 0
+        group = Group.END if from_end else _GROUP_OF_SPAN[rule.span]
+        return cls(str(rule), rule, group, rule.wording, sets)
 
     @property
     def in_every_answer(self) -> bool:
         """Whether every answer has it."""
         rule = self.rule
-        return rule.span is not SpanName.EXACT and rule.index in (0, -1) and rule.offset == 0
+        return rule.span in (SpanName.PROMPT, SpanName.ANSWER) and rule.place.in_every_span and rule.offset == 0
 
     @property
     def known_early(self) -> bool:
         """Whether it can be located before the answer is complete: it is not counted from the answer's end."""
-        return self.rule.span is not SpanName.ANSWER or self.rule.index >= 0
+        return self.rule.span not in (SpanName.ANSWER, SpanName.FINAL) or self.rule.place.from_start
 
     def __str__(self) -> str:
         return self.name
@@ -143,32 +133,52 @@ class Position:
         )
 
 
+def _named(name: str, rule: str, wording: str, *sets: str) -> Position:
+    """Return a row of the table with a name and a wording of its own."""
+    found = Position.by_rule(rule)
+    return Position(name, found.rule, found.group, wording, sets)
+
+
 POSITIONS: tuple[Position, ...] = (
-    Position("last_q", Rule.of("prompt[-1]"), Group.PROMPT, "the last token of the prompt", _PAPER),
-    Position("first_answer", Rule.of("answer[0]"), Group.ANSWER, "the first token of the answer", _PAPER),
-    Position("second_answer", Rule.of("answer[1]"), Group.ANSWER, "the second token of the answer", _PAPER),
-    Position(
-        "exact_answer_before_first", Rule.of("exact[0]-1"), Group.EXACT, "the token before the exact answer", _PAPER
-    ),
-    Position("exact_answer_first", Rule.of("exact[0]"), Group.EXACT, "the first token of the exact answer", _PAPER),
-    Position("exact_answer_last", Rule.of("exact[-1]"), Group.EXACT, "the last token of the exact answer", _PAPER),
-    Position(
-        "exact_answer_after_last", Rule.of("exact[-1]+1"), Group.EXACT, "the token after the exact answer", _PAPER
-    ),
-    *(
-        Position(f"-{k}", Rule.of(f"answer[-{k}]"), Group.END, f"token -{k} of the whole sequence", _PAPER)
-        for k in range(8, 1, -1)
-    ),
-    Position("-1", Rule.of("answer[-1]"), Group.END, "the last token of all", _PAPER),
+    _named("last_q", "prompt[-1]", "the last token of the prompt", _PAPER, _THOUGHT, _ALONG),
+    _named("first_answer", "answer[0]", "the first token of the answer", _PAPER),
+    _named("second_answer", "answer[1]", "the second token of the answer", _PAPER),
+    Position.by_rule("thought[0]", _THOUGHT, _ALONG),
+    *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (10, 20)),
+    Position.by_rule("thought[25%]", _THOUGHT),
+    *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (30, 40)),
+    Position.by_rule("thought[50%]", _THOUGHT, _ALONG),
+    *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (60, 70)),
+    Position.by_rule("thought[75%]", _THOUGHT),
+    *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (80, 90)),
+    Position.by_rule("thought[-1]", _THOUGHT, _ALONG),
+    *(Position.by_rule(f"thought[{2**k}]", _ALONG) for k in range(2, 13)),
+    Position.by_rule("final[0]", _THOUGHT, _ALONG),
+    Position.by_rule("final[1]", _THOUGHT),
+    _named("exact_answer_before_first", "exact[0]-1", "the token before the exact answer", _PAPER, _THOUGHT),
+    _named("exact_answer_first", "exact[0]", "the first token of the exact answer", _PAPER, _THOUGHT),
+    _named("exact_answer_last", "exact[-1]", "the last token of the exact answer", _PAPER, _THOUGHT, _ALONG),
+    _named("exact_answer_after_last", "exact[-1]+1", "the token after the exact answer", _PAPER, _THOUGHT),
+    *(Position.by_rule(f"final[-{k}]", _THOUGHT) for k in range(8, 1, -1)),
+    Position.by_rule("final[-1]", _THOUGHT, _ALONG),
+    *(_named(f"-{k}", f"answer[-{k}]", f"token -{k} of the whole sequence", _PAPER) for k in range(8, 1, -1)),
+    _named("-1", "answer[-1]", "the last token of all", _PAPER),
 )
-"""The table, in the order of a map's columns; a run captures every row.
+"""The table, in the order of a map's columns; a run captures the rows that its study names.
 
 `-1` is the closing token where the model closed its answer; `-8` is missing where the answer is shorter than that.
 """
 
 _BY_NAME = {position.name: position for position in POSITIONS}
+_NAMES = [position.name for position in POSITIONS if position.name != str(position.rule)]
 
-PAPER: tuple[Position, ...] = tuple(position for position in POSITIONS if "paper" in position.sets)
+SETS: Mapping[str, tuple[Position, ...]] = {
+    name: tuple(position for position in POSITIONS if name in position.sets)
+    for name in dict.fromkeys(name for position in POSITIONS for name in position.sets)
+}
+"""The sets by their names: a set is what rows of the table say of themselves."""
+
+PAPER: tuple[Position, ...] = SETS[_PAPER]
 """The columns of the paper's figure."""
 
 _LEGACY_NAMES = (
@@ -188,10 +198,23 @@ class LocatedPositions:
         positions: P of them.
         index: For each row int32 (P,): indices into prompt + answer ids, `MISSING` where the row has no such position.
             An answer may have several rows, one for each claim.
+        end: For each row int32 (P,), one past the last token of each position, where any is more than one token (a
+            mean); a row that is not in it has single tokens.
     """
 
     positions: tuple[Position, ...]
     index: Mapping[RowKey, Ints32]
+    end: Mapping[RowKey, Ints32] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, positions: tuple[Position, ...], ranges: Mapping[RowKey, Ints32]) -> LocatedPositions:
+        """Take each row's token ranges: int32 (P, 2), `[start, end)`, both `MISSING` where it lacks a position."""
+        several = any(position.rule.is_mean for position in positions)
+        return cls(
+            positions,
+            {row: found[:, 0] for row, found in ranges.items()},
+            {row: found[:, 1] for row, found in ranges.items()} if several else {},
+        )
 
     def rows_of(self, answers: Iterable[RowKey]) -> tuple[LocatedRow, ...]:
         """Return the rows of answers, in the order of the answers and, within one, of the claims.
@@ -209,10 +232,13 @@ class LocatedPositions:
         )
 
     def stacked(self, rows: Sequence[LocatedRow]) -> Ints32:
-        """Return the indices of rows one below the other: int32 (n, P)."""
+        """Return the token ranges of rows one below the other: int32 (n, P, 2)."""
         if not rows:
-            return np.empty((0, len(self.positions)), dtype=np.int32)
-        return np.stack([self.index[row.key] for row in rows])
+            return np.empty((0, len(self.positions), 2), dtype=np.int32)
+        index = np.stack([self.index[row.key] for row in rows])
+        single = np.where(index == MISSING, MISSING, index + 1)
+        end = [self.end.get(row.key, single[n]) for n, row in enumerate(rows)]
+        return np.stack([index, np.stack(end)], axis=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +265,35 @@ def columns_in(positions: Sequence[Position], group: Group) -> list[int]:
     return [column for column, position in enumerate(positions) if position.group is group]
 
 
-def in_table_order(names: Iterable[str]) -> tuple[Position, ...]:
-    """Return the positions of these names, each once, in the order of the table.
+def runs_of(positions: Sequence[Position]) -> list[tuple[Group, int, int]]:
+    """Return the groups as they stand side by side on axis P: each with its first column and one past its last."""
+    starts = [n for n, p in enumerate(positions) if not n or positions[n - 1].group is not p.group]
+    return [(positions[a].group, a, b) for a, b in zip(starts, [*starts[1:], len(positions)], strict=True)]
+
+
+def each_once(names: Iterable[str]) -> tuple[Position, ...]:
+    """Return the positions of these names, each once, in the order in which they come first.
 
     Raises:
         UsageError: there is no such position.
     """
-    return tuple(sorted({Position.of(name) for name in names}, key=POSITIONS.index))
+    return tuple(dict.fromkeys(map(Position.of, dict.fromkeys(names))))
+
+
+def chosen_positions(texts: Iterable[str]) -> tuple[Position, ...]:
+    """Return the positions that a choice names: names, rules and sets.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    found: dict[Position, None] = {}
+    for text in texts:
+        found |= dict.fromkeys(SETS[text] if text in SETS else (_chosen(text),))
+    return tuple(found)
+
+
+def _chosen(text: str) -> Position:
+    try:
+        return Position.of(text)
+    except UsageError as error:
+        raise UsageError(f"{error}; or a set: {', '.join(SETS)}") from error

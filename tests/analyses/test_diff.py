@@ -19,6 +19,7 @@ from truthmap.analyses.diff.run import diff_runs
 from truthmap.analyses.results import read_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline.runner import run_study
+from truthmap.positions import Position
 from truthmap.probes.grid import GridScores
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
@@ -76,8 +77,8 @@ def test_the_same_map_twice_and_unknown_maps_are_refused(made_once: Path, tmp_pa
     [
         (lambda found: replace(found, scores=found.scores[:1]), r"different shapes: .* has 2 layers and .* 1"),
         (
-            lambda found: replace(found, positions=found.positions[:2], scores=found.scores[:, :2]),
-            "different positions: .* last_q, first_answer; compare runs",
+            lambda found: replace(found, positions=(Position.of("answer[7]"),), scores=found.scores[:, :1]),
+            r"no position in common: .* answer\[7\]; run one of them again with --positions",
         ),
     ],
 )
@@ -90,6 +91,18 @@ def test_maps_of_other_shapes_are_refused(
     copy = open_run(copy.path)
     with pytest.raises(RunFolderError, match=said):
         diff_runs(open_run(made_once), copy, tmp_path / "out")
+
+
+def test_maps_are_compared_at_the_positions_that_both_have(made_once: Path, tmp_path: Path) -> None:
+    copy = Run(run_folder(shutil.copytree(made_once, tmp_path / "copy")))
+    found, chosen = RunData.load(copy).out_of_fold(), (Position.of("exact[-1]"), Position.of("answer[0]"))
+    own = [found.positions.index(position) for position in chosen]
+    write_out_of_fold(copy.path / SCORES, [replace(found, positions=chosen, scores=found.scores[:, own])])
+    forge_ledger(copy.path)
+    result = diff_runs(open_run(made_once), open_run(copy.path), tmp_path / "out")
+    assert [str(position) for position in result.positions] == ["first_answer", "exact_answer_last"]
+    assert (len(result.in_one_only), result.mean.value) == (13, 0)
+    assert read_analysis(tmp_path / "out", "diff", MapDifference) == result
 
 
 @pytest.fixture(scope="session")

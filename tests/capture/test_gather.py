@@ -51,6 +51,23 @@ def test_any_positions_may_be_picked() -> None:
     assert shard.states[Site.RESIDUAL][1, :, :, 0].tolist() == [[103.0, 116.0, 121.0], [100.0, 110.0, 120.0]]
 
 
+def test_a_mean_is_that_of_its_tokens_alone() -> None:
+    positions = (Position.of("mean(answer)"), Position.of("last_q"))
+    ranges = {i: np.array([[p, p + a], [p - 1, p]]) for i, p, a in zip("abc", PROMPTS, ANSWERS, strict=True)}
+    shard = gather(token_states(), LocatedPositions.of(positions, {RowKey(i): r for i, r in ranges.items()}))
+    assert shard.states[Site.RESIDUAL][1, :, :, 0].tolist() == [[102.0, 113.5, 121.0], [100.0, 110.0, 120.0]]
+
+
+def test_a_mean_of_narrow_numbers_is_taken_in_wide_ones() -> None:
+    positions = (Position.of("mean(answer)"),)
+    many = torch.full((1, 1, 4001, 1), 1.0)
+    many[0, 0, 1:] = 1 + torch.arange(4000)[:, None] / 8000
+    narrow = TokenStates(("a",), (1,), (4000,), {Site.RESIDUAL: many.to(torch.bfloat16)})
+    shard = gather(narrow, LocatedPositions.of(positions, {RowKey("a"): np.array([[1, 4001]])}))
+    expected = narrow.states[Site.RESIDUAL][0, 0, 1:].double().mean()
+    assert float(shard.states[Site.RESIDUAL][0, 0, 0, 0]) == pytest.approx(float(expected), rel=2**-8)
+
+
 def test_a_missing_position_is_marked_and_zero() -> None:
     shard = gather(token_states(), located())
     assert shard.present.sum() == 6

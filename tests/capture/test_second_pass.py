@@ -12,8 +12,9 @@ from model_families import ALL, ROUNDING, hooks_of, language_model, sequences, t
 from truthmap.capture import second_pass as reading
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.lm.model import LanguageModel
-from truthmap.positions import PAPER, LocatedPositions
+from truthmap.positions import PAPER, LocatedPositions, Position
 from truthmap.records import Answer, RowKey, Site
 
 SETTINGS = CaptureSettings()
@@ -114,6 +115,32 @@ def test_an_answer_with_two_claims_is_read_once(budget: int) -> None:
     assert torch.equal(states[:, :, [0, 1, 3, 4, 5, 7]], single.states[Site.RESIDUAL])
     assert torch.equal(states[:, :, [2, 6]], single.states[Site.RESIDUAL][:, :, [1, 4]].roll(3, dims=1))
     assert double.present[:, [2, 6]].tolist() == np.roll(single.present[:, [1, 4]], 3, axis=0).tolist()
+
+
+ANYWHERE = tuple(map(Position.of, ("prompt[0]", "mean(prompt)", "mean(answer)", "answer[50%]", "thought[0]", "-1")))
+
+
+@pytest.mark.parametrize("budget", [1, 10_000])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma3, window"])
+def test_means_and_places_in_the_prompt_are_read_too(family: str, budget: int) -> None:
+    lm, of = language_model(family), answers()
+    where = LocatedPositions.of(ANYWHERE, {a.key: locate_ranges(a, None, ANYWHERE) for a in of})
+    shard = capture_states(lm, of, where, (Site.RESIDUAL,), CaptureSettings(batch_tokens=budget))
+    states = shard.states[Site.RESIDUAL]
+    assert shard.present.tolist() == [[True] * len(of)] * 4 + [[False] * len(of)] + [[True] * len(of)]
+    for n, answer in enumerate(of):
+        own, begun = traced_alone(lm, answer.prompt_ids + answer.answer_ids, Site.RESIDUAL), len(answer.prompt_ids)
+        half = begun + len(answer.answer_ids) // 2  # of an even number of tokens, the later of the middle two
+        expected = [own[:, 0], own[:, :begun].mean(1), own[:, begun:].mean(1), own[:, half], 0 * own[:, 0], own[:, -1]]
+        torch.testing.assert_close(states[:, :, n], torch.stack(expected, dim=1), **ROUNDING)
+
+
+def test_answers_that_have_none_of_the_positions_are_all_missing() -> None:
+    of, thought = answers(), (Position.of("thought[50%]"),)
+    where = LocatedPositions.of(thought, {a.key: locate_ranges(a, None, thought) for a in of})
+    shard = capture_states(language_model("llama"), of, where, (Site.RESIDUAL,), SETTINGS)
+    assert not shard.present.any()
+    assert not shard.states[Site.RESIDUAL].any()
 
 
 def test_no_logits_are_computed() -> None:

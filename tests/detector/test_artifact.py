@@ -81,7 +81,7 @@ def test_the_config_says_what_the_detector_is(folder: Path) -> None:
     assert content["asking"]["task"]["locating"] == "rule"
     assert content["label"].startswith("A score is the log-odds")
     head = content["heads"][0]
-    assert head["cells"] == [{"layer": 1, "position": "exact_answer_last", "C": 1.0}]
+    assert head["cells"] == [{"layer": 1, "position": "exact_answer_last", "C": 1.0, "rule": None}]
     assert {"value", "low", "high", "n"} == set(head["test"])
     assert head["calibration"]["method"] in ("platt", "isotonic")
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from truthmap.detector.choose_cells import cells_by_role, nearly_all_have
-from truthmap.detector.config import Role
+from truthmap.detector.config import CellAt, Role
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.positions import PAPER, Position
 from truthmap.probes.grid import Cell, Grid
@@ -78,3 +79,32 @@ def test_a_stack_needs_nearly_all_answers_of_the_best_cell(n: int, *, enough: bo
     grid = make_grid()
     other = Cell(Site.RESIDUAL, 0, EXACT_FIRST)
     assert nearly_all_have(replace(grid, n=changed(grid.n, other, n)), (EXACT, other), EXACT) is enough
+
+
+def grid_at(*rules: str) -> Grid:
+    """Return a grid of these positions, each with a probe in every layer."""
+    positions = tuple(map(Position.of, rules))
+    ones = np.ones((3, len(positions)))
+    return Grid(Site.RESIDUAL, positions, 0.6 * ones, ones, ones, 100 * ones, 50 * ones, ones, ones > 0, 0 * ones)
+
+
+def test_a_map_without_such_columns_has_no_such_heads() -> None:
+    chosen = (Cell(Site.RESIDUAL, 1, Position.of("mean(final)")),)
+    assert set(cells_by_role(grid_at("mean(final)", "thought[50%]"), chosen)) == {Role.ANSWER}
+    with_more = cells_by_role(grid_at("mean(final)", "prompt[0]", "prompt[-1]", "answer[50%]"), chosen)
+    assert {role: str(cells[0].position) for role, cells in with_more.items()} == {
+        Role.ANSWER: "mean(final)", Role.FALLBACK: "answer[50%]", Role.BEFORE: "prompt[-1]",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["prompt[0]", "mean(prompt)", "exact[0]-2"])
+def test_what_is_not_seen_while_an_answer_is_generated_is_refused(rule: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot read .*the last token alone \(last_q\); choose another cell"):
+        cells_by_role(grid_at("last_q", rule, "-1"), (Cell(Site.RESIDUAL, 0, Position.of(rule)),))
+
+
+def test_a_sealed_rule_must_still_be_what_the_name_means() -> None:
+    cell = CellAt(layer=1, position=EXACT_LAST, C=1.0, rule="exact[-1]")
+    assert CellAt.model_validate_json(cell.model_dump_json()) == cell
+    with pytest.raises(ValidationError, match=r"sealed to read exact\[0\], which it calls exact_answer_last; this"):
+        CellAt(layer=1, position=EXACT_LAST, C=1.0, rule="exact[0]")

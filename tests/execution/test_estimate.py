@@ -21,11 +21,12 @@ from truthmap.positions import PAPER
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
+from truthmap.study.sections import StatesSection
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
 
 SETTINGS = GenerateSettings(max_new_tokens=8)
-SITES = (Site.RESIDUAL,)
+KEPT = StatesSection()
 
 
 class Usage(NamedTuple):
@@ -79,8 +80,8 @@ def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set:
 def test_states_of_ready_answers_take_disk_too() -> None:
     engine = LocalEngine(language_model("llama"))
     some, all_ready = (
-        forecast(engine, prompts(10), SETTINGS, SITES, 0, 90),
-        forecast(engine, [], SETTINGS, SITES, 5, 100),
+        forecast(engine, prompts(10), SETTINGS, KEPT, 0, 90),
+        forecast(engine, [], SETTINGS, KEPT, 5, 100),
     )
     assert some.answers == all_ready.answers == 100
     assert some.disk == all_ready.disk == 3 * len(PAPER) * 100 * WIDTH * 4 + estimate._OTHER_FILES
@@ -91,20 +92,17 @@ def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
     engine = LocalEngine(language_model("llama"))
     small = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 16)
     assert (
-        forecast(engine, prompts(500), small, SITES, 0).memory
-        == forecast(engine, prompts(5000), small, SITES, 0).memory
+        forecast(engine, prompts(500), small, KEPT, 0).memory == forecast(engine, prompts(5000), small, KEPT, 0).memory
     )
     large = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 160)
-    assert (
-        forecast(engine, prompts(500), large, SITES, 0).memory > forecast(engine, prompts(500), small, SITES, 0).memory
-    )
+    assert forecast(engine, prompts(500), large, KEPT, 0).memory > forecast(engine, prompts(500), small, KEPT, 0).memory
 
 
 def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=0.5, row=0.01)
     settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
     asked = [Prompt(f"q{n}", (3, 4, 5, 6, 7, 8, 9, 10, 11, 12 + n % 50)) for n in range(1000)]
-    takes = forecast(LocalEngine(language_model("llama")), asked, settings, SITES, 100.0)
+    takes = forecast(LocalEngine(language_model("llama")), asked, settings, KEPT, 100.0)
     # 1000 / 128 shards of 3 batches, 8 steps each; of each prompt one token is its own, of each answer 5.
     assert takes.seconds == pytest.approx(3 * 1000 / 128 * 8 * 0.5 + 1000 * (1 + 5) * 0.01)
     assert takes.answer_tokens == 5.0
@@ -113,14 +111,14 @@ def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.Monkey
 
 def test_the_longest_answers_are_expected_where_trying_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=2.0, row=0.0)
-    takes = forecast(LocalEngine(language_model("llama")), prompts(1000), SETTINGS, SITES, 10.0)
+    takes = forecast(LocalEngine(language_model("llama")), prompts(1000), SETTINGS, KEPT, 10.0)
     assert answered == []
     assert takes.answer_tokens == SETTINGS.max_new_tokens
 
 
 def test_one_prompt_has_a_forecast_too(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, base=0.5, row=0.0)
-    takes = forecast(LocalEngine(language_model("llama")), prompts(1), SETTINGS, SITES, 10.0)
+    takes = forecast(LocalEngine(language_model("llama")), prompts(1), SETTINGS, KEPT, 10.0)
     assert takes.seconds == pytest.approx(8 * 0.5)
 
 

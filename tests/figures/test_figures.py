@@ -82,7 +82,8 @@ def test_stronger_evidence_is_darker_and_ticks_are_p_values() -> None:
 
 def test_cells_that_gain_nothing_are_marked() -> None:
     axes = draw_gain(AUC, np.full(SHAPE, 0.6))
-    marked = {(int(line.get_ydata()[0]), int(line.get_xdata()[0])) for line in axes.lines}  # type: ignore[index]
+    (marks,) = axes.lines
+    marked = set(zip(*(np.asarray(data).tolist() for data in (marks.get_ydata(), marks.get_xdata())), strict=True))
     assert marked == {(layer, column) for layer, column in np.argwhere(AUC <= 0.6).tolist()}
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from truthmap.grading.token_spans import locate_positions
-from truthmap.positions import PAPER, POSITIONS, Group, Position
+from truthmap.grading.token_spans import locate_positions, locate_ranges
+from truthmap.positions import PAPER, Group, Position
 from truthmap.records import Answer, Span
 
 PROMPT = (1, 2, 3)
@@ -121,6 +122,43 @@ def test_the_tokens_of_a_span_are_the_ids_that_wrote_it(pieces: list[str], data:
     assert said.offsets[last - 3][0] < start_of_words + len(words) <= high
 
 
-@pytest.mark.parametrize("position", POSITIONS)
-def test_every_position_is_in_the_table(position: Position) -> None:
-    assert str(position) in located(answer("A"), None)
+BY_RULE = ("answer[-1]", "answer[50%]", "mean(answer)", "final[-2]", "mean(final)", "exact[-1]+1", "thought[0]")
+
+
+def ranges(given: Answer, span: Span | None, *, drop: bool) -> list[tuple[int, int]]:
+    found = locate_ranges(given, span, [*map(Position.of, BY_RULE)], drop_closing_token=drop)
+    return [(int(start), int(end)) for start, end in found]
+
+
+def test_rules_are_found_with_the_closing_token_and_without() -> None:
+    said = answer("It", " is", " Peru", ".")
+    peru = span_of(said, "Peru")
+    assert ranges(said, peru, drop=False) == [(7, 8), (5, 6), (3, 8), (6, 7), (3, 8), (6, 7), (-1, -1)]
+    assert ranges(said, peru, drop=True) == [(6, 7), (5, 6), (3, 7), (5, 6), (3, 7), (6, 7), (-1, -1)]
+
+
+def test_only_a_token_that_closed_the_answer_is_dropped() -> None:
+    cut, written = answer("It", " is", " Peru", closing=False), answer("It", " is", " Peru", "!", closing=False)
+    ready = replace(written, finished=True)
+    for said in (cut, ready):
+        assert ranges(said, None, drop=True) == ranges(said, None, drop=False)
+    line = replace(answer("Peru", "\n", closing=False), finished=True)
+    assert ranges(line, None, drop=True)[0] == (3, 4)
+    alone = answer()
+    assert set(ranges(alone, None, drop=True)) == {(-1, -1)}
+
+
+def test_thought_and_final_part_are_spans_of_their_own() -> None:
+    said = answer("<think>", "Lima", "?", " No", "</think>", " Peru", ".")
+    rules = ("thought[0]", "thought[50%]", "thought[-1]", "mean(thought)", "final[0]", "final[-1]", "mean(final)", "-1")
+    places = [*map(Position.of, rules)]
+    found = [(int(a), int(b)) for a, b in locate_ranges(said, span_of(said, "Peru"), places)]
+    assert found == [(4, 5), (5, 6), (6, 7), (4, 7), (8, 9), (10, 11), (8, 11), (10, 11)]
+    written = [(int(a), int(b)) for a, b in locate_ranges(said, None, places, drop_closing_token=True)]
+    assert written == [(4, 5), (5, 6), (6, 7), (4, 7), (8, 9), (9, 10), (8, 10), (9, 10)]
+
+
+def test_a_thought_that_does_not_end_has_no_final_part() -> None:
+    said = answer("<think>", "Lima", "?", closing=False)
+    found = locate_ranges(said, None, [Position.of(rule) for rule in ("thought[-1]", "final[0]", "answer[-1]")])
+    assert [int(start) for start, _ in found] == [5, -1, 5]

@@ -18,6 +18,7 @@ from truthmap.probes.text_features import row_texts
 from truthmap.questions.splits import SplitSettings, assign_splits
 from truthmap.records import Answer, Grade, Outcome, Question, RowKey, Site, Span
 from truthmap.store.shards import StateShard, join_shards
+from truthmap.study.sections import StatesSection
 
 QUESTIONS = tuple(Question(f"q{n}", f"Question {n}?", ("a",)) for n in range(40))
 SITES = (Site.RESIDUAL,)
@@ -49,7 +50,8 @@ def both_ways() -> tuple[ShardRows, StateShard, StateShard]:
     (batch,) = generate_answers(lm, prompts, GenerateSettings(max_new_tokens=6), SITES)
     assert batch.states is not None
     answers = [spelled(answer) for answer in batch.answers if len(answer.answer_ids) >= 4][:3]
-    rows = ShardRows.of(answers, by_answer(grade for answer in answers for grade in grades_of(answer)))
+    settings = StatesSection(positions=("paper", "mean(answer)", "mean(exact)", "answer[50%]"))
+    rows = ShardRows.of(answers, by_answer(grade for answer in answers for grade in grades_of(answer)), settings)
     kept = join_shards([gather(batch.states, rows.located)], rows.rows)
     return rows, kept, capture_states(lm, rows.answers, rows.located, SITES, CaptureSettings())
 

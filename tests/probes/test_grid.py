@@ -164,7 +164,7 @@ def test_a_grid_of_other_positions_is_addressed_by_name() -> None:
         assert fit.grid.auc[fit.grid.index(cell)] == whole.grid.auc[whole.grid.index(cell)]
         np.testing.assert_array_equal(fit.out_of_fold.of(cell), whole.out_of_fold.of(cell))
     read = Grid.from_frame(fit.grid.to_frame())
-    assert read.positions == columns[::-1], "the table's order, whatever the file's"
+    assert read.positions == columns, "in the order in which they were chosen"
     assert read.auc[read.index(PLANTED)] == fit.grid.auc[fit.grid.index(PLANTED)]
     with pytest.raises(UsageError, match="there is no position -2 here; there are -1, exact_answer_first, last_q"):
         fit.grid.index(Cell(Site.RESIDUAL, 1, Position.of("-2")))

@@ -80,5 +80,5 @@ def test_a_place_outside_the_sequence_is_named(data: RunData, lm: LanguageModel)
 
     with pytest.raises(UsageError, match="far gives token 1000 of question q000, which has"):
         data.dataset(0, far, lm=lm)
-    with pytest.raises(UsageError, match="is no rule for a position"):
+    with pytest.raises(UsageError, match="there is no position 'the end'"):
         data.dataset(0, "the end", lm=lm)

@@ -24,7 +24,7 @@ from truthmap.study.study_file import read_study, write_study
 _OTHERS: dict[str, Any] = {
     "quantization": "4bit", "grading": "alias", "locating": "name", "sites": ("mlp",), "engine": "vllm",
     "states_at": "memory://there", "endpoint": "http://h/v1", "examples": [("a", "b")], "prompt_template": "{text}!",
-    "date": "2031-01-02",
+    "date": "2031-01-02", "positions": ("-1",),
 }  # fmt: skip
 _VLLM, _OPENAI = {"engine": "vllm"}, {"engine": "openai", "endpoint_model": "m"}
 _OF_ENGINES = {

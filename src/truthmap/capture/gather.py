@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
+from truthmap.arrays import Bools, Ints32
 from truthmap.errors import ModelError
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.records import Site
 from truthmap.store.shards import StateShard
 from truthmap.store.tokens import TokenStates
+
+
+@dataclass(frozen=True)
+class TokenRanges:
+    """Which tokens n rows have at P positions, as columns of the states at hand.
+
+    Attributes:
+        start, end: int32 (n, P), `[start, end)`; a missing position's are 0 and 1.
+        present: bool (n, P).
+    """
+
+    start: Ints32
+    end: Ints32
+    present: Bools
+
+    @classmethod
+    def of(cls, ranges: Ints32, first: Ints32 | int) -> TokenRanges:
+        """Make it from ranges int32 (n, P, 2) of the whole sequence, of which the column 0 at hand is token `first`."""
+        present = ranges[..., 0] != MISSING
+        shifted = np.where(present[..., None], ranges - first, np.array([0, 1], dtype=ranges.dtype))
+        return cls(shifted[..., 0], shifted[..., 1], present)
+
+    def pick(self, states: torch.Tensor, answers: Sequence[int]) -> torch.Tensor:
+        """Return the states of the rows: (answers, tokens, d) and each row's answer → (P, n, d), on the CPU.
+
+        A range of several tokens gives the mean of their states, taken in float32 at least; what is missing is zero.
+        """
+        at = torch.as_tensor(self.start.T.astype(np.int64), device=states.device)  # (P, n)
+        which = torch.as_tensor(answers, dtype=torch.long, device=states.device)
+        chosen = states[which[None, :], at]
+        wide = torch.promote_types(states.dtype, torch.float32)
+        for n, p in np.argwhere(self.end - self.start > 1):
+            chosen[p, n] = states[answers[n], self.start[n, p] : self.end[n, p]].to(wide).mean(0).to(states.dtype)
+        return chosen.cpu().mul_(torch.from_numpy(self.present.T)[..., None])
 
 
 def gather(tokens: TokenStates, located: LocatedPositions) -> StateShard:
@@ -19,20 +57,16 @@ def gather(tokens: TokenStates, located: LocatedPositions) -> StateShard:
         ModelError: a state that was picked is not finite; the message names layer, position and question.
     """
     rows = located.rows_of(tokens.ids)
-    index, answers = located.stacked(rows), [row.answer for row in rows]
-    last_q = np.array([tokens.prompt_lengths[n] - 1 for n in answers], dtype=np.int32)[:, None]
-    present = index != MISSING
-    columns = np.where(present, index - last_q, 0)
-    assert (columns >= 0).all(), "a position lies before the last prompt token"
+    answers = [row.answer for row in rows]
+    last_q = np.array([tokens.prompt_lengths[n] - 1 for n in answers], dtype=np.int32)[:, None, None]
+    ranges = TokenRanges.of(located.stacked(rows), last_q)
+    assert (ranges.start >= 0).all(), "a position lies before the last prompt token"
     lengths = np.array([tokens.answer_lengths[n] for n in answers], dtype=np.int32)[:, None]
-    assert (columns <= lengths).all(), "a position lies behind the answer"
+    assert (ranges.end <= lengths + 1).all(), "a position lies behind the answer"
     picked = {}
     for site, states in tokens.states.items():
-        at = torch.as_tensor(columns.T.astype(np.int64), device=states.device)  # (P, n)
-        which = torch.as_tensor(answers, dtype=torch.long, device=states.device)
-        chosen = states[:, which[None, :], at].cpu()  # (L, P, n, d)
-        chosen.mul_(torch.from_numpy(present.T)[None, :, :, None])
-        picked[site] = chosen
+        picked[site] = torch.stack([ranges.pick(layer, answers) for layer in states])  # (L, P, n, d)
+    present = ranges.present
     shard = StateShard(tuple(row.key for row in rows), located.positions, present.T, picked)
     require_finite(shard)
     return shard

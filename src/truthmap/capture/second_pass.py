@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Ints, Ints32
-from truthmap.capture.gather import require_finite
+from truthmap.capture.gather import TokenRanges, require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
@@ -74,9 +74,9 @@ class StateCapture:
         Raises:
             ModelError: a site does not exist, or a state is not finite.
         """
-        lm, prefix = self._lm, self._shared(answers)
         rows = located.rows_of(a.key for a in answers)
         picked = _Picked(located.stacked(rows), np.array([row.answer for row in rows], dtype=np.int64))
+        lm, prefix = self._lm, self._shared(answers, picked)
         kept: dict[Site, torch.Tensor] = {}
         done = 0
 
@@ -87,16 +87,17 @@ class StateCapture:
             done += len(part)
             if on_progress is not None:
                 on_progress(done)
-        shard = StateShard(tuple(row.key for row in rows), located.positions, (picked.index != MISSING).T, kept)
+        present = (picked.ranges[..., 0] != MISSING).T
+        shard = StateShard(tuple(row.key for row in rows), located.positions, present, kept)
         require_finite(shard)
         return shard
 
-    def _shared(self, answers: Sequence[Answer]) -> Prefix:
+    def _shared(self, answers: Sequence[Answer], picked: _Picked) -> Prefix:
         longest = max((len(a.prompt_ids) + len(a.answer_ids) for a in answers), default=0)
         if not self._settings.share_prefix or self._lm.cache_use_at(longest) is CacheUse.NONE:
             return NO_PREFIX
-        # Nothing before the last prompt token is ever read, so prompts without that token are what may be shared.
-        return self._prefixes.shared_by([a.prompt_ids for a in answers])
+        # What is shared is not read here: it ends before the first token that is picked.
+        return self._prefixes.shared_by([a.prompt_ids[: picked.first + 1] for a in answers])
 
 
 def capture_states(
@@ -111,24 +112,32 @@ def capture_states(
     return StateCapture(lm, settings).capture(answers, located, sites, on_progress)
 
 
+_NONE = np.iinfo(np.int32).max - 1
+
+
 @dataclass(frozen=True)
 class _Picked:
     """What is picked for n rows.
 
     Attributes:
-        index: int32 (n, P), indices into prompt + answer ids, or `MISSING`.
+        ranges: int32 (n, P, 2), `[start, end)` in prompt + answer ids, or `MISSING`.
         answer: int64 (n,), the place of each row's answer; it never falls.
     """
 
-    index: Ints32
+    ranges: Ints32
     answer: Ints
+
+    @property
+    def first(self) -> int:
+        """The first token of a sequence that any row picks."""
+        return int(np.where(self.ranges[..., 0] == MISSING, _NONE, self.ranges[..., 0]).min(initial=_NONE))
 
     def needed(self) -> tuple[Ints, Ints]:
         """Return the answers that have rows, and how many tokens must be read of each: int64 (k,) twice."""
         answers, first = np.unique(self.answer, return_index=True)
         # Nothing behind the last position needs to be read.
-        last = np.maximum.reduceat(self.index.max(axis=1), first) if len(first) else first
-        return answers, (last + 1).astype(np.int64)
+        end = np.maximum.reduceat(self.ranges[..., 1].max(axis=1), first) if len(first) else first
+        return answers, np.maximum(end, 1).astype(np.int64)
 
     def of(self, part: Sequence[int]) -> tuple[Ints, Ints]:
         """Return the rows of these answers, and the place of each row's answer in `part`: int64 (k,) twice."""
@@ -157,7 +166,10 @@ def _read(
 ) -> None:
     """Read some answers in one forward pass and write their rows' states into `kept`: (L, P, n, d) for each site."""
     needed = dict(zip(*(each.tolist() for each in picked.needed()), strict=True))
-    own = [(answers[n].prompt_ids + answers[n].answer_ids)[prefix.length : needed[n]] for n in part]
+    # An answer that has none of the positions is read too, as far as a pass needs any token.
+    own = [
+        (answers[n].prompt_ids + answers[n].answer_ids)[prefix.length : max(needed[n], prefix.length + 1)] for n in part
+    ]
     longest = max(map(len, own))
     tokens = torch.zeros((len(part), longest), dtype=torch.long)
     mask = torch.zeros((len(part), prefix.length + longest), dtype=torch.long)
@@ -165,18 +177,14 @@ def _read(
         tokens[n, : len(ids)] = torch.tensor(ids)
         mask[n, : prefix.length + len(ids)] = 1
     rows, places = picked.of(part)
-    index = picked.index[rows]
-    present = torch.from_numpy(index != MISSING)
-    columns = torch.from_numpy(np.where(index != MISSING, index - prefix.length, 0).astype(np.int64))
-    batch = torch.from_numpy(places)[:, None]
+    ranges = TokenRanges.of(picked.ranges[rows], prefix.length)
 
     def look(site: Site, layer: int, states: torch.Tensor) -> None:
         if site not in kept:
-            shape = (lm.n_layers, *reversed(picked.index.shape), states.shape[-1])
-            kept[site] = torch.zeros(shape, dtype=states.dtype)
+            n, p, _ = picked.ranges.shape
+            kept[site] = torch.zeros((lm.n_layers, p, n, states.shape[-1]), dtype=states.dtype)
         shaped = states.reshape(len(part), longest, states.shape[-1])
-        chosen = shaped[batch.to(states.device), columns.to(states.device)].cpu()  # (rows, P, d)
-        kept[site][layer][:, rows] = chosen.mul_(present[:, :, None]).transpose(0, 1)
+        kept[site][layer][:, rows] = ranges.pick(shaped, places.tolist())
 
     inputs = forward_inputs(lm.model, tokens.to(lm.device), mask.to(lm.device), prefix.length)
     with ExitStack() as hooks:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.positions import POSITIONS, Position
+from truthmap.positions import Position
 from truthmap.records import Site
 from truthmap.runs.file_names import DETECTOR
 from truthmap.runs.run import open_run
@@ -60,8 +60,9 @@ def detector(
 def _cell(text: str) -> tuple[int, Position]:
     """Read a cell of the form LAYER:POSITION."""
     layer, colon, position = text.partition(":")
-    if not colon or not layer.isdecimal() or position not in [str(known) for known in POSITIONS]:
-        raise UsageError(
-            f"--cell {text!r} is no cell: expected LAYER:POSITION, with a position of {', '.join(map(str, POSITIONS))}"
-        )
-    return int(layer), Position.of(position)
+    if not colon or not layer.isdecimal():
+        raise UsageError(f"--cell {text!r} is no cell: expected LAYER:POSITION, as 12:exact_answer_last")
+    try:
+        return int(layer), Position.of(position)
+    except UsageError as error:
+        raise UsageError(f"--cell {text!r} is no cell: expected LAYER:POSITION, but {error}") from error

@@ -43,6 +43,7 @@ def print_summary(run: Run) -> None:
             ("  AUC on test", f"{summary.test} ({summary.test.n} other answers)"),
             *_controls(summary),
             *([("Protocol", info.description)] if info.description else []),
+            *_contents(summary),
             ("Probes converged", f"{summary.converged:.1%}"),
         ],
     )
@@ -105,6 +106,17 @@ def _answers(data: RunData) -> list[tuple[str, str]]:
         ("Answers", f"{scored + summary.unscored}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
         ("Exact answer found", f"in {summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
     ]
+
+
+def _contents(summary: Summary) -> list[tuple[str, str]]:
+    """Return what the best cell's column and the last one hold, where they mix kinds of tokens; how answers ended."""
+    shown = {summary.position, *(each.position for each in summary.columns[-1:])}
+    mixed = [each for each in summary.columns if each.position in shown and each.is_mixed]
+    rows = [(f"Column {each.position}", f"holds {each.told}") for each in mixed]
+    endings = summary.endings
+    if endings is not None and endings.differ:
+        rows.append(("How answers ended", endings.told))
+    return rows
 
 
 def _controls(summary: Summary) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
@@ -72,13 +72,29 @@ _DESCRIBED = {
 
 
 class CellAt(BaseModel):
-    """A cell of the detector's site, and the inverse strength of regularisation that its probe was fitted with."""
+    """A cell of the detector's site, and the inverse strength of regularisation that its probe was fitted with.
+
+    Attributes:
+        layer, position: Where it is.
+        C: That strength.
+        rule: What the position meant when the detector was sealed; `None` in a detector that is older than rules.
+    """
 
     model_config = _STRICT
 
     layer: int = Field(ge=0, le=10_000)
     position: Position
     C: float = Field(gt=0)
+    rule: str | None = Field(None, max_length=100)
+
+    @model_validator(mode="after")
+    def _means_the_same(self) -> CellAt:
+        if self.rule is not None and self.rule != str(self.position.rule):
+            raise ValueError(
+                f"it was sealed to read {self.rule}, which it calls {self.position}; this version reads "
+                f"{self.position.rule} by that name"
+            )
+        return self
 
 
 class OODThreshold(BaseModel):
@@ -179,6 +195,7 @@ class AskingConfig(BaseModel):
         turns: Who spoke before the question in the training questions, each such sequence once; one that is a single
             message has the empty one.
         context: Whether the training questions came with a context; `None`: some of them.
+        drop_closing_token: Positions are counted without the token that closes an answer.
     """
 
     model_config = _STRICT
@@ -191,6 +208,7 @@ class AskingConfig(BaseModel):
     answers: AnswerSource
     turns: tuple[tuple[_Role, ...], ...] = Field(min_length=1, max_length=1000)
     context: bool | None
+    drop_closing_token: bool = False
 
 
 class TrainingConfig(BaseModel):

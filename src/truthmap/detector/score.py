@@ -18,7 +18,7 @@ from truthmap.detector.verdict import PromptForecast, TokenScore, Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.grade import grade as grade_answer
 from truthmap.grading.text_model import NO_GRADERS, Graders
-from truthmap.grading.token_spans import locate_positions
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.positions import MISSING, Position
 from truthmap.records import Answer, Grade, Outcome, Question
 
@@ -70,15 +70,20 @@ def score_answer(
     """
     grade = locate_exact_answer(inputs.question, inputs.answer, artifact.config.asking, graders)
     positions = tuple(dict.fromkeys(cell.position for head in artifact.heads.values() for cell in head.config.cells))
-    places = locate_positions(inputs.answer, grade.span, positions)
+    drop = artifact.config.asking.drop_closing_token
+    ranges = locate_ranges(inputs.answer, grade.span, positions, drop_closing_token=drop)
     last_q = len(inputs.answer.prompt_ids) - 1
-    column = {p: int(place) - last_q for p, place in zip(positions, places, strict=True) if place != MISSING}
-    head = _head_for(artifact.heads, column)
+    columns = {
+        p: slice(int(start) - last_q, int(end) - last_q)
+        for p, (start, end) in zip(positions, ranges, strict=True)
+        if start != MISSING
+    }
+    head = _head_for(artifact.heads, columns)
     if head is None:
         return _unanswered(inputs, asked)
     layers = state_spec(artifact).layers
     cells = head.config.cells
-    state = np.stack([inputs.states[column[cell.position], layers.index(cell.layer)] for cell in cells])
+    state = np.stack([inputs.states[columns[cell.position], layers.index(cell.layer)].mean(axis=0) for cell in cells])
     reading = _read(head, state)
     has_forecast = Role.BEFORE in artifact.heads
     forecast = forecast_prompt(artifact, inputs.question, inputs.states[0], asked) if has_forecast else None
@@ -192,10 +197,10 @@ def _caveats_of_state(artifact: Artifact, grade: Grade, reading: _Reading, *, qu
     return caveats
 
 
-def _head_for(heads: Mapping[Role, Head], column: Mapping[Position, int]) -> Head | None:
+def _head_for(heads: Mapping[Role, Head], columns: Mapping[Position, slice]) -> Head | None:
     """Return the first head whose positions the answer has."""
     ordered = [heads[role] for role in (Role.ANSWER, Role.FALLBACK, Role.BEFORE) if role in heads]
-    return next((head for head in ordered if all(cell.position in column for cell in head.config.cells)), None)
+    return next((head for head in ordered if all(cell.position in columns for cell in head.config.cells)), None)
 
 
 def _accepted(head: Head, score: float) -> bool:

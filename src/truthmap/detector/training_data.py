@@ -52,7 +52,13 @@ def read_head_data(
     return HeadData(
         role=role,
         cells=tuple(
-            CellAt(layer=cell.layer, position=cell.position, C=float(c[data.grid.index(cell)])) for cell in cells
+            CellAt(
+                layer=cell.layer,
+                position=cell.position,
+                C=float(c[data.grid.index(cell)]),
+                rule=str(cell.position.rule),
+            )
+            for cell in cells
         ),
         states=np.stack(states, axis=1),
         right=labels.y[here],

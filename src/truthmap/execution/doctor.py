@@ -16,7 +16,7 @@ from truthmap.lm.cache import CacheUse
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.questions.question_set import QuestionSet
-from truthmap.records import Site
+from truthmap.study.sections import StatesSection
 
 _ROWS = 5
 """Prompts that the laws are tried on."""
@@ -67,7 +67,7 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
     checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *state_checks(lm, chosen))
-    takes = forecast(LocalEngine(lm), prompts, settings, (Site.RESIDUAL,), budget)
+    takes = forecast(LocalEngine(lm), prompts, settings, StatesSection(), budget)
     return Checkup(lm.name, checks, takes, time.perf_counter() - started)
 
 

@@ -18,10 +18,9 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
-from truthmap.positions import POSITIONS
-from truthmap.records import Question, Site
+from truthmap.records import Question
 from truthmap.storage import is_remote
-from truthmap.study.sections import SHARD
+from truthmap.study.sections import SHARD, StatesSection
 from truthmap.study.stage_settings import generate_settings
 
 _SPARE = 1.1
@@ -67,7 +66,7 @@ def forecast(
     engine: LocalEngine,
     prompts: Sequence[Prompt],
     settings: GenerateSettings,
-    sites: tuple[Site, ...],
+    kept: StatesSection,
     budget: float,
     ready: int = 0,
 ) -> Forecast:
@@ -80,17 +79,17 @@ def forecast(
         engine: The model, as it answers by itself.
         prompts: All prompts.
         settings: How they will be answered.
-        sites: What will be kept.
+        kept: Which states will be kept.
         budget: Seconds that the few answers may take; 0 forecasts no time.
         ready: Answers that are there already and whose states alone are to be kept.
     """
     lm = engine.model
-    sizes = measure_sizes(lm, sites)
+    sizes = measure_sizes(lm, kept.sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
-    disk = lm.n_layers * len(POSITIONS) * answers * sum(sizes.state.values()) + _OTHER_FILES
+    disk = lm.n_layers * len(kept.columns) * answers * sum(sizes.state.values()) + _OTHER_FILES
     batches = _batches(fits, settings)
-    memory = _memory(lm, sizes, settings, batches)
+    memory = _memory(lm, sizes, len(kept.columns), settings, batches)
     if budget <= 0 or not fits:
         return Forecast(answers, disk, memory, too_long)
     step = _timed_step(lm, max(batch.rows for batch in batches))
@@ -116,7 +115,7 @@ def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0)
         # How long another engine takes cannot be told from steps of this one.
         budget = 0 if another else budget
         local = LocalEngine(run.model, run.prefixes)
-        takes = forecast(local, prompts, settings, run.study.states.sites, budget, len(questions) - len(prompts))
+        takes = forecast(local, prompts, settings, run.study.states, budget, len(questions) - len(prompts))
     if not is_remote(str(run.states_at)):
         require_room(run.folder.path, takes.disk)
     run.progress.say(f"To do: {takes}" + (f"; the answers come from {another}, in its own time" if another else ""))
@@ -137,7 +136,7 @@ def require_room(folder: Path, needed: int) -> None:
     if needed * _SPARE > free:
         raise StorageError(
             f"the disk is too small: the run needs about {in_bytes(round(needed * _SPARE))} in {folder}, "
-            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit) or fewer sites"
+            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit) fewer sites or fewer positions"
         )
 
 
@@ -214,7 +213,9 @@ def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> list[_Bat
     return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, settings.batch_tokens)]
 
 
-def _memory(lm: LanguageModel, sizes: Sizes, settings: GenerateSettings, batches: Sequence[_Batch]) -> int:
+def _memory(
+    lm: LanguageModel, sizes: Sizes, n_positions: int, settings: GenerateSettings, batches: Sequence[_Batch]
+) -> int:
     """Add up what is there at once: weights, keys and values, states of the answer's tokens, logits, one shard."""
     state = sum(sizes.state.values()) * lm.n_layers
     # Logits are held as scores and as probabilities, a shard as pieces and as a whole.
@@ -222,5 +223,5 @@ def _memory(lm: LanguageModel, sizes: Sizes, settings: GenerateSettings, batches
         batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + (1 + settings.max_new_tokens) * state)
         for batch in batches
     ]
-    shard = 2 * len(POSITIONS) * state * sum(batch.rows for batch in batches)
+    shard = 2 * n_positions * state * sum(batch.rows for batch in batches)
     return sizes.weights + round(_UNEVEN * (max(needs, default=0) + shard))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from truthmap.answer_parts import parted
 from truthmap.arrays import Ints32
-from truthmap.positions import PAPER, Position, SpanName
+from truthmap.positions import MISSING, PAPER, Position, SpanName
 from truthmap.records import Answer, Span
 
 
@@ -21,12 +22,40 @@ def locate_positions(answer: Answer, span: Span | None, positions: Sequence[Posi
     `exact_answer_after_last` is missing where it ends the sequence. `-k` lies within the answer or is missing.
 
     Returns:
-        int32 (P,): indices in the order of `positions`, -1 where one is missing. All are missing for an answer with a
-        fault or without ids.
+        int32 (P,): indices in the order of `positions`, -1 where one is missing; of a mean, the first token's. All are
+        missing for an answer with a fault or without ids.
     """
-    spans = {} if answer.fault is not None or not answer.answer_ids else _spans(answer, span)
+    return locate_ranges(answer, span, positions)[:, 0]
+
+
+def locate_ranges(
+    answer: Answer, span: Span | None, positions: Sequence[Position], *, drop_closing_token: bool = False
+) -> Ints32:
+    """Find the tokens of positions: see `locate_positions`.
+
+    Args:
+        answer: The answer.
+        span: The exact answer's characters, if it was found.
+        positions: P of them.
+        drop_closing_token: The answer ends with its last written token: the token that closes it is no part of it.
+
+    Returns:
+        int32 (P, 2): `[start, end)` in the order of `positions`, both -1 where one is missing.
+    """
+    unread = answer.fault is not None or not answer.answer_ids
+    spans = {} if unread else _spans(answer, span, drop_closing_token=drop_closing_token)
     length = len(answer.prompt_ids) + len(answer.answer_ids)
-    return np.array([position.rule.locate(spans, length) for position in positions], dtype=np.int32)
+    found = [position.rule.tokens(spans, length) for position in positions]
+    ranges = [(MISSING, MISSING) if each is None else (each.start, each.end) for each in found]
+    return np.array(ranges, dtype=np.int32).reshape(-1, 2)
+
+
+def is_closed_by_token(answer: Answer) -> bool:
+    """Tell whether the answer's last token closed it, and wrote nothing or white space alone."""
+    if not answer.finished or not answer.offsets:
+        return False
+    start, end = answer.offsets[-1]
+    return not answer.text[start:end].strip()
 
 
 def span_tokens(answer: Answer, span: Span) -> Span | None:
@@ -38,13 +67,22 @@ def span_tokens(answer: Answer, span: Span) -> Span | None:
     return Span(touching[0], touching[-1] + 1) if touching else None
 
 
-def _spans(answer: Answer, span: Span | None) -> dict[SpanName, Span]:
+def _spans(answer: Answer, span: Span | None, *, drop_closing_token: bool) -> dict[SpanName, Span]:
     """Return the spans of the sequence that the answer has, as ranges of its tokens."""
     prompt, count = len(answer.prompt_ids), len(answer.answer_ids)
-    found = {SpanName.ANSWER: Span(prompt, prompt + count)}
+    end = count - 1 if drop_closing_token and is_closed_by_token(answer) else count
+    whole = parted(answer)
+    in_answer = {
+        SpanName.ANSWER: Span(0, count),
+        SpanName.THOUGHT: None if whole.thought is None else whole.thought.tokens,
+        SpanName.FINAL: None if whole.final is None else whole.final.tokens,
+        SpanName.EXACT: None if span is None else span_tokens(answer, span),
+    }
+    found = {
+        name: Span(prompt + part.start, prompt + min(part.end, end))
+        for name, part in in_answer.items()
+        if part is not None and part.start < end
+    }
     if prompt:
         found[SpanName.PROMPT] = Span(0, prompt)
-    exact = None if span is None else span_tokens(answer, span)
-    if exact is not None:
-        found[SpanName.EXACT] = Span(prompt + exact.start, prompt + exact.end)
     return found

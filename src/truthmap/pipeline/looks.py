@@ -60,7 +60,8 @@ def count_look(folder: RunFolder, look: Look, progress: Progress) -> int:
     Each is a file of its own, so that two at once are both counted. Where the folder cannot be written, the look is
     counted in its detector, but not for later ones, and that is told.
     """
-    content = look.model_dump(mode="json")
+    # What the cells' names mean is no part of it, so that looks of older versions are counted as they were.
+    content = look.model_dump(mode="json", exclude={"cells": {"__all__": {"rule"}}})
     name = f"{digest_of(content)}.json"
     noted = {path.name for path in Path(folder.path / LOOKS).glob("*.json")}
     if name not in noted:

@@ -119,6 +119,15 @@ def _fit_heads(
     """Fit the heads in their order; the one that reads the prompt first, since it says which questions are too far."""
     data, summary, heads = inputs.data, inputs.run.summary, dict[Role, Head]()
     acceptable = np.ones(len(data.labels.y), dtype=bool)
+    has_exact_answer = np.array(
+        [
+            not lacks_exact_answer(data.grade_of(row), roles[Role.ANSWER], summary.found_right)
+            for row in data.labels.ids
+        ],
+        dtype=bool,
+    )
+    if Role.BEFORE not in roles:
+        acceptable &= has_exact_answer
     with progress.stage("Sealing the detector", len(roles)) as advance:
         for done, role in enumerate(sorted(roles, key=lambda role: role is not Role.BEFORE), 1):
             stack_c = measured_stack_c(summary, roles[role])
@@ -127,11 +136,7 @@ def _fit_heads(
             heads[role] = fitted.head
             if role is Role.BEFORE:
                 acceptable[head_data.all_answers.rows[fitted.flagged]] = False
-                lacking = [
-                    lacks_exact_answer(data.grade_of(row), roles[Role.ANSWER], summary.found_right)
-                    for row in data.labels.ids
-                ]
-                acceptable &= ~np.array(lacking, dtype=bool)
+                acceptable &= has_exact_answer
             advance(done)
     return {role: heads[role] for role in roles}
 
@@ -209,6 +214,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             answers=answer_source(inputs.data.questions),
             turns=training_turns(inputs.data.questions),
             context=has_context(inputs.data.questions),
+            drop_closing_token=study.states.drop_closing_token,
         ),
         training=TrainingConfig(
             questions=inputs.question_set.name,

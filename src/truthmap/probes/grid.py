@@ -12,7 +12,7 @@ import pandas as pd
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
-from truthmap.positions import Position, column_of, in_table_order
+from truthmap.positions import Position, column_of, each_once
 from truthmap.records import RowKey, Site
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
@@ -53,6 +53,9 @@ class Grid:
         embeddings_auc, text_and_embeddings_auc: Of sentence embeddings, alone and with all that; NaN without a model.
         within_auc: AUC over pairs of a right and a wrong answer with the same exact answer.
         within_pairs: int64: how many such pairs there are.
+        closing_share, punctuation_share: Share of the answers that have the position in which it is the token that
+            closes the answer, or punctuation: the same in every layer.
+        missing_share: Share of the scored answers that lack the position.
     """
 
     site: Site
@@ -80,6 +83,9 @@ class Grid:
     text_and_embeddings_auc: Floats = field(default_factory=_not_computed)
     within_auc: Floats = field(default_factory=_not_computed)
     within_pairs: Ints = field(default_factory=_not_computed)
+    closing_share: Floats = field(default_factory=_not_computed)
+    punctuation_share: Floats = field(default_factory=_not_computed)
+    missing_share: Floats = field(default_factory=_not_computed)
 
     def __post_init__(self) -> None:
         assert self.auc.shape[1:] == (len(self.positions),), self.auc.shape
@@ -111,6 +117,15 @@ class Grid:
         value, low, high = (float(each[at]) for each in (self.auc, self.low, self.high))
         return Estimate(value=value, low=low, high=high, n=int(self.n[at]))
 
+    def at(self, positions: Sequence[Position]) -> Grid:
+        """Keep some of the columns, in this order.
+
+        Raises:
+            UsageError: the grid lacks one.
+        """
+        columns = [column_of(self.positions, position) for position in positions]
+        return Grid(self.site, tuple(positions), **{name: getattr(self, name)[:, columns] for name in ARRAYS})
+
     def to_frame(self) -> pd.DataFrame:
         """Return the grid as a table, a row per cell."""
         layers, positions = np.indices(self.auc.shape)
@@ -126,7 +141,7 @@ class Grid:
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Grid:
         """Read back one site's rows of `to_frame`."""
-        positions = in_table_order(frame["position"])
+        positions = each_once(frame.sort_index()["position"])
         shape = (int(frame["layer"].max()) + 1, len(positions))
         order = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
         order = order.sort_values(["layer", "column"])

@@ -43,6 +43,9 @@ _WORDS = {
     "within_auc": "AUC within one exact answer",
     "within_pairs": "pairs within one exact answer",
     "average_precision": "average precision",
+    "closing_share": "share of closing tokens",
+    "punctuation_share": "share of punctuation",
+    "missing_share": "share of answers that lack it",
 }
 _ENDS = ("_low", "_high")
 

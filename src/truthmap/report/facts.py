@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from truthmap.grading.column_contents import ColumnContents, TokenKind
 from truthmap.metrics.intervals import share_of
 from truthmap.probes.recipes import recipe_named
 from truthmap.questions.groups import group_questions
@@ -24,6 +25,7 @@ from truthmap.settings_base import Option, marker
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
 
 _MOST_REASONS = 12
+_MOST_MIXED = 4
 _OPTIONS = {"sites": "--site"}
 """Settings whose option on the command line has another name."""
 
@@ -51,6 +53,7 @@ def asked(data: RunData) -> Mapping[str, str]:
         if len(lengths)
         else "",
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
+        "How answers ended": summary.endings.told if summary.endings is not None and summary.endings.differ else "",
         "Probes converged": f"{summary.converged:.1%}",
         "Several cells": _stack(summary.stack),
         "Protocol": recipe_named(summary.protocol).info.description,
@@ -71,6 +74,19 @@ def _audited(data: RunData) -> dict[str, str]:
         place = audit.place
         facts["The exact answer's place alone gives"] = f"AUC {place.short}"
     return facts
+
+
+def mixed_columns(columns: Sequence[ColumnContents]) -> str:
+    """Say which columns of a map mix kinds of tokens; an empty text where none does."""
+    mixed = sorted((each for each in columns if each.is_mixed), key=lambda each: -each.share(TokenKind.CLOSING))
+    if not mixed:
+        return ""
+    told = "; ".join(f"{each.position} ({each.told})" for each in mixed[:_MOST_MIXED])
+    others = f"; and {len(mixed) - _MOST_MIXED} more" if len(mixed) > _MOST_MIXED else ""
+    return (
+        f"A column is a place, not a kind of token; these hold several kinds: {told}{others}. A probe there may read "
+        "which kind it is. --drop-closing-token counts from the last written token."
+    )
 
 
 def _stack(stack: StackedCells | None) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from truthmap.arrays import AnyArray
 from truthmap.metrics.curves import CellDetails, DetailSettings, Examples, at_shares
-from truthmap.positions import Group, Position, column_of, columns_in, in_table_order
+from truthmap.positions import Position, column_of, each_once, runs_of
 from truthmap.records import Outcome, RowKey, Site, Span
 from truthmap.report.sanitize import cut, marked
 from truthmap.runs.data import RunData
@@ -99,7 +99,7 @@ def site_map(data: RunData, site: Site) -> SiteMap:
     """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
     cells = data.cells
     frame = cells[cells["site"] == str(site)]
-    positions = in_table_order(frame["position"])
+    positions = each_once(frame.sort_index()["position"])
     frame = frame.assign(column=frame["position"].map({str(p): n for n, p in enumerate(positions)}))
     frame = frame.sort_values(["layer", "column"])
     shape = (int(frame["layer"].max()) + 1, len(positions))
@@ -165,10 +165,12 @@ def pack_maps(
     ]
     site, layer, position = best
     (positions,) = {site_map.positions for site_map in maps}
-    boxed = columns_in(positions, Group.EXACT)
     return {
         "positions": [str(p) for p in positions],
-        "boxed": [boxed[0], boxed[-1]] if boxed else None,
+        "groups": [
+            {"group": str(group), "from": start, "to": end - 1, "box": group.boxed}
+            for group, start, end in runs_of(positions)
+        ],
         "sites": sites,
         "best": {"site": str(site), "layer": layer, "column": column_of(positions, position)},
         "answers": _pack_answers([answers[i] for i in table.places]),

@@ -16,7 +16,7 @@ from truthmap.detector.config import DetectorConfig
 from truthmap.errors import DamagedFileError, TruthmapError
 from truthmap.report.column_names import worded
 from truthmap.report.embedding import Room, table_csv
-from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, repeat
+from truthmap.report.facts import asked, command, counts, findings_of, first_prompt, mixed_columns, repeat
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import sentences
 from truthmap.report.page import Download, PageSection, Picture, Table, Verbatim, json_download, texts
@@ -110,7 +110,11 @@ def map_section(data: PageData, name: str, title: str) -> PageSection:
         Download("grid.csv", "text/csv", table_csv(tuple(map(str, cells.columns)), rows)),
         json_download(file_names.SUMMARY, data.run.summary),
     )
-    return PageSection(name, title, template="map.html.j2", without_scripts=picture, downloads=_taken(files, data.room))
+    mixed = mixed_columns(data.run.summary.columns)
+    says = (mixed,) if mixed else ()
+    return PageSection(
+        name, title, says=says, template="map.html.j2", without_scripts=picture, downloads=_taken(files, data.room)
+    )
 
 
 def asked_section(data: PageData, name: str, title: str) -> PageSection:

@@ -67,6 +67,11 @@ class RunData:
         """What study.yaml says: settings, model identity, versions, digests."""
         return self.run.settings
 
+    @property
+    def drops_closing_token(self) -> bool:
+        """Whether positions are counted without the token that closes an answer."""
+        return bool(self.settings["settings"].get("states", {}).get("drop_closing_token", False))
+
     def path(self, name: str) -> AnyPath:
         """Return the path of a file of the run."""
         return self.run.folder / name
@@ -208,7 +213,7 @@ class RunData:
 
         Args:
             layer: The layer; from the end, if negative.
-            position: A position by its name, a rule (`answer[3]`, `exact[-1]+2`), or a function of an answer and its
+            position: A position by its name, a rule (`answer[3]`, `mean(exact)`), or a function of an answer and its
                 grade that gives the token's index in prompt ids + answer ids, or `None`.
             site: What to read; by default what the run has stored first.
             lm: The run's model; it reads what the run has not stored.
@@ -217,7 +222,9 @@ class RunData:
             UsageError: there is no such layer or position, or the model is needed and not given.
         """
         wanted = next(iter(self.states.layout())) if site is None else Site(site)
-        return CellReader(self.labels, self.states, self._answers, self._grades).read(wanted, layer, position, lm)
+        drop = self.drops_closing_token
+        reader = CellReader(self.labels, self.states, self._answers, self._grades, drop_closing_token=drop)
+        return reader.read(wanted, layer, position, lm)
 
     @cached_property
     def _cells(self) -> pd.DataFrame:

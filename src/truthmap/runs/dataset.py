@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from truthmap.arrays import Bools, Floats32, Ints
+from truthmap.arrays import Bools, Floats32, Ints, Ints32
 from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import UsageError
-from truthmap.grading.token_spans import locate_positions
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.lm.model import LanguageModel
-from truthmap.positions import MISSING, POSITIONS, Group, LocatedPositions, Position, Rule
+from truthmap.positions import MISSING, LocatedPositions, Position
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Grade, RowKey, Site, Split
 from truthmap.store.states import StateStore
@@ -67,12 +67,14 @@ class CellReader:
         store: The run's states.
         answers: The answers, by key.
         grades: The grades, by key.
+        drop_closing_token: Where the run's answers end: see `locate_ranges`.
     """
 
     labels: LabelledAnswers
     store: StateStore
     answers: Mapping[RowKey, Answer]
     grades: Mapping[RowKey, Grade]
+    drop_closing_token: bool = False
 
     def read(self, site: Site, layer: int, position: Position | str | Place, lm: LanguageModel | None) -> CellDataset:
         """Return the states of a cell with their labels.
@@ -80,13 +82,14 @@ class CellReader:
         Args:
             site: What to read.
             layer: The layer; from the end, if negative.
-            position: A position by its name, a rule (`answer[3]`, `exact[-1]+2`), or a function of an answer and its
+            position: A position by its name, a rule (`answer[3]`, `mean(exact)`), or a function of an answer and its
                 grade that gives the token's index in prompt ids + answer ids, or `None`.
             lm: The run's model; only for what the run has not stored.
 
         Raises:
             UsageError: there is no such layer or position, or the model is needed and not given.
         """
+        position = Position.of(position) if isinstance(position, str) else position
         stored = self._stored(site, position)
         n_layers = lm.n_layers if stored is None and lm is not None else self.store.layout()[self._any(site)][0]
         if not -n_layers <= layer < n_layers:
@@ -105,45 +108,41 @@ class CellReader:
         layout = self.store.layout()
         return site if site in layout else next(iter(layout))
 
-    def _stored(self, site: Site, position: Position | str | Place) -> Position | None:
-        if site not in self.store.layout():
+    def _stored(self, site: Site, position: Position | Place) -> Position | None:
+        if not isinstance(position, Position) or site not in self.store.layout():
             return None
-        return next((known for known in self.store.positions if position in (known, known.name)), None)
+        return position if position in self.store.positions else None
 
-    def _captured(self, lm: LanguageModel, site: Site, layer: int, position: Position | str | Place) -> CellDataset:
+    def _captured(self, lm: LanguageModel, site: Site, layer: int, position: Position | Place) -> CellDataset:
         """Read the answers once more, with the model."""
-        place = _place_of(position)
-        index = {}
-        for row in self.labels.ids:
-            answer = self.answers[row.answer]
-            found = place(answer, self.grades[row])
-            length = len(answer.prompt_ids) + len(answer.answer_ids)
-            if found is not None and found != MISSING and not 0 <= found < length:
-                raise UsageError(
-                    f"{_told(position)} gives token {found} of question {row.question_id}, which has {length} tokens, "
-                    f"from 0 to {length - 1}"
-                )
-            index[row] = np.array([MISSING if found is None else int(found)], dtype=np.int32)
+        own = position if isinstance(position, Position) else _OWN
+        ranges = {row: self._tokens(row, position) for row in self.labels.ids}
         keys = dict.fromkeys(row.answer for row in self.labels.ids)
-        located = LocatedPositions((_OWN,), index)
+        located = LocatedPositions.of((own,), ranges)
         shard = StateCapture(lm).capture([self.answers[key] for key in keys], located, (site,))
         order = {key: n for n, key in enumerate(shard.ids)}
         rows = [order[row] for row in self.labels.ids]
         return CellDataset.of(self.labels, shard.states[site][layer, 0, rows], shard.present[0, rows])
 
+    def _tokens(self, row: RowKey, position: Position | Place) -> Ints32:
+        """Return where a row has a position: int32 (1, 2), `[start, end)`."""
+        answer, grade = self.answers[row.answer], self.grades[row]
+        if isinstance(position, Position):
+            return locate_ranges(answer, grade.span, (position,), drop_closing_token=self.drop_closing_token)
+        found, length = position(answer, grade), len(answer.prompt_ids) + len(answer.answer_ids)
+        if found is None or found == MISSING:
+            return np.array([[MISSING, MISSING]], dtype=np.int32)
+        if not 0 <= found < length:
+            raise UsageError(
+                f"{_told(position)} gives token {found} of question {row.question_id}, which has {length} tokens, "
+                f"from 0 to {length - 1}"
+            )
+        return np.array([[found, found + 1]], dtype=np.int32)
 
-_OWN = Position("own", Rule.of("answer[0]"), Group.ANSWER, "a position of one's own", ())
-"""Names a column of states that is handed out at once and never stored."""
+
+_OWN = Position.by_rule("answer[0]")
+"""Stands for a column of states that is handed out at once and never stored."""
 
 
-def _place_of(position: Position | str | Place) -> Place:
-    if callable(position):
-        return position
-    known = next((known for known in POSITIONS if position in (known, known.name)), None)
-    rule = position if isinstance(position, Position) else known
-    own = rule or Position(str(position), Rule.of(str(position)), Group.ANSWER, str(position), ())
-    return lambda answer, grade: int(locate_positions(answer, grade.span, (own,))[0])
-
-
-def _told(position: Position | str | Place) -> str:
+def _told(position: Position | Place) -> str:
     return getattr(position, "__name__", str(position))

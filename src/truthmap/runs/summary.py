@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from truthmap.grading.column_contents import ColumnContents
+from truthmap.grading.cut_answers import CutAnswers
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.metrics.within_answer_record import WithinAnswer
@@ -58,6 +60,8 @@ class Summary(BaseModel):
         before_answering: What can be read at the prompt's end; `None` where the best cell stands there itself.
         within: What the best cell tells on the test part among answers that say the same; `None` without such pairs.
         stack: The best detector that reads several cells; `None` where none was tried.
+        columns: What the map's columns hold; nothing in runs of older versions.
+        endings: Answers that were closed and that were cut off, by outcome; `None` in runs of older versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +89,8 @@ class Summary(BaseModel):
     before_answering: Rival | None = None
     within: WithinAnswer | None = None
     stack: StackedCells | None = None
+    columns: tuple[ColumnContents, ...] = ()
+    endings: CutAnswers | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 from truthmap.answers.engines.registry import AnyEngine
 from truthmap.answers.engines.transformers import TransformersSettings
 from truthmap.lm.load_settings import DATE, Day, PromptFormat, Quantization
+from truthmap.positions import SETS, Position, chosen_positions
 from truthmap.questions.columns import Columns
 from truthmap.questions.examples import read_examples
 from truthmap.questions.tasks import Example, GradingRule, Locating
@@ -24,6 +25,23 @@ def _with_a_place_for_the_question(template: str | None) -> str | None:
     if template is not None and "{text}" not in template:
         raise ValueError(f"expected {{text}} where the question is to stand, got {template!r}")
     return template
+
+
+def _split(given: object) -> object:
+    """Return positions that are given as one text, or as several of them, one by one."""
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)):
+        return given
+    return tuple(
+        part.strip() if isinstance(part, str) else part
+        for text in texts
+        for part in (text.split(",") if isinstance(text, str) else [str(text) if isinstance(text, Position) else text])
+    )
+
+
+def _which_are_positions(given: tuple[str, ...]) -> tuple[str, ...]:
+    chosen_positions(given)
+    return given
 
 
 class ModelSection(Section):
@@ -150,8 +168,24 @@ class StatesSection(Section):
     sites: Annotated[tuple[Site, ...], Option("sites", flag="site")] = Field(
         (Site.RESIDUAL,), min_length=1, description="What is read at a layer; may be given several times"
     )
+    positions: Annotated[
+        tuple[str, ...], Option("positions"), Later(), BeforeValidator(_split), AfterValidator(_which_are_positions)
+    ] = Field(
+        ("paper",),
+        min_length=1,
+        description="Which tokens are read: names, rules and sets, separated by commas, as exact[-1],thought[50%],"
+        f"mean(final); sets: {', '.join(SETS)}",
+    )
+    drop_closing_token: Annotated[bool, Later()] = Field(
+        False, description="Count from the last written token: the token that closes an answer is no part of it"
+    )
     blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
     shard: PositiveInt = Field(SHARD, description="Answers in a file of states: what a killed run repeats at most")
+
+    @property
+    def columns(self) -> tuple[Position, ...]:
+        """The positions, in the order of the map's columns."""
+        return chosen_positions(self.positions)
 
 
 class GridSection(Section):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from truthmap.lm.builtin import BUILTIN
+from truthmap.positions import POSITIONS, SETS
 from truthmap.questions.catalogue import named_sets
 from truthmap.questions.readers import FORMATS
 from truthmap.runs.file_names import DETECTOR_CONFIG, STUDY
@@ -49,6 +50,7 @@ SETTINGS: Mapping[str, Complete] = {
     "judge": models,
     "locator": models,
     "out": runs,
+    "positions": of_names([*SETS, *map(str, POSITIONS)]),
 }
 """What completes the value of a setting, by its flat name; a closed vocabulary is completed anyhow."""
 

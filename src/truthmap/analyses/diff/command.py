@@ -70,6 +70,8 @@ def summarize(result: MapDifference) -> tuple[SummaryTable, ...]:
         "higher (--equal-n compares as many)"
     )
     unequal = [("to keep in mind", said)] if needs_equal_n(*numbers) else []
+    others = [("left out", f"{len(result.in_one_only)} positions that only one of the maps has")]
+    unequal += others if result.in_one_only else []
     rows = (
         ("first", _side(result.first)),
         ("second", _side(result.second)),

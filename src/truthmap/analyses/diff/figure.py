@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from truthmap.analyses.diff.measure import LEVEL, MapDifference, array_of
 from truthmap.figures.canvas import figure_of, new_figure
-from truthmap.figures.heatmap import draw_heatmap, new_map_axes
+from truthmap.figures.heatmap import draw_heatmap, label_columns, map_width, new_map_axes
 
 _SMALLEST_SCALE = 0.1  # of AUC: smaller differences than this are never drawn in full colour
 
@@ -16,7 +16,7 @@ _SMALLEST_SCALE = 0.1  # of AUC: smaller differences than this are never drawn i
 def difference_figure(result: MapDifference) -> Figure:
     """Draw both maps and, on the right, the second minus the first."""
     n_layers, n_positions = len(result.difference), len(result.positions)
-    figure = new_figure(3 * (1.9 + 0.4 * n_positions), 2.2 + max(2.0, 0.2 * n_layers))
+    figure = new_figure(3 * map_width(1.9 + 0.4 * n_positions), 2.2 + max(2.0, 0.2 * n_layers))
     left, middle, right = figure.subplots(1, 3)
     draw_heatmap(array_of(result.auc_first), left, title=result.first.name, positions=result.positions)
     draw_heatmap(array_of(result.auc_second), middle, title=result.second.name, positions=result.positions)
@@ -36,7 +36,7 @@ def draw_difference(result: MapDifference, axes: Axes | None = None) -> Axes:
     with np.errstate(invalid="ignore"):
         layers, columns = np.nonzero(array_of(result.p_corrected) <= LEVEL)
     axes.plot(columns, layers, "o", color="black", markersize=5, markeredgecolor="white", markeredgewidth=0.8)
-    axes.set_xticks(range(n_positions), [str(position) for position in result.positions], rotation=45, ha="right")
+    label_columns(axes, result.positions)
     axes.set_yticks(range(0, n_layers, 2))
     axes.set_xlim(-0.5, n_positions - 0.5)
     axes.set_ylim(n_layers - 0.5, -0.5)

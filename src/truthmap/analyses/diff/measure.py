@@ -102,6 +102,7 @@ class MapDifference(BaseModel):
         largest_p: Its corrected p-value.
         auc_first, auc_second: float (L, P), the maps; `None` where a cell has no probe.
         difference, p_corrected: float (L, P).
+        in_one_only: Positions that one of the maps has and the other has not: they are left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -122,6 +123,7 @@ class MapDifference(BaseModel):
     auc_second: tuple[tuple[float | None, ...], ...]
     difference: tuple[tuple[float | None, ...], ...]
     p_corrected: tuple[tuple[float | None, ...], ...]
+    in_one_only: tuple[Position, ...] = ()
 
 
 def compare_maps(first: MapScores, second: MapScores) -> CellDifferences:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from truthmap.analyses.results import write_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.files import AnyPath, as_path
 from truthmap.metrics.estimate import Estimate
-from truthmap.positions import Position
+from truthmap.positions import Position, column_of
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
@@ -54,7 +55,8 @@ def diff_runs(
 
     Raises:
         UsageError: both maps are the same.
-        RunFolderError: a run has no map of the site, or the maps have different positions or numbers of layers.
+        RunFolderError: a run has no map of the site, or the maps have no position in common, or different numbers of
+            layers.
         NotEnoughDataError: there is no cell with a probe in both.
     """
     first_site, second_site = sites or (first.summary.site, second.summary.site)
@@ -63,10 +65,11 @@ def diff_runs(
     data = RunData.load(first)
     other_data = data if first == second else RunData.load(second)
     (positions, one), (others, other) = _scores(data, first_site), _scores(other_data, second_site)
-    if positions != others:
+    shared = tuple(position for position in positions if position in others)
+    if not shared:
         raise RunFolderError(
-            f"the maps have different positions: {first.address} has {', '.join(map(str, positions))} and "
-            f"{second.address} {', '.join(map(str, others))}; compare runs with the same ones"
+            f"the maps have no position in common: {first.address} has {', '.join(map(str, positions))} and "
+            f"{second.address} {', '.join(map(str, others))}; run one of them again with --positions that the other has"
         )
     if one.scores.shape[0] != other.scores.shape[0]:
         raise RunFolderError(
@@ -80,8 +83,11 @@ def diff_runs(
             one = map_of_fewer(data, first_site, whole[1], other.ids, progress)
         else:
             other = map_of_fewer(other_data, second_site, whole[0], one.ids, progress)
+    one, other = _only_at(shared, positions, one), _only_at(shared, others, other)
     found = compare_maps(one, other)
-    result = _result((first, first_site, one), (second, second_site, other), found, positions)
+    result = _result((first, first_site, one), (second, second_site, other), found, shared)
+    in_one = (*(p for p in positions if p not in shared), *(p for p in others if p not in shared))
+    result = result.model_copy(update={"in_one_only": in_one})
     sides = (result.first.model_copy(update={"of": whole[0]}), result.second.model_copy(update={"of": whole[1]}))
     result = result.model_copy(update={"first": sides[0], "second": sides[1]})
     _write(as_path(out), result, found, [first, second])
@@ -143,6 +149,11 @@ def _scores(data: RunData, site: Site) -> tuple[tuple[Position, ...], MapScores]
     place = {i: n for n, i in enumerate(out_of_fold.ids)}
     scores = out_of_fold.scores[:, :, [place[i] for i in labels.ids]].astype(np.float64)
     return out_of_fold.positions, MapScores(labels.ids, labels.group, labels.y, scores)
+
+
+def _only_at(shared: Sequence[Position], positions: Sequence[Position], scores: MapScores) -> MapScores:
+    """Keep a map's scores at the positions that both maps have, in their order."""
+    return replace(scores, scores=scores.scores[:, [column_of(positions, position) for position in shared]])
 
 
 def _side(name: str, run: Run, site: Site, scores: MapScores) -> MapSide:

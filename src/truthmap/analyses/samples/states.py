@@ -20,10 +20,10 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.execution.reopen import require_same_model
 from truthmap.files import AnyPath, atomic_write, digest_of, read_regular, reason_of
-from truthmap.grading.token_spans import locate_positions
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.probes.grid import Cell
-from truthmap.records import Answer, RowKey
+from truthmap.records import Answer, RowKey, Span
 from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.stored_run import StoredRun
 from truthmap.storage import MOST_WHOLE
@@ -38,10 +38,16 @@ _IDS, _SEAL = "ids", "seal"
 
 @dataclass(frozen=True)
 class SamplePlace:
-    """The sample of a row, and where the cell's position of the row is in it."""
+    """The sample of a row, and the tokens of the cell's position of the row in it."""
 
     answer: Answer
-    index: int
+    tokens: Span
+
+    @property
+    def listed(self) -> list[int]:
+        """The tokens as they stand in keys: the first, and where there are several, one past the last."""
+        start, end = self.tokens.start, self.tokens.end
+        return [start] if end == start + 1 else [start, end]
 
 
 def sample_states(
@@ -57,8 +63,8 @@ def sample_states(
         PartialError: shards failed three times on a cluster; all others are kept.
         DamagedFileError: a stored shard cannot be read.
     """
-    places = dict(_places(samples, ids, cell))
-    first: dict[tuple[tuple[int, ...], tuple[int, ...], int], RowKey] = {}
+    places = dict(_places(samples, ids, cell, drop_closing_token=active.study.states.drop_closing_token))
+    first: dict[_Read, RowKey] = {}
     for i, place in places.items():
         first.setdefault(_read_at(place), i)
     unique = list(first.values())
@@ -87,27 +93,34 @@ def read_shard(
     """Read the states of one shard of rows at one cell: (n, d), in the model's dtype, in the shard's order."""
     cell, rows = shard
     answers = list({row.answer: place.answer for row, place in rows}.values())
-    located = LocatedPositions((cell.position,), {row: np.array([place.index], np.int32) for row, place in rows})
+    ranges = {row: np.array([[place.tokens.start, place.tokens.end]], np.int32) for row, place in rows}
+    located = LocatedPositions.of((cell.position,), ranges)
     capture = StateCapture(active.model, capture_settings(active.study), active.prefixes)
     read = capture.capture(answers, located, (cell.site,), advance)
     assert read.ids == tuple(row for row, _ in rows), "the rows of an answer stand side by side"
     return read.states[cell.site][cell.layer, 0].clone()
 
 
-def _read_at(place: SamplePlace) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    return place.answer.prompt_ids, place.answer.answer_ids, place.index
+_Read = tuple[tuple[int, ...], tuple[int, ...], Span]
 
 
-def _places(samples: Samples, ids: Sequence[str], cell: Cell) -> Iterator[tuple[RowKey, SamplePlace]]:
+def _read_at(place: SamplePlace) -> _Read:
+    return place.answer.prompt_ids, place.answer.answer_ids, place.tokens
+
+
+def _places(
+    samples: Samples, ids: Sequence[str], cell: Cell, *, drop_closing_token: bool
+) -> Iterator[tuple[RowKey, SamplePlace]]:
     for i in ids:
         for answer, grade in samples.graded(i):
-            index = int(locate_positions(answer, grade.span, (cell.position,))[0])
-            if index != MISSING:
-                yield grade.key, SamplePlace(answer, index)
+            found = locate_ranges(answer, grade.span, (cell.position,), drop_closing_token=drop_closing_token)
+            start, end = map(int, found[0])
+            if start != MISSING:
+                yield grade.key, SamplePlace(answer, Span(start, end))
 
 
 def _key(active: ActiveRun, cell: Cell, places: Mapping[RowKey, SamplePlace], shard: Sequence[RowKey]) -> str:
-    rows = [[*_listed(i), places[i].index, list(places[i].answer.answer_ids)] for i in shard]
+    rows = [[*_listed(i), *places[i].listed, list(places[i].answer.answer_ids)] for i in shard]
     own = {"answers": active.keys["answers"], "blocks": active.study.states.blocks}
     return digest_of({"own": own, "cell": [str(cell.site), cell.layer, str(cell.position)], "rows": rows})
 

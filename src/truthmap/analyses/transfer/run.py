@@ -20,6 +20,7 @@ from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.intervals import share_of
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.metrics.selective import best_threshold
+from truthmap.positions import Position
 from truthmap.probes.grid import Cell, Grid, best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import RowKey, Site
@@ -41,6 +42,7 @@ class _Set:
     name: str
     data: RunData
     site: Site
+    positions: tuple[Position, ...]
 
     @property
     def labels(self) -> LabelledAnswers:
@@ -48,7 +50,8 @@ class _Set:
 
     @property
     def grid(self) -> Grid:
-        return self.data.grid(self.site)
+        """The grid at the positions that all sets have."""
+        return self.data.grid(self.site).at(self.positions)
 
     @property
     def free_score(self) -> str:
@@ -232,7 +235,14 @@ def _checked(runs: Sequence[Run], site: Site) -> list[_Set]:
         names = [run.address for run in runs]
     if len(set(names)) < len(names):
         raise UsageError("the same run is named twice; name each run once")
-    return [_Set(name, data, site) for name, data in zip(names, opened, strict=True)]
+    maps = [data.grid(site).positions for data in opened]
+    shared = tuple(position for position in maps[0] if all(position in each for each in maps))
+    if not shared:
+        raise RunFolderError(
+            f"the maps of {', '.join(run.address for run in runs)} have no position in common; run the studies again "
+            "with the same --positions"
+        )
+    return [_Set(name, data, site, shared) for name, data in zip(names, opened, strict=True)]
 
 
 def _identity(run: Run) -> Mapping[str, str]:

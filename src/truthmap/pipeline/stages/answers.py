@@ -115,21 +115,24 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     answers = {answer.question_id: answer for answer in _ready_answers(run, questions)}
     prompts = [run.prompt(q) for q in questions if q.id not in answers]
     # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
-    # model has yet to grade or locate.
-    sites = () if answers or run.grading_asks_a_model else run.study.states.sites
+    # model has yet to grade or locate, and all where a position may lie inside the prompt, which decoding does not see.
+    within_prompt = any(p.rule.may_read_prompt for p in run.study.states.columns)
+    sites = () if answers or run.grading_asks_a_model or within_prompt else run.study.states.sites
     settings = generate_settings(run.study, run.question_set.task)
     pieces: list[StateShard] = []
     index: dict[RowKey, Ints32] = {}
+    end: dict[RowKey, Ints32] = {}
     for batch in run.engine.answer(prompts, settings, sites, advance) if prompts else ():
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
-            rows = ShardRows.of(batch.answers, by_answer(run.grade(batch.answers).values()))
+            rows = ShardRows.of(batch.answers, by_answer(run.grade(batch.answers).values()), run.study.states)
             index.update(rows.located.index)
+            end.update(rows.located.end)
             pieces.append(gather(batch.states, rows.located))
     in_order = tuple(answers[question.id] for question in questions)
     if not index:
         return AnsweredShard(in_order, None)
     located_answers = {row.answer for row in index}
     scored = tuple(answer for answer in in_order if answer.key in located_answers)
-    located = LocatedPositions(pieces[0].positions, index)
+    located = LocatedPositions(pieces[0].positions, index, end)
     return AnsweredShard(in_order, put_shard(run, number, ShardRows(scored, located), pieces))

@@ -17,6 +17,7 @@ from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.within_answer import measure_within
 from truthmap.metrics.within_answer_record import WithinAnswer
+from truthmap.pipeline.contents import MapContents
 from truthmap.pipeline.rivals import before_answering, best_free_score, best_text
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import Position
@@ -65,10 +66,9 @@ def fit_map(run: ActiveRun) -> StageResult:
     text = fit_text(run, texts, labels)
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
-    found = [
-        (with_text_baselines(with_p_values(fit.grid, null), text.baselines, fit.out_of_fold, labels), fit.out_of_fold)
-        for fit in fits
-    ]
+    contents = MapContents.of(answers, grades, labels, store.positions, run.study.states)
+    compared = [(contents.beside(with_p_values(fit.grid, null)), fit.out_of_fold) for fit in fits]
+    found = [(with_text_baselines(grid, text.baselines, own, labels), own) for grid, own in compared]
     best = max((_Best.of(*each) for each in found), key=lambda best: best.auc.value)
     test = score_on_test(store, labels, best.grid, best_cell(best.grid), settings)
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
@@ -89,6 +89,8 @@ def fit_map(run: ActiveRun) -> StageResult:
         "within": within_on_test(test, text_scores),
         "free_score": best_free_score(contest, answers, {grade.key: grade for grade in grades}),
         "before_answering": before_answering(contest, store, (best.grid, best.out_of_fold), settings),
+        "columns": contents.columns,
+        "endings": contents.endings,
     }
     summary = _summary(run, grades, best, test)
     write_json(run.folder / SUMMARY, summary.model_copy(update=extra).model_dump(mode="json"))

@@ -10,13 +10,14 @@ from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import digest_of
-from truthmap.grading.token_spans import locate_positions
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.pipeline.stages.base import StageResult
-from truthmap.positions import POSITIONS, LocatedPositions
+from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Grade, Outcome, RowKey
 from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
 from truthmap.store.shards import ShardEntry, StateShard, join_shards
+from truthmap.study.sections import StatesSection
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
 
@@ -34,11 +35,14 @@ class ShardRows:
     located: LocatedPositions
 
     @classmethod
-    def of(cls, answers: Iterable[Answer], grades: Mapping[RowKey, Sequence[Grade]]) -> ShardRows:
+    def of(
+        cls, answers: Iterable[Answer], grades: Mapping[RowKey, Sequence[Grade]], settings: StatesSection
+    ) -> ShardRows:
         """Keep what could be scored; `grades` are those of each answer's claims, by the answer's key."""
         pairs = [(a, g) for a in answers for g in grades[a.key] if g.outcome is not Outcome.UNSCORED]
-        index = {g.key: locate_positions(a, g.span, POSITIONS) for a, g in pairs}
-        return cls(tuple({a.key: a for a, _ in pairs}.values()), LocatedPositions(POSITIONS, index))
+        positions, drop = settings.columns, settings.drop_closing_token
+        ranges = {g.key: locate_ranges(a, g.span, positions, drop_closing_token=drop) for a, g in pairs}
+        return cls(tuple({a.key: a for a, _ in pairs}.values()), LocatedPositions.of(positions, ranges))
 
     @property
     def rows(self) -> tuple[RowKey, ...]:
@@ -49,12 +53,16 @@ class ShardRows:
         """Return the digest of everything that the states of these rows depend on."""
         answers = {a.key: a for a in self.answers}
         rows = [
-            [row, list(a.prompt_ids), list(a.answer_ids), self.located.index[row].tolist()]
+            [row, list(a.prompt_ids), list(a.answer_ids), self.located.index[row].tolist(), *self._ends(row)]
             for row in self.rows
             for a in (answers[row.answer],)
         ]
         own = {"answers": run.keys["answers"], "sites": [*run.study.states.sites], "blocks": run.study.states.blocks}
         return digest_of({"own": own, "positions": [*map(str, self.located.positions)], "rows": rows})
+
+    def _ends(self, row: RowKey) -> list[list[int]]:
+        """Return where the row's positions end, where any is more than a token: else keys are as they always were."""
+        return [self.located.end[row].tolist()] if row in self.located.end else []
 
 
 def by_answer(grades: Iterable[Grade]) -> dict[RowKey, list[Grade]]:
@@ -124,6 +132,6 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
 def _shards(run: ActiveRun, grades: Mapping[RowKey, Sequence[Grade]]) -> Iterator[tuple[int, ShardRows]]:
     """Return the shards that have scored answers, one after the other, so that few are in memory at a time."""
     for number, answers in enumerate(read_in_pieces(run.folder / ANSWERS, Answer, run.study.states.shard)):
-        rows = ShardRows.of(answers, grades)
+        rows = ShardRows.of(answers, grades, run.study.states)
         if rows.answers:
             yield number, rows

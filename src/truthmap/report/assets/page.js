@@ -5,6 +5,9 @@
   const byId = (id) => document.getElementById(id);
   const root = document.documentElement;
   const P = data.positions.length;
+  // So many columns stand side by side; a slider moves them.
+  const WINDOW = Math.min(P, 48);
+  const BOXES = { thought: "#d95f02", final: "#1b9e77" };
   // Light to dark blue, every step darker than the last: it reads the same in grey.
   const BLUES = [[0, "#deebf7"], [0.2, "#c1d9ed"], [0.4, "#88bedc"], [0.6, "#539ecd"], [0.8, "#2171b5"], [1, "#08306b"]];
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
@@ -34,7 +37,7 @@
       value: (c, k) => c.within_auc[k],
     },
   ];
-  const state = { view: VIEWS[0], site: data.sites[0], layer: 0, column: 0 };
+  const state = { view: VIEWS[0], site: data.sites[0], layer: 0, column: 0, first: 0 };
 
   function colours() {
     const style = getComputedStyle(root);
@@ -51,6 +54,7 @@
     const found = [[`layer ${layer}, ${data.positions[column]}`, ""]];
     if (c.auc[k] === null) found.push(["AUC", "no probe: too few answers"]);
     else found.push(["AUC, cross-validated", `${fixed(c.auc[k], 3)} [${fixed(c.low[k], 3)}, ${fixed(c.high[k], 3)}]`]);
+    if (c.closing_share) found.push(["holds", [["closing token", c.closing_share[k]], ["punctuation", c.punctuation_share[k]], ["missing", c.missing_share[k]]].map(([name, share]) => `${name} ${percent(share)}`).join(", ")]);
     found.push(["answers", c.n_right ? `${c.n[k]}, of them ${c.n_right[k]} right` : `${c.n[k]}`]);
     if (c.auc[k] === null) return found;
     if (c.p_value) found.push(["corrected p-value", c.p_value[k] === null ? "–" : Number(c.p_value[k].toPrecision(2)).toString()]);
@@ -81,9 +85,9 @@
 
   function mapShapes(ink) {
     const { layer, column } = state;
-    const box = data.boxed ? [outline(data.boxed[0] - 0.5, data.boxed[1] + 0.5, -0.5, state.site.layers - 0.5, ink.ink, 2.5)] : [];
+    const boxes = data.groups.filter((g) => g.box);
     return [
-      ...box,
+      ...boxes.map((g) => outline(g.from - 0.5, g.to + 0.5, -0.5, state.site.layers - 0.5, BOXES[g.group] || ink.ink, 2.5)),
       // White within black shows on every colour.
       outline(column - 0.5, column + 0.5, layer - 0.5, layer + 0.5, "#000000", 5),
       outline(column - 0.5, column + 0.5, layer - 0.5, layer + 0.5, "#ffffff", 2),
@@ -107,11 +111,28 @@
       rows((k, layer, column) => { if (mark.when(k)) { x.push(column); y.push(layer); } });
       if (x.length) found.push({ mark, x, y });
     }
-    byId("marks").textContent = [...(data.boxed ? ["▭ tokens of the exact answer"] : []), ...found.map((f) => f.mark.says)].join("   ");
+    byId("marks").textContent = [...new Set(data.groups.filter((g) => g.box).map((g) => `▭ ${g.box}${BOXES[g.group] ? ` (${g.group === "thought" ? "orange" : "green"})` : ""}`)), ...found.map((f) => f.mark.says)].join("   ");
     return found.map(({ mark, x, y }) => ({
       type: "scatter", mode: "markers", x, y, hoverinfo: "skip", showlegend: false,
       marker: { symbol: mark.symbol, size: mark.size || (mark.symbol === "circle" ? 3 : 7), color: mark.color, line: { color: mark.edge || mark.color, width: mark.symbol === "circle" ? 0 : mark.edge ? 1 : 1.5 } },
     }));
+  }
+
+  const windowRange = () => [state.first - 0.5, state.first + WINDOW - 0.5];
+  const inWindow = (column) => column >= state.first && column < state.first + WINDOW;
+
+  function tellWindow() {
+    const last = state.first + WINDOW - 1;
+    const groups = data.groups.filter((g) => g.from <= last && g.to >= state.first).map((g) => g.group);
+    byId("window").value = state.first;
+    byId("window-says").textContent = `Columns ${state.first + 1} to ${last + 1} of ${P}: ${data.positions[state.first]} … ${data.positions[last]} (${[...new Set(groups)].join(", ")})`;
+  }
+
+  function moveWindow(first) {
+    state.first = Math.min(Math.max(first, 0), P - WINDOW);
+    Plotly.relayout(byId("heatmap"), { "xaxis.range": windowRange() });
+    tellWindow();
+    drawTable();
   }
 
   function drawMap() {
@@ -132,7 +153,7 @@
       height: 190 + site.layers * Math.min(Math.max(760 / site.layers, 12), 32),
       margin: { l: narrow ? 42 : 54, r: 8, t: 10, b: 60 },
       plot_bgcolor: ink.missing,
-      xaxis: { tickvals: data.positions.map((_, i) => i), ticktext: data.positions, tickangle: narrow ? -90 : -45, range: [-0.5, P - 0.5], showgrid: false, automargin: true, title: { text: "Token", standoff: 8, font: { color: ink.ink } } },
+      xaxis: { tickvals: data.positions.map((_, i) => i), ticktext: data.positions, tickangle: narrow ? -90 : -45, range: windowRange(), showgrid: false, automargin: true, title: { text: "Token", standoff: 8, font: { color: ink.ink } } },
       yaxis: { range: [site.layers - 0.5, -0.5], dtick: 2, tick0: 0, showgrid: false, title: { text: "Layer", font: { color: ink.ink } } },
       shapes: mapShapes(ink),
     });
@@ -256,6 +277,7 @@
     state.layer = Math.min(Math.max(layer, 0), state.site.layers - 1);
     state.column = Math.min(Math.max(column, 0), P - 1);
     Plotly.relayout(byId("heatmap"), { shapes: mapShapes(colours()) });
+    if (!inWindow(state.column)) moveWindow(state.column < state.first ? state.column : state.column - WINDOW + 1);
     drawCell();
   }
 
@@ -283,12 +305,12 @@
   function drawTable() {
     const table = element("table");
     const head = element("tr");
-    head.append(element("th", "Layer"), ...data.positions.map((p) => element("th", p)));
+    head.append(element("th", "Layer"), ...data.positions.filter((_, column) => inWindow(column)).map((p) => element("th", p)));
     const body = element("tbody");
     for (let layer = 0; layer < state.site.layers; layer += 1) {
       const row = element("tr");
       row.append(element("th", String(layer)));
-      data.positions.forEach((_, column) => row.append(element("td", fixed(state.view.value(state.site.columns, at(layer, column)), 3))));
+      data.positions.forEach((_, column) => inWindow(column) && row.append(element("td", fixed(state.view.value(state.site.columns, at(layer, column)), 3))));
       body.append(row);
     }
     const top = element("thead");
@@ -332,6 +354,13 @@
       state.layer = Math.min(state.layer, state.site.layers - 1);
       drawAll();
     });
+    if (P > WINDOW) {
+      state.first = Math.min(Math.max(state.column - WINDOW / 2, 0), P - WINDOW);
+      byId("window").max = P - WINDOW;
+      byId("window").addEventListener("input", (event) => moveWindow(Number(event.target.value)));
+      byId("window-box").hidden = false;
+      tellWindow();
+    }
     themes();
     drawAll();
     byId("heatmap").addEventListener("keydown", onKey);
