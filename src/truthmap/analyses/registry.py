@@ -10,6 +10,7 @@ FOLDERS = (
     "audit",
     "compare",
     "controls",
+    "thought",
     "samples",
     "errors",
     "select",

@@ -7,7 +7,7 @@ best of these baselines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -113,7 +113,12 @@ class TextBaselineFit:
         return dict(zip(unseen.ids, said.tolist(), strict=True))
 
 
-def fit_text_baselines(texts: RowTexts, labels: LabelledAnswers, encoder: TextEncoder | None = None) -> TextBaselineFit:
+def fit_text_baselines(
+    texts: RowTexts,
+    labels: LabelledAnswers,
+    encoder: TextEncoder | None = None,
+    kinds: Sequence[TextKind] = TEXT_KINDS,
+) -> TextBaselineFit:
     """Fit the text baselines on the folds of the labels, whose ids must be those of the texts.
 
     Logistic regressions on tf-idf weights of words, pairs and pieces of words of the exact answer, the whole answer and
@@ -124,11 +129,12 @@ def fit_text_baselines(texts: RowTexts, labels: LabelledAnswers, encoder: TextEn
         texts: The rows of train + validation.
         labels: Their labels.
         encoder: Gives sentence embeddings, where there is one.
+        kinds: Which baselines; those that need what is not there are left out.
     """
     assert texts.ids == labels.ids, "texts and labels are of different answers"
     features = TextFeatures.of(texts, encoder)
     matrices = features.matrices(texts)
-    kinds = tuple(kind for kind in TEXT_KINDS if set(kind.parts) <= matrices.keys())
+    kinds = tuple(kind for kind in kinds if set(kind.parts) <= matrices.keys())
     with ignore_convergence_warnings(), one_thread_per_cell() as every:
         found = every(lambda kind: _out_of_fold(joined(matrices, kind.parts), labels), kinds)
     scores = np.stack([scores for scores, _ in found])

@@ -1,0 +1,92 @@
+"""`truthmap thought`: when a model that thinks knows whether its final answer will be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.records import Site
+from truthmap.runs.file_names import ANALYSES
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.progress import Bars
+
+if TYPE_CHECKING:
+    from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace
+
+_FIGURE = "truthmap.analyses.thought.figure"
+
+
+def thought(
+    run: RunArgument,
+    site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the best cell's")] = None,
+) -> None:
+    """Read the correctness of final answers along their thoughts: when the model knows.
+
+    The run's map must have places of the thought: `truthmap run --positions along_thought`.
+    """
+    from truthmap.analyses.thought.run import thought_map
+
+    result = thought_map(open_run(run), site=site, progress=Bars())
+    print_tables(summarize(result))
+    print_lines([f"Table and figure: {path_in_run(run, ANALYSES)}/thought*"])
+
+
+def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
+    """Return what is read at each place of the thought, and what that is held against."""
+    facts = [
+        ("scored answers that think", f"{result.scored} (median {result.median_tokens:.0f} tokens)"),
+        ("scored answers without a thought", str(result.without)),
+        ("cut off while they think", f"{result.cut}: unscored"),
+        *_fact("before it thinks (the prompt's end)", result.before),
+        *_fact("after it (the final part's best cell)", result.after),
+        *_fact("a short thought as a sign of a right answer", result.length),
+    ]
+    if result.skipped:
+        facts.append(("places without a probe", ", ".join(map(str, result.skipped))))
+    heads = ("place", "answers", "layer", "AUC test [95 %]", "p", "text so far", "probe less text", "named", "right")
+    heads = (*heads, "before naming")
+    title = f"{result.model} on {result.questions}: the final answer's correctness, read along its thought"
+    tables = [SummaryTable(title, ("", ""), tuple(facts))]
+    for name, places in (("By share of the thought", result.by_share), ("By token of the thought", result.by_token)):
+        if places:
+            tables.append(SummaryTable(name, heads, tuple(map(_row, places))))
+    return tuple(tables)
+
+
+def _fact(name: str, found: object) -> list[tuple[str, str]]:
+    return [] if found is None else [(name, f"AUC {found}")]
+
+
+def _row(place: ThoughtPlace) -> tuple[str, ...]:
+    said = place.said
+    return (
+        f"{place.share:.0%}" if place.share is not None else f"{place.tokens:.0f} tokens",
+        str(place.n),
+        str(place.layer),
+        place.test.short,
+        "-" if place.p_value is None else f"{place.p_value:.2g}",
+        "-" if place.text is None else place.text.test.short,
+        "-" if place.text is None else place.text.gain.short_signed,
+        "-" if said is None else f"{said.named:.0%}",
+        "-" if said is None or said.right is None else f"{said.right:.0%}",
+        "-" if said is None or said.unnamed is None else f"{said.unnamed.short} ({said.unnamed.n})",
+    )
+
+
+ANALYSIS = Analysis(
+    "thought",
+    thought,
+    SavedResult(
+        "When does it know?",
+        "truthmap.analyses.thought.measure:ThoughtMap",
+        summarize,
+        (
+            FigureKind("thought", "AUC against the share of the thought", f"{_FIGURE}:draw_by_share"),
+            FigureKind("thought-tokens", "AUC against the tokens of the thought", f"{_FIGURE}:draw_by_token"),
+        ),
+    ),
+)
