@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from truthmap.analyses.results import read_analysis
@@ -23,11 +24,12 @@ from truthmap.study.study import Study
 
 PLACES = "last_q,thought[0],thought[50%],thought[-1],thought[1],thought[4],thought[4000],exact[-1],final[-1]"
 NAMES = ["Peru", "France"]
+RIGHT = np.random.default_rng(0).random(90) < 0.5
 
 
 def row(n: int) -> dict[str, Any]:
     """A question whose answer thinks, but for each tenth; the thought names the answer in its second half."""
-    said = NAMES[n % 2]
+    said = NAMES[0 if RIGHT[n] else 1]
     thought = f"<think> I do not know of a country and the city is {said} of the country</think>" if n % 10 else ""
     return {
         "id": f"q{n:03d}", "question": f"Which country is number {n}?", "answer": "Peru", "candidates": NAMES,
@@ -81,7 +83,7 @@ def test_answers_within_a_thought_are_graded_at_their_place(found: ThoughtMap) -
     assert end is not None
     assert (start.named, start.right, start.kept) == (0, None, None)
     assert (end.named, end.kept) == (1, 1)
-    assert end.right == pytest.approx(sum(n % 2 == 0 for n in range(90) if n % 10) / 81)
+    assert end.right == pytest.approx(sum(RIGHT[n] for n in range(90) if n % 10) / 81)
     assert start.unnamed is not None
     assert start.unnamed.n == found.by_share[0].test.n
     assert end.unnamed is None

@@ -56,6 +56,12 @@ from .select.figure import draw_accuracy_by_type as draw_accuracy_by_type
 from .select.measure import Selection as Selection
 from .select.measure import StrategyScore as StrategyScore
 from .select.run import select_answers as select_answers
+from .thought.figure import draw_by_share as draw_by_share
+from .thought.figure import draw_by_token as draw_by_token
+from .thought.measure import SaidSoFar as SaidSoFar
+from .thought.measure import ThoughtMap as ThoughtMap
+from .thought.measure import ThoughtPlace as ThoughtPlace
+from .thought.run import thought_map as thought_map
 from .transfer.figure import draw_transfer as draw_transfer
 from .transfer.measure import Transfer as Transfer
 from .transfer.measure import TransferScore as TransferScore

@@ -51,10 +51,10 @@ def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
     heads = (*heads, "before naming")
     title = f"{result.model} on {result.questions}: the final answer's correctness, read along its thought"
     tables = [SummaryTable(title, ("", ""), tuple(facts))]
-    for name, places in (("By share of the thought", result.by_share), ("By token of the thought", result.by_token)):
-        if places:
-            tables.append(SummaryTable(name, heads, tuple(map(_row, places))))
-    return tuple(tables)
+    by_share = tuple((f"{place.share:.0%}", *_row(place)) for place in result.by_share)
+    by_token = tuple((f"{place.tokens:.0f} tokens", *_row(place)) for place in result.by_token)
+    named = (("By share of the thought", by_share), ("By token of the thought", by_token))
+    return (*tables, *(SummaryTable(name, heads, rows) for name, rows in named if rows))
 
 
 def _fact(name: str, found: object) -> list[tuple[str, str]]:
@@ -64,7 +64,6 @@ def _fact(name: str, found: object) -> list[tuple[str, str]]:
 def _row(place: ThoughtPlace) -> tuple[str, ...]:
     said = place.said
     return (
-        f"{place.share:.0%}" if place.share is not None else f"{place.tokens:.0f} tokens",
         str(place.n),
         str(place.layer),
         place.test.short,
