@@ -17,6 +17,10 @@ from truthmap.terminal.progress import Bars
 if TYPE_CHECKING:
     from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace
 
+_HEADS = (
+    "place", "answers", "layer", "AUC test [95 %]", "p", "text so far", "probe less text", "named", "right",
+    "before naming",
+)  # fmt: skip
 _FIGURE = "truthmap.analyses.thought.figure"
 
 
@@ -47,14 +51,12 @@ def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
     ]
     if result.skipped:
         facts.append(("places without a probe", ", ".join(map(str, result.skipped))))
-    heads = ("place", "answers", "layer", "AUC test [95 %]", "p", "text so far", "probe less text", "named", "right")
-    heads = (*heads, "before naming")
     title = f"{result.model} on {result.questions}: the final answer's correctness, read along its thought"
     tables = [SummaryTable(title, ("", ""), tuple(facts))]
     by_share = tuple((f"{place.share:.0%}", *_row(place)) for place in result.by_share)
     by_token = tuple((f"{place.tokens:.0f} tokens", *_row(place)) for place in result.by_token)
     named = (("By share of the thought", by_share), ("By token of the thought", by_token))
-    return (*tables, *(SummaryTable(name, heads, rows) for name, rows in named if rows))
+    return (*tables, *(SummaryTable(name, _HEADS, rows) for name, rows in named if rows))
 
 
 def _fact(name: str, found: object) -> list[tuple[str, str]]:
