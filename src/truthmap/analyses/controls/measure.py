@@ -29,6 +29,8 @@ class ControlVerdict(StrEnum):
     """It shrinks, and what is left is above zero."""
     NOTHING = "none shown"
     """What is left may be zero, and is less than half for sure."""
+    APART = "another question"
+    """It asks something else than how much of the AUC is left: whether what is read is used, for one."""
     UNCLEAR = "too few"
     """The answers are too few: what is left may be nothing or most of it."""
     NOT_RUN = "not run"
@@ -121,7 +123,7 @@ class ControlFinding(BaseModel):
         return head.left.value / whole if whole > 0 else None
 
 
-_SAYS_NOTHING = (ControlVerdict.UNCLEAR, ControlVerdict.NOT_RUN)
+_SAYS_NOTHING = (ControlVerdict.APART, ControlVerdict.UNCLEAR, ControlVerdict.NOT_RUN)
 
 
 class Controls(BaseModel):

@@ -17,6 +17,7 @@ FILES = (
     "label_noise",
     "recall_or_truth",
     "hidden_knowledge",
+    "causal",
     "peer_probe",
     "random_network",
     "other_format",
