@@ -29,6 +29,7 @@ from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers
 from truthmap.probes.learning_curve import fit_curve
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.rivals import Contest
+from truthmap.probes.solver.compile import compile_solver
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
 from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import TextBaselineFit, fit_text_baselines, with_text_baselines
@@ -64,6 +65,9 @@ def fit_map(run: ActiveRun) -> StageResult:
     require_enough(labels, grades, settings.fewest)
     texts = row_texts(labels, questions, answers, grades)
     text = fit_text(run, texts, labels)
+    if run.study.resources.cluster is None:  # a worker compiles for itself
+        with run.progress.stage("Preparing the solver, which is compiled the first time", None):
+            compile_solver()
     fits = [fit_layers(run, labels, settings, site) for site in run.study.states.sites]
     null = np.max(np.stack([fit.null for fit in fits]), axis=0)
     contents = MapContents.of(answers, grades, labels, store.positions, run.study.states)
