@@ -14,6 +14,8 @@ from truthmap.records import Answer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from truthmap.lm.model import LanguageModel
+
 
 @dataclass(frozen=True)
 class Format:
@@ -139,3 +141,39 @@ def encoded(name: str, text: str) -> list[int]:
 def text_of(name: str, ids: Sequence[int]) -> str:
     """Return the text of ids."""
     return decode(tokenizer_of(name), ids)
+
+
+def scripted_model(name: str, script: str, *, prompt_length: int) -> LanguageModel:
+    """Return a tiny random model of a format that writes a script, token by token, to prompts of one length.
+
+    It writes its closing token behind the script, and it goes on in the script whatever is put in a token's place.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from truthmap.lm.load_settings import LoadSettings
+    from truthmap.lm.model import LanguageModel
+
+    tokenizer = tokenizer_of(name)
+    end = tokenizer.eos_token_id
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=24, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2,
+        max_position_embeddings=512, eos_token_id=end, pad_token_id=end, bos_token_id=None,
+    )  # fmt: skip
+    model = LlamaForCausalLM(config).eval()
+    lm = LanguageModel(name, model, tokenizer, LoadSettings(device="cpu"))
+    assert lm.cache_use  # tried before anything is scripted
+    ids, read = [*encoded(name, script), end], [0]
+
+    def note(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        read[0] = kwargs["attention_mask"].shape[1]
+
+    def write(module: object, args: object, logits: torch.Tensor) -> torch.Tensor:
+        step = min(max(read[0] - prompt_length, 0), len(ids) - 1)
+        logits[..., ids[step]] = 30.0
+        return logits
+
+    model.register_forward_pre_hook(note, with_kwargs=True)
+    model.lm_head.register_forward_hook(write)
+    return lm

@@ -6,9 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from truthmap.records import Answer, Part, Span
-from truthmap.thought_text import KNOWN, Formats, TagPair, ThoughtSpans, find_thought
+from truthmap.thought_formats import TagPair
+from truthmap.thought_text import KNOWN, Formats, ThoughtSpans, find_thought
 
-__all__ = ["CUT_OFF_WHILE_THINKING", "PromptEnd", "TagTokens", "final_answer", "in_whole", "parted"]
+__all__ = [
+    "CUT_OFF_WHILE_THINKING",
+    "PromptEnd",
+    "TagTokens",
+    "final_answer",
+    "final_text",
+    "in_final",
+    "in_other_tokens",
+    "in_whole",
+    "parted",
+    "thought_text",
+]
 
 CUT_OFF_WHILE_THINKING = "cut_off_while_thinking"
 """Why an answer is unscored whose thought does not end."""
@@ -65,6 +77,22 @@ def parted(answer: Answer, tokens: TagTokens | None = None, prompt: PromptEnd | 
     return _with_parts(answer, marked, found)
 
 
+def in_other_tokens(answer: Answer) -> Answer:
+    """Return an answer whose tokens are others than before, with those of its parts found by their characters."""
+    end = len(answer.answer_ids)
+    return replace(
+        answer, thought=_found_again(answer, answer.thought, None), final=_found_again(answer, answer.final, end)
+    )
+
+
+def _found_again(answer: Answer, part: Part | None, end: int | None) -> Part | None:
+    """Return a part with the tokens that wrote its characters; `end`: it goes on to that token."""
+    if part is None or part.characters is None:
+        return part
+    within = _tokens_in(answer.offsets, part.characters.start, part.characters.end)
+    return replace(part, tokens=_span(within[0], within[-1] + 1 if end is None else end) if within else None)
+
+
 def final_answer(answer: Answer) -> Answer:
     """Return the final part of an answer as an answer: what stands before it is as if it had been asked.
 
@@ -99,6 +127,28 @@ def in_whole(answer: Answer, span: Span) -> Span:
     final = answer.final
     start = 0 if final is None or final.characters is None else final.characters.start
     return Span(start + span.start, start + span.end)
+
+
+def in_final(answer: Answer, span: Span | None) -> Span | None:
+    """Return which characters of the final part's text a span of the whole answer is; `None`: it is not in there."""
+    final = parted(answer).final
+    if span is None or final is None or final.characters is None or span.start < final.characters.start:
+        return None
+    return Span(span.start - final.characters.start, span.end - final.characters.start)
+
+
+def thought_text(answer: Answer) -> str | None:
+    """Return the text of an answer's thought; `None`: it does not think."""
+    thought = parted(answer).thought
+    if thought is None:
+        return None
+    return "" if thought.characters is None else answer.text[thought.characters.start : thought.characters.end]
+
+
+def final_text(text: str) -> str:
+    """Return what a text says behind its thought; an empty text where it never ends its thought."""
+    final = find_thought(text).final
+    return "" if final is None else text[final[0] : final[1]]
 
 
 def _within(place: int, length: int) -> int:

@@ -11,66 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-__all__ = ["FORMATS", "Formats", "TagPair", "ThoughtSpans", "find_thought"]
+from truthmap.thought_formats import FORMATS, TagPair
 
+__all__ = ["KNOWN", "Formats", "ThoughtSpans", "find_thought"]
 
-@dataclass(frozen=True)
-class TagPair:
-    """The tags that open and close a thought.
-
-    Attributes:
-        opening: A regular expression of what opens one.
-        closing: Of what closes one and begins the final part.
-        shown: How the opening and the closing tag are written.
-        nests: A thought may stand within another; otherwise the first closing tag closes.
-        answers: What closes also begins the final part of a text that did not think: nobody writes it by chance.
-    """
-
-    opening: str
-    closing: str
-    shown: tuple[str, str]
-    nests: bool = True
-    answers: bool = False
-
-    @classmethod
-    def of(cls, opening: str, closing: str) -> TagPair:
-        """Make a pair of two tags as they are written."""
-        return cls(f"(?i:{re.escape(opening)})", f"(?i:{re.escape(closing)})", (opening, closing))
-
-
-_ENDS = r"(?:<\|(?:end|return|call)\|>)?"
-_HARMONY = TagPair(
-    # OpenAI's harmony format: what is said in a channel other than the final one is no answer.
-    opening=r"(?:<\|start\|>assistant)?<\|channel\|>\s*(?:analysis|commentary)[^<]*(?:<\|constrain\|>[^<]*)?(?:<\|message\|>)?",
-    closing=rf"{_ENDS}(?:<\|start\|>assistant)?<\|channel\|>\s*final[^<]*(?:<\|message\|>)?",
-    shown=("<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"),
-    nests=False,
-    answers=True,
-)
-_BARE_HARMONY = TagPair(
-    # The same with its control tokens left out, as most tools decode it.
-    opening=r"\A\s*(?:assistant)?analysis(?=[^\sa-z:,;.)\]])|assistant(?:analysis|commentary)(?=\S)",
-    closing=r"assistantfinal|\A\s*final(?=[A-Z])",
-    shown=("analysis", "assistantfinal"),
-    nests=False,
-    answers=True,
-)
-FORMATS: tuple[TagPair, ...] = (
-    TagPair.of("<think>", "</think>"),
-    TagPair.of("<thinking>", "</thinking>"),
-    TagPair.of("<thought>", "</thought>"),
-    TagPair.of("<reasoning>", "</reasoning>"),
-    TagPair.of("[THINK]", "[/THINK]"),
-    TagPair.of("<|START_THINKING|>", "<|END_THINKING|>"),
-    TagPair.of("<seed:think>", "</seed:think>"),
-    TagPair.of("◁think▷", "◁/think▷"),
-    TagPair.of("<|begin_of_thought|>", "<|end_of_thought|>"),
-    TagPair.of("<|inner_prefix|>", "<|inner_suffix|>"),
-    TagPair.of("<|channel>thought", "<channel|>"),
-    _HARMONY,
-    _BARE_HARMONY,
-)
-"""The tags that models of today write."""
 
 _WRAPPERS = re.compile(r"\s*(?:<\|START_(?:RESPONSE|TEXT)\|>|<response>|<\|begin_of_solution\|>)")
 """What some formats put before the final part."""

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tests.conftest import WORDS
 from tests.scripted import Script, Scripted, Server, scripted
+from tests.thinkers import scripted_model
 
+from truthmap.answer_parts import final_answer, thought_text
 from truthmap.answers.engines.openai_engine import REFUSED, EndpointEngine, read_reply
 from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
@@ -190,3 +192,24 @@ def test_another_number_of_prompt_tokens_is_told_once(lm: LanguageModel) -> None
 def test_a_body_that_is_no_completion_is_refused(body: bytes, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         read_reply(body)
+
+
+def test_a_thought_that_comes_apart_stands_before_the_answer_again() -> None:
+    lm = scripted_model("qwen3", "", prompt_length=1)
+    prompt = Prompt("q", lm.prompt_ids("Capital?"), text="Capital?")
+    message = {"content": "Canberra.", "reasoning_content": "Sydney? No."}
+    reply = Scripted(body={"choices": [{"message": message, "finish_reason": "stop"}]})
+    found, _, server = answered(lm, lambda *_: reply, [prompt], GenerateSettings(max_new_tokens=80))
+    answer = found["q"]
+    assert lm.thought_tags.written_out(answer.answer_ids) == ("<think>Sydney? No.\n</think>\n\nCanberra.<|im_end|>")
+    assert (thought_text(answer), final_answer(answer).text) == ("Sydney? No.", "Canberra.")
+    assert "chat_template_kwargs" not in server.sent[0]
+
+
+def test_an_endpoint_is_told_whether_to_think() -> None:
+    quiet = scripted_model("qwen3", "", prompt_length=1).at_once
+    prompt = Prompt("q", quiet.prompt_ids("Capital?"), text="Capital?")
+    _, _, server = answered(quiet, lambda *_: says("Canberra."), [prompt])
+    assert server.sent[0]["chat_template_kwargs"] == {"enable_thinking": False}
+    with pytest.raises(ModelError, match="leave --thinking out"):
+        answered(scripted_model("deepseek_r1", "", prompt_length=1).at_once, lambda *_: says("x"), [])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.thinkers import FORMATS, text_of, tokenizer_of, written
 
-from truthmap.answer_parts import PromptEnd, TagTokens, final_answer, parted
+from truthmap.answer_parts import PromptEnd, TagTokens, final_answer, in_other_tokens, parted
 from truthmap.grading.grade import grade
 from truthmap.grading.token_spans import span_tokens
 from truthmap.lm.thought_tags import ThoughtTags
@@ -146,3 +148,15 @@ def test_the_tags_of_a_new_family_are_found_in_its_tokenizer() -> None:
 def test_an_answer_that_knows_its_parts_keeps_them() -> None:
     answer = written("qwen3", "<think>Sydney?</think>Canberra.")
     assert parted(answer, TagTokens()) == answer
+
+
+def test_parts_are_found_again_in_other_tokens() -> None:
+    answer = written("qwen3", "<think>Sydney? Perth?</think>Canberra.")
+    ends = range(1, len(answer.offsets), 2)
+    pairs = [(answer.offsets[n - 1][0], answer.offsets[n][1]) for n in ends]
+    other = in_other_tokens(replace(answer, answer_ids=tuple(range(len(pairs))), offsets=tuple(pairs)))
+    assert other.thought is not None
+    assert other.thought.tokens is not None
+    assert other.thought.tokens.end - other.thought.tokens.start < len("Sydney? Perth?") // 2 + 2
+    assert final_answer(other).text == "Canberra."
+    assert in_other_tokens(answer) == answer

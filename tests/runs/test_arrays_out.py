@@ -93,6 +93,8 @@ def test_answers_are_a_table_with_spans_and_unseen_scores(run: Run, data: RunDat
     found = table.dropna(subset=["start"])
     cut = [text[start:end] for text, start, end in zip(found["answer"], found["start"], found["end"], strict=True)]
     assert cut == found["exact_answer"].tolist()
+    assert table["thought"].isna().all()
+    assert table["final"].tolist() == table["answer"].tolist()
     best = chosen_cell(data)
     test = table[(table["split"] == "test") & table["score"].notna()]
     expected = score_on_test(data.states, data.labels, data.grid(), best, grid_settings())

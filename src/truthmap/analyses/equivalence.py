@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from truthmap.answer_parts import final_answer
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import UsageError
 from truthmap.grading.text_model import EndpointTextModel, TextModel
@@ -62,7 +63,7 @@ class ByEntailment:
 
     def classes(self, answers: Sequence[GradedAnswer]) -> list[int]:
         """Return each answer's class."""
-        texts = [f"{each.question} {each.answer.text.strip()}" for each in answers]
+        texts = [f"{each.question} {final_answer(each.answer).text.strip()}" for each in answers]
         return _clustered(texts, self.model.entails)
 
 
@@ -82,7 +83,7 @@ class ByJudge:
             prompts = [judge_prompt(question, one, other) for one, other in pairs]
             return [normalized(reply).startswith("yes") for reply in self.judge.ask(prompts)]
 
-        return _clustered([each.answer.text.strip() for each in answers], same)
+        return _clustered([final_answer(each.answer).text.strip() for each in answers], same)
 
 
 def chosen_equivalence(nli: str | None, judge: str | None, reopening: ReopenSettings) -> Equivalence:
@@ -121,7 +122,7 @@ def canonical_answer(answer: Answer, grade: Grade) -> str:
     if grade.refusal:
         return "refusal"
     exact = normalized(grade.canonical or grade.exact_answer)
-    return f"exact {exact}" if exact else f"text {normalized(answer.text)}"
+    return f"exact {exact}" if exact else f"text {normalized(final_answer(answer).text)}"
 
 
 def numbered(answers: Sequence[str]) -> list[int]:

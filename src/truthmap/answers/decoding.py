@@ -12,6 +12,7 @@ import torch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.rereading import RereadBatch
 from truthmap.answers.sampling import sample_tokens
+from truthmap.answers.thought_budget import ThoughtBudget
 from truthmap.answers.to_answer import ends_answer
 from truthmap.answers.token_recorder import PassRecorder, TokenRecorder
 from truthmap.lm.cache import CacheUse, cache_argument, select_cache_rows
@@ -67,11 +68,13 @@ def decode_batch(
     recorder = TokenRecorder(lm, sites, len(rows), 1 + max(limits))
     longest = max(len(p.prompt_ids) + limit for p, limit in zip(prompts, limits, strict=True))
     batch = decoding_batch(lm, prefix, recorder, longest)
+    budget = ThoughtBudget(lm, [p.prompt_ids for p in prompts], [settings.max_thinking_tokens] * len(prompts))
     with recorder.recording():
         batch.start([p.prompt_ids for p in prompts])
         for step in range(max(limits)):
             asked = [prompts[n] for n in batch.active]
             chosen, log_probs = sample_tokens(batch.logits, asked, step, settings)
+            budget.choose(batch.active, batch.logits, chosen, log_probs)
             for n, token, log_prob in zip(batch.active, chosen.tolist(), log_probs.tolist(), strict=True):
                 rows[n].finished = ends_answer(lm, rows[n].ids, token)
                 rows[n].ids.append(token)

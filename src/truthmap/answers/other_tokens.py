@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from truthmap.answer_parts import in_other_tokens
 from truthmap.arrays import Ints32
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import MISSING
@@ -42,7 +43,8 @@ def in_tokens_of(lm: LanguageModel, prompt_ids: tuple[int, ...], answer: Answer)
         ids, offsets = (*ids, lm.closing_id), [*offsets, (len(answer.text), len(answer.text))]
     if lm.max_length is not None and len(prompt_ids) + len(ids) > lm.max_length:
         return None
-    return replace(answer, prompt_ids=prompt_ids, answer_ids=ids, offsets=tuple(offsets), log_probs=())
+    other = replace(answer, prompt_ids=prompt_ids, answer_ids=ids, offsets=tuple(offsets), log_probs=())
+    return in_other_tokens(other)
 
 
 def same_places(own: Answer, other: Answer, index: Ints32) -> Ints32:

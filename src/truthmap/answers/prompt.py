@@ -33,7 +33,9 @@ class GenerateSettings:
     """How to answer.
 
     Attributes:
-        max_new_tokens: Longest answer, in tokens.
+        max_new_tokens: Longest answer, in tokens, its thought included.
+        max_thinking_tokens: Longest thought, in tokens; one that is longer is closed (budget forcing, Muennighoff et
+            al., arXiv 2501.19393). `None`: none is.
         batch_tokens: Tokens in one batch, padding and the answer's room included.
         temperature: 0 takes the likeliest token (greedy); above, tokens are drawn.
         top_p: Draw only from the likeliest tokens that together have this probability.
@@ -48,6 +50,7 @@ class GenerateSettings:
     top_p: float = 1.0
     seed: int = 0
     share_prefix: bool = True
+    max_thinking_tokens: int | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,10 @@ def ask(
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest answer in tokens", show_default="as in the run")
     ] = None,
+    early_exit: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="End a thought once P(right) is at least this", show_default=False),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
     ] = None,
@@ -56,6 +60,10 @@ def ask(
         raise UsageError("--batch and --out go together: a file of questions and where the verdicts are written")
     if before and (answer is not None or batch is not None):
         raise UsageError("--before reads a question before it is answered; leave --answer and --batch out")
+    if early_exit is not None and (before or answer is not None or batch is not None):
+        raise UsageError(
+            "--early-exit ends the model's own thought on one question; leave --before, --answer, --batch out"
+        )
     if answer is not None and question is None:
         raise UsageError("--answer goes with the question it answers; give that, or a file of both with --batch")
     from truthmap.cli.ask_loop import ask_each, piped_questions, typed_questions
@@ -83,7 +91,7 @@ def ask(
             else:
                 print_forecast(loaded.config, forecast)
             return
-        verdict = loaded.ask(asked, max_new_tokens) if answer is None else loaded.score(asked, answer)
+        verdict = loaded.ask(asked, max_new_tokens, early_exit) if answer is None else loaded.score(asked, answer)
         if as_json:
             print_json(verdict_row(verdict))
         else:

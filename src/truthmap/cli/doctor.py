@@ -45,7 +45,7 @@ def _checkup(study: Study) -> Checkup:
     with progress.stage("Loading the model", None):
         lm = load_model(study.model.name, load_settings(study))
     with progress.stage("Examining it", None):
-        return examine(lm, questions, generate_settings(study, questions.task))
+        return examine(lm, questions, generate_settings(study, questions.task, thinks=lm.thinks))
 
 
 def _print(checkup: Checkup) -> None:

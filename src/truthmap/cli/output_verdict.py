@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from truthmap.answer_parts import final_answer, in_final, thought_text
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import DetectorConfig, Role
 from truthmap.detector.verdict import PromptForecast, Verdict
@@ -110,11 +111,14 @@ def _positions(config: DetectorConfig, role: Role | None) -> str:
 
 
 def _answer(verdict: Verdict) -> Text:
-    """Return the answer's text with the exact answer in ⟦ ⟧ and underlined."""
-    text, span = verdict.answer.text, verdict.exact_answer
+    """Return the answer's text with the exact answer in ⟦ ⟧ and underlined, below its thought."""
+    answer = final_answer(verdict.answer)
+    text, span = answer.text, in_final(verdict.answer, verdict.exact_answer)
+    thought = thought_text(verdict.answer)
+    shown = Text() if thought is None else Text(f"{sanitize(thought).strip()}\n\n", style="dim")
     if span is None:
-        return Text(sanitize(text).strip() or "(no answer)")
-    shown = Text(sanitize(text[: span.start]).lstrip())
+        return shown.append(sanitize(text).strip() or "(no answer)", style="not dim")
+    shown.append(sanitize(text[: span.start]).lstrip())
     shown.append(f"⟦{sanitize(text[span.start : span.end])}⟧", style="bold underline")
     shown.append(sanitize(text[span.end :]).rstrip())
     return shown

@@ -41,6 +41,10 @@ def serve(
         float, typer.Option(min=0.001, help="Seconds in which a client must send its request, and take the reply (408)")
     ] = 20.0,
     max_batch: Annotated[int, typer.Option(min=1, help="Requests that are answered together")] = 32,
+    early_exit: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="End a thought once P(right) is at least this", show_default=False),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
     ] = None,
@@ -76,6 +80,7 @@ def serve(
         timeout=timeout,
         max_batch=max_batch,
         client_timeout=client_timeout,
+        early_exit=early_exit,
     )
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:

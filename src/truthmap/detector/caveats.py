@@ -29,6 +29,8 @@ class Caveat(StrEnum):
     """The exact answer was looked for among other names than in training."""
     OTHER_LENGTH = "other_length"
     """It ended where it would not have ended in training: at another length limit, or at a stop text."""
+    EARLY_EXIT = "early_exit"
+    """Its thought was closed because the detector had read enough (`--early-exit`)."""
     OTHER_MODEL = "other_model"
     """The model is not the sealed one (`--allow-different`)."""
     NO_ANSWER = "no_answer"
@@ -67,6 +69,7 @@ _OF_ASKING = frozenset(
         Caveat.OTHER_PROMPT,
         Caveat.OTHER_CANDIDATES,
         Caveat.OTHER_LENGTH,
+        Caveat.EARLY_EXIT,
         Caveat.OTHER_MODEL,
     }
 )
@@ -78,6 +81,7 @@ _LABELS = {
     Caveat.OTHER_PROMPT: "another prompt",
     Caveat.OTHER_CANDIDATES: "other candidates",
     Caveat.OTHER_LENGTH: "another length",
+    Caveat.EARLY_EXIT: "a thought ended early",
     Caveat.OTHER_MODEL: "another model",
     Caveat.NO_ANSWER: "no answer",
     Caveat.NO_EXACT_ANSWER: "no exact answer found",
@@ -92,6 +96,7 @@ _SENTENCES = {
     Caveat.SAMPLED: "its tokens were drawn at random, and the detector was measured on greedy answers",
     Caveat.OTHER_PROMPT: "it was asked with another prompt than the training questions",
     Caveat.OTHER_CANDIDATES: "its exact answer was looked for among other candidates than in training",
+    Caveat.EARLY_EXIT: "its thought was ended early, and the detector was measured on whole thoughts",
     Caveat.OTHER_LENGTH: "it was cut off elsewhere than the training answers",
     Caveat.OTHER_MODEL: "the model is not the one that the detector was sealed for",
     Caveat.NO_ANSWER: "there is no answer to score",

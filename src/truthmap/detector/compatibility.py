@@ -85,6 +85,7 @@ def model_load_settings(
         trust_remote_code=trust_remote_code,
         prompt_format="chat" if identity.get("prompt_format") == "chat" else "plain",
         date=config.model.date,
+        thinking=config.model.thinking,
         blocks=config.model.blocks,
     )
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from truthmap.detector.calibration import Calibrator, Reliability
 from truthmap.detector.guarantee import RiskGuarantee
-from truthmap.lm.load_settings import DATE, Day
+from truthmap.lm.load_settings import DATE, Day, Thinking
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.positions import Position
@@ -166,6 +166,7 @@ class ModelConfig(BaseModel):
         quantization: Bits the weights were loaded in.
         adapter: Folder or hub id of the adapter that was merged into them.
         date: The day that its chat template is told where it names today's.
+        thinking: Whether and how it thinks before it answers.
         n_layers, width: L, and d of the detector's site.
     """
 
@@ -176,6 +177,7 @@ class ModelConfig(BaseModel):
     quantization: Literal["8bit", "4bit"] | None = None
     adapter: str | None = Field(None, max_length=4096)
     date: Day = DATE
+    thinking: Thinking = "auto"
     n_layers: int = Field(ge=1, le=10_000)
     width: int = Field(ge=1, le=1_000_000)
 
@@ -190,6 +192,7 @@ class AskingConfig(BaseModel):
         candidates: What an answer can name, where all training questions share it; `None`: a question brings its own,
             or has none.
         max_new_tokens: Length limit of an answer, in tokens.
+        max_thinking_tokens: After how many tokens a thought is closed; `None`: none is.
         closing_id: The token that closed the training answers; given answers get it too. `None` where they had none.
         answers: Where the training answers came from: what the detector claims holds for answers of that kind.
         turns: Who spoke before the question in the training questions, each such sequence once; one that is a single
@@ -203,7 +206,8 @@ class AskingConfig(BaseModel):
     task: Task
     locator: str | None = Field(None, max_length=1000)
     candidates: tuple[tuple[_Text, ...], ...] | None = Field(None, max_length=1_000_000)
-    max_new_tokens: int = Field(ge=1, le=100_000)
+    max_new_tokens: int = Field(ge=1, le=1_000_000)
+    max_thinking_tokens: int | None = Field(None, ge=1, le=1_000_000)
     closing_id: int | None = Field(None, ge=0)
     answers: AnswerSource
     turns: tuple[tuple[_Role, ...], ...] = Field(min_length=1, max_length=1000)

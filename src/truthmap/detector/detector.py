@@ -72,19 +72,34 @@ class Detector:
         own = self.config.asking.candidates if candidates is None else tuple((name,) for name in candidates)
         return Question(id=text, text=text, candidates=own, turns=tuple(turns))
 
-    def ask(self, question: str | Question, max_new_tokens: int | None = None) -> Verdict:
-        """Ask the model a question, as the run did, and return the verdict on its answer."""
-        return self.ask_batch([question], max_new_tokens)[0]
+    def ask(
+        self, question: str | Question, max_new_tokens: int | None = None, early_exit: float | None = None
+    ) -> Verdict:
+        """Ask the model a question, as the run did, and return the verdict on its answer: see `ask_batch`."""
+        return self.ask_batch([question], max_new_tokens, early_exit)[0]
 
-    def ask_batch(self, questions: Sequence[str | Question], max_new_tokens: int | None = None) -> list[Verdict]:
-        """Ask questions in batches; the verdicts come in their order."""
+    def ask_batch(
+        self,
+        questions: Sequence[str | Question],
+        max_new_tokens: int | None = None,
+        early_exit: float | None = None,
+    ) -> list[Verdict]:
+        """Ask questions in batches; the verdicts come in their order.
+
+        Args:
+            questions: What to ask.
+            max_new_tokens: Longest answer, in tokens; by default as in the run.
+            early_exit: Close a thought once P(right), read at its newest token, is at least this. Nothing is claimed of
+                an answer whose thought was closed so.
+        """
         asked = [self._as_question(question) for question in questions]
         # Prompts of like length share a batch, so that little of it is padding.
         order = sorted(range(len(asked)), key=lambda n: len(asked[n].text))
         verdicts: dict[int, Verdict] = {}
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
-            scorers = [self.stream_scorer(asked[n], self._greedy(max_new_tokens)) for n in places]
+            settings = self._greedy(max_new_tokens)
+            scorers = [self.stream_scorer(asked[n], settings, early_exit=early_exit) for n in places]
             final = {scorer: event.verdict for scorer, event in self.stream_batch(scorers) if event.last}
             verdicts.update(
                 (n, final.get(scorer) or scorer.verdict()) for n, scorer in zip(places, scorers, strict=True)
@@ -150,6 +165,7 @@ class Detector:
         settings: GenerateSettings | None = None,
         prompt_ids: tuple[int, ...] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        early_exit: float | None = None,
     ) -> StreamScorer:
         """Return a scorer for one answer, to be handed to `stream_batch`.
 
@@ -158,8 +174,9 @@ class Detector:
             settings: How to answer; by default as the run did.
             prompt_ids: Another prompt than the one the run would ask the question with.
             should_stop: Called before every token; the answer ends where it returns true.
+            early_exit: As in `ask_batch`.
         """
-        settings = settings or GenerateSettings(max_new_tokens=self.config.asking.max_new_tokens)
+        settings = settings or self._greedy(None)
         asked = [*caveats_of_source(self.config.asking, given=False), *self._caveats(question)]
         if settings.temperature > 0:
             asked.append(Caveat.SAMPLED)
@@ -167,7 +184,7 @@ class Detector:
         if prompt_ids is not None and Caveat.OTHER_PROMPT not in asked and ids != self.prompt_ids(question):
             asked.append(Caveat.OTHER_PROMPT)
         request = GenerationRequest(Prompt(question.id, ids), settings, should_stop)
-        return StreamScorer(self.artifact, self.lm, question, request, asked)
+        return StreamScorer(self.artifact, self.lm, question, request, asked, early_exit)
 
     def stream_batch(self, scorers: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
         """Answer the scorers' prompts in one batch and yield each token's event as it comes.
@@ -196,7 +213,10 @@ class Detector:
         return (*other_model, *caveats_of_question(self.config.asking, question))
 
     def _greedy(self, max_new_tokens: int | None) -> GenerateSettings:
-        return GenerateSettings(max_new_tokens=max_new_tokens or self.config.asking.max_new_tokens)
+        asking = self.config.asking
+        return GenerateSettings(
+            max_new_tokens=max_new_tokens or asking.max_new_tokens, max_thinking_tokens=asking.max_thinking_tokens
+        )
 
     def _as_question(self, question: str | Question) -> Question:
         return question if isinstance(question, Question) else self.question(question)

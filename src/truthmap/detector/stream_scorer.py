@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from truthmap.answers.thought_stream import ThoughtStream
 from truthmap.answers.to_answer import PROMPT_TOO_LONG
 from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
@@ -37,7 +38,9 @@ class TokenEvent:
     Attributes:
         index: Which answer token it is, from 0.
         token: Its id.
-        text: What the answer's text gained; empty for special tokens and for the first bytes of a character.
+        text: What the answer's text gained outside its thought; empty for special tokens, for the first bytes of a
+            character, and as long as it may become the tag of a thought.
+        thought: What its thought gained.
         score: As in `TokenScore`.
         verdict: The verdict, where this token closed the exact answer or the whole answer. A later one replaces it.
         last: The answer is complete.
@@ -49,6 +52,7 @@ class TokenEvent:
     score: float
     verdict: Verdict | None
     last: bool
+    thought: str = ""
 
 
 class StreamScorer:
@@ -68,6 +72,7 @@ class StreamScorer:
         question: Question,
         request: GenerationRequest,
         asked: Sequence[Caveat],
+        early_exit: float | None = None,
     ) -> None:
         """Start with no token.
 
@@ -77,8 +82,11 @@ class StreamScorer:
             question: What is asked.
             request: The prompt and how it is answered.
             asked: In what that is not as in training.
+            early_exit: Close a thought once P(right), read at its newest token, is at least this.
         """
-        self.request, self.question = request, question
+        self._early_exit, self._exits = early_exit, False
+        enough = None if early_exit is None else self._has_thought_enough
+        self.request, self.question = replace(request, thought_enough=enough), question
         self.finish_reason: str | None = None
         self.needs_locator = needs_locator(artifact.config.asking.task)
         self._artifact, self._lm, self._asked = artifact, lm, tuple(asked)
@@ -86,6 +94,7 @@ class StreamScorer:
         self._log_probs: list[float] = []
         self._states: list[Floats32] = []
         self._text = ""
+        self._thoughts = ThoughtStream(lm, request.prompt.prompt_ids)
         self._closed_at: Span | None = None
         self._looks = 0
         cells = artifact.heads[Role.ANSWER].config.cells
@@ -117,7 +126,14 @@ class StreamScorer:
         if not self.needs_locator:
             verdict = self.verdict() if decoded.last else self._early(gained)
         score = token_log_odds(self._artifact, decoded.states[None])
-        return TokenEvent(len(self._ids) - 1, decoded.token, gained, float(score[0]), verdict, decoded.last)
+        sorted_gain = self._thoughts.take(decoded.token, gained, last=decoded.last)
+        index, read = len(self._ids) - 1, float(score[0])
+        if self._early_exit is not None and self._thoughts.is_thinking and not self._exits:
+            p_wrong = float(self._artifact.heads[Role.ANSWER].p_wrong(score)[0])
+            self._exits = 1 - p_wrong >= self._early_exit
+        return TokenEvent(
+            index, decoded.token, sorted_gain.answer, read, verdict, decoded.last, thought=sorted_gain.thought
+        )
 
     def verdict(self, graders: Graders = NO_GRADERS) -> Verdict:
         """Score the answer as it stands, as a complete one."""
@@ -128,10 +144,14 @@ class StreamScorer:
         """Score the first tokens of an answer that was ended there; safe while another thread goes on feeding."""
         return self._score(self._answer(n_tokens), cut=True)
 
+    def _has_thought_enough(self) -> bool:
+        return self._exits
+
     def _score(self, answer: Answer, *, cut: bool, graders: Graders = NO_GRADERS) -> Verdict:
         fed = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(fed) if fed else np.empty((0, 0, 0), dtype=np.float32)
         asked = (*self._asked, *([Caveat.OTHER_LENGTH] if cut and answer.answer_ids else []))
+        asked = (*asked, *([Caveat.EARLY_EXIT] if self._exits else []))
         return score_answer(self._artifact, AnswerStates(self.question, answer, states), asked, graders)
 
     def _gain(self, *, last: bool) -> str:
@@ -145,7 +165,13 @@ class StreamScorer:
 
     def _early(self, gained: str) -> Verdict | None:
         """Score as soon as an exact answer is followed by something that no longer belongs to the word."""
-        if not self._scores_early or not gained or gained[0].isalnum() or self._looks == _MOST_LOOKS:
+        if (
+            not self._scores_early
+            or self._thoughts.is_thinking
+            or not gained
+            or gained[0].isalnum()
+            or self._looks == _MOST_LOOKS
+        ):
             return None
         self._looks += 1
         answer = self._answer(len(self._ids))

@@ -11,6 +11,7 @@ import torch
 from truthmap.answers.decoding import DecodingBatch, decoding_batch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
+from truthmap.answers.thought_budget import ThoughtBudget
 from truthmap.answers.token_recorder import Newest, last_token
 from truthmap.arrays import Floats32
 from truthmap.lm.forward_inputs import forward_inputs
@@ -36,11 +37,14 @@ class GenerationRequest:
         prompt: The prompt; its ids name the draws where tokens are drawn.
         settings: Length limit, temperature, top_p and seed.
         should_stop: Called before every token; the answer ends where it returns true.
+        thought_enough: Called before every token of a thought, which is closed where it returns true; `None`: it is
+            left alone.
     """
 
     prompt: Prompt
     settings: GenerateSettings
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    thought_enough: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,12 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
     answers = [_DecodedAnswer() for _ in requests]
     longest = max(len(r.prompt.prompt_ids) + r.settings.max_new_tokens for r in requests)
     running = decoding_batch(lm, NO_PREFIX, recorder, longest)
+    budget = ThoughtBudget(
+        lm,
+        [r.prompt.prompt_ids for r in requests],
+        [r.settings.max_thinking_tokens for r in requests],
+        [r.thought_enough for r in requests],
+    )
     with record_hidden_states([hook_points[layer] for layer in spec.layers], recorder.feed):
         running.start([request.prompt.prompt_ids for request in requests])
         for row, states in enumerate(recorder.states()):
@@ -86,7 +96,7 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
             running.keep([place for place, n in enumerate(running.active) if _goes_on(requests[n], answers[n])])
             if not running.active:
                 return
-            chosen, log_probs = _choose(running, requests, answers)
+            chosen, log_probs = _choose(running, requests, answers, budget)
             for n, token in zip(running.active, chosen.tolist(), strict=True):
                 answers[n].take(lm, token, requests[n].settings.max_new_tokens)
             active = list(running.active)
@@ -188,7 +198,10 @@ class StateRecorder:
 
 
 def _choose(
-    running: DecodingBatch, requests: Sequence[GenerationRequest], answers: Sequence[_DecodedAnswer]
+    running: DecodingBatch,
+    requests: Sequence[GenerationRequest],
+    answers: Sequence[_DecodedAnswer],
+    budget: ThoughtBudget,
 ) -> tuple[torch.Tensor, list[float]]:
     """Choose the next token of each active row, rows with the same settings and step together."""
     alike: dict[tuple[GenerateSettings, int], list[int]] = {}
@@ -200,4 +213,5 @@ def _choose(
         prompts = [requests[running.active[place]].prompt for place in places]
         chosen = sample_tokens(running.logits[places], prompts, step, settings)
         ids[places], log_probs[places] = chosen.ids, chosen.log_probs
+    budget.choose(running.active, running.logits, ids, log_probs)
     return ids, log_probs.tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from truthmap.answer_parts import final_answer, thought_text
 from truthmap.detector.artifact import TrainingRecord
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
@@ -117,6 +118,8 @@ def verdict_row(verdict: Verdict) -> dict[str, Any]:
     return {
         "question": verdict.question,
         "answer": text,
+        "thought": thought_text(verdict.answer),
+        "final": final_answer(verdict.answer).text,
         "exact_answer": None if span is None else text[span.start : span.end],
         "exact_answer_start": None if span is None else span.start,
         "exact_answer_end": None if span is None else span.end,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from truthmap.answers.engines.base import Engine
-from truthmap.answers.prompt import Prompt
+from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import RunFolderError
 from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
@@ -107,6 +107,11 @@ class ActiveRun:
         """Load the model and say which it is."""
         return self.model.identity()
 
+    @cached_property
+    def generate_settings(self) -> GenerateSettings:
+        """How the questions are answered."""
+        return generate_settings(self.study, self.question_set.task, thinks=self.tokens.thinks)
+
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question."""
         return self.tokens.question_ids(question, self.question_set.task)
@@ -139,7 +144,7 @@ class ActiveRun:
                 getattr(self, name).close()
 
     def _longest_sequence(self) -> int:
-        new = generate_settings(self.study, self.question_set.task).max_new_tokens
+        new = self.generate_settings.max_new_tokens
         lengths = [len(self.prompt_ids(q)) + new for q in self.question_set.questions if q.answer is None]
         room = self.tokens.max_length
         return max((n for n in lengths if room is None or n <= room), default=new + 1)

@@ -21,7 +21,6 @@ from truthmap.lm.sizes import Sizes, measure_sizes
 from truthmap.records import Question
 from truthmap.storage import is_remote
 from truthmap.study.sections import SHARD, StatesSection
-from truthmap.study.stage_settings import generate_settings
 
 _SPARE = 1.1
 """Free disk asked for, over what the states take: tables, figures, and the file being written."""
@@ -109,7 +108,7 @@ def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0)
         StorageError: too little disk is free.
     """
     prompts = [Prompt(q.id, run.prompt_ids(q)) for q in questions if q.answer is None]
-    settings = generate_settings(run.study, run.question_set.task)
+    settings = run.generate_settings
     another = run.study.answers.engine.elsewhere()
     with run.progress.stage("Estimating", None):
         # How long another engine takes cannot be told from steps of this one.

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy.stats import fisher_exact
 from sklearn.model_selection import StratifiedKFold
 
+from truthmap.answer_parts import final_answer, in_final
 from truthmap.arrays import Bools, Ints
 from truthmap.grading.grade import agrees_with_accepted
 from truthmap.grading.token_spans import span_tokens
@@ -104,7 +105,7 @@ def audit_grades(judged: Sequence[Judged]) -> Audit:
 def _located(judged: Sequence[Judged]) -> Located:
     places = np.array([_place(answer, grade) for _, answer, grade in judged], dtype=np.float64).reshape(-1, 3)
     found = places[places[:, 0] > 0]
-    lengths = [len(answer.answer_ids) for _, answer, _ in judged]
+    lengths = [len(final_answer(answer).answer_ids) for _, answer, _ in judged]
     return Located(
         n=len(judged),
         found=len(found),
@@ -116,7 +117,8 @@ def _located(judged: Sequence[Judged]) -> Located:
 
 def _place(answer: Answer, grade: Grade) -> tuple[int, int, int]:
     """Return whether there is an exact answer, the index of its first token and how many tokens it has."""
-    tokens = None if grade.span is None else span_tokens(answer, grade.span)
+    span = in_final(answer, grade.span)
+    tokens = None if span is None else span_tokens(final_answer(answer), span)
     return (0, 0, 0) if tokens is None else (1, tokens.start, tokens.end - tokens.start)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from truthmap.answer_parts import final_text
 from truthmap.grading.aliases import by_alias
 from truthmap.grading.rule import Pair, RuleKind, grade_each
 from truthmap.grading.rule_result import RuleResult, without_reference
@@ -102,9 +103,12 @@ def ask_judge(pairs: Sequence[Pair], graders: Graders) -> list[RuleResult]:
 def read_reply(reply: str) -> Outcome | None:
     """Read a judge's reply: what its JSON says, or its first line that decides says first; `None` if it says neither.
 
+    What the judge thinks before is not read.
+
     >>> read_reply('{"correct": false}'), read_reply("right"), read_reply("well")
     (<Outcome.WRONG: 'wrong'>, <Outcome.RIGHT: 'right'>, None)
     """
+    reply = final_text(reply)
     structured = _read_object(reply)
     if structured is None:
         return _read_lines(reply)

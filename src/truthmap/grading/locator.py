@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from truthmap.answer_parts import final_text
 from truthmap.grading.locating import LocatingKind
 from truthmap.grading.mentions import repeats_question
 from truthmap.grading.rule import Pair
@@ -81,7 +82,7 @@ def extract(pairs: Sequence[Pair], locator: TextModel) -> list[Span | None]:
 
 def read_piece(reply: str) -> str:
     """Return the piece that a reply copies: its first line, without a label, quotation marks and marks at its edges."""
-    line = next((line for line in reply.splitlines() if line.strip(_EDGES)), "")
+    line = next((line for line in final_text(reply).splitlines() if line.strip(_EDGES)), "")
     piece = _LABEL.sub("", line).strip(_EDGES)
     return _NONE if normalized(piece) in ("none", "no answer") else piece
 

@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BeforeValidator
 
 PromptFormat = Literal["auto", "chat", "plain"]
 Quantization = Literal["8bit", "4bit"]
+Thinking = Literal["auto", "on", "off", "prompted"]
+"""Whether and how a model thinks before it answers: as its chat template has it, as the template is told, or because it
+is asked for its reasoning in words, with the opening tag of a thought at the prompt's end."""
 
 DATE = "2024-07-26"
 """The day that chat templates are told, unless another is chosen: always the same, so that a study begun today and one
@@ -49,6 +52,7 @@ class LoadSettings:
         trust_remote_code: Run the Python code that comes with a hub model.
         prompt_format: `auto` asks in the chat template if the tokenizer has one, else plainly.
         date: The day (`2024-07-26`) that a chat template is told where it names today's.
+        thinking: Whether and how the model thinks before it answers.
         blocks: Module path of the list of blocks (`model.layers`), where it cannot be found.
     """
 
@@ -61,4 +65,5 @@ class LoadSettings:
     trust_remote_code: bool = False
     prompt_format: PromptFormat = "auto"
     date: str = DATE
+    thinking: Thinking = "auto"
     blocks: str | None = None

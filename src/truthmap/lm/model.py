@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
 from truthmap.lm.sites import Blocks, find_blocks
+from truthmap.lm.thinking import ThinkingTemplate
 from truthmap.lm.thought_tags import ThoughtTags
 from truthmap.questions.tasks import Task
 from truthmap.records import Message, Question, Site
@@ -237,7 +238,23 @@ class LanguageModel:
     @cached_property
     def prompt_encoder(self) -> PromptEncoder:
         """What encodes prompts; control tokens in untrusted text stay text."""
-        return PromptEncoder(self.name, self.tokenizer, self.settings.date)
+        return self.thinking_template.told(self.settings.thinking, in_chat=self.asks_in_chat)
+
+    @cached_property
+    def thinking_template(self) -> ThinkingTemplate:
+        """Its chat template, as far as thinking goes."""
+        return ThinkingTemplate(PromptEncoder(self.name, self.tokenizer, self.settings.date), self.thought_tags)
+
+    @cached_property
+    def thinks(self) -> bool:
+        """Whether it thinks before it answers, asked as it is."""
+        told = self.settings.thinking
+        return told == "prompted" or (self.asks_in_chat and self.thinking_template.thinks_when(told))
+
+    @cached_property
+    def at_once(self) -> LanguageModel:
+        """The same model, told to answer without thinking: for what it is asked besides the questions of a study."""
+        return replace(self, settings=replace(self.settings, thinking="off")) if self.thinks else self
 
     @cached_property
     def thought_tags(self) -> ThoughtTags:

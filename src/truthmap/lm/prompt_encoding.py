@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +32,15 @@ class PromptEncoder:
         name: What the model is called, for errors.
         tokenizer: Its tokenizer.
         date: The day that the chat template is told where it asks for the time; it is midnight then.
+        variables: What else the chat template is told, by the names of its variables.
+        ending: What stands behind each prompt of a chat, control tokens in it.
     """
 
     name: str
     tokenizer: PreTrainedTokenizerBase
     date: str = DATE
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    ending: str = ""
 
     @cached_property
     def control(self) -> Mapping[str, int]:
@@ -110,7 +114,19 @@ class PromptEncoder:
             )
         except _SanitizingError as error:
             raise self._refusal(written[0] if written else str(error)) from error
-        return tuple(encoded["input_ids"])
+        return (*encoded["input_ids"], *(() if answered else self._ending_ids))
+
+    @cached_property
+    def _ending_ids(self) -> tuple[int, ...]:
+        if not self.ending:
+            return ()
+        with tokenizer_errors(self.name):
+            return tuple(self.tokenizer(self.ending, add_special_tokens=False)["input_ids"])
+
+    @property
+    def template(self) -> str:
+        """The chat template as it stands; empty where there is none."""
+        return str(self.tokenizer.chat_template or "")
 
     @cached_property
     def names_the_date(self) -> bool:
@@ -119,15 +135,19 @@ class PromptEncoder:
 
     @property
     def template_digest(self) -> str:
-        """The digest of the chat template, and of the day where the template names it."""
+        """The digest of the chat template, of the day where the template names it, and of what else it is told."""
         template = self.tokenizer.chat_template
-        return digest_of([template, self.date] if self.names_the_date else template)
+        told = [dict(sorted(self.variables.items())), self.ending] if self.variables or self.ending else []
+        if not self.names_the_date and not told:
+            return digest_of(template)
+        return digest_of([template, *([self.date] if self.names_the_date else []), *told])
 
     def _rendered(self, messages: Sequence[Mapping[str, str]], *, answered: bool, **options: Any) -> Any:
         """Return what the template makes of messages: the same today and tomorrow."""
         if _AT_RANDOM.search(str(self.tokenizer.chat_template)):
             raise ModelError(f"the chat template of {self.name} draws at random: use prompt_format plain")
         try:
+            options = {**self.variables, **options}
             if self.names_the_date:
                 stopped = with_stopped_clock(self.tokenizer.get_chat_template())
                 options = {**options, "chat_template": stopped, TABLE: dict(clock_table(self.date))}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from truthmap.answer_parts import PromptEnd, TagTokens, parted
 from truthmap.lm.prompt_encoding import tokenizer_errors
 from truthmap.records import Answer
-from truthmap.thought_text import FORMATS, Formats, TagPair
+from truthmap.thought_formats import FORMATS, TagPair
+from truthmap.thought_text import Formats
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,16 +54,23 @@ class ThoughtTags:
 
     def prompt_end(self, prompt_ids: Sequence[int]) -> PromptEnd:
         """Tell whether a prompt ends with a tag: inside a thought, or behind one."""
-        with tokenizer_errors(self.name):
-            text = self.tokenizer.decode(
-                list(prompt_ids[-_PROMPT_END:]), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
+        text = self.written_out(prompt_ids[-_PROMPT_END:])
         for pair in self.tokens.formats.pairs:
             if re.search(rf"(?:{pair.closing})\s*\Z", text):
                 return PromptEnd(closed=True)
             if re.search(rf"(?:{pair.opening})\s*\Z", text):
                 return PromptEnd(inside=pair)
         return PromptEnd()
+
+    def written_out(self, ids: Sequence[int]) -> str:
+        """Return the text of ids, control tokens written out."""
+        with tokenizer_errors(self.name):
+            return str(self.tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def ids_of(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text of our own, in which control tokens are control tokens."""
+        with tokenizer_errors(self.name):
+            return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _own_pairs(self) -> Iterator[TagPair]:
         """Yield the pairs that the tokenizer has besides the known ones: two tokens whose names go together."""

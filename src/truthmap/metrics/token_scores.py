@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from truthmap.answer_parts import final_answer
 from truthmap.records import Answer, RowKey, Span
 
 _SUMMARIES = (("mean", "mean"), ("total", "sum"), ("lowest", "worst token"), ("last", "last token"))
@@ -24,10 +25,12 @@ class TokenSummary:
 def mean_log_prob(answer: Answer) -> float:
     """Return the mean natural log-probability of the answer's tokens, the closing token included; NaN without any.
 
+    Of an answer that thinks those of its final part are taken.
+
     This is the length-normalised sequence log-probability of Malinin and Gales, "Uncertainty Estimation in
     Autoregressive Structured Prediction" (arXiv 2002.07650).
     """
-    return summarize_tokens(answer.log_probs).mean
+    return summarize_tokens(final_answer(answer).log_probs).mean
 
 
 def summarize_tokens(values: Sequence[float], tokens: Span | None = None) -> TokenSummary:

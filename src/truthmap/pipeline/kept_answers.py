@@ -17,6 +17,9 @@ KEPT = "kept-answers"
 ASKED = "asked"
 """In the note of that stage: the digest of how its questions were asked."""
 
+LIMIT = "max_new_tokens"
+"""In the note of that stage: how long an answer might be, where that is not what the settings alone say."""
+
 
 def asked_digest(run: ActiveRun) -> str:
     """Return the digest of what an answer depends on besides its question and the model's weights."""

@@ -39,6 +39,7 @@ from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.files import AnyPath, as_path, syncing
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
+from truthmap.pipeline.kept_answers import LIMIT
 from truthmap.pipeline.looks import count_look, look_at
 from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
@@ -48,7 +49,7 @@ from truthmap.runs.file_names import ANSWERS, DETECTOR
 from truthmap.runs.ledger import map_key
 from truthmap.runs.run import Run
 from truthmap.runs.summary import Summary
-from truthmap.study.stage_settings import load_question_set
+from truthmap.study.stage_settings import generate_settings, load_question_set, most_thinking
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -190,7 +191,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
     run, study, task = inputs.run, inputs.study, inputs.question_set.task
     n_layers, width = inputs.data.states.layout()[site]
     shared_candidates = {question.candidates for question in inputs.data.questions}
-    summary = run.summary
+    summary, answers = run.summary, run.snapshot.stages["answers"]
     return DetectorConfig(
         format=FORMAT,
         truthmap=__version__,
@@ -201,6 +202,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             quantization=study.model.quantization,
             adapter=study.model.adapter,
             date=study.model.date,
+            thinking=study.answers.thinking,
             n_layers=n_layers,
             width=width,
         ),
@@ -209,7 +211,8 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             task=task,
             locator=_locator(inputs),
             candidates=shared_candidates.pop() if len(shared_candidates) == 1 else None,
-            max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens,
+            max_new_tokens=answers.note.get(LIMIT, generate_settings(study, task).max_new_tokens),
+            max_thinking_tokens=most_thinking(study),
             closing_id=closing_token(inputs.data.answers),
             answers=answer_source(inputs.data.questions),
             turns=training_turns(inputs.data.questions),
@@ -219,7 +222,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
         training=TrainingConfig(
             questions=inputs.question_set.name,
             questions_digest=inputs.question_set.digest,
-            answers_digest=run.snapshot.stages["answers"].files[ANSWERS],
+            answers_digest=answers.files[ANSWERS],
             right=summary.right,
             wrong=summary.wrong,
             unscored=summary.unscored,

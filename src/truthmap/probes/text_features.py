@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler, normalize
 
+from truthmap.answer_parts import final_answer, in_final
 from truthmap.arrays import Floats, Floats32
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Grade, Question, RowKey, StrEnum
@@ -74,17 +75,19 @@ def row_texts(
 ) -> RowTexts:
     """Join what was said and asked in the labelled rows; answers go by their own keys.
 
-    The lengths are those of the answer in tokens and in characters, of the exact answer, of the text before it, and of
+    Of an answer that thinks, its text is the final part. The lengths are those of the answer in tokens, its thought
+    included, and of its text in characters, of the exact answer, of the text before it, and of
     the question in characters.
     """
     question = {q.id: " ".join(filter(None, (q.context, q.text))) for q in questions}
     grade = {g.key: g for g in grades}
+    final = {i.answer: final_answer(answers[i.answer]) for i in labels.ids}
     lengths = [
         (
             len(answers[i.answer].answer_ids),
-            len(answers[i.answer].text),
+            len(final[i.answer].text),
             len(grade[i].exact_answer),
-            span.start if (span := grade[i].span) else len(answers[i.answer].text),
+            span.start if (span := in_final(answers[i.answer], grade[i].span)) else len(final[i.answer].text),
             len(question[i.question_id]),
         )
         for i in labels.ids
@@ -92,7 +95,7 @@ def row_texts(
     return RowTexts(
         labels.ids,
         tuple(grade[i].exact_answer for i in labels.ids),
-        tuple(answers[i.answer].text for i in labels.ids),
+        tuple(final[i.answer].text for i in labels.ids),
         tuple(question[i.question_id] for i in labels.ids),
         np.array(lengths, dtype=np.float64).reshape(len(labels.ids), 5),
     )

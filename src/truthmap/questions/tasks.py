@@ -204,6 +204,7 @@ class Task:
 
 
 def _continued(prompt: str, answer: str) -> str:
+    answer = " ".join(answer.splitlines())  # a base model's answer ends with its line
     return f"{prompt}{answer}" if prompt[-1:].isspace() else f"{prompt} {answer}"
 
 

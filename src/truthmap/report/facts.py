@@ -13,7 +13,7 @@ from truthmap.grading.column_contents import ColumnContents, TokenKind
 from truthmap.metrics.intervals import share_of
 from truthmap.probes.recipes import recipe_named
 from truthmap.questions.groups import group_questions
-from truthmap.records import Outcome, Split
+from truthmap.records import Answer, Outcome, Split
 from truthmap.report.maps import SiteMap
 from truthmap.report.narrative import Findings
 from truthmap.report.page import Table, texts
@@ -52,6 +52,7 @@ def asked(data: RunData) -> Mapping[str, str]:
         "Length of an answer": f"{np.median(lengths):.0f} tokens (median; the longest has {lengths.max()})"
         if len(lengths)
         else "",
+        **_thoughts(answers),
         "Cut off at the limit": f"{np.mean([not a.finished for a in answers]):.1%} of the answers" if answers else "",
         "How answers ended": summary.endings.told if summary.endings is not None and summary.endings.differ else "",
         "Probes converged": f"{summary.converged:.1%}",
@@ -59,6 +60,17 @@ def asked(data: RunData) -> Mapping[str, str]:
         "Protocol": recipe_named(summary.protocol).info.description,
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _thoughts(answers: Sequence[Answer]) -> dict[str, str]:
+    """Say how answers think, where any does."""
+    thoughts = [answer.thought.tokens for answer in answers if answer.thought is not None]
+    if not thoughts:
+        return {}
+    lengths = [0 if tokens is None else tokens.end - tokens.start for tokens in thoughts]
+    cut = np.mean([answer.is_cut_while_thinking for answer in answers])
+    told = f"in {len(thoughts) / len(answers):.1%} of the answers, {np.median(lengths):.0f} tokens (median); "
+    return {"Thoughts": f"{told}{cut:.1%} of the answers are cut off while thinking, and unscored"}
 
 
 def _audited(data: RunData) -> dict[str, str]:

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from truthmap.answer_parts import final_answer, thought_text
 from truthmap.probes.grid import Cell
 from truthmap.questions.groups import group_questions
 from truthmap.runs.cells import unseen_scores
@@ -19,6 +20,8 @@ COLUMNS = {
     "question": "object",
     "accepted": "object",
     "answer": "object",
+    "thought": "object",
+    "final": "object",
     "outcome": "object",
     "exact_answer": "object",
     "start": "Int64",
@@ -42,7 +45,8 @@ def answer_table(data: RunData, cell: Cell | None) -> pd.DataFrame:
         cell: Whose scores are given; `None`, of a run that has no map: none.
 
     Returns:
-        The columns of `COLUMNS`: `accepted` holds tuples; `start` and `end` are the characters of `answer` that are the
+        The columns of `COLUMNS`: `accepted` holds tuples; `thought` is the text of the answer's thought, `None` where
+        it has none, and `final` what comes behind it; `start` and `end` are the characters of `answer` that are the
         exact answer, missing where none was found; `fold` is -1 in the test part; `score` is the log-odds of being
         right by a probe of the cell that has not seen the answer, NaN where there is none.
     """
@@ -55,6 +59,7 @@ def answer_table(data: RunData, cell: Cell | None) -> pd.DataFrame:
         rows.append(
             (
                 str(grade.key), question.id, grade.sample, grade.claim, question.text, question.accepted, answer.text,
+                thought_text(answer), final_answer(answer).text,
                 str(grade.outcome), grade.exact_answer,
                 None if grade.span is None else grade.span.start, None if grade.span is None else grade.span.end,
                 grade.rule, grade.why, grade.refusal, str(place.split), place.fold, ":".join(groups[question.id]),

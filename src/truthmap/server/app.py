@@ -120,10 +120,13 @@ class Server:
                 async for event in tokens:
                     text = reply.add(event)
                     extra: dict[str, Any] = {"index": event.index, "text": event.text, "score": event.score}
+                    if event.thought:
+                        extra["thought"] = event.thought
                     # With a stop text it is open until the end whether the answer ends as in training.
                     if event.verdict is not None and not event.last and not reply.stops:
                         extra["verdict"] = verdict_row(event.verdict)
-                    yield reply.chunk({"content": text}, extra)
+                    delta = {"reasoning_content": event.thought} if event.thought else {}
+                    yield reply.chunk({**delta, "content": text} if text or not delta else delta, extra)
                     if reply.finish_reason:
                         break
         except HttpError as fault:

@@ -56,7 +56,7 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
         raise HttpError(400, f"these messages cannot be put to the model: {error}", "invalid_value") from error
     _require_room(len(prompt_ids), settings)
     cancelled = threading.Event()
-    scorer = detector.stream_scorer(question, generate, prompt_ids, cancelled.is_set)
+    scorer = detector.stream_scorer(question, generate, prompt_ids, cancelled.is_set, settings.early_exit)
     if not scorer.fits:
         raise HttpError(
             413, "prompt and answer together are longer than the model can read", "context_length_exceeded", "messages"
@@ -100,6 +100,7 @@ def _generate(request: ChatRequest, detector: Detector, settings: ServeSettings)
         temperature=request.temperature or 0.0,
         top_p=1.0 if request.top_p is None else request.top_p,
         seed=request.seed or 0,
+        max_thinking_tokens=detector.config.asking.max_thinking_tokens,
     )
 
 

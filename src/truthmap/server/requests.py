@@ -22,6 +22,8 @@ _NOT_OFFERED = {
     "frequency_penalty": (None, 0),
     "presence_penalty": (None, 0),
     "logit_bias": (None, {}),
+    "reasoning_effort": (None,),
+    "chat_template_kwargs": (None, {}),
 }
 """What would change the answer and cannot be done, with the values that ask for nothing."""
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt
 
 from truthmap.answers.engines.registry import AnyEngine
 from truthmap.answers.engines.transformers import TransformersSettings
-from truthmap.lm.load_settings import DATE, Day, PromptFormat, Quantization
+from truthmap.lm.load_settings import DATE, Day, PromptFormat, Quantization, Thinking
 from truthmap.positions import SETS, Position, chosen_positions
 from truthmap.questions.columns import Columns
 from truthmap.questions.examples import read_examples
@@ -19,6 +19,12 @@ from truthmap.settings_base import Later, Option, Section
 
 SHARD = 128
 """Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
+
+
+THINKING_ROOM = 1024
+"""Tokens that a thought may take where nothing is said of it."""
+PROMPTED_THINKING = 96
+"""The same where a model is asked for its reasoning in words; a longer one is closed."""
 
 
 def _with_a_place_for_the_question(template: str | None) -> str | None:
@@ -111,8 +117,20 @@ class AnswersSection(Section):
         "default: the set's own",
     )
 
+    thinking: Annotated[Thinking, Later()] = Field(
+        "auto",
+        description="Whether the model thinks before it answers: auto (as its chat template has it), on, off, or "
+        "prompted (a model that does not is asked for its reasoning in words)",
+    )
+    max_thinking_tokens: Annotated[PositiveInt | None, Later()] = Field(
+        None,
+        description="Close a thought after this many tokens; default: none is closed, and one has room for "
+        f"{THINKING_ROOM:,}; prompted: {PROMPTED_THINKING}",
+    )
     max_new_tokens: PositiveInt | None = Field(
-        None, description="Longest answer in tokens; default: the question set's own"
+        None,
+        description="Longest answer in tokens, its thought included; default: the question set's own, and room for a "
+        "thought",
     )
     engine: AnyEngine = Field(
         TransformersSettings(),

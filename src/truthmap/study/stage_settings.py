@@ -21,10 +21,12 @@ from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
 from truthmap.questions.tasks import Task
+from truthmap.questions.thinking import asked_to_think
 from truthmap.records import Question
 from truthmap.runs.file_names import QUESTIONS
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.tables import read_records
+from truthmap.study.sections import PROMPTED_THINKING, THINKING_ROOM
 from truthmap.study.study import Study
 from truthmap.text import normalized
 
@@ -41,6 +43,7 @@ def load_settings(study: Study) -> LoadSettings:
         trust_remote_code=study.model.trust_remote_code,
         prompt_format=study.model.prompt_format,
         date=study.model.date,
+        thinking=study.answers.thinking,
         blocks=study.states.blocks,
     )
 
@@ -63,11 +66,30 @@ def split_settings(study: Study) -> SplitSettings:
     return SplitSettings(seed=study.seed)
 
 
-def generate_settings(study: Study, task: Task) -> GenerateSettings:
-    """Return how to answer."""
+def generate_settings(study: Study, task: Task, *, thinks: bool = False) -> GenerateSettings:
+    """Return how to answer.
+
+    Args:
+        study: The settings.
+        task: What is asked.
+        thinks: The model thinks before it answers, which takes more room than the set's own limit gives.
+    """
+    own = study.answers
+    room = (most_thinking(study) or THINKING_ROOM) if thinks or own.thinking == "prompted" else 0
     return GenerateSettings(
-        max_new_tokens=study.answers.max_new_tokens or task.max_new_tokens, batch_tokens=study.resources.batch_tokens
+        max_new_tokens=own.max_new_tokens or task.max_new_tokens + room,
+        batch_tokens=study.resources.batch_tokens,
+        max_thinking_tokens=most_thinking(study),
     )
+
+
+def most_thinking(study: Study) -> int | None:
+    """Return after how many tokens a thought is closed; `None`: none is.
+
+    A model that is asked for a thought in words has no habit of closing one.
+    """
+    default = PROMPTED_THINKING if study.answers.thinking == "prompted" else None
+    return study.answers.max_thinking_tokens or default
 
 
 def capture_settings(study: Study) -> CaptureSettings:
@@ -187,9 +209,9 @@ def asked_as(study: Study, own: Task) -> Task:
     """Return a set's task with the study's system prompt, examples and template, where it names any."""
     template, answers = study.answers.prompt_template, study.answers
     task = replace(own, system_prompt=answers.system_prompt, examples=answers.examples)
-    if template is None:
-        return task
-    return replace(task, chat_prompt=template, plain_prompt=template, plain_rewrite=None)
+    if template is not None:
+        task = replace(task, chat_prompt=template, plain_prompt=template, plain_rewrite=None)
+    return asked_to_think(task, own_words=template is not None) if answers.thinking == "prompted" else task
 
 
 def _task(study: Study, own: Task) -> Task:

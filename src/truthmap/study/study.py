@@ -111,6 +111,11 @@ class Study(Section):
                 f"{engine.kind} cannot read what transformers quantizes while loading; leave --quantization or "
                 "--engine out"
             )
+        if self.answers.max_thinking_tokens is not None and not engine.closes_thoughts:
+            raise ValueError(
+                f"{engine.kind} cannot close a thought: leave --max-thinking-tokens out, or --engine (transformers and "
+                "vllm can)"
+            )
         if self.out == Path():
             # The one way that pydantic leaves to set a default that depends on other fields of a frozen model.
             object.__setattr__(self, "out", _default_out(self))

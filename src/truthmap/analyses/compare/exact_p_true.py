@@ -50,7 +50,7 @@ def _asked(active: ActiveRun, lm: LanguageModel, exact: Mapping[RowKey, str]) ->
     for order in (TRUE_FIRST, FALSE_FIRST):
         asked = [(task.chat(questions[row.question_id]), said) for row, said in exact.items()]
         texts = [true_or_false_prompt(question, said, order) for question, said in asked]
-        prompts = [lm.prompt_ids(text, f"{text}\nReply:") for text in texts]
+        prompts = [lm.at_once.prompt_ids(text, f"{text}\nReply:") for text in texts]
         views.append(next_token_log_probs(lm, prompts, letters, active.study.resources.batch_tokens))
     pairs = zip(exact, *views, strict=True)
     return {row: probability_true((t[0], t[1]), (f[0], f[1])) for row, t, f in pairs}

@@ -31,10 +31,11 @@ from truthmap.analyses.probing import (
 )
 from truthmap.analyses.results import write_analysis
 from truthmap.analyses.samples.run import Samples, answers_came_ready, has_samples, read_samples
+from truthmap.answer_parts import final_answer
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import reopen
-from truthmap.grading.token_spans import span_tokens
+from truthmap.grading.free_scores import exact_tokens
 from truthmap.metrics.token_scores import mean_log_prob, token_scores
 from truthmap.positions import Position
 from truthmap.probes.grid import Cell, best_cell
@@ -86,7 +87,8 @@ def compare_run(
     data = RunData.load(run)
     probes = _probes(data)
     answers = {row: data.answer_of(row) for row in probes.labels.ids}
-    exact = _exact_tokens(data, answers)
+    by_key = {answer.key: answer for answer in answers.values()}
+    exact = exact_tokens(answers, by_key, {row: data.grade_of(row) for row in answers})
     confidences, notes = [*probes.confidences], []
     if all(answer.log_probs for answer in answers.values()):
         confidences += _log_probs(answers, exact)
@@ -192,20 +194,9 @@ def _probes(data: RunData) -> _Probes:
     return _Probes(confidences, kept, len(tested.ids) - len(common))
 
 
-def _exact_tokens(data: RunData, answers: Mapping[RowKey, Answer]) -> dict[RowKey, Span]:
-    """Return the tokens of each row's exact answer, where one was found."""
-    found = {}
-    for row, answer in answers.items():
-        span = data.grade_of(row).span
-        tokens = None if span is None else span_tokens(answer, span)
-        if tokens is not None:
-            found[row] = tokens
-    return found
-
-
 def _log_probs(answers: Mapping[RowKey, Answer], exact: Mapping[RowKey, Span]) -> list[Confidence]:
     """Sum up the log-probabilities of the answer's tokens and of the exact answer's: nothing is computed for them."""
-    values = {row: answer.log_probs for row, answer in answers.items()}
+    values = {row: final_answer(answer).log_probs for row, answer in answers.items()}
     return _summaries("log-prob", Family.LOG_PROB, values, exact, passes=0.0)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
+from truthmap.answer_parts import final_answer
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
@@ -75,6 +76,7 @@ def _asked(
     active: ActiveRun, lm: LanguageModel, answers: Sequence[Answer], advance: Advance
 ) -> dict[RowKey, SelfReport]:
     """Ask about one shard: a pass over each answer, two that end in a letter, one that ends in a number."""
+    answers = [final_answer(answer) for answer in answers]
     n, budget = len(answers), active.study.resources.batch_tokens
     task, questions = active.question_set.task, active.questions_by_id
     asked = {a.key: task.chat(questions[a.question_id]) for a in answers}
@@ -117,7 +119,7 @@ def letter_ids(lm: LanguageModel, letter: str) -> tuple[int, ...]:
 
 
 def _prompt(lm: LanguageModel, text: str) -> tuple[int, ...]:
-    return lm.prompt_ids(text, f"{text}\nReply:")
+    return lm.at_once.prompt_ids(text, f"{text}\nReply:")
 
 
 def _after(advance: Advance, start: int, done: int) -> None:

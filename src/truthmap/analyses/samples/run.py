@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
@@ -23,7 +23,6 @@ from truthmap.runs.run import Run
 from truthmap.runs.stored_run import StoredRun
 from truthmap.runs.tables import kept_part, read_part, read_records, records_in, write_part, write_records
 from truthmap.study.reopen_settings import ReopenSettings
-from truthmap.study.stage_settings import generate_settings
 from truthmap.terminal.progress import Advance, Progress
 
 Kind = TypeVar("Kind", Answer, Grade)
@@ -183,9 +182,8 @@ def _draw(data: RunData, active: ActiveRun, settings: SampleSettings, kept: Sequ
     if not wanted:
         active.progress.say(f"nothing to do: {data.run.address} has these samples")
         return []
-    asked = generate_settings(active.study, active.question_set.task)
-    sampled = GenerateSettings(
-        asked.max_new_tokens, asked.batch_tokens, settings.temperature, settings.top_p, settings.seed
+    sampled = replace(
+        active.generate_settings, temperature=settings.temperature, top_p=settings.top_p, seed=settings.seed
     )
     jobs = [
         Job(number, tuple(i for i, _ in shard), (tuple(shard), sampled), len(shard))

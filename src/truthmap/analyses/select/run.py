@@ -24,9 +24,10 @@ from truthmap.analyses.select.measure import (
     sample_numbers,
     score_strategies,
 )
+from truthmap.answer_parts import final_answer
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import reopen
-from truthmap.metrics.token_scores import summarize_tokens
+from truthmap.metrics.token_scores import mean_log_prob, summarize_tokens
 from truthmap.probes.grid import best_cell
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import score_on_test
@@ -135,8 +136,8 @@ def _candidates(samples: Samples, question_id: str, scores: Mapping[RowKey, floa
         Candidate(
             right=grade.outcome is Outcome.RIGHT,
             equivalence_class=equivalence_class,
-            log_prob=summarize_tokens(answer.log_probs).total,
-            mean_log_prob=summarize_tokens(answer.log_probs).mean,
+            log_prob=summarize_tokens(final_answer(answer).log_probs).total,
+            mean_log_prob=mean_log_prob(answer),
             score=scores.get(grade.key),
         )
         for (answer, grade), equivalence_class in zip(graded, classes, strict=True)

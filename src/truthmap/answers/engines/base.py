@@ -108,6 +108,8 @@ class EngineSettings(Section):
     """Whether it takes a model that transformers quantizes while loading."""
     loads_by_name: ClassVar[bool] = False
     """Whether it loads the model itself, so that one which a program has loaded is of no use to it."""
+    closes_thoughts: ClassVar[bool] = True
+    """Whether it can close a thought that is too long."""
     smallest_shard: ClassVar[int] = 1
     """Answers that a shard should hold at least, where the engine batches by itself."""
 

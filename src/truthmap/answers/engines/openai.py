@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -24,6 +24,8 @@ class OpenAISettings(EngineSettings):
     """The studied model behind an endpoint that speaks as OpenAI's does."""
 
     kind: Literal["openai"] = "openai"
+    closes_thoughts: ClassVar[bool] = False
+
     model: Annotated[str, Option("endpoint_model")] = Field(
         min_length=1, description="For engine openai: the model's name there"
     )

@@ -19,6 +19,7 @@ from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Message, Site
 from truthmap.seeding import seed_from
+from truthmap.thought_formats import THINK
 
 _TOO_LONG = frozenset(("context_length_exceeded", "string_above_max_length"))
 _FILTERED = frozenset(("content_filter", "content_policy_violation"))
@@ -33,12 +34,14 @@ class EndpointReply:
     Attributes:
         text: The answer.
         finished: The model closed it itself.
+        thought: What it thought before, where the endpoint tells that apart (`reasoning_content`).
         prompt_tokens: How many tokens the endpoint read, if it tells.
     """
 
     text: str
     finished: bool
     prompt_tokens: int | None
+    thought: str = ""
 
 
 class EndpointEngine:
@@ -60,6 +63,11 @@ class EndpointEngine:
         self._lm, self._endpoint, self._model = lm, endpoint, model
         self._batch_tokens, self._say = batch_tokens, say
         self._compared = False
+        if lm.asks_in_chat and lm.prompt_encoder.ending:
+            raise ModelError(
+                f"how {lm.name} is told to think or not stands behind its prompts, which an endpoint writes itself: "
+                "leave --thinking out, or use an engine that takes prompts as ids (transformers, vllm)"
+            )
         if lm.asks_in_chat and lm.prompt_encoder.names_the_date:
             say(
                 f"the chat template of {lm.name} names the date: {lm.settings.date} in the prompts here, the day of "
@@ -112,6 +120,7 @@ class EndpointEngine:
             **asked,
             "max_tokens": settings.max_new_tokens,
             "temperature": settings.temperature,
+            **_told_to_think(self._lm),
             **drawn,
         }
 
@@ -160,17 +169,39 @@ class _Retold:
 def retold(lm: LanguageModel, prompt: Prompt, reply: EndpointReply, settings: GenerateSettings) -> _Retold:
     """Put a reply into the local model's tokens, as it would have written them itself.
 
-    An answer that the endpoint's model closed gets the closing token; the answer of a base model ends with its line;
-    one that is longer than was asked for is cut.
+    A thought that came apart from the answer stands before it again, in the model's own tags. An answer that the
+    endpoint's model closed gets the closing token; the answer of a base model ends with its line; one that is longer
+    than was asked for is cut.
     """
     ids: list[int] = []
-    for token in lm.encode(reply.text)[: settings.max_new_tokens]:
+    for token in _written(lm, prompt, reply)[: settings.max_new_tokens]:
         ids.append(token)
         if ends_answer(lm, ids[:-1], token):
             return _Retold(prompt, tuple(ids), finished=True)
     if reply.finished and lm.closing_id is not None and len(ids) < settings.max_new_tokens:
         return _Retold(prompt, (*ids, lm.closing_id), finished=True)
     return _Retold(prompt, tuple(ids), finished=False)
+
+
+def _told_to_think(lm: LanguageModel) -> dict[str, Any]:
+    """Return what a request says of thinking, in the words that servers of open models take."""
+    variables = dict(lm.prompt_encoder.variables)
+    effort = {"reasoning_effort": variables.pop("reasoning_effort")} if "reasoning_effort" in variables else {}
+    return {**effort, **({"chat_template_kwargs": variables} if variables else {})}
+
+
+def _written(lm: LanguageModel, prompt: Prompt, reply: EndpointReply) -> tuple[int, ...]:
+    """Return the ids of a whole reply, as the model would have written it."""
+    if not reply.thought:
+        return lm.encode(reply.text)
+    tags = lm.thought_tags
+    inside = tags.prompt_end(prompt.prompt_ids).inside
+    pair = inside or lm.thinking_template.pair or THINK
+    opening = () if inside is not None else tags.ids_of(pair.shown[0])
+    thought = (*opening, *lm.encode(reply.thought.rstrip() if pair.closes.startswith("\n") else reply.thought))
+    if not reply.text and not reply.finished:
+        return thought
+    return (*thought, *tags.ids_of(pair.closes), *lm.encode(reply.text.lstrip("\n")))
 
 
 def read_reply(body: bytes) -> EndpointReply:
@@ -185,7 +216,9 @@ def read_reply(body: bytes) -> EndpointReply:
         raise ValueError("is not JSON: the address may lack its /v1") from error
     try:
         choice = content["choices"][0]
-        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        text = choice["message"].get("content") if "message" in choice else choice["text"]
+        said = choice.get("message") or {}
+        thought = said.get("reasoning_content") or said.get("reasoning")
         usage = content.get("usage") or {}
         tokens = usage.get("prompt_tokens")
         finished = choice.get("finish_reason") == "stop"
@@ -193,6 +226,10 @@ def read_reply(body: bytes) -> EndpointReply:
         raise ValueError("is no completion") from error
     if not isinstance(text, str | None):
         raise ValueError("has a text that is none")
-    # JSON can name halves of characters that no text may hold alone.
-    whole = (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return EndpointReply(whole, finished, tokens if type(tokens) is int else None)
+    known = tokens if type(tokens) is int else None
+    return EndpointReply(_whole(text or ""), finished, known, _whole(thought) if isinstance(thought, str) else "")
+
+
+def _whole(text: str) -> str:
+    """Return a text without the halves of characters that JSON can name and no text may hold alone."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

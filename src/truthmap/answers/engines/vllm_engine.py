@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 from truthmap.answers.decoding import DecodeRow
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
+from truthmap.answers.thought_budget import ThoughtWatch
 from truthmap.answers.to_answer import answer_of, ends_answer, fits, unanswered
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
@@ -118,11 +120,12 @@ class VllmEngine:
         done = len(prompts) - len(short)
         rows = [DecodeRow() for _ in short]
         growing = list(range(len(short)))
+        watches = [ThoughtWatch(lm, p.prompt_ids) for p in short] if settings.max_thinking_tokens else []
         while growing:
             replies = self._ask(
                 {
                     "prompts": [[*short[n].prompt_ids, *rows[n].ids] for n in growing],
-                    "most": [settings.max_new_tokens - len(rows[n].ids) for n in growing],
+                    "most": [room_for(settings, rows[n], watches[n] if watches else None) for n in growing],
                     "seeds": [_seed(settings, short[n], rows[n]) for n in growing],
                     "temperature": settings.temperature,
                     "top_p": settings.top_p,
@@ -133,6 +136,8 @@ class VllmEngine:
                 rows[n].ids.extend(reply["ids"])
                 rows[n].log_probs.extend(reply["log_probs"])
                 rows[n].finished = ends_answer(lm, rows[n].ids[:-1], rows[n].ids[-1])
+                if watches:
+                    close_thought(settings, rows[n], watches[n], len(reply["ids"]))
             # vLLM ends an answer to a plain prompt at any new line; one that has not begun by then goes on.
             growing = [n for n in growing if not rows[n].finished and len(rows[n].ids) < settings.max_new_tokens]
             done = len(prompts) - len(growing)
@@ -198,6 +203,32 @@ class VllmEngine:
 def _tell(on_progress: Callable[[int], None] | None, before: int, answered: int) -> None:
     if on_progress is not None:
         on_progress(before + answered)
+
+
+def room_for(settings: GenerateSettings, row: DecodeRow, watch: ThoughtWatch | None) -> int:
+    """Return how many tokens may come next: to the end of the answer, or until its thought must be closed."""
+    left = settings.max_new_tokens - len(row.ids)
+    if watch is None or settings.max_thinking_tokens is None or (watch.n_tokens and watch.pair is None):
+        return left
+    return min(left, max(1, settings.max_thinking_tokens - watch.n_tokens))
+
+
+def close_thought(settings: GenerateSettings, row: DecodeRow, watch: ThoughtWatch, n_new: int) -> None:
+    """Close a thought that is too long, or with which the answer would end; nobody tells those tokens' probability."""
+    assert settings.max_thinking_tokens is not None
+    for token in row.ids[len(row.ids) - n_new :]:
+        watch.take(token)
+    if watch.pair is None or not (row.finished or watch.n_tokens >= settings.max_thinking_tokens):
+        return
+    if row.finished:
+        row.ids.pop()
+        row.log_probs.pop()
+        row.finished = False
+    watch.close()
+    while len(row.ids) < settings.max_new_tokens and (forced := watch.next_forced()) is not None:
+        row.ids.append(forced)
+        row.log_probs.append(math.nan)
+        watch.take(forced)
 
 
 def _seed(settings: GenerateSettings, prompt: Prompt, row: DecodeRow) -> int:

@@ -13,7 +13,7 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import AnyPath
-from truthmap.pipeline.kept_answers import ASKED, KEPT, asked_digest, kept_answers
+from truthmap.pipeline.kept_answers import ASKED, KEPT, LIMIT, asked_digest, kept_answers
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, record_shard
 from truthmap.positions import LocatedPositions
@@ -73,9 +73,15 @@ def answer_questions(run: ActiveRun) -> StageResult:
             write_part(files[n], Answer, [fresh.get(q.id) or kept[q.id] for q in shards[n]])
     join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
-    return StageResult(
-        [ANSWERS], {"first_prompt": first.result, ASKED: asked_digest(run), **note}, scratch=["parts", KEPT]
-    )
+    told = {"first_prompt": first.result, ASKED: asked_digest(run), **_limit(run)}
+    return StageResult([ANSWERS], {**told, **note}, scratch=["parts", KEPT])
+
+
+def _limit(run: ActiveRun) -> dict[str, int]:
+    """Return, for the ledger, how long an answer may be where the model thinks, which only the model itself tells."""
+    own = generate_settings(run.study, run.question_set.task).max_new_tokens
+    asked = run.generate_settings.max_new_tokens
+    return {} if asked == own else {LIMIT: asked}
 
 
 def _first_prompt(file: AnyPath) -> tuple[int, ...]:
@@ -118,7 +124,7 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     # model has yet to grade or locate, and all where a position may lie inside the prompt, which decoding does not see.
     within_prompt = any(p.rule.may_read_prompt for p in run.study.states.columns)
     sites = () if answers or run.grading_asks_a_model or within_prompt else run.study.states.sites
-    settings = generate_settings(run.study, run.question_set.task)
+    settings = run.generate_settings
     pieces: list[StateShard] = []
     index: dict[RowKey, Ints32] = {}
     end: dict[RowKey, Ints32] = {}

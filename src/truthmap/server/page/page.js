@@ -37,15 +37,31 @@ function sign(verdict) {
   return verdict.guarantee ? "✓" : "~";
 }
 
+// The part of the answer that is its thought, made where there is none yet.
+function thoughtIn(answer) {
+  let thought = answer.querySelector(".thought");
+  if (!thought) {
+    thought = document.createElement("span");
+    thought.className = "thought";
+    answer.append(thought);
+  }
+  return thought;
+}
+
 // The answer as text, its exact answer outlined, and shaded where a probability is claimed.
 function showAnswer(verdict) {
-  const characters = Array.from(verdict.answer);
-  const [from, to] = [verdict.exact_answer_start, verdict.exact_answer_end];
+  const thinks = verdict.thought !== null;
+  const before = thinks ? verdict.answer.slice(0, verdict.answer.lastIndexOf(verdict.final)) : "";
+  const start = Array.from(before).length;
+  const characters = Array.from(thinks ? verdict.final : verdict.answer);
   const answer = at("answer");
-  if (from === null) {
-    answer.replaceChildren(verdict.answer);
+  answer.replaceChildren();
+  if (thinks) thoughtIn(answer).append(verdict.thought);
+  if (verdict.exact_answer_start === null) {
+    answer.append(characters.join(""));
     return;
   }
+  const [from, to] = [verdict.exact_answer_start - start, verdict.exact_answer_end - start];
   const exact = document.createElement("mark");
   exact.textContent = characters.slice(from, to).join("");
   const claimed = verdict.p_wrong !== null;
@@ -53,7 +69,7 @@ function showAnswer(verdict) {
   const read = claimed ? `P(wrong) = ${verdict.p_wrong.toFixed(2)}` : "nothing is claimed";
   exact.title = `exact answer: ${read}`;
   exact.setAttribute("aria-label", `exact answer: ${exact.textContent}; ${read}`);
-  answer.replaceChildren(characters.slice(0, from).join(""), exact, characters.slice(to).join(""));
+  answer.append(characters.slice(0, from).join(""), exact, characters.slice(to).join(""));
 }
 
 function showScores(tokens) {
@@ -127,6 +143,7 @@ async function ask() {
       showVerdict(scored);
       showScores(scored.tokens);
     } else {
+      if (scored.thought) thoughtIn(at("answer")).append(scored.thought);
       if (scored.text) at("answer").append(scored.text);
       if (scored.verdict) showVerdict(scored.verdict);
     }
