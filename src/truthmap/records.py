@@ -120,6 +120,8 @@ class Question:
         exact_answer: A ready exact answer, a piece of `answer`.
         turns: What was said in the conversation before the question (system, user, assistant); `text` is the last
             message, the user's.
+        prompt: The whole prompt as it was sent, templates and examples included; it is put to the model as it is, and
+            `text` only says what was asked. `None`: the set's task says how the question is put.
     """
 
     id: str
@@ -132,6 +134,7 @@ class Question:
     outcome: Outcome | None = None
     exact_answer: str | None = None
     turns: tuple[Message, ...] = ()
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

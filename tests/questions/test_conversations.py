@@ -54,7 +54,7 @@ def test_a_csv_holds_messages_as_json(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_conversation_is_refused(tmp_path: Path, messages: list[dict], message: str) -> None:
-    (tmp_path / "q.jsonl").write_text(json.dumps({"messages": messages, "accepted": "Peru"}) + "\n")
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": messages, "accepted": "Peru"}) + "\n")
     with pytest.raises(QuestionsError, match=message):
         load_questions(str(tmp_path / "q.jsonl"), QuestionSettings())
 

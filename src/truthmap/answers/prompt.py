@@ -19,6 +19,7 @@ class Prompt:
         text: What the ids were made from: a chat model's user message, or a base model's whole prompt. For engines that
             take texts only.
         opening: The messages before a chat model's user message: system prompt, worked examples.
+        whole: The text is the whole prompt, whatever the model; it goes into no chat template.
     """
 
     question_id: str
@@ -26,6 +27,7 @@ class Prompt:
     sample: int = 0
     text: str = ""
     opening: tuple[Message, ...] = ()
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from truthmap.cli.detector import detector
 from truthmap.cli.doctor import doctor
 from truthmap.cli.export import export
 from truthmap.cli.figure import figure
+from truthmap.cli.import_log import import_log
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command(cls=Command)(run)
 app.command(cls=Command)(questions)
+app.command("import", cls=Command)(import_log)
 for _analysis in ANALYSES:
     app.command(cls=Command)(_analysis.command)
 app.command(cls=Command)(detector)

@@ -12,6 +12,7 @@ from rich.text import Text
 from truthmap.questions.catalogue import named_sets
 from truthmap.questions.groups import group_questions
 from truthmap.questions.loading import QuestionSettings, load_questions
+from truthmap.questions.log_facts import LogFacts
 from truthmap.questions.question_set import QuestionSet, choose
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
@@ -22,11 +23,11 @@ from truthmap.terminal.study_options import study_options
 
 _SHOWN_ISSUES = 100
 _LONGEST = 300
-_OTHERWISE = {"questions", "limit", "skip_bad"}
+LATER_FORMS = {"questions", "limit", "skip_bad"}
 """Settings of a study's questions that this command has in another form."""
 
 
-@study_options([leaf for leaf in settings_of_a_study() if leaf.path[0] == "questions" and leaf.name not in _OTHERWISE])
+@study_options([leaf for leaf in settings_of_a_study() if leaf.path[0] == "questions" and leaf.name not in LATER_FORMS])
 def questions(
     name: Annotated[
         str | None,
@@ -53,7 +54,7 @@ def questions(
     found = load_questions(name, settings)
     _show_set(console, found, choose(found.questions, sample, seed) if sample else ())
     if found.report.bad:
-        _show_issues(console, found.report)
+        show_issues(console, found.report)
         raise typer.Exit(1)
 
 
@@ -78,10 +79,25 @@ def _show_set(console: Console, found: QuestionSet, sample: Sequence[Question]) 
             plain(f"{report.rows:,} rows: {report.rows - report.bad - report.left_out:,} questions{left_out}")
         )
     console.print(plain(group_questions(found.questions).described()), soft_wrap=True)
+    if report.log is not None:
+        show_log(report.log)
     for question in sample:
         console.print()
-        for heading, value in _lines(found, question):
-            console.print(Text(heading).append_text(plain(value, _LONGEST)))
+        show_question(console, found, question)
+
+
+def show_question(console: Console, found: QuestionSet, question: Question) -> None:
+    """Show a question as it is asked, with what came with it."""
+    for heading, value in _lines(found, question):
+        console.print(Text(heading).append_text(plain(value, _LONGEST)))
+
+
+def show_log(log: LogFacts) -> None:
+    """Show what of a log became what, and what cannot be known of how its questions were asked."""
+    print_table(f"A log of {log.tool}", ("", ""), [(name, taken) for name, taken in log.became.items()])
+    terminal().print(plain("What the log does not tell:"))
+    for difference in log.differences:
+        terminal().print(plain(f"- {difference}"))
 
 
 def _rules(found: QuestionSet) -> str:
@@ -94,8 +110,9 @@ def _rules(found: QuestionSet) -> str:
 
 def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
     """Return what a reader sees of a question: as it is asked, and what is accepted."""
+    asked = found.task.chat(question) if question.prompt is None else question.prompt
     lines = [
-        (f"{printable(question.id)}: ", found.task.chat(question)),
+        (f"{printable(question.id)}: ", asked),
         ("    accepted: ", " | ".join(question.accepted)),
     ]
     if question.candidates is not None and len(question.candidates) <= 5:
@@ -107,7 +124,8 @@ def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
     return lines
 
 
-def _show_issues(console: Console, report: ValidationReport) -> None:
+def show_issues(console: Console, report: ValidationReport) -> None:
+    """Show which rows of a file are bad, and why."""
     console.print()
     rows = [(str(issue.line), issue.column or "", issue.what) for issue in report.issues[:_SHOWN_ISSUES]]
     title = f"{report.bad:,} rows make no question: {report.counted()}"

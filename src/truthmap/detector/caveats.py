@@ -128,8 +128,8 @@ def caveats_of_question(asking: AskingConfig, question: Question) -> tuple[Cavea
 
 
 def spoken_before(question: Question) -> tuple[str, ...]:
-    """Return who spoke before a question in its conversation."""
-    return tuple(message.role for message in question.turns)
+    """Return who spoke before a question in its conversation; before one with a prompt of its own, that prompt."""
+    return tuple(message.role for message in question.turns) if question.prompt is None else ("prompt",)
 
 
 def ended_elsewhere(asking: AskingConfig, answer: Answer) -> bool:

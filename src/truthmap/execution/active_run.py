@@ -119,6 +119,8 @@ class ActiveRun:
     def prompt(self, question: Question, sample: int = 0) -> Prompt:
         """Return the prompt that asks a question for its answer with this number."""
         task = self.question_set.task
+        if question.prompt is not None:
+            return Prompt(question.id, self.prompt_ids(question), sample, question.prompt, whole=True)
         text = task.chat(question) if self.tokens.asks_in_chat else task.plain(question)
         return Prompt(question.id, self.prompt_ids(question), sample, text, task.opening_of(question))
 

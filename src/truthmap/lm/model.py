@@ -148,16 +148,23 @@ class LanguageModel:
         """
         if not self.asks_in_chat:
             ids = self.prompt_encoder.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
-            # Some tokenizers close every text; a prompt must stay open.
-            return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
+            return self._open(ids)
         return self.prompt_encoder.chat_ids([*map(asdict, opening), {"role": "user", "content": chat}])
+
+    def _open(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """Return a prompt's ids without the closing one: some tokenizers close every text, and a prompt stays open."""
+        return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
 
     def question_ids(self, question: Question, task: Task) -> tuple[int, ...]:
         """Return the token ids of the whole prompt that asks a question as its set's task says.
 
+        A question that brings the whole prompt is asked with that: control tokens in it are control tokens.
+
         Raises:
             ModelError: as `prompt_ids`, or the question is a conversation, and the model takes none.
         """
+        if question.prompt is not None:
+            return self._open(self.prompt_encoder.whole_ids(question.prompt))
         if question.turns and not self.asks_in_chat:
             raise ModelError(
                 f"question {question.id!r} is a conversation of {len(question.turns) + 1} messages, and {self.name} is "

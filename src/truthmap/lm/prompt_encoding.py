@@ -70,6 +70,16 @@ class PromptEncoder:
                 raise self._refusal(token)
         return tuple(ids)
 
+    def whole_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a whole prompt as it was sent elsewhere: what looks like a control token in it is one.
+
+        The tokenizer's first token is put before it unless the prompt begins with that, as evaluation tools do.
+        """
+        first = self.tokenizer.bos_token
+        begins = isinstance(first, str) and first != "" and text.startswith(first)
+        with tokenizer_errors(self.name):
+            return tuple(self.tokenizer(text, add_special_tokens=not begins)["input_ids"])
+
     def chat_ids(self, messages: Sequence[Mapping[str, str]], *, answered: bool = False) -> tuple[int, ...]:
         """Return the ids of a conversation in the chat template, up to where the answer begins.
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from truthmap.errors import QuestionsError
-from truthmap.settings_base import Option, Section, marker
+from truthmap.settings_base import Later, Option, Section, marker
 
 
 class Columns(Section):
@@ -46,6 +46,12 @@ class Columns(Section):
     exact_answer: Annotated[str | None, Option("exact_answer_column")] = Field(
         None, description="Column with the exact answer, a piece of the ready answer"
     )
+    prompt: Annotated[str | None, Option("prompt_column"), Later()] = Field(
+        None, description="Column with the whole prompt as it was sent; it is put to the model as it is"
+    )
+    right_at: Annotated[float | None, Later()] = Field(
+        None, allow_inf_nan=False, description="Outcomes are scores: from this one on an answer is right"
+    )
 
 
 CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
@@ -59,6 +65,7 @@ CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
     "response": ("response", "model_answer", "generated_answer", "completion"),
     "outcome": ("outcome", "correct", "is_correct"),
     "exact_answer": ("exact_answer",),
+    "prompt": ("whole_prompt",),
 }
 """Names that a column goes by when none is named; upper and lower case are the same."""
 

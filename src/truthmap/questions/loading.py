@@ -15,6 +15,7 @@ from truthmap.questions.catalogue import BUILTIN_SETS
 from truthmap.questions.columns import Columns, resolve_columns
 from truthmap.questions.hub_reader import HubName, hub_name, read_hub
 from truthmap.questions.id_filter import IdFilter
+from truthmap.questions.logs.reading import log_questions, require_whole
 from truthmap.questions.paper_sets import PAPER_SETS, SPLITS, TRAIN, HubData, PaperFile, PaperSet
 from truthmap.questions.question_set import QuestionSet, choose, question_set
 from truthmap.questions.readers import FORMATS, Row, read_rows
@@ -78,7 +79,7 @@ def load_questions(name_or_path: str, settings: QuestionSettings | None = None) 
     )
 
 
-def question_set_of_rows(name: str, rows: Iterable[Row], settings: QuestionSettings) -> QuestionSet:
+def question_set_of_rows(name: str, rows: _Rows, settings: QuestionSettings) -> QuestionSet:
     """Make a question set of rows such as a user's file has, which a program gives.
 
     Raises:
@@ -136,13 +137,25 @@ def _load_user_rows(source: str, name: str, rows: _Rows, settings: QuestionSetti
     first = next((row for row in _noting(stream, before) if isinstance(row, Row)), None)
     if first is None:
         raise QuestionsError(f"{source} holds no questions" + (f": {before[0]}" if before else ""))
-    columns = resolve_columns(settings.columns, list(first.values), source)
-    ids = _Ids.USER if "id" in columns else _Ids.LINE
+    make, ids = _question_maker(first, settings.columns, source, report)
     tally = Tally()
-    questions = tally.note(_questions(chain(before, stream), lambda row: question_of(row, columns), report, ids))
+    questions = tally.note(_questions(chain(before, stream), make, report, ids))
     chosen = _checked(source, questions, report, settings)
     report.rules.update({str(rule): count for rule, count in tally.rules.items()})
     return question_set(name, chosen, user_file_task(tally), report)
+
+
+def _question_maker(
+    first: Row, columns: Columns, source: str, report: ValidationReport
+) -> tuple[Callable[[Row], Question | None], _Ids]:
+    """Return what makes a row of a file or a log a question, and where the ids come from; the report says which."""
+    log = log_questions(first.values, columns, source)
+    if log is not None:
+        require_whole(log, source)
+        report.log = log.facts
+        return log.question_of, _Ids.USER if "id" in log.facts.became else _Ids.LINE
+    found = resolve_columns(columns, list(first.values), source)
+    return lambda row: question_of(row, found, columns.right_at), _Ids.USER if "id" in found else _Ids.LINE
 
 
 def _noting(rows: Iterator[Row | RowIssue], before: list[Row | RowIssue]) -> Iterator[Row | RowIssue]:

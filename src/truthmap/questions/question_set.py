@@ -74,10 +74,9 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
 
 
 def _question_fields(question: Question) -> dict[str, object]:
-    """Return a question's fields; turns, which older versions did not know, only where there are some."""
-    fields = asdict_shallow(question)
-    turns = [asdict(message) for message in question.turns]
-    return {name: value for name, value in {**fields, "turns": turns}.items() if name != "turns" or turns}
+    """Return a question's fields; turns and prompt, which older versions did not know, only where there are some."""
+    fields = {**asdict_shallow(question), "turns": [asdict(message) for message in question.turns]}
+    return {name: value for name, value in fields.items() if value or name not in ("turns", "prompt")}
 
 
 def _task_fields(task: Task) -> dict[str, object]:

@@ -16,9 +16,10 @@ from truthmap.parquet_files import bounded_batches, open_parquet
 from truthmap.questions.columns import require_distinct
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.line_reader import text_lines
+from truthmap.questions.logs.inspect_file import PLAIN, ZIPPED, read_inspect
 from truthmap.questions.validation import IssueKind, RowIssue
 
-FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+FORMATS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ZIPPED, PLAIN)
 _BATCH = 256
 
 
@@ -45,6 +46,8 @@ def read_rows(path: Path) -> Iterator[Row | RowIssue]:
         return _read_json_lines(path)
     if ending == ".parquet":
         return _read_parquet(path)
+    if ending in (ZIPPED, PLAIN):
+        return (Row(number, sample) for number, sample in enumerate(read_inspect(path), start=1))
     raise QuestionsError(f"{path} is in no format that is known by its name: expected one of {', '.join(FORMATS)}")
 
 

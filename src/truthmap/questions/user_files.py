@@ -17,18 +17,19 @@ _PROMPT, _PLAIN = "{text}{options}", "Q: {text}{options}\nA:"
 _CONTEXT_PROMPT, _CONTEXT_PLAIN = "{context}\n\n{text}{options}", "Context: {context}\nQ: {text}{options}\nA:"
 
 
-def question_of(row: Row, columns: Mapping[str, str]) -> Question:
+def question_of(row: Row, columns: Mapping[str, str], right_at: float | None = None) -> Question:
     """Make a row of a user's file a question.
 
     Args:
         row: The row.
         columns: Field → column, as `resolve_columns` gives them.
+        right_at: Where outcomes are scores, the one from which on an answer is right.
 
     Raises:
         BadRowError: the row makes no question; says in which column and why.
     """
     cells = {field: (row.values.get(column), column) for field, column in columns.items()}
-    outcome = outcome_of(*cells["outcome"]) if "outcome" in cells else None
+    outcome = outcome_of(*cells["outcome"], right_at) if "outcome" in cells else None
     accepted = (*_texts(cells, "accepted"), *_texts(cells, "aliases"))
     if not accepted and outcome is None:
         raise BadRowError(columns["accepted"], IssueKind.MISSING, "no accepted answer")
@@ -65,6 +66,7 @@ def question_of(row: Row, columns: Mapping[str, str]) -> Question:
         outcome=outcome,
         exact_answer=exact,
         turns=() if said is None else said[:-1],
+        prompt=_text(cells, "prompt"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from truthmap.questions.log_facts import LogFacts
 from truthmap.records import StrEnum
 
 KEPT_ISSUES = 1000
@@ -64,6 +65,7 @@ class ValidationReport:
         rules: Grading rule → questions that it goes with, for a user's file.
         counts: Bad rows by kind.
         issues: The first 1,000 of the issues.
+        log: What was taken from the log of an evaluation tool; `None` for a question file.
     """
 
     rows: int = 0
@@ -71,6 +73,7 @@ class ValidationReport:
     rules: Counter[str] = field(default_factory=Counter)
     counts: Counter[IssueKind] = field(default_factory=Counter)
     issues: list[RowIssue] = field(default_factory=list)
+    log: LogFacts | None = None
 
     def add(self, issue: RowIssue) -> None:
         """Count an issue."""

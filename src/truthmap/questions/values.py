@@ -115,19 +115,50 @@ def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None
     return candidates
 
 
-def outcome_of(value: Any, column: str) -> Outcome:
+def outcome_of(value: Any, column: str, right_at: float | None = None) -> Outcome:
     """Return a cell as a ready outcome: right, correct, true, yes, 1; wrong, incorrect, false, no, 0; unscored.
+
+    Args:
+        value: The cell; a list of one element is that element.
+        column: Its column.
+        right_at: A number is right from here on, and wrong below; `None`: only 0 and 1 are outcomes.
 
     Raises:
         BadRowError: it is none of these.
     """
+    value = only_element(value)
     text = text_of(value, column)
     if text is None:
         return Outcome.UNSCORED
-    outcome = _OUTCOMES.get(text.strip().casefold())
+    word = text.strip().casefold()
+    number = _number_of(word) if right_at is not None or word not in _OUTCOMES else None
+    if number is not None and right_at is not None:
+        return Outcome.RIGHT if number >= right_at else Outcome.WRONG
+    if number is not None and number in (0.0, 1.0):
+        return Outcome.RIGHT if number else Outcome.WRONG
+    if number is not None:
+        raise BadRowError(
+            column, IssueKind.VALUE, f"{text[:40]} is a score and no outcome; say from where on it is right: --right-at"
+        )
+    outcome = _OUTCOMES.get(word)
     if outcome is None:
         raise BadRowError(column, IssueKind.VALUE, f"{text[:40]!r} is no outcome; expected right, wrong or unscored")
     return outcome
+
+
+def only_element(value: Any) -> Any:
+    """Return the element of a list that has one, and of a list in it; everything else as it is."""
+    while isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    return value
+
+
+def _number_of(word: str) -> float | None:
+    try:
+        number = float(word)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _items(value: Any, column: str) -> list[Any]:

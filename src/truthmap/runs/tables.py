@@ -88,6 +88,7 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
             lambda turns: [asdict(message) for message in turns],
             lambda turns: tuple(Message(**message) for message in turns),
         ),
+        "prompt": _TEXT,
     },
     Answer: {
         "question_id": _TEXT,
@@ -123,7 +124,9 @@ _COLUMNS: Mapping[type, Mapping[str, _Column]] = {
 }
 _FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
-_LATER: Mapping[str, Any] = {"claim": 0, "judgement": None, "turns": (), "thought": None, "final": None}
+_LATER: Mapping[str, Any] = {
+    "claim": 0, "judgement": None, "turns": (), "prompt": None, "thought": None, "final": None,
+}  # fmt: skip
 """Columns that files of older versions lack, and what stands for them there."""
 
 

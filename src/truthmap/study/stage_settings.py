@@ -150,6 +150,11 @@ def load_question_set(
     report = question_set.report
     if report.bad:
         say(f"skipped {report.bad:,} of {report.rows:,} rows: {report.counted()}")
+    if report.log is not None:
+        became = "; ".join(f"{name} from {taken}" for name, taken in report.log.became.items())
+        say(f"read as a log of {report.log.tool}: {became}")
+        for difference in report.log.differences:
+            say(difference)
     template = study.answers.prompt_template
     if template is not None and "{context}" not in template and any(question.context for question in asked):
         raise UsageError(

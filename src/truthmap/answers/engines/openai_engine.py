@@ -90,6 +90,11 @@ class EndpointEngine:
             ModelError: the endpoint fails or refuses what it is sent; the message says what to do.
         """
         lm = self._lm
+        if lm.asks_in_chat and any(prompt.whole for prompt in prompts):
+            raise ModelError(
+                "some questions bring the whole prompt, which a chat endpoint puts into its template once more: "
+                "generate with --engine transformers, or ask them as messages"
+            )
         short = [p for p in prompts if fits(lm, p, settings)]
         path = "/chat/completions" if lm.asks_in_chat else "/completions"
         contents = [self._content(p, settings) for p in short]
