@@ -68,6 +68,7 @@ class Made:
     with_controls: bool = True
     with_scores: bool = True
     signal: float = 2.5
+    positions: tuple[Position, ...] = PAPER
 
 
 def make_run(path: Path, made: Made = Made()) -> Run:
@@ -83,7 +84,7 @@ def make_run(path: Path, made: Made = Made()) -> Run:
     scores = {site: _scores(made, right[seen], draw) for site in made.sites}
     if made.with_scores:
         kept = tuple(RowKey(ids[n]) for n in seen)
-        found = [GridScores(site, PAPER, kept, values.astype(np.float32)) for site, values in scores.items()]
+        found = [GridScores(site, made.positions, kept, values.astype(np.float32)) for site, values in scores.items()]
         write_out_of_fold(path / SCORES, found)
     cells = pd.concat([_cells(made, site, scores[site], right[seen]) for site in made.sites], ignore_index=True)
     cells.to_parquet(path / "grid.parquet")
@@ -95,14 +96,14 @@ def make_run(path: Path, made: Made = Made()) -> Run:
 def _scores(made: Made, right: np.ndarray[Any, Any], draw: np.random.Generator) -> np.ndarray[Any, Any]:
     """Draw log-odds (L, P, n); NaN where a short answer has no such token."""
     depth = np.linspace(0, 1, made.layers)[:, None]
-    near = np.array([1.0 if p.group is Group.EXACT else 0.4 for p in PAPER])
-    near[PAPER.index(_BEST)] = 1.3
+    near = np.array([1.0 if p.group is Group.EXACT else 0.4 for p in made.positions])
+    near[made.positions.index(_BEST)] = 1.3
     near[0] = 0.0
     strength = made.signal * near * np.exp(-((depth - 0.6) ** 2) * 6)
-    noise = draw.normal(size=(made.layers, len(PAPER), len(right)))
+    noise = draw.normal(size=(made.layers, len(made.positions), len(right)))
     scores = noise + strength[:, :, None] * (right - 0.5)
     short = draw.random(len(right)) < 0.4
-    scores[:, PAPER.index(Position.of("-8")), short] = np.nan
+    scores[:, made.positions.index(Position.of("-8")), short] = np.nan
     return scores
 
 
@@ -114,7 +115,7 @@ def _cells(made: Made, site: Site, scores: np.ndarray[Any, Any], right: np.ndarr
         found = auc_many(own[None], y)
         auc = float(found.auc[0])
         row: dict[str, Any] = {
-            "site": str(site), "layer": layer, "position": str(PAPER[column]), "auc": auc,
+            "site": str(site), "layer": layer, "position": str(made.positions[column]), "auc": auc,
             "low": float(found.low[0]), "high": float(found.high[0]), "n": len(y), "n_right": int(y.sum()),
             "C": 0.01, "converged": True, "gap": 1e-9,
         }  # fmt: skip

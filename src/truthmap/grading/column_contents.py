@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.grading.token_spans import is_closed_by_token, locate_ranges
+from truthmap.metrics.estimate import Estimate
 from truthmap.positions import MISSING, Position
-from truthmap.records import Answer, Grade, StrEnum
+from truthmap.records import Answer, Grade, Outcome, StrEnum
 
 MIXED = 0.1
 """A column mixes kinds of tokens where two kinds have at least this share of it each."""
@@ -72,6 +73,37 @@ class ColumnContents(BaseModel):
             if share >= MIXED / 10
         ]
         return ", ".join(parts).replace("%", " %")
+
+
+class CutAnswers(BaseModel):
+    """How answers ended, by outcome.
+
+    Attributes:
+        closed, cut: Counts of rows, in the order right, wrong, unscored.
+        auc: Of "it was closed" as a sign that an answer is right, among the scored rows: what a probe gains that sees
+            no more than how an answer ended. `None` where all ended alike or came out alike.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    closed: dict[Outcome, int]
+    cut: dict[Outcome, int]
+    auc: Estimate | None
+
+    @property
+    def differ(self) -> bool:
+        """Whether some answers were closed and others cut off."""
+        return any(self.closed.values()) and any(self.cut.values())
+
+    @property
+    def told(self) -> str:
+        """It in words."""
+        counted = "; ".join(
+            f"{name}: {counts[Outcome.RIGHT]:,} right, {counts[Outcome.WRONG]:,} wrong, "
+            f"{counts[Outcome.UNSCORED]:,} unscored"
+            for name, counts in (("closed", self.closed), ("cut off", self.cut))
+        )
+        return counted if self.auc is None else f"{counted}; being closed alone has AUC {self.auc.short}"
 
 
 def kind_of(answer: Answer, start: int, end: int) -> TokenKind:

@@ -6,42 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from truthmap.grading.column_contents import CutAnswers
 from truthmap.metrics.auc_interval import auc_estimate
-from truthmap.metrics.estimate import Estimate
 from truthmap.records import Answer, Grade, Outcome, RowKey
-
-
-class CutAnswers(BaseModel):
-    """How answers ended, by outcome.
-
-    Attributes:
-        closed, cut: Counts of rows, in the order right, wrong, unscored.
-        auc: Of "it was closed" as a sign that an answer is right, among the scored rows: what a probe gains that sees
-            no more than how an answer ended. `None` where all ended alike or came out alike.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    closed: dict[Outcome, int]
-    cut: dict[Outcome, int]
-    auc: Estimate | None
-
-    @property
-    def differ(self) -> bool:
-        """Whether some answers were closed and others cut off."""
-        return any(self.closed.values()) and any(self.cut.values())
-
-    @property
-    def told(self) -> str:
-        """It in words."""
-        counted = "; ".join(
-            f"{name}: {counts[Outcome.RIGHT]:,} right, {counts[Outcome.WRONG]:,} wrong, "
-            f"{counts[Outcome.UNSCORED]:,} unscored"
-            for name, counts in (("closed", self.closed), ("cut off", self.cut))
-        )
-        return counted if self.auc is None else f"{counted}; being closed alone has AUC {self.auc.short}"
 
 
 def count_cut(rows: Sequence[tuple[Answer, Grade]], group: Mapping[RowKey, str]) -> CutAnswers:

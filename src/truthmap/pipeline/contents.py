@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from truthmap.arrays import Floats
-from truthmap.grading.column_contents import ColumnContents, TokenKind, column_contents
-from truthmap.grading.cut_answers import CutAnswers, count_cut
+from truthmap.grading.column_contents import ColumnContents, CutAnswers, TokenKind, column_contents
+from truthmap.grading.cut_answers import count_cut
 from truthmap.positions import Position
 from truthmap.probes.grid import Grid
 from truthmap.probes.labels import LabelledAnswers

@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from truthmap.grading.column_contents import ColumnContents
-from truthmap.grading.cut_answers import CutAnswers
+from truthmap.grading.column_contents import ColumnContents, CutAnswers
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.metrics.within_answer_record import WithinAnswer

@@ -6,7 +6,7 @@
   const root = document.documentElement;
   const P = data.positions.length;
   // So many columns stand side by side; a slider moves them.
-  const WINDOW = Math.min(P, 48);
+  const WINDOW = Math.min(P, 30);
   const BOXES = { thought: "#d95f02", final: "#1b9e77" };
   // Light to dark blue, every step darker than the last: it reads the same in grey.
   const BLUES = [[0, "#deebf7"], [0.2, "#c1d9ed"], [0.4, "#88bedc"], [0.6, "#539ecd"], [0.8, "#2171b5"], [1, "#08306b"]];
