@@ -52,7 +52,7 @@ def test_prompts_of_a_real_log_have_as_many_tokens_as_its_model_counted() -> Non
 
 def test_a_chat_endpoint_is_not_sent_a_whole_prompt(tiny_model: Path) -> None:
     engine = EndpointEngine(
-        load_model(str(tiny_model)), Endpoint("http://127.0.0.1:9/v1"), "x", 100, lambda _news: None
+        load_model(str(tiny_model)), Endpoint("http://127.0.0.1:9/v1", "TRUTHMAP_NO_KEY"), "x", 100, lambda _news: None
     )
     with pytest.raises(ModelError, match="bring the whole prompt"):
         list(engine.answer([Prompt("a", (1, 2), whole=True)], GenerateSettings(max_new_tokens=3)))

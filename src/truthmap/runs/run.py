@@ -13,13 +13,15 @@ from truthmap.positions import Position
 from truthmap.records import Site
 from truthmap.runs.cell_states import CellStates
 from truthmap.runs.folder import run_folder
+from truthmap.runs.notebook import facts_html, summary_facts
 from truthmap.runs.stored_run import StoredRun
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run(StoredRun):
     """A run folder, opened for reading; `RunData.load` gives all that it holds, as records.
 
@@ -81,6 +83,34 @@ class Run(StoredRun):
         cell = _load("cells:chosen_cell")(self._data, layer, position, site)
         found: Floats = _load("cells:cell_probe")(self._data, cell).direction
         return found
+
+    def plot(self, ax: Axes | None = None, site: Site | str | None = None) -> Axes:
+        """Draw the map on your own axes, or on a new figure's; return the axes.
+
+        Args:
+            ax: Matplotlib axes.
+            site: What was read; by default what the best cell reads.
+
+        Raises:
+            NotEnoughDataError: the run has no map.
+            UsageError: there is no such site.
+        """
+        best = self.summary
+        grid = self._data.grid(None if site is None else _load("cells:site_named")(site))
+        star = (best.layer, grid.positions.index(best.position)) if grid.site is best.site else None
+        draw = resolve_name("truthmap.figures.heatmap:draw_heatmap")
+        drawn: Axes = draw(grid.auc, ax, positions=grid.positions, best=star)
+        return drawn
+
+    def __repr__(self) -> str:
+        return f"Run({self.address!r})"
+
+    def _repr_html_(self) -> str:
+        title = f"Run {self.address}"
+        if self.why_no_map is not None:
+            return facts_html(title, [("map", f"none: {self.why_no_map}")])
+        found = self.summary
+        return facts_html(title, [("model", found.model), ("questions", found.questions), *summary_facts(found)])
 
     @cached_property
     def _data(self) -> Any:
