@@ -140,7 +140,7 @@ def test_few_answers_say_nothing() -> None:
 
 
 def reading(left: float, low: float, high: float, whole: float = 0.4) -> ControlReading:
-    probe = Estimate(value=0.5 + whole, low=0.5, high=1.0, n=100)
+    probe = Estimate(value=0.5 + whole, low=0.45 + whole, high=1.0, n=100)
     return ControlReading(name="x", value=probe, probe=probe, left=Estimate(value=left, low=low, high=high, n=100))
 
 
@@ -152,6 +152,8 @@ def reading(left: float, low: float, high: float, whole: float = 0.4) -> Control
         (reading(0.02, -0.05, 0.1), V.NOTHING),
         (reading(-0.2, -0.3, -0.1), V.NOTHING),
         (reading(0.2, -0.1, 0.5), V.UNCLEAR),
+        (reading(0.03, 0.01, 0.05, whole=0.0), V.UNCLEAR),
+        (reading(0.03, 0.01, 0.05, whole=-0.1), V.UNCLEAR),
     ],
 )
 def test_a_verdict_goes_by_the_interval(left: ControlReading, verdict: ControlVerdict) -> None:

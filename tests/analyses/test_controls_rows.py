@@ -148,9 +148,10 @@ def test_without_popularity_and_samples_it_says_what_to_do(truthful: PlantedRun)
     assert "--popularity" in finding.says
 
 
-def test_popularity_must_be_a_number(tmp_path: Path, truthful: PlantedRun) -> None:
+@pytest.mark.parametrize("odd", ["many", "nan", "-inf"])
+def test_popularity_must_be_a_number(tmp_path: Path, truthful: PlantedRun, odd: str) -> None:
     file = tmp_path / "popularity.csv"
-    file.write_text("id,popularity\nq0001,many\n")
+    file.write_text(f"id,popularity\nq0001,{odd}\n")
     with pytest.raises(UsageError, match="expected numbers"):
         measure(load_control("recall-or-truth"), ControlContext(truthful, ControlSettings(popularity=file)))
 

@@ -46,6 +46,10 @@ _WORDS = {
     "closing_share": "share of closing tokens",
     "punctuation_share": "share of punctuation",
     "missing_share": "share of answers that lack it",
+    "of": "kind of number",
+    "probe": "the probe on the same rows",
+    "left": "left above chance",
+    "after": "paper",
 }
 _ENDS = ("_low", "_high")
 

@@ -45,7 +45,7 @@ def _readers(context: ControlContext) -> Iterator[OtherReader]:
     yield popularity_reader(context.seen, context.tested)
     yield usual_outcome_reader(context.seen, context.tested)
     said = dict(zip(context.texts.ids, context.texts.exact_answer, strict=True))
-    embedded = embedding_reader(context, "embedding of the exact answer", said)
+    embedded = embedding_reader(context, "embedding of the answer", said)
     if embedded is not None:
         yield embedded
 

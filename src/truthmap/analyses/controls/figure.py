@@ -19,7 +19,7 @@ COLOURS = {
 """A colour for each verdict; the labels say it in words too."""
 
 _WHOLE = "0.9"
-_ACROSS = 3
+_ACROSS = 4
 _MARKERS = "osD^vP"
 
 
@@ -28,11 +28,11 @@ def controls_figure(result: Controls) -> Figure:
     found = _curves(result)
     down = -(-len(found) // _ACROSS)
     height = 1.6 + 0.42 * (1 + len(_shown(result)))
-    figure = new_figure(10.5, height + 3.0 * down)
+    figure = new_figure(12.0, height + 2.8 * down)
     if not found:
         draw_controls(result, figure.add_subplot())
         return figure
-    grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=[height, *[3.0] * down])
+    grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=[height, *[2.8] * down])
     draw_controls(result, figure.add_subplot(grid[0, :]))
     for number, (finding, curve) in enumerate(found):
         draw_curve(result, finding, curve, figure.add_subplot(grid[1 + number // _ACROSS, number % _ACROSS]))
@@ -101,8 +101,9 @@ def draw_curve(result: Controls, finding: ControlFinding, curve: ControlCurve, a
     axes.plot(at, [point.value.value for point in curve.points], "o-", color="#08519c", markersize=4)
     axes.axhline(result.auc.value, color="#08306b", linewidth=0.8, linestyle="--")
     axes.axhline(0.5, color="0.5", linewidth=0.8)
-    axes.set_xlabel(curve.along)
-    axes.set_ylabel(curve.of)
+    axes.set_xlabel(curve.along, fontsize=9)
+    axes.set_ylabel(curve.of, fontsize=9)
+    axes.tick_params(labelsize=8)
     axes.set_title(f"{finding.name}: {curve.name}", fontsize=9)
     axes.grid(color="0.9")
     axes.set_axisbelow(True)

@@ -97,9 +97,9 @@ def _plans(seen: StatesAtCell, seed: int) -> Iterator[_Plan]:
             return [Lesson(everything, seen.y)]
         return [Lesson(everything, seen.y ^ ((dice < share) & which)) for dice in luck]
 
-    yield _curve("labels flipped", "share of the labels flipped", FLIPPED, partial(flipped, which=everything >= 0))
+    yield _curve("labels flipped", "share of labels flipped", FLIPPED, partial(flipped, which=everything >= 0))
     lenient = partial(flipped, which=~seen.y)
-    yield _curve("wrong called right", "share of the wrong answers called right", FLIPPED, lenient)
+    yield _curve("wrong called right", "share of wrong called right", FLIPPED, lenient)
     orders = [np.argsort(dice) for dice in luck]
     sizes = _sizes(len(everything))
     yield _curve("fewer answers", "labelled answers", sizes, partial(_first, seen, orders))

@@ -15,7 +15,6 @@ import numpy as np
 from truthmap.analyses.controls.base import Control, ControlResult
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import (
-    CHANCE,
     ControlReading,
     ControlVerdict,
     amount,
@@ -56,7 +55,7 @@ def measure_length_and_place(context: ControlContext) -> ControlResult:
         f"Among answers of like length and place the probe gets {head.value.short} of its {head.probe.value:.2f}, over "
         f"{head.value.n:,} right-wrong pairs, where lengths and place alone read {readings[-1].value.value:.2f}: "
     )
-    share = amount(head.left.value / (head.probe.value - CHANCE))
+    share = amount(head.share_left or 0.0)
     meanings = {
         ControlVerdict.UNCLEAR: "too few pairs to say what is left",
         ControlVerdict.NOTHING: "it is not shown that anything else is left",

@@ -32,7 +32,7 @@ class ControlVerdict(StrEnum):
     APART = "another question"
     """It asks something else than how much of the AUC is left: whether what is read is used, for one."""
     UNCLEAR = "too few"
-    """The answers are too few: what is left may be nothing or most of it."""
+    """The answers are too few: what is left may be nothing or most of it, or the probe itself is not above chance."""
     NOT_RUN = "not run"
     """It was not measured; the sentence says why."""
 
@@ -56,6 +56,13 @@ class ControlReading(BaseModel):
     of: str = AUC
     probe: Estimate | None = None
     left: Estimate | None = None
+
+    @property
+    def share_left(self) -> float | None:
+        """The share that is left of the probe's AUC above chance; `None` where that is not measured or not above it."""
+        if self.left is None or self.probe is None or self.probe.value <= CHANCE:
+            return None
+        return self.left.value / (self.probe.value - CHANCE)
 
 
 class ControlPoint(BaseModel):
@@ -117,10 +124,7 @@ class ControlFinding(BaseModel):
     def share_left(self) -> float | None:
         """The share that is left of the probe's AUC above chance; `None` where that cannot be said."""
         head = self.headline
-        if head is None or head.left is None or head.probe is None or self.verdict in _SAYS_NOTHING:
-            return None
-        whole = head.probe.value - CHANCE
-        return head.left.value / whole if whole > 0 else None
+        return None if head is None or self.verdict in _SAYS_NOTHING else head.share_left
 
 
 _SAYS_NOTHING = (ControlVerdict.APART, ControlVerdict.UNCLEAR, ControlVerdict.NOT_RUN)
@@ -193,10 +197,13 @@ def above_chance(value: Estimate) -> Estimate:
 
 
 def verdict_on(reading: ControlReading) -> ControlVerdict:
-    """Return what a reading says of the AUC, by the interval of what is left alone."""
-    if reading.left is None or reading.probe is None:
+    """Return what a reading says of the AUC, by the interval of what is left.
+
+    Where the probe itself is not shown to be above chance on these rows, there is nothing that could be left.
+    """
+    if reading.left is None or reading.probe is None or reading.probe.low <= CHANCE:
         return ControlVerdict.UNCLEAR
-    left, whole = reading.left, max(reading.probe.value - CHANCE, 0.0)
+    left, whole = reading.left, reading.probe.value - CHANCE
     if left.low <= 0:
         return ControlVerdict.NOTHING if left.high < whole / 2 else ControlVerdict.UNCLEAR
     return ControlVerdict.PART if left.high < whole else ControlVerdict.HOLDS

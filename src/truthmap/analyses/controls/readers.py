@@ -81,7 +81,7 @@ def held_against(
     elif verdict is ControlVerdict.NOTHING:
         end = f"test answers: it is not shown that the probe reads more (lead {head.left.short_signed})."
     else:
-        share = 1 - head.left.value / (probe - 0.5)
+        share = 1 - (head.share_left or 0.0)
         end = f"test answers: {amount(share)} of it could be {meaning} (lead {head.left.short_signed})."
     return ControlResult(verdict, start + end, readings, facts=facts)
 

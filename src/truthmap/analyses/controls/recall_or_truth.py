@@ -19,7 +19,6 @@ from truthmap.analyses.compare.confidences import self_consistency
 from truthmap.analyses.controls.base import Control, ControlResult, not_run
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import (
-    CHANCE,
     ControlReading,
     ControlVerdict,
     against,
@@ -50,11 +49,13 @@ class Familiarity:
 
     Attributes:
         name: What it is judged by.
+        short: The same in a word.
         of: By question.
         least: From which on a subject counts as known.
     """
 
     name: str
+    short: str
     of: Mapping[str, float]
     least: float
 
@@ -80,12 +81,12 @@ def familiarities(context: ControlContext) -> Iterator[Familiarity]:
     if has_samples(run):
         agreement = _agreement(context)
         least = min(AGREEING, float(np.median(list(agreement.values()) or [AGREEING])))
-        yield Familiarity("agreement of samples", agreement, least)
+        yield Familiarity("agreement of samples", "agreement", agreement, least)
     popularity = _popularity(context)
     if popularity:
         asked = {row.question_id for row in context.seen.ids}
         middle = float(np.median([value for i, value in popularity.items() if i in asked] or list(popularity.values())))
-        yield Familiarity("popularity", popularity, middle)
+        yield Familiarity("popularity", "popularity", popularity, middle)
 
 
 def split_errors(context: ControlContext, known: Familiarity) -> list[ControlReading]:
@@ -105,10 +106,10 @@ def split_errors(context: ControlContext, known: Familiarity) -> list[ControlRea
     on_other = auc_estimate(probe[strange], against_other.y, against_other.group)
     gap = _gap(probe, rows.y, (familiar, strange), rows.group)
     return [
-        remaining("errors on known subjects", on_known, whole),
-        ControlReading(name="errors on other subjects", value=on_other, probe=whole),
-        ControlReading(name="the gap", value=gap, of="difference"),
-        against(f"{known.name} alone", level, probe, rows.y, rows.group),
+        remaining(f"errors, known by {known.short}", on_known, whole),
+        ControlReading(name=f"other errors ({known.short})", value=on_other, probe=whole),
+        ControlReading(name=f"gap, {known.short}", value=gap, of="difference"),
+        against(f"{known.short} alone", level, probe, rows.y, rows.group),
     ]
 
 
@@ -150,9 +151,13 @@ def _popularity(context: ControlContext) -> dict[str, float]:
         return dict(subject_popularity(context.data.summary.questions))
     told = by_question(read_labels(file, "popularity"), context.data.questions)
     try:
-        return {i: float(value) for i, value in told.items()}
+        found = {i: float(value) for i, value in told.items()}
     except ValueError as error:
         raise UsageError(f"{file}, column popularity: expected numbers, but {error}") from error
+    odd = next((i for i, value in found.items() if not np.isfinite(value)), None)
+    if odd is not None:
+        raise UsageError(f"{file}, column popularity: expected numbers, but {told[odd]!r} of {odd!r} is none")
+    return found
 
 
 def _result(readings: list[ControlReading], by: str) -> ControlResult:
@@ -161,7 +166,7 @@ def _result(readings: list[ControlReading], by: str) -> ControlResult:
     verdict = verdict_on(known)
     if verdict is ControlVerdict.HOLDS and gap.value.low > 0:
         verdict = ControlVerdict.PART  # the paired gap knows more than the two intervals
-    share = amount(known.left.value / (known.probe.value - CHANCE))
+    share = amount(known.share_left or 0.0)
     meanings = {
         ControlVerdict.UNCLEAR: "too few to say whether it sees errors on subjects that the model knows",
         ControlVerdict.NOTHING: "it is not shown to see errors on subjects that the model knows",

@@ -92,19 +92,19 @@ def measure(control: Control, context: ControlContext) -> ControlFinding:
 
 
 def controls_table(result: Controls) -> pd.DataFrame:
-    """Return the numbers of all controls as a table, a row per reading; a control without one has a row of words."""
+    """Return the numbers of all controls as a table, a row per reading; the first of a control has its sentence."""
     rows = []
     for finding in result.findings:
-        about = {"control": finding.name, "verdict": str(finding.verdict), "says": finding.says, "after": finding.after}
-        for reading in finding.readings or (None,):
-            row: dict[str, object] = {**about, "reading": None, "of": None}
+        about = {"control": finding.name, "verdict": str(finding.verdict), "after": finding.after}
+        for number, reading in enumerate(finding.readings or (None,)):
+            row: dict[str, object] = {**about, "reading": None, "of": None, "n": None}
             if reading is not None:
                 row |= {"reading": reading.name, "of": reading.of, "n": reading.value.n}
             for name in ("value", "probe", "left"):
                 estimate = None if reading is None else getattr(reading, name)
                 row |= {name + end: getattr(estimate, field, None) for end, field in _COLUMNS}
-            rows.append(row)
-    frame: pd.DataFrame = pd.DataFrame(rows)
+            rows.append({**row, "says": None if number else finding.says})
+    frame: pd.DataFrame = pd.DataFrame(rows).astype({"n": "Int64"})
     return frame
 
 

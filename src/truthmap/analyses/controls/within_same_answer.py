@@ -9,7 +9,6 @@ from __future__ import annotations
 from truthmap.analyses.controls.base import Control, ControlResult
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import (
-    CHANCE,
     ControlReading,
     ControlVerdict,
     amount,
@@ -48,9 +47,7 @@ def _meaning(head: ControlReading, verdict: ControlVerdict) -> str:
         return "too few to say whether it knows more than which answers are usually right."
     if verdict is ControlVerdict.NOTHING:
         return "it is not shown to know more than which answers are usually right."
-    assert head.left is not None and head.probe is not None
-    share = amount(head.left.value / (head.probe.value - CHANCE))
-    return f"{share} of what it reads is more than which answers are usually right."
+    return f"{amount(head.share_left or 0.0)} of what it reads is more than which answers are usually right."
 
 
 CONTROL = Control("within-same-answer", "the map's own control", measure_within_same_answer)
