@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from truthmap.analyses.early_exit.command import summarize as exit_summary
+from truthmap.analyses.early_exit.figure import draw_early_exit
+from truthmap.analyses.early_exit.measure import EarlyExit
+from truthmap.analyses.early_exit.run import early_exit_curve
 from truthmap.analyses.results import read_analysis
 from truthmap.analyses.thought.command import summarize
 from truthmap.analyses.thought.figure import draw_by_share, draw_by_token
@@ -122,3 +126,18 @@ def test_a_thought_so_far_is_an_answer_that_was_cut_off_there() -> None:
     so_far = thought_so_far(said, 5)
     assert (so_far.text, so_far.answer_ids, so_far.offsets) == ("So it", (11, 12), ((0, 2), (2, 5)))
     assert not so_far.finished
+
+
+def test_ending_these_thoughts_early_saves_tokens(thinking: Run) -> None:
+    found = early_exit_curve(thinking)
+    assert found.places == (0.0, 0.5, 1.0)
+    assert found.by_share[-1].lost.value == 0  # each thought has named its final answer by its end
+    assert found.n == sum(split == "test" for split in thinking.answers()["split"]) - found_without(thinking)
+    assert read_analysis(thinking.folder / ANALYSES, "early_exit", EarlyExit) == found
+    assert len(exit_summary(found)) == 3
+    assert draw_early_exit(found).get_xlabel() == "Tokens of thoughts saved (%)"
+
+
+def found_without(run: Run) -> int:
+    table = run.answers()
+    return int(table.loc[table["split"] == "test", "thought"].isna().sum())

@@ -28,6 +28,10 @@ from .diff.measure import MapScores as MapScores
 from .diff.measure import MapSide as MapSide
 from .diff.measure import compare_maps as compare_maps
 from .diff.run import diff_runs as diff_runs
+from .early_exit.figure import draw_early_exit as draw_early_exit
+from .early_exit.measure import EarlyExit as EarlyExit
+from .early_exit.measure import ExitPoint as ExitPoint
+from .early_exit.run import early_exit_curve as early_exit_curve
 from .equivalence import ByCanonical as ByCanonical
 from .equivalence import ByEntailment as ByEntailment
 from .equivalence import ByJudge as ByJudge

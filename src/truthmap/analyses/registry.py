@@ -11,6 +11,7 @@ FOLDERS = (
     "compare",
     "controls",
     "thought",
+    "early_exit",
     "samples",
     "errors",
     "select",

@@ -1,0 +1,1 @@
+"""Ending thoughts early: tokens saved against accuracy."""

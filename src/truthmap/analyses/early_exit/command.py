@@ -1,0 +1,73 @@
+"""`truthmap early-exit`: what ending thoughts early would save and cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from truthmap.analyses.base import Analysis, FigureKind, SavedResult, SummaryTable
+from truthmap.records import Site
+from truthmap.runs.file_names import ANALYSES
+from truthmap.runs.run import open_run
+from truthmap.terminal.options import RunArgument, path_in_run
+from truthmap.terminal.output import print_lines, print_tables
+
+if TYPE_CHECKING:
+    from truthmap.analyses.early_exit.measure import EarlyExit, ExitPoint
+
+_HEADS = ("rule", "ended", "tokens saved [95 %]", "right [95 %]", "less than whole thoughts")
+
+
+def early_exit(
+    run: RunArgument,
+    site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the best cell's")] = None,
+) -> None:
+    """Measure what ending thoughts early would save and cost, by what a probe reads along them.
+
+    The run's map must have places of the thought: `truthmap run --positions along_thought`.
+    """
+    from truthmap.analyses.early_exit.run import early_exit_curve
+
+    print_tables(summarize(early_exit_curve(open_run(run), site=site)))
+    print_lines([f"Table and figure: {path_in_run(run, ANALYSES)}/early_exit*"])
+
+
+def summarize(result: EarlyExit) -> tuple[SummaryTable, ...]:
+    """Return both ways to end thoughts, point by point."""
+    facts = (
+        ("test answers that think", f"{result.n} ({result.tokens:,} tokens of thought)"),
+        ("right, with whole thoughts", str(result.whole)),
+    )
+    title = f"{result.model} on {result.questions}: ending thoughts early"
+    return (
+        SummaryTable(title, ("", ""), facts),
+        SummaryTable("Where the probe reads P(right) of at least", _HEADS, tuple(map(_row, result.by_probe))),
+        SummaryTable("At a share of each thought, whatever the probe reads", _HEADS, tuple(map(_row, result.by_share))),
+    )
+
+
+def _row(point: ExitPoint) -> tuple[str, ...]:
+    return (
+        f"{point.rule:.0%}",
+        f"{point.ended:.0%}",
+        point.saved.short,
+        point.accuracy.short,
+        point.lost.short_signed,
+    )
+
+
+ANALYSIS = Analysis(
+    "early_exit",
+    early_exit,
+    SavedResult(
+        "Ending thoughts early",
+        "truthmap.analyses.early_exit.measure:EarlyExit",
+        summarize,
+        (
+            FigureKind(
+                "early-exit", "Accuracy against tokens saved", "truthmap.analyses.early_exit.figure:draw_early_exit"
+            ),
+        ),
+    ),
+)
