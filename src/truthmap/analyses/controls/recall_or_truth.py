@@ -4,8 +4,8 @@
 those that go with knowledge of the subject, whose states look like those of right answers, and those that do not, which
 are easy to tell. Here the errors of the test part are parted by what the run has of the subject: the agreement of the
 question's samples with its answer, and the subject's popularity (built-in city sets: inhabitants; else a file). Right
-answers stand against either kind; what is left is the AUC against errors on known subjects. The paper's own test, the
-answer when the subject is masked in attention, is not made.
+answers stand against either kind; what is left is the AUC against errors on known subjects. How far the
+answer depends on the subject within the model, by which the paper sorts, is not measured.
 """
 
 from __future__ import annotations
