@@ -168,7 +168,11 @@ def tiny_config(kind: type[PretrainedConfig], fields: Mapping[str, Any], *, fill
         fields: Values that are set whatever the names say, where the class has such fields.
         fill: Give a size to fields that have no value.
     """
-    base = kind(**_TIED_FIELDS.get(kind.model_type, {}))
+    tied = _TIED_FIELDS.get(kind.model_type, {})
+    try:
+        base = kind()
+    except Exception:  # noqa: BLE001 a kind whose defaults do not go together
+        base = kind(**tied)
     known = base.to_dict()
     own = _fields(kind)
     depth = max((v for n, v in known.items() if isinstance(v, int) and re.fullmatch(_DEPTH, n)), default=0)
@@ -197,7 +201,7 @@ def tiny_config(kind: type[PretrainedConfig], fields: Mapping[str, Any], *, fill
         width = chosen.get("head_dim") or known.get("head_dim") or (chosen.get("hidden_size") or 0) // heads
         turning = {**known["rope_parameters"], **fields.get("rope_parameters", {})}
         chosen["rope_parameters"] = _turning(turning, width)
-    return kind(**{**chosen, **_TIED_FIELDS.get(kind.model_type, {})})
+    return kind(**{**chosen, **tied})
 
 
 def _turning(rope: Mapping[str, Any], width: int) -> dict[str, Any]:

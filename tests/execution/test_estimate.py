@@ -90,7 +90,7 @@ def test_states_of_ready_answers_take_disk_too() -> None:
 
 def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
     engine = LocalEngine(language_model("llama"))
-    small = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 16)
+    small = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 16, memory=0)
     assert (
         forecast(engine, prompts(500), small, KEPT, 0).memory == forecast(engine, prompts(5000), small, KEPT, 0).memory
     )
@@ -100,7 +100,7 @@ def test_memory_grows_with_the_batch_and_not_with_the_answers() -> None:
 
 def test_the_time_is_that_of_all_steps_and_all_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = machine(monkeypatch, base=0.5, row=0.01)
-    settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50)
+    settings = GenerateSettings(max_new_tokens=8, batch_tokens=18 * 50, memory=0)
     asked = [Prompt(f"q{n}", (3, 4, 5, 6, 7, 8, 9, 10, 11, 12 + n % 50)) for n in range(1000)]
     takes = forecast(LocalEngine(language_model("llama")), asked, settings, KEPT, 100.0)
     # 1000 / 128 shards of 3 batches, 8 steps each; of each prompt one token is its own, of each answer 5.

@@ -33,6 +33,8 @@ class Cramped:
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
         RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ],
 )
 def test_every_item_is_worked_on_once_and_in_order(error: RuntimeError) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from truthmap.errors import ModelError, UsageError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import DATE, LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.records import Message
 from truthmap.study.sections import ModelSection
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.stage_settings import load_settings
@@ -62,6 +65,54 @@ def test_the_clock_adds_nothing_to_a_prompt(tiny_model: Path, start: str) -> Non
     plain = with_template(tiny_model, start + ASKED)
     clocked = with_template(tiny_model, start + ASKED + "{% if false %}{{ strftime_now('%d') }}{% endif %}")
     assert clocked.prompt_ids(TEXT) == plain.prompt_ids(TEXT)
+
+
+SEEING = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}"
+    "{% if message['content'][0]['type'] == 'image' %}:{% else %}: {% endif %}"
+    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}"
+    "{% elif part['type'] == 'image' %}<image>{% endif %}{% endfor %}<eos>\n{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+"""The form in which templates of models that see are published: what is said is a list of parts."""
+STRICT = (
+    "{% for m in messages %}{{ m.content | selectattr('type', 'equalto', 'text') | map(attribute='text') | join }}"
+    "{% endfor %}"
+)
+
+
+def test_a_template_of_parts_is_asked_as_one_of_texts(tiny_model: Path) -> None:
+    lm = with_template(tiny_model, SEEING)
+    assert lm.prompt_encoder.takes_parts
+    opening = (Message("user", "Which?"), Message("assistant", "Peru."))
+    asked = lm.prompt_ids(TEXT, opening=opening)
+    assert lm.tokenizer.decode(asked) == f"User: Which?<eos>\nAssistant: Peru.<eos>\nUser: {TEXT}<eos>\nAssistant:"
+    assert lm.closing_id == lm.tokenizer.eos_token_id
+    written = lm.prompt_ids("<eos> is it?")
+    assert list(written).count(lm.tokenizer.eos_token_id) == 1, "a control token in a question stays text"
+
+
+def test_a_template_that_fails_on_texts_is_asked_in_parts(tiny_model: Path) -> None:
+    lm = with_template(tiny_model, STRICT)
+    assert lm.tokenizer.decode(lm.prompt_ids(TEXT)) == TEXT
+
+
+def test_a_template_that_shows_texts_is_given_texts(tiny_model: Path) -> None:
+    both = (
+        "{% for m in messages %}{% if m['content'] is string %}{{ m['content'] }}{% else %}parts{% endif %}{% endfor %}"
+    )
+    assert not with_template(tiny_model, both).prompt_encoder.takes_parts
+
+
+def test_the_template_of_a_processor_is_found_beside_the_tokenizer(tiny_model: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    (folder / "chat_template.jinja").unlink()
+    assert load_model(str(folder)).tokenizer.chat_template is None
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": SEEING}))
+    assert load_model(str(folder)).tokenizer.chat_template == SEEING
+    (folder / "chat_template.json").write_text("[]")
+    with pytest.raises(ModelError, match="holds no chat_template"):
+        load_model(str(folder))
 
 
 def test_the_day_is_part_of_the_identity_where_it_is_named(tiny_model: Path) -> None:

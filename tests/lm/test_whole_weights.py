@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from truthmap.errors import ModelError
+from truthmap.files import digest_of
 from truthmap.lm.load import load_model
 from truthmap.lm.nli import load_entailment
-from truthmap.lm.whole_weights import weights_digest
+from truthmap.lm.whole_weights import computed_with, weights_digest
 
 Weights = dict[str, torch.Tensor]
 
@@ -84,6 +86,12 @@ def test_the_digest_covers_every_number() -> None:
         assert weights_digest(weights | {"a": other}) != known
     assert weights_digest(weights | {"b": torch.zeros(3, dtype=torch.float16)}) != known
     assert weights_digest(weights | {"a": weights["a"].reshape(50, 100)}) != known
+
+
+def test_limits_without_end_have_a_digest() -> None:
+    one, other = (computed_with({"time_step_limit": (0.0, end)}) for end in (math.inf, 1e30))
+    assert one == {"time_step_limit": [0.0, "inf"]}
+    assert digest_of(one) != digest_of(other)
 
 
 @pytest.mark.parametrize(

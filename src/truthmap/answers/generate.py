@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from truthmap.answers.batch_budget import answer_budget
 from truthmap.answers.decoding import Decoded, decode_batch
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.to_answer import answer_of, fits, unanswered
@@ -46,7 +47,8 @@ def generate_answers(
     prefix = _prefix_for(prefixes or PrefixCache(lm), fitting, settings)
     ordered = sorted(fitting, key=lambda p: len(p.prompt_ids))
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
-    batches = (ordered[places.start : places.stop] for places in cut_into_batches(lengths, settings.batch_tokens))
+    budget = answer_budget(lm, ordered, settings, sites)
+    batches = (ordered[places.start : places.stop] for places in cut_into_batches(lengths, budget))
     decode = partial(_decoded, lm, prefix, settings, sites)
     for part, decoded in halve_batches_on_oom(batches, decode, lm.device, "answer being generated"):
         done += len(part)

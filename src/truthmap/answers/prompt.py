@@ -38,12 +38,14 @@ class GenerateSettings:
         max_new_tokens: Longest answer, in tokens, its thought included.
         max_thinking_tokens: Longest thought, in tokens; one that is longer is closed (budget forcing, Muennighoff et
             al., arXiv 2501.19393). `None`: none is.
-        batch_tokens: Tokens in one batch, padding and the answer's room included.
+        batch_tokens: Tokens in one batch, padding and the answer's room included; where answers may get long a batch
+            has more, as memory allows (`answer_budget`).
         temperature: 0 takes the likeliest token (greedy); above, tokens are drawn.
         top_p: Draw only from the likeliest tokens that together have this probability.
         seed: Where the draws start; each is a function of (seed, question id, sample, step) alone, so that neither
             batch size nor sharding changes a sample.
         share_prefix: Compute the part that all prompts share once.
+        memory: Bytes of the device's memory; by default the device is asked.
     """
 
     max_new_tokens: int = 24
@@ -53,6 +55,7 @@ class GenerateSettings:
     seed: int = 0
     share_prefix: bool = True
     max_thinking_tokens: int | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from truthmap.answers.batch_budget import answer_budget, states_fit_on_the_way
 from truthmap.answers.engines.local import LocalEngine
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import StorageError
@@ -18,7 +19,7 @@ from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
-from truthmap.records import Question
+from truthmap.records import Question, Site
 from truthmap.storage import is_remote
 from truthmap.study.sections import SHARD, StatesSection
 
@@ -43,6 +44,7 @@ class Forecast:
         memory: Bytes of weights and of the largest batch at once, on the model's device (on a CPU: in all).
         seconds: Time for answers and states, extrapolated; `None`: not asked for.
         answer_tokens: Expected mean length of an answer, in tokens.
+        second_pass: The states of every answer token would take so much memory that answers are read once more instead.
     """
 
     answers: int
@@ -51,6 +53,7 @@ class Forecast:
     too_long: int = 0
     seconds: float | None = None
     answer_tokens: float | None = None
+    second_pass: bool = False
 
     def __str__(self) -> str:
         parts = [f"{self.answers:,} answers", f"{in_bytes(self.disk)} on disk", f"{in_bytes(self.memory)} of memory"]
@@ -58,6 +61,8 @@ class Forecast:
             parts.append(f"{self.too_long:,} prompts too long for the model")
         if self.seconds is not None:
             parts.append(f"about {in_time(self.seconds)} for answers and states")
+        if self.second_pass:
+            parts.append("states in a second pass (those of every answer token would take too much memory on the way)")
         return ", ".join(parts)
 
 
@@ -87,10 +92,11 @@ def forecast(
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
     disk = lm.n_layers * len(kept.columns) * answers * sum(sizes.state.values()) + _OTHER_FILES
-    batches = _batches(fits, settings)
-    memory = _memory(lm, sizes, len(kept.columns), settings, batches)
+    on_the_way = states_fit_on_the_way(lm, fits, settings, kept.sites)
+    batches = _batches(lm, fits, settings, kept.sites if on_the_way else ())
+    memory = _memory(lm, sizes, len(kept.columns), settings, batches, on_the_way=on_the_way)
     if budget <= 0 or not fits:
-        return Forecast(answers, disk, memory, too_long)
+        return Forecast(answers, disk, memory, too_long, second_pass=not on_the_way)
     step = _timed_step(lm, max(batch.rows for batch in batches))
     tokens = _expected_tokens(engine, fits, settings, step, budget)
     shared = len(shared_ids(lm, [p.prompt_ids for p in fits])) if settings.share_prefix else 0
@@ -98,7 +104,7 @@ def forecast(
     # A batch goes on until its longest answer ends; each token of each row is computed once.
     steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
     seconds = steps * step.base + (own + len(fits) * tokens) * step.row
-    return Forecast(answers, disk, memory, too_long, seconds, tokens)
+    return Forecast(answers, disk, memory, too_long, seconds, tokens, second_pass=not on_the_way)
 
 
 def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0) -> None:
@@ -206,21 +212,31 @@ class _Batch:
     tokens: int
 
 
-def _batches(prompts: Sequence[Prompt], settings: GenerateSettings) -> list[_Batch]:
+def _batches(
+    lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, sites: tuple[Site, ...]
+) -> list[_Batch]:
     """Return the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
-    lengths = sorted(len(p.prompt_ids) + settings.max_new_tokens for p in prompts)[-SHARD:]
-    return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, settings.batch_tokens)]
+    shard = sorted(prompts, key=lambda p: len(p.prompt_ids))[-SHARD:]
+    if not shard:
+        return []
+    lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in shard]
+    budget = answer_budget(lm, shard, settings, sites)
+    return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, budget)]
 
 
 def _memory(
-    lm: LanguageModel, sizes: Sizes, n_positions: int, settings: GenerateSettings, batches: Sequence[_Batch]
+    lm: LanguageModel,
+    sizes: Sizes,
+    n_positions: int,
+    settings: GenerateSettings,
+    batches: Sequence[_Batch],
+    *,
+    on_the_way: bool,
 ) -> int:
     """Add up what is there at once: weights, keys and values, states of the answer's tokens, logits, one shard."""
     state = sum(sizes.state.values()) * lm.n_layers
+    kept = (1 + settings.max_new_tokens) * state if on_the_way else 0
     # Logits are held as scores and as probabilities, a shard as pieces and as a whole.
-    needs = [
-        batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + (1 + settings.max_new_tokens) * state)
-        for batch in batches
-    ]
+    needs = [batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + kept) for batch in batches]
     shard = 2 * n_positions * state * sum(batch.rows for batch in batches)
     return sizes.weights + round(_UNEVEN * (max(needs, default=0) + shard))

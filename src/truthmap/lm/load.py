@@ -19,6 +19,7 @@ from truthmap.lm.gguf import converted_gguf
 from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.processor_template import processor_template
 from truthmap.lm.whole_weights import require_regular, require_whole
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
         if config.is_encoder_decoder:  # refused before gigabytes are fetched
             raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if tokenizer.chat_template is None:
+            tokenizer.chat_template = processor_template(source, **options)
         model, loading = _auto_class(config).from_pretrained(
             source,
             config=config,

@@ -12,8 +12,9 @@ from truthmap.errors import ModelError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_MESSAGES = ("out of memory", "can't allocate memory")
-"""What MPS and the CPU allocator say; only CUDA has an exception of its own."""
+_MESSAGES = ("out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
+"""What MPS, the CPU allocator and CUDA's libraries (cuBLAS, cuDNN, cuSOLVER: `CUBLAS_STATUS_ALLOC_FAILED`) say; only
+torch's own allocator on CUDA has an exception of its own."""
 
 
 def halve_batches_on_oom(

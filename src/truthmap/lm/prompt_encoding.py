@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _AT_RANDOM = re.compile(r"\|\s*random\s*[(|)%}]|\blipsum\s*\(")
 """What a chat template can draw with."""
 
+_PROBE = "truthmap"
+"""What a template is asked with, to see whether it shows it."""
+
 
 @dataclass(frozen=True)
 class PromptEncoder:
@@ -152,10 +155,29 @@ class PromptEncoder:
             return digest_of(template)
         return digest_of([template, *([self.date] if self.names_the_date else []), *told])
 
-    def _rendered(self, messages: Sequence[Mapping[str, str]], *, answered: bool, **options: Any) -> Any:
+    def _rendered(self, messages: Sequence[Mapping[str, Any]], *, answered: bool, **options: Any) -> Any:
         """Return what the template makes of messages: the same today and tomorrow."""
         if _AT_RANDOM.search(str(self.tokenizer.chat_template)):
             raise ModelError(f"the chat template of {self.name} draws at random: use prompt_format plain")
+        if self.takes_parts:
+            messages = [{**said, "content": _as_part(said["content"])} for said in messages]
+        return self._applied(messages, answered=answered, **options)
+
+    @cached_property
+    def takes_parts(self) -> bool:
+        """Whether the chat template reads what is said as a list of parts, each with its type, and not as a text.
+
+        Models that see have such templates; it is asked with both, and a text is taken where it shows.
+        """
+        return not self._shows(_PROBE) and self._shows(_as_part(_PROBE))
+
+    def _shows(self, content: object) -> bool:
+        try:
+            return _PROBE in str(self._applied([{"role": "user", "content": content}], answered=False, tokenize=False))
+        except ModelError:
+            return False
+
+    def _applied(self, messages: Sequence[Mapping[str, object]], *, answered: bool, **options: Any) -> Any:
         try:
             options = {**self.variables, **options}
             if self.names_the_date:
@@ -199,6 +221,10 @@ class PromptEncoder:
             f"the text {token!r} stands in a question or an answer, and {self.name} reads it as a control token: "
             f"expected a tokenizer that can split it (transformers 5.20 or later for chats); take it out of the text"
         )
+
+
+def _as_part(text: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text}]
 
 
 class _SanitizingError(Exception):

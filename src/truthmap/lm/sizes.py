@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -47,9 +49,10 @@ def measure_sizes(lm: LanguageModel, sites: tuple[Site, ...]) -> Sizes:
 
     tokens = torch.zeros((1, _TOKENS), dtype=torch.long, device=lm.device)
     inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
-    for site in sites:
-        with record_hidden_states(lm.blocks.at(site), partial(look, site)):
-            output = lm.model.base_model(**inputs, use_cache=True)
+    with ExitStack() as hooks:
+        for site in sites:
+            hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))
+        output = lm.model.base_model(**inputs, use_cache=True)
     tensors = [*lm.model.parameters(), *lm.model.buffers()]
     return Sizes(
         weights=sum(t.numel() * t.element_size() for t in tensors),
@@ -57,6 +60,15 @@ def measure_sizes(lm: LanguageModel, sites: tuple[Site, ...]) -> Sizes:
         state=state,
         logits=4 * int(lm.model.config.get_text_config().vocab_size),
     )
+
+
+def device_memory(device: torch.device) -> int:
+    """Return how many bytes of memory a device has in all, free or not."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory())
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _cached(cache: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -96,6 +97,8 @@ def _tensor_digest(tensor: torch.Tensor) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no infinity: Mamba-2's time steps have it as their upper limit
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 
 

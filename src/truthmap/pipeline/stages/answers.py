@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from truthmap.answers.batch_budget import states_fit_on_the_way
 from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.to_answer import ready_answer
 from truthmap.arrays import Ints32
@@ -125,6 +126,8 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     within_prompt = any(p.rule.may_read_prompt for p in run.study.states.columns)
     sites = () if answers or run.grading_asks_a_model or within_prompt else run.study.states.sites
     settings = run.generate_settings
+    if run.study.answers.engine.keeps_states and not states_fit_on_the_way(run.model, prompts, settings, sites):
+        sites = ()  # the next stage reads the answers once more
     pieces: list[StateShard] = []
     index: dict[RowKey, Ints32] = {}
     end: dict[RowKey, Ints32] = {}
