@@ -34,7 +34,9 @@ def draw_by_share(result: ThoughtMap, axes: Axes | None = None) -> Axes:
     _draw(axes, shares, places)
     named = [(x, p.said.named) for x, p in zip(shares, places, strict=True) if p.said is not None]
     if named:
-        axes.plot(*zip(*named, strict=True), color=_NAMED, linestyle=":", label="share that names an answer, if it ended here")
+        axes.plot(
+            *zip(*named, strict=True), color=_NAMED, linestyle=":", label="share that names an answer, if it ended here"
+        )
     for estimate, x, label in ((result.before, -6.0, "prompt"), (result.after, 106.0, "final part")):
         if estimate is not None:
             _point(axes, x, estimate, label)
