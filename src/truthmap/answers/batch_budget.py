@@ -10,7 +10,7 @@ from truthmap.lm.sizes import device_memory, measure_sizes
 from truthmap.records import Site
 
 _ROWS = 64
-"""Rows that a batch is filled up to where answers may get long; docs/benchmarks.md has what more and fewer give."""
+"""Rows that a batch is filled up to where answers may get long: a choice, not measured against other numbers yet."""
 _SHARE = {"cpu": 1 / 8}
 """Share of a device's memory that caches and kept states may take; the CPU's is everybody's."""
 _USUAL_SHARE = 1 / 2
