@@ -38,6 +38,7 @@ from truthmap.probes.solver.path import solve_path
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
+from truthmap.store.tensors import TensorReader
 
 RUN = Path("runs/demo")
 CELLS = ((0, 0), (6, 4), (12, 5), (12, 7), (20, 3), (25, 5), (29, 12))
@@ -72,7 +73,7 @@ def _cells(made: Run) -> list[Cell]:
     labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
     cells = []
     for layer, position in CELLS:
-        read = RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids)
+        read = TensorReader(RunData.load(made).states).read_layer(made.summary.site, layer, labels.ids)
         here = read.present[position]
         cells.append(Cell.of(read.states[position][here].float().numpy(), labels.y[here]))
     return cells
@@ -195,7 +196,7 @@ def _clock(made: Run) -> list[str]:
     labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
     cells = []
     for layer in _CLOCK_LAYERS:
-        read = RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids)
+        read = TensorReader(RunData.load(made).states).read_layer(made.summary.site, layer, labels.ids)
         cells += [Cell.of(read.states[p][here].float().numpy(), labels.y[here]) for p, here in enumerate(read.present)]
     cells = [cell for cell in cells if len(cell.y) > FOLDS * GridSettings().fewest]
     cores = torch.get_num_threads()
@@ -232,7 +233,10 @@ def _wide(made: Run) -> list[str]:
 
 def _wide_cell(made: Run, positions: tuple[int, ...], n: int) -> Cell:
     labels = label_answers(RunData.load(made).questions, RunData.load(made).grades, RunData.load(made).splits)
-    reads = [RunData.load(made).states.read_layer(made.summary.site, layer, labels.ids) for layer in _WIDE_LAYERS]
+    reads = [
+        TensorReader(RunData.load(made).states).read_layer(made.summary.site, layer, labels.ids)
+        for layer in _WIDE_LAYERS
+    ]
     states, y = [], []
     for position in positions:
         here = np.logical_and.reduce([read.present[position] for read in reads])

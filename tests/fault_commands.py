@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from truthmap.analyses.samples.run import read_samples, sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
 from truthmap.analyses.transfer.run import transfer_runs
+from truthmap.figures.canvas import FigureStyle, draw_and_save
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.seal import seal_detector
 from truthmap.pipeline.verify import repair_run, verify_run
@@ -118,6 +120,37 @@ def errors(study: Study, seen: Seen) -> None:
     type_errors(open_run(study.out), progress=seen)
 
 
+def labels(study: Study, seen: Seen) -> None:
+    """Map other labels."""
+    run = open_run(study.out)
+    map_labels(run, "kind", labels_of(run), permutations=0, progress=seen)
+
+
+def diff(study: Study, seen: Seen) -> None:
+    """Compare with the run beside it."""
+    diff_runs(open_run(study.out), open_run(_other(study)), study.out.parent / "out", progress=seen)
+
+
+def transfer(study: Study, seen: Seen) -> None:
+    """Carry probes over to the run beside it and back."""
+    runs = [open_run(study.out), open_run(_other(study))]
+    transfer_runs(runs, study.out.parent / "out", site=Site.RESIDUAL, progress=seen)
+
+
+def figure(study: Study, _seen: Seen) -> None:
+    """Draw a figure into a file."""
+    draw_and_save(lambda: draw_figure(open_run(study.out), "map"), study.out.parent / "map.png", FigureStyle())
+
+
+def _other(study: Study) -> Path:
+    return study.out.parent / "other"
+
+
+def beside(study: Study) -> None:
+    """Put a copy of the run beside it."""
+    shutil.copytree(study.out, _other(study))
+
+
 def report(study: Study, seen: Seen) -> None:
     """Write the page anew."""
     write_report(open_run(study.out))
@@ -148,6 +181,10 @@ WRITERS: Mapping[str, tuple[Act, Callable[[Study], None]]] = {
     "compare": (compare, nothing),
     "select": (select, nothing),
     "errors": (errors, nothing),
+    "labels": (labels, nothing),
+    "diff": (diff, beside),
+    "transfer": (transfer, beside),
+    "figure": (figure, nothing),
     "detector": (seal, nothing),
     "detector --out": (seal_elsewhere, nothing),
     "report": (report, nothing),

@@ -144,6 +144,16 @@ def guard_formula(text: str) -> str:
     return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA) else text
 
 
+def harmless(text: str) -> str:
+    r"""Return a text that a spreadsheet or terminal takes for text.
+
+    >>> harmless("=1+1"), harmless("a\x1b[2J")
+    ("'=1+1", 'a\\x1b[2J')
+    """
+    guarded = guard_formula(text)
+    return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
+
+
 def _is_unprintable(character: str) -> bool:
     return not character.isprintable()
 

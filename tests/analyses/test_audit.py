@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.analyses.audit.run import audit_file, harmless, read_annotations, sample_to_check
+from truthmap.analyses.audit.run import audit_file, read_annotations, sample_to_check
 from truthmap.errors import QuestionsError
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
@@ -16,6 +16,7 @@ from truthmap.records import Answer, Grade, Outcome, Question
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT_SAMPLE
 from truthmap.study.study import Study, with_settings
+from truthmap.text import harmless
 
 
 def judged(counts: dict[Outcome, int], text: str = "It is so.") -> list[tuple[Question, Answer, Grade]]:

@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 from truthmap.analyses.compare.measure import Comparison, Family
 from truthmap.analyses.compare.run import NAME, REFERENCE, compare_run, comparison_table
 from truthmap.analyses.probing import test_scores as scores_on_test
-from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.analyses.saved import read_analysis
 from truthmap.errors import RunFolderError
 from truthmap.metrics.token_scores import mean_log_prob
 from truthmap.probes.grid import best_cell

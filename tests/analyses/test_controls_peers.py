@@ -25,6 +25,7 @@ from truthmap.lm.other_models import asked_otherwise, with_random_weights
 from truthmap.records import Outcome, RowKey
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
+from truthmap.store.tensors import TensorReader
 
 N = 500
 V = ControlVerdict
@@ -128,7 +129,7 @@ def test_the_run_itself_as_peer_has_its_very_states(finished: Run) -> None:
     assert peer.run is not None
     read, outcomes = read_named_peer(context, peer)
     cell = context.cell
-    own = context.data.states.read_cell(cell.site, cell.layer, cell.position, read.ids)
+    own = TensorReader(context.data.states).read_cell(cell.site, cell.layer, cell.position, read.ids)
     torch.testing.assert_close(read.states[cell.layer], own.states[0].float(), rtol=1e-4, atol=1e-4)
     assert outcomes == {grade.key: grade.outcome for grade in context.data.grades}
     context.close()

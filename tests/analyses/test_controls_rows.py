@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 from tests.planted import EXACT, LAST_Q, PlantedRun
 
-from truthmap.analyses.audit.graded_twice import AucTwice, GradedTwice
+from truthmap.analyses.audit.twice import AucTwice, GradedTwice
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.gold_in_prompt import Prompts, shared_text
 from truthmap.analyses.controls.hidden_knowledge import OUTER, PROBE, RankedQuestion, rank_question, result_of

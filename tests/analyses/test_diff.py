@@ -16,7 +16,7 @@ from truthmap.analyses.diff.command import summarize
 from truthmap.analyses.diff.equal_n import needs_equal_n
 from truthmap.analyses.diff.measure import MapDifference, array_of
 from truthmap.analyses.diff.run import diff_runs
-from truthmap.analyses.results import read_analysis
+from truthmap.analyses.saved import read_analysis
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline.runner import run_study
 from truthmap.positions import Position

@@ -8,9 +8,9 @@ import pytest
 
 from truthmap.analyses.errors.measure import ErrorType, ErrorTypes, TypeProtocol
 from truthmap.analyses.errors.run import error_grids, type_errors
-from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
+from truthmap.analyses.saved import read_analysis
 from truthmap.errors import RunFolderError
 from truthmap.positions import PAPER
 from truthmap.runs.file_names import ANALYSES

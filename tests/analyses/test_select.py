@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from truthmap.analyses.results import read_analysis
 from truthmap.analyses.samples.run import Samples, read_samples, sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.samples.states import sample_states
+from truthmap.analyses.saved import read_analysis
 from truthmap.analyses.select.measure import Selection, Strategy
 from truthmap.analyses.select.run import select_answers
 from truthmap.errors import RunFolderError

@@ -12,7 +12,7 @@ from truthmap.analyses.early_exit.command import summarize as exit_summary
 from truthmap.analyses.early_exit.figure import draw_early_exit
 from truthmap.analyses.early_exit.measure import EarlyExit
 from truthmap.analyses.early_exit.run import early_exit_curve
-from truthmap.analyses.results import read_analysis
+from truthmap.analyses.saved import read_analysis
 from truthmap.analyses.thought.command import summarize
 from truthmap.analyses.thought.figure import draw_by_share, draw_by_token
 from truthmap.analyses.thought.measure import ThoughtMap, share_of_thought, thought_so_far, token_of_thought

@@ -13,7 +13,7 @@ import torch
 from tests.forging import forge_ledger, forge_study
 
 from truthmap.analyses.probing import fit_cell_probe, read_cell
-from truthmap.analyses.results import read_analysis
+from truthmap.analyses.saved import read_analysis
 from truthmap.analyses.transfer.measure import OTHERS, Choice, Transfer
 from truthmap.analyses.transfer.run import transfer_runs, transfer_table
 from truthmap.errors import RunFolderError, UsageError

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 from scipy.special import expit
 
-from truthmap.detector.calibration import Isotonic, Platt, fit_calibrator, fit_isotonic, fit_platt, reliability
+from truthmap.detector.calibration import Isotonic, Platt
+from truthmap.detector.fit_calibration import fit_calibrator, fit_isotonic, fit_platt, reliability
 from truthmap.errors import NotEnoughDataError
 
 

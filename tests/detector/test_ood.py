@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from truthmap.detector.ood import calibration_rows, conformal_threshold, fit_gaussian_ood, nearest
+from truthmap.detector.fit_ood import fit_gaussian_ood
+from truthmap.detector.ood import calibration_rows, conformal_threshold, nearest
 from truthmap.errors import NotEnoughDataError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,21 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert run.summary.test.value == pytest.approx(local.summary.test.value, abs=0.02)
     assert any(f"; the answers come from vllm {VERSION}, in its own time" in news for news in progress.news)
     assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
+
+
+@pytest.mark.slow
+def test_ready_answers_among_others_are_scored_after_vllm(
+    study: Study, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = [replace(q, answer=q.accepted[0] if n % 3 else None) for n, q in enumerate(spoken.questions[:120])]
+    given = replace(spoken, questions=tuple(mixed))
+    monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda _name, _settings: given)
+    found = RunData.load(run_study(study)).answers
+    here = RunData.load(run_study(with_settings(study, {"engine": "transformers", "out": tmp_path / "here"}))).answers
+    assert [a.answer_ids for a in found] == [a.answer_ids for a in here]
+    assert all(len(a.log_probs) == len(a.answer_ids) for a in found)
+    for one, other in zip(found, here, strict=True):
+        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
 
 
 @pytest.mark.slow

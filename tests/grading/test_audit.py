@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from truthmap.grading.audit import Audit, Judged, audit_grades
+from truthmap.grading.audit import Judged, audit_grades
+from truthmap.grading.audit_record import Audit
 from truthmap.records import Answer, Grade, Outcome, Question, Span
 
 WORDS = 12

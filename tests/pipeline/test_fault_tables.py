@@ -34,6 +34,8 @@ from truthmap.study.study import Study, with_settings
 pytestmark = pytest.mark.filterwarnings("ignore")  # of figures too small for the little that is drawn here
 SOAK = float(os.environ.get("TRUTHMAP_SOAK", "0")) > 0
 FLIPS = int(os.environ.get("TRUTHMAP_FLIPS", "20"))
+EVERY = int(os.environ.get("TRUTHMAP_EVERY", "1"))
+"""Of the moments to be killed at, each so many-th is tried."""
 FINE = {"refused", "same", "not read"}
 
 
@@ -261,7 +263,7 @@ def test_the_whole_table_of_flips(
 def test_the_whole_table_of_kills(
     place: Study, whole: Path, spoken: QuestionSet, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = dict(killed_everywhere(place, whole, spoken, command, count()))
+    ended = dict(killed_everywhere(place, whole, spoken, command, count(0, EVERY)))
     with capsys.disabled():
         sys.stdout.write(f"\n| {command} | {len(ended)} | {sum(how == 'same' for how in ended.values())} |\n")
     assert set(ended.values()) <= {"same"}, {event: how for event, how in ended.items() if how != "same"}

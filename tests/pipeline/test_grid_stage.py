@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from truthmap.analyses.labels.measure import LabelKind
 from truthmap.analyses.labels.read import read_labels
 from truthmap.analyses.labels.run import LabelMaps, map_labels
-from truthmap.analyses.results import read_analysis
+from truthmap.analyses.saved import read_analysis
 from truthmap.errors import DamagedFileError, NotEnoughDataError, UsageError
 from truthmap.figures.canvas import save_figure
 from truthmap.grading.gold import at_gold

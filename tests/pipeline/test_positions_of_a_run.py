@@ -20,6 +20,7 @@ from truthmap.records import Outcome, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run, open_run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.study import Study, with_settings
 
 CHOSEN = "mean(answer), answer[50%],prompt[0],last_q,exact[-1],thought[0],answer[-1]"
@@ -58,9 +59,11 @@ def test_places_are_counted_without_the_closing_token(chosen: tuple[Run, Path]) 
     closed = [a.key for a in new.answers if a.finished and a.key in set(new.labels.ids) and len(a.answer_ids) > 1]
     assert closed
     last, second_last = Position.of("-1"), Position.of("-2")
-    written = new.states.read_cell(Site.RESIDUAL, 1, last, closed)
+    written = TensorReader(new.states).read_cell(Site.RESIDUAL, 1, last, closed)
     np.testing.assert_allclose(
-        written.states.numpy(), old.states.read_cell(Site.RESIDUAL, 1, second_last, closed).states.numpy(), atol=1e-4
+        written.states.numpy(),
+        TensorReader(old.states).read_cell(Site.RESIDUAL, 1, second_last, closed).states.numpy(),
+        atol=1e-4,
     )
 
 
@@ -77,7 +80,7 @@ def test_a_detector_reads_what_the_run_read(
     head, data = detector.artifact.heads[Role.ANSWER], RunData.load(run)
     scored = {grade.question_id for grade in data.grades if grade.outcome is not Outcome.UNSCORED}
     asked = [question for question in data.questions if question.id in scored][:6]
-    stored = data.states.read_cell(Site.RESIDUAL, 1, cell.position, [question.id for question in asked])
+    stored = TensorReader(data.states).read_cell(Site.RESIDUAL, 1, cell.position, [question.id for question in asked])
     expected = head.score(stored.states[0][:, None].numpy())
     verdicts = detector.ask_batch([question.text for question in asked])
     assert [verdict.role for verdict in verdicts] == [Role.ANSWER] * len(asked)

@@ -20,6 +20,7 @@ from truthmap.records import Outcome, Question, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, open_run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Advance, Silence
 
@@ -113,7 +114,10 @@ def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -
 
     run = run_study(done)
     lm = load_model(str(tiny_model))
-    store, grades = RunData.load(run).states, {grade.question_id: grade for grade in RunData.load(run).grades}
+    store, grades = (
+        TensorReader(RunData.load(run).states),
+        {grade.question_id: grade for grade in RunData.load(run).grades},
+    )
     answers = {answer.question_id: answer for answer in RunData.load(run).answers}
     layer = store.read_layer(Site.RESIDUAL, 0)
     for column, i in list(enumerate(layer.ids))[::17]:
@@ -195,17 +199,17 @@ def test_a_broken_states_file_is_named_and_alone_redone(done: Study) -> None:
     assert "00002.safetensors is damaged" in progress.news[0]
     after = {path.name: (path.stat().st_mtime_ns, file_digest(path)) for path in store.glob("*.safetensors")}
     assert {name for name in after if after[name] != before[name]} == {"00002.safetensors"}
-    redone = RunData.load(run).states.read_layer(Site.RESIDUAL, 1)
+    redone = TensorReader(RunData.load(run).states).read_layer(Site.RESIDUAL, 1)
     assert np.isfinite(redone.states.numpy()).all()
 
 
 def test_states_captured_again_equal_those_kept_on_the_way(done: Study) -> None:
     run = run_study(done)
-    first = [RunData.load(run).states.read_layer(Site.RESIDUAL, layer) for layer in range(2)]
+    first = [TensorReader(RunData.load(run).states).read_layer(Site.RESIDUAL, layer) for layer in range(2)]
     shutil.rmtree(run.path / "states")
     run = run_study(done)
     for layer, before in enumerate(first):
-        after = RunData.load(run).states.read_layer(Site.RESIDUAL, layer)
+        after = TensorReader(RunData.load(run).states).read_layer(Site.RESIDUAL, layer)
         assert after.ids == before.ids
         assert (after.present == before.present).all()
         # Another batch shape sums in another order: float32 rounding, grown through two layers.

@@ -22,6 +22,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.folder import run_folder
 from truthmap.runs.run import open_run
 from truthmap.storage import RemoteStorage
+from truthmap.store.tensors import TensorReader
 from truthmap.study.study import Study, with_settings
 
 
@@ -98,7 +99,7 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     url = f"memory://{tmp_path.name}/run"
     run_study(here.study(tiny_model, url))
     there.enter()
-    store = RunData.load(open_run(url)).states
+    store = TensorReader(RunData.load(open_run(url)).states)
     read, count = RemoteStorage.read, [0]
 
     def counted(self: RemoteStorage, name: str, start: int = 0, end: int | None = None) -> bytes:

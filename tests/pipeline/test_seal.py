@@ -33,6 +33,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.run import Run, open_run
 from truthmap.runs.summary import StackedCells
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import grid_settings
 from truthmap.terminal.progress import Bars
 
@@ -118,8 +119,10 @@ def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path
     cell = Cell(Site.RESIDUAL, 1, Position.of("exact_answer_last"))
     artifact = seal_detector(run, tmp_path / "detector", DetectorSettings(cells=(cell,)))
     labels = label_answers(RunData.load(run).questions, RunData.load(run).grades, RunData.load(run).splits)
-    reference = score_on_test(RunData.load(run).states, labels, RunData.load(run).grid(), cell, grid_settings())
-    layer = RunData.load(run).states.read_layer(Site.RESIDUAL, 1, list(reference.scores))
+    reference = score_on_test(
+        TensorReader(RunData.load(run).states), labels, RunData.load(run).grid(), cell, grid_settings()
+    )
+    layer = TensorReader(RunData.load(run).states).read_layer(Site.RESIDUAL, 1, list(reference.scores))
     states = layer.states[PAPER.index(cell.position)].numpy()[:, None]
     np.testing.assert_allclose(
         artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
@@ -141,8 +144,8 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     scored = [i for i in ids if grades[i].outcome is not Outcome.UNSCORED]
     assert scored
     stored = (
-        RunData.load(run)
-        .states.read_layer(Site.RESIDUAL, 1, scored)
+        TensorReader(RunData.load(run).states)
+        .read_layer(Site.RESIDUAL, 1, scored)
         .states[PAPER.index(Position.of("exact_answer_last"))]
     )
     wanted = detector.artifact.heads[Role.ANSWER].score(stored.numpy()[:, None])
@@ -278,7 +281,7 @@ def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: 
     assert head.weight.shape == (2, 24)
     scored = {g.question_id for g in RunData.load(run).grades if g.outcome is not Outcome.UNSCORED}
     chosen = [question for question in RunData.load(run).questions if question.id in scored][:10]
-    store = RunData.load(run).states
+    store = TensorReader(RunData.load(run).states)
     for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
             store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[PAPER.index(cell.position)].numpy()

@@ -12,7 +12,7 @@ import pytest
 from tests.scripted import Scripted, Server, scripted
 from typer.testing import CliRunner
 
-from truthmap.analyses.audit.graded_twice import read_comparison
+from truthmap.analyses.audit.twice import read_comparison
 from truthmap.cli.app import app
 from truthmap.errors import UsageError
 from truthmap.pipeline.runner import run_study

@@ -21,6 +21,7 @@ from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import STAGES
 from truthmap.runs.run import Run, open_run
 from truthmap.store.states import StateStore
+from truthmap.store.tensors import TensorReader
 from truthmap.study.study import Study, with_settings
 
 
@@ -38,7 +39,7 @@ def test_a_whole_run_verifies(copy: Path) -> None:
 def test_a_flipped_bit_of_states_is_found_when_read_and_verified(copy: Path, at: int) -> None:
     name = "states/00002.safetensors"
     flip(copy / name, at)
-    store = RunData.load(open_run(copy)).states
+    store = TensorReader(RunData.load(open_run(copy)).states)
     with pytest.raises(DamagedFileError, match=r"00002\.safetensors is damaged"):
         for layer in range(2):
             store.read_layer(Site.RESIDUAL, layer)

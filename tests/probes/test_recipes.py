@@ -8,7 +8,7 @@ import pytest
 from truthmap.errors import UsageError
 from truthmap.probes.fit_grid import RIGHT, fit_grids
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.protocols import ProbeProtocol
+from truthmap.probes.protocols import ProbeProtocol, info_of
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import Site
 
@@ -27,11 +27,11 @@ def test_a_recipe_fits_and_refits_a_grid(name: ProbeProtocol) -> None:
     with recipe.fitting():
         probe = recipe.refit(states[learns_from], seen.y[learns_from], float(fit.grid.c[1, 4]))
     assert np.corrcoef(probe.score(states.double().numpy()), seen.y)[0, 1] > 0.5
-    assert recipe.info.scoring
+    assert info_of(name).scoring
 
 
 def test_only_truthmaps_own_probes_need_no_word_above_a_map() -> None:
-    assert [name for name in ProbeProtocol if not recipe_named(name).info.title] == [ProbeProtocol.TRUTHMAP]
+    assert [name for name in ProbeProtocol if not info_of(name).title] == [ProbeProtocol.TRUTHMAP]
 
 
 @pytest.mark.parametrize("name", ["study", "", "os.path"])

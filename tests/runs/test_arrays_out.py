@@ -26,6 +26,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.exports.numpy_archive import MOST_TEXT, _fixed_width
 from truthmap.runs.exports.registry import EXPORTS
 from truthmap.runs.run import Run, open_run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import grid_settings
 
 
@@ -97,7 +98,7 @@ def test_answers_are_a_table_with_spans_and_unseen_scores(run: Run, data: RunDat
     assert table["final"].tolist() == table["answer"].tolist()
     best = chosen_cell(data)
     test = table[(table["split"] == "test") & table["score"].notna()]
-    expected = score_on_test(data.states, data.labels, data.grid(), best, grid_settings())
+    expected = score_on_test(TensorReader(data.states), data.labels, data.grid(), best, grid_settings())
     assert dict(zip(test["id"], test["score"], strict=True)) == pytest.approx(dict(expected.scores))
     known = table[(table["split"] != "test") & table["score"].notna()]
     auc = roc_auc_score(known["outcome"] == "right", known["score"])

@@ -28,6 +28,7 @@ from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import open_run
 from truthmap.storage import LocalStorage
+from truthmap.store.states import StateStore
 from truthmap.study.study import Study
 
 READ = (
@@ -77,7 +78,7 @@ def test_an_id_of_the_index_that_is_anothers_is_refused(copy: Path) -> None:
 
 
 def test_an_index_that_vouches_for_itself_is_not_enough(copy: Path) -> None:
-    store = RunData.load(open_run(copy)).states
+    store = StateStore(copy / "states")
     store.forget(store.numbers[-1])
     with pytest.raises(DamagedFileError, match="is not the one that the map of"):
         _ = RunData.load(open_run(copy)).states

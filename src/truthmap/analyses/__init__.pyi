@@ -48,13 +48,13 @@ from .labels.measure import LabelMaps as LabelMaps
 from .labels.measure import LabelScore as LabelScore
 from .labels.read import read_labels as read_labels
 from .labels.run import map_labels as map_labels
-from .results import SavedAnalysis as SavedAnalysis
-from .results import read_analysis as read_analysis
 from .results import write_analysis as write_analysis
 from .samples.run import Samples as Samples
 from .samples.run import read_samples as read_samples
 from .samples.run import sample_answers as sample_answers
 from .samples.settings import SampleSettings as SampleSettings
+from .saved import SavedAnalysis as SavedAnalysis
+from .saved import read_analysis as read_analysis
 from .select.figure import draw_accuracy_by_k as draw_accuracy_by_k
 from .select.figure import draw_accuracy_by_type as draw_accuracy_by_type
 from .select.measure import Selection as Selection

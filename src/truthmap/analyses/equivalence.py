@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from truthmap.analyses.canonical import canonical_answer, numbered
 from truthmap.answer_parts import final_answer
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import UsageError
@@ -115,24 +116,6 @@ def judge_prompt(question: str, one: str, other: str) -> str:
         f"Question: {question}\nFirst answer: {one}\nSecond answer: {other}\n"
         "Do the two answers give the same answer to the question? Reply with yes or no only."
     )
-
-
-def canonical_answer(answer: Answer, grade: Grade) -> str:
-    """Return what an answer says in one spelling."""
-    if grade.refusal:
-        return "refusal"
-    exact = normalized(grade.canonical or grade.exact_answer)
-    return f"exact {exact}" if exact else f"text {normalized(final_answer(answer).text)}"
-
-
-def numbered(answers: Sequence[str]) -> list[int]:
-    """Number answers in the order in which they first come.
-
-    >>> numbered(["peru", "chile", "peru"])
-    [0, 1, 0]
-    """
-    numbers: dict[str, int] = {}
-    return [numbers.setdefault(canonical, len(numbers)) for canonical in answers]
 
 
 def _clustered(texts: Sequence[str], says: _Says) -> list[int]:

@@ -19,6 +19,7 @@ from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import RowKey
 from truthmap.runs.data import RunData
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import grid_settings
 from truthmap.study.study import Study
 
@@ -99,7 +100,7 @@ def auc_of(grid: Grid, cell: Cell) -> float:
 
 def test_scores(data: RunData, grid: Grid, cell: Cell) -> Mapping[RowKey, float]:
     """Return the log-odds of being right that a cell's probe, fitted without them, gives the test answers, by row."""
-    return score_on_test(data.states, data.labels, grid, cell, probe_settings(data)).scores
+    return score_on_test(TensorReader(data.states), data.labels, grid, cell, probe_settings(data)).scores
 
 
 def mean_scores(scores: Sequence[Mapping[RowKey, float]]) -> dict[RowKey, float]:
@@ -110,7 +111,7 @@ def mean_scores(scores: Sequence[Mapping[RowKey, float]]) -> dict[RowKey, float]
 
 def read_cell(data: RunData, labels: LabelledAnswers, cell: Cell) -> StatesAtCell:
     """Read the states of a run's answers at a cell, in the labels' order."""
-    read = data.states.read_cell(cell.site, cell.layer, cell.position, labels.ids)
+    read = TensorReader(data.states).read_cell(cell.site, cell.layer, cell.position, labels.ids)
     rows = np.flatnonzero(read.present[0])
     return StatesAtCell(
         tuple(labels.ids[n] for n in rows),

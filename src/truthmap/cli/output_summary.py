@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from truthmap.analyses.audit.command import audit_rows, twice_rows
 from truthmap.metrics.rival import Rival
+from truthmap.probes.protocols import info_of
 from truthmap.questions.groups import group_questions
 from truthmap.runs.file_names import ANALYSES, GRID, HEATMAP_PNG, REPORT
+from truthmap.runs.ledger import analysis_entry
 from truthmap.runs.run import Run
 from truthmap.runs.summary import Summary
 from truthmap.terminal.output import print_lines, print_table
@@ -20,19 +22,17 @@ if TYPE_CHECKING:
 
 def print_summary(run: Run) -> None:
     """Print what a run found: its numbers, then how well, how sure, the next command, and the worst control."""
-    from truthmap.analyses.audit.graded_twice import read_comparison
-    from truthmap.analyses.controls.saved import worst_control
-    from truthmap.probes.recipes import recipe_named  # brings torch, which `--help` does without
+    from truthmap.analyses.audit.twice import read_comparison
     from truthmap.report.facts import findings_of
     from truthmap.report.maps import site_map
     from truthmap.runs.data import RunData
 
     data = RunData.load(run)
     summary = data.summary
-    info = recipe_named(summary.protocol).info
+    info = info_of(summary.protocol)
     findings = findings_of(data, site_map(data, summary.site))
     print_table(
-        f"{summary.model} on {summary.questions}",
+        summary.headline,
         ("", ""),
         [
             *_answers(data),
@@ -62,12 +62,21 @@ def print_summary(run: Run) -> None:
         ],
     )
     print_lines([f"  {command.format(run=shlex.quote(run.address))}"])
-    worst = worst_control(run)
+    worst = _worst_control(run)
     if worst is not None:
         print_lines([""])
         print_table(
             "", ("", ""), [("Worst control", worst), ("", f"all of them: {run.address}/{ANALYSES}/controls.png")]
         )
+
+
+def _worst_control(run: Run) -> str | None:
+    """Return the worst that the run's controls found; `None` without any, and then nothing is loaded to read them."""
+    if run.folder.entry(analysis_entry("controls")) is None:
+        return None
+    from truthmap.analyses.controls.saved import worst_control
+
+    return worst_control(run)
 
 
 def how_well(findings: Findings) -> str:

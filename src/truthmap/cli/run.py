@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from truthmap.cli.output_summary import print_summary
+from truthmap.runs.folder import RunFolder
 from truthmap.study.study import Study, settings_of_a_study, with_settings
 from truthmap.study.study_file import read_study, write_study
-from truthmap.terminal.progress import Bars
+from truthmap.terminal.progress import Bars, Progress
 from truthmap.terminal.study_options import study_options
 
 
@@ -37,6 +39,15 @@ def run(
     if write is not None:
         write_study(settings, write)
         return
-    from truthmap.pipeline.runner import run_study
+    from truthmap.pipeline.up_to_date import bring_up_to_date
 
-    print_summary(run_study(settings, update=update, progress=Bars()))
+    print_summary(bring_up_to_date(settings, _make_stages, update=update, progress=Bars()))
+
+
+def _make_stages(
+    study: Study, folder: RunFolder, keys: Mapping[str, str], unfinished: Sequence[str], progress: Progress
+) -> None:
+    """Make what a run lacks; what makes it is loaded only now, so that a finished run is shown at once."""
+    from truthmap.pipeline.runner import make_stages
+
+    make_stages(study, folder, keys, unfinished, progress)

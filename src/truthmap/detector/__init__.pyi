@@ -10,6 +10,7 @@ from .config import DetectorConfig as DetectorConfig
 from .detector import Detector as Detector
 from .detector import load_detector as load_detector
 from .fit_head import SealSettings as SealSettings
+from .fit_ood import fit_gaussian_ood as fit_gaussian_ood
 from .guarantee import Risk as Risk
 from .guarantee import RiskGuarantee as RiskGuarantee
 from .guarantee import ScoredAnswers as ScoredAnswers
@@ -18,7 +19,6 @@ from .ood import ConformalThreshold as ConformalThreshold
 from .ood import GaussianOOD as GaussianOOD
 from .ood import calibration_rows as calibration_rows
 from .ood import conformal_threshold as conformal_threshold
-from .ood import fit_gaussian_ood as fit_gaussian_ood
 from .stream_scorer import TokenEvent as TokenEvent
 from .verdict import PromptForecast as PromptForecast
 from .verdict import TokenScore as TokenScore

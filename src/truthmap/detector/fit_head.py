@@ -9,11 +9,12 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats, Floats32, Ints
 from truthmap.detector.acceptance import AllAnswers, coverage_curve
-from truthmap.detector.calibration import fit_calibrator, reliability
 from truthmap.detector.config import CellAt, HeadConfig, OODThreshold, Role
+from truthmap.detector.fit_calibration import fit_calibrator, reliability
+from truthmap.detector.fit_ood import fit_gaussian_ood
 from truthmap.detector.guarantee import Risk, RiskGuarantee, guarantee_risk
 from truthmap.detector.heads import Head, SelfTest, score_states
-from truthmap.detector.ood import calibration_rows, conformal_threshold, fit_gaussian_ood
+from truthmap.detector.ood import calibration_rows, conformal_threshold
 from truthmap.detector.readout import fit_readout
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.metrics.auc_interval import auc_estimate

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import binom
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import UsageError
-from truthmap.metrics.intervals import exact_upper_bound
+from truthmap.metrics.intervals import binomial_cdf, exact_upper_bound
 from truthmap.records import StrEnum
 
 _MOST_THRESHOLDS = 200
@@ -116,7 +115,7 @@ def guarantee_risk(
         raise UsageError(f"limit and confidence must lie between 0 and 1, got {limit} and {confidence}")
     thresholds = _sequence(risk, limit, choosing, len(testing.scores))
     counts = _count(risk, thresholds, testing)
-    p_values = binom.cdf(counts.hits, counts.tested, limit)
+    p_values = binomial_cdf(counts.hits, counts.tested, limit)
     passed = p_values <= 1 - confidence
     if len(passed) and not passed.all():
         passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is tested
@@ -169,7 +168,7 @@ def _sequence(risk: Risk, limit: float, choosing: ScoredAnswers, n_testing: int)
     share = n_testing / len(choosing.scores)
     expected = np.floor(counts.tested * share)
     hits = np.ceil(counts.hits * share)
-    first = int(np.argmin(binom.logcdf(np.minimum(hits, expected), expected, limit)))
+    first = int(np.argmin(binomial_cdf(np.minimum(hits, expected), expected, limit)))
     return np.asarray(thresholds[first:])
 
 
@@ -236,5 +235,5 @@ def _why(asked: tuple[Risk, float, float], testing: ScoredAnswers, counts: tuple
 def _needed(rate: float, limit: float, confidence: float) -> int | None:
     """Return how many tested answers it takes to show the limit at an observed rate; `None`: it cannot be shown."""
     sizes = np.unique(np.geomspace(1, 1e6, 400).round().astype(np.int64))
-    passing = np.flatnonzero(binom.cdf(np.round(rate * sizes), sizes, limit) <= 1 - confidence)
+    passing = np.flatnonzero(binomial_cdf(np.round(rate * sizes), sizes, limit) <= 1 - confidence)
     return int(sizes[passing[0]]) if rate < limit and len(passing) else None

@@ -15,7 +15,8 @@ from truthmap.detector.caveats import spoken_before
 from truthmap.detector.config import AnswerSource, CellAt, Role
 from truthmap.detector.fit_head import HeadData
 from truthmap.probes.grid import Cell, Grid
-from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers
+from truthmap.probes.labels import LabelledAnswers, label_answers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.records import Answer, Grade, Outcome, Question, SplitAssignment
 
 

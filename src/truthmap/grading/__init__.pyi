@@ -1,6 +1,6 @@
-from .audit import Audit as Audit
-from .audit import Located as Located
 from .audit import audit_grades as audit_grades
+from .audit_record import Audit as Audit
+from .audit_record import Located as Located
 from .grade import agrees_with_accepted as agrees_with_accepted
 from .grade import grade_many as grade_many
 from .rule import RuleKind as RuleKind

@@ -12,7 +12,7 @@ from truthmap.metrics.rival import Rival
 from truthmap.positions import Group, columns_in
 from truthmap.probes.grid import Grid, GridScores, best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LayerSource
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.rivals import Contest
 from truthmap.probes.test_part import score_on_test
 from truthmap.probes.text_baseline import TextBaselineFit

@@ -49,6 +49,7 @@ from truthmap.runs.file_names import ANSWERS, DETECTOR
 from truthmap.runs.ledger import map_key
 from truthmap.runs.run import Run
 from truthmap.runs.summary import Summary
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import generate_settings, load_question_set, most_thinking
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
@@ -85,7 +86,9 @@ def seal_detector(
     grid = _grid(inputs, site)
     roles = cells_by_role(grid, settings.cells or chosen_cells(run.summary, grid))
     data = inputs.data
-    training = TrainingData(data.labels, data.states, grid, ungraded_groups(data.questions, data.grades, data.splits))
+    training = TrainingData(
+        data.labels, TensorReader(data.states), grid, ungraded_groups(data.questions, data.grades, data.splits)
+    )
     progress = progress or Silence()
     heads = _fit_heads(inputs, training, roles, settings.seal, progress)
     answer = heads[Role.ANSWER].config

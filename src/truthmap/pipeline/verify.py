@@ -9,7 +9,8 @@ from pathlib import Path
 
 from truthmap.errors import DamagedFileError, RunFolderError, StorageError, UsageError
 from truthmap.files import digest_of, read_json
-from truthmap.pipeline.runner import mend_index, run_study
+from truthmap.pipeline.runner import run_study
+from truthmap.pipeline.up_to_date import mend_index
 from truthmap.runs.file_names import ANALYSES, DETECTOR, EXACT_P_TRUE, LEDGER, LOOKS, SELF_REPORTS, STUDY, most_of
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.ledger import STAGES, StageEntry, read_ledger, stage_entry, without_damaged

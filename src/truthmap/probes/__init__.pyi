@@ -13,15 +13,15 @@ from .grid import best_cell as best_cell
 from .grid import best_per_position as best_per_position
 from .grid_settings import GridSettings as GridSettings
 from .labels import LabelledAnswers as LabelledAnswers
-from .labels import LayerSource as LayerSource
 from .labels import label_answers as label_answers
+from .layer_source import LayerSource as LayerSource
 from .learning_curve import CurvePoint as CurvePoint
 from .learning_curve import fit_curve as fit_curve
 from .linear import LinearProbe as LinearProbe
 from .linear import fit_probe as fit_probe
 from .protocols import ProbeProtocol as ProbeProtocol
+from .protocols import RecipeInfo as RecipeInfo
 from .recipe import ProbeRecipe as ProbeRecipe
-from .recipe import RecipeInfo as RecipeInfo
 from .recipe import Targets as Targets
 from .rivals import Contest as Contest
 from .stacking import CellChoice as CellChoice

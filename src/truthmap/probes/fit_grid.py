@@ -14,7 +14,8 @@ from truthmap.probes.cell_scores import CellScores
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.permutation import corrected_p_values, max_null, shuffled_labels
 from truthmap.probes.recipe import Targets
 from truthmap.probes.recipes import recipe_named

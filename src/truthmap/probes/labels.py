@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from truthmap.arrays import Bools, Ints
-from truthmap.positions import Position
 from truthmap.questions.groups import group_questions
-from truthmap.records import Grade, Outcome, Question, RowKey, Site, Split, SplitAssignment
-from truthmap.store.shards import LayerStates
+from truthmap.records import Grade, Outcome, Question, RowKey, Split, SplitAssignment
 
 FEWEST = 2
 """Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
@@ -53,27 +50,6 @@ class LabelledAnswers:
             tuple(self.group[n] for n in rows),
             tuple(self.canonical[n] for n in rows),
         )
-
-
-class LayerSource(Protocol):
-    """Where states are read from, a layer or a cell at a time."""
-
-    @property
-    def positions(self) -> tuple[Position, ...]:
-        """What axis P of a layer holds."""
-        ...
-
-    def layout(self) -> dict[Site, tuple[int, int]]:
-        """Return (L, d) of each site."""
-        ...
-
-    def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
-        """Read one layer for `ids`, in that order."""
-        ...
-
-    def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
-        """Read one cell for `ids`, in that order: P is 1. Several threads may do so at once."""
-        ...
 
 
 def label_answers(

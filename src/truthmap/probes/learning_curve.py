@@ -14,7 +14,8 @@ from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.cross_validation import CellStates, best_on_path, cross_validate, usable
 from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.linear import fit_probe, standardise
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import Site

@@ -20,7 +20,7 @@ from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
-from truthmap.probes.recipe import ProbeRecipe, RecipeInfo, Targets
+from truthmap.probes.recipe import ProbeRecipe, Targets
 from truthmap.seeding import uniform_from
 
 C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
@@ -28,17 +28,6 @@ C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
 
 class PaperRecipe:
     """Logistic regression on raw states, stopped at 100 iterations; see `ProbeRecipe`."""
-
-    info = RecipeInfo(
-        scoring="a fifth held out",
-        title="the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers",
-        description="the paper's: raw states, C = 1, 100 iterations, gold exact answers; "
-        "not comparable with truthmap's own numbers",
-        has_null=False,
-        has_stack=False,
-        has_learning_curve=False,
-        locates_gold=True,
-    )
 
     def fitting(self) -> AbstractContextManager[None]:
         """Say nothing of probes that stop early."""

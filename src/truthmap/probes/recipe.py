@@ -1,4 +1,4 @@
-"""What a way of making probes has to say and do: the protocol that every recipe follows."""
+"""What a way of making probes has to do: the protocol that every recipe follows."""
 
 from __future__ import annotations
 
@@ -32,37 +32,8 @@ class Targets:
         return Targets(self.y[:, chosen], self.shuffled[:, :, chosen])
 
 
-@dataclass(frozen=True)
-class RecipeInfo:
-    """What is to be said of a recipe, and what goes with it.
-
-    Attributes:
-        scoring: How the answers of train + validation were scored: "cross-validated".
-        title: What must be said above a map; empty where nothing must.
-        description: How the probes differ from truthmap's own, for a table; empty where they do not.
-        has_null: Labels can be shuffled: there are p-values.
-        has_stack: Several cells can be stacked.
-        has_learning_curve: Fewer answers can be learned from.
-        locates_gold: The exact answer of a right answer is where the gold string stands, that of a wrong one where a
-            model finds it: it leaks the outcome, and is for comparison only.
-    """
-
-    scoring: str
-    title: str = ""
-    description: str = ""
-    has_null: bool = True
-    has_stack: bool = True
-    has_learning_curve: bool = True
-    locates_gold: bool = False
-
-
 class ProbeRecipe(Protocol):
     """A way of making the probes of a grid."""
-
-    @property
-    def info(self) -> RecipeInfo:
-        """What is to be said of it, and what goes with it."""
-        ...
 
     def fitting(self) -> AbstractContextManager[None]:
         """Return what stands around all fits, whatever threads they run in."""

@@ -10,7 +10,8 @@ import numpy as np
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.spearman import spearman_many
 from truthmap.probes.cross_validation import usable
-from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.records import Site
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)

@@ -20,7 +20,8 @@ from truthmap.metrics.paired_auc import auc_gain
 from truthmap.probes.cross_validation import best_on_path, out_of_fold_path, usable
 from truthmap.probes.grid import Cell, Grid, GridScores, best_per_position
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe, standardise
 from truthmap.probes.permutation import ridge_left_out
 

@@ -10,7 +10,8 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell, Grid
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource
+from truthmap.probes.labels import LabelledAnswers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.linear import LinearProbe
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import RowKey

@@ -16,13 +16,11 @@ from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.permutation import null_aucs
-from truthmap.probes.recipe import ProbeRecipe, RecipeInfo, Targets
+from truthmap.probes.recipe import ProbeRecipe, Targets
 
 
 class TruthmapRecipe:
     """L2-regularised logistic regression on standardised states; see `ProbeRecipe`."""
-
-    info = RecipeInfo(scoring="cross-validated")
 
     def fitting(self) -> AbstractContextManager[None]:
         """Nothing needs to stand around the fits."""

@@ -6,10 +6,10 @@ import csv
 from collections import Counter
 from io import StringIO
 
-from truthmap.analyses.audit.run import harmless
 from truthmap.records import Outcome
 from truthmap.report.page import Download, Page, PageSection, Table
 from truthmap.runs.data import RunData
+from truthmap.text import harmless
 
 COLUMNS = ("question_id", "sample", "question", "accepted", "answer", "outcome", "exact_answer", "why")
 _ON_THE_PAGE = 500

@@ -56,4 +56,4 @@ def page_of(run: Run) -> Page:
     packed = pack_maps(maps, shown_answers(data), (summary.site, summary.layer, summary.position))
     room = Room(_LARGEST_PAGE - len(plotly_source()) - len(script_json(packed)))
     sections = sections_of(PageData(data, maps, saved_analyses(run), room))
-    return Page(f"{summary.model} on {summary.questions}", sections, packed)
+    return Page(summary.headline, sections, packed)

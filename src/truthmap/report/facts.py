@@ -11,7 +11,7 @@ import numpy as np
 
 from truthmap.grading.column_contents import ColumnContents, TokenKind
 from truthmap.metrics.intervals import share_of
-from truthmap.probes.recipes import recipe_named
+from truthmap.probes.protocols import info_of
 from truthmap.questions.groups import group_questions
 from truthmap.records import Answer, Outcome, Split
 from truthmap.report.maps import SiteMap
@@ -57,7 +57,7 @@ def asked(data: RunData) -> Mapping[str, str]:
         "How answers ended": summary.endings.told if summary.endings is not None and summary.endings.differ else "",
         "Probes converged": f"{summary.converged:.1%}",
         "Several cells": _stack(summary.stack),
-        "Protocol": recipe_named(summary.protocol).info.description,
+        "Protocol": info_of(summary.protocol).description,
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -162,6 +162,7 @@ def findings_of(data: RunData, best: SiteMap) -> Findings:
         free_score=summary.free_score,
         before_answering=summary.before_answering,
         within=summary.within,
+        few=bool(summary.decides_nothing),
     )
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from matplotlib.axes import Axes
 
-from truthmap.analyses.results import SavedAnalysis
+from truthmap.analyses.saved import SavedAnalysis
 from truthmap.arrays import Floats
 from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import HeadConfig
@@ -75,7 +75,7 @@ def draw_figure(run: Run, kind: str, choice: FigureChoice = FigureChoice(), axes
     else:
         result = SavedAnalysis(data.path(ANALYSES), analysis.name, run).result(analysis.saved.load_kind())
         drawn = cast("Axes", draw(result, axes))
-    own = drawn.get_title() or f"{data.summary.model} on {data.summary.questions}: {FIGURES[kind].shows}"
+    own = drawn.get_title() or f"{data.summary.headline}: {FIGURES[kind].shows}"
     set_wrapped_title(drawn, own if choice.title is None else choice.title)
     return drawn
 

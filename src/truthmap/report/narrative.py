@@ -35,6 +35,7 @@ class Findings:
         free_score: The best score that comes with an answer, likewise.
         before_answering: The best layer at the prompt's end, likewise.
         within: What the chosen cell tells on the test part among answers that say the same.
+        few: The test answers are too few for any finding.
     """
 
     site: Site
@@ -53,14 +54,16 @@ class Findings:
     free_score: Rival | None = None
     before_answering: Rival | None = None
     within: WithinAnswer | None = None
+    few: bool = False
 
     @property
     def is_shown(self) -> bool:
         """Whether the run shows that the outcome can be read at all.
 
-        The test interval lies above chance, and shuffled labels do not reach the chosen cell's AUC anywhere.
+        There are enough test answers, their interval lies above chance, and shuffled labels do not reach the chosen
+        cell's AUC anywhere.
         """
-        return self.test.low > CHANCE and self.beats_shuffles(self.layer, self.position)
+        return not self.few and self.test.low > CHANCE and self.beats_shuffles(self.layer, self.position)
 
     def beats_shuffles(self, layer: int, position: Position) -> bool:
         """Tell whether a cell beats shuffled labels, corrected for looking at all cells; nothing to tell is yes."""
@@ -108,7 +111,9 @@ def best_place(found: Findings) -> Sentence:
             claims=True,
         )
     chance = (
-        "an interval that includes chance (0.5)"
+        "too few to decide anything"
+        if found.few
+        else "an interval that includes chance (0.5)"
         if found.test.low <= CHANCE
         else "but shuffled labels reach as much where it was chosen, somewhere on the map"
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from truthmap.analyses.base import Analysis, SummaryTable
 from truthmap.analyses.registry import ANALYSES, analysis_of
-from truthmap.analyses.results import SavedAnalysis
+from truthmap.analyses.saved import SavedAnalysis
 from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import DetectorConfig
 from truthmap.errors import DamagedFileError, TruthmapError

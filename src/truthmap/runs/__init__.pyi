@@ -1,6 +1,6 @@
+from .cell_dataset import CellDataset as CellDataset
 from .cell_states import CellStates as CellStates
 from .data import RunData as RunData
-from .dataset import CellDataset as CellDataset
 from .ledger import StageEntry as StageEntry
 from .run import Run as Run
 from .run import open_run as open_run

@@ -12,6 +12,7 @@ from truthmap.probes.test_part import refit_cell
 from truthmap.records import RowKey, Site
 from truthmap.runs.cell_states import CellStates, texts_array
 from truthmap.runs.data import RunData
+from truthmap.store.tensors import TensorReader
 
 
 def chosen_cell(
@@ -69,7 +70,7 @@ def cell_probe(data: RunData, cell: Cell) -> LinearProbe:
     Raises:
         NotEnoughDataError: too few right or wrong answers have the cell.
     """
-    return refit_cell(data.states, data.labels, data.grid(cell.site), cell, _settings(data))
+    return refit_cell(TensorReader(data.states), data.labels, data.grid(cell.site), cell, _settings(data))
 
 
 def unseen_scores(data: RunData, cell: Cell) -> dict[RowKey, float]:
@@ -82,7 +83,7 @@ def unseen_scores(data: RunData, cell: Cell) -> dict[RowKey, float]:
     tested = data.labels.of(test=True)
     if not tested.ids or not data.grid(cell.site).c[data.grid(cell.site).index(cell)] > 0:
         return scores
-    read = data.states.read_cell(cell.site, cell.layer, cell.position, tested.ids)
+    read = TensorReader(data.states).read_cell(cell.site, cell.layer, cell.position, tested.ids)
     there = usable(read.states[0], read.present[0])
     found = cell_probe(data, cell).score(read.states[0][there].double().numpy())
     return {**scores, **dict(zip(tested.take(there).ids, found.tolist(), strict=True))}

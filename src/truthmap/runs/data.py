@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -14,23 +15,25 @@ from pydantic import ValidationError
 from truthmap.arrays import Floats
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.files import AnyPath, reason_of
-from truthmap.grading.audit import Audit
-from truthmap.lm.model import LanguageModel
+from truthmap.grading.audit_record import Audit
 from truthmap.positions import Position
 from truthmap.probes.grid import Grid, GridScores
 from truthmap.probes.labels import LabelledAnswers, label_answers
 from truthmap.records import Answer, Grade, Question, RowKey, Site, SplitAssignment
 from truthmap.runs import file_names
-from truthmap.runs.dataset import CellDataset, CellReader, Place
+from truthmap.runs.cell_dataset import CellDataset, Place
 from truthmap.runs.ledger import StageEntry
 from truthmap.runs.map_table import as_map
 from truthmap.runs.out_of_fold import out_of_fold_in
 from truthmap.runs.stored_run import StoredRun
 from truthmap.runs.summary import Summary
 from truthmap.runs.tables import Record, records_in, table_in
-from truthmap.store.states import StateStore
+from truthmap.store.stored import StoreReader
 
 Joined = TypeVar("Joined")
+
+_CELL_READER = "truthmap.runs.dataset:CellReader"
+"""What reads a cell; named, since it brings torch, which records, figures and pages do without."""
 
 
 @dataclass(frozen=True)
@@ -185,14 +188,16 @@ class RunData:
         return curve
 
     @cached_property
-    def states(self) -> StateStore:
-        """The store of hidden states: its index is the one in the ledger, each state is checked as it is read.
+    def states(self) -> StoreReader:
+        """The stored hidden states: their index is the one in the ledger, each state is checked as it is read.
+
+        `truthmap.store.TensorReader` reads them as tensors.
 
         Raises:
             DamagedFileError: the index is not the one that the map was made from.
         """
         elsewhere = self.settings.get("states_at")
-        store = StateStore(self.run.folder.own_states if elsewhere is None else str(elsewhere))
+        store = StoreReader(self.run.folder.own_states if elsewhere is None else str(elsewhere))
         entry = self.stages.get("states")
         if entry is None or entry.note.get("index") != store.digest:
             raise DamagedFileError(
@@ -207,7 +212,7 @@ class RunData:
         position: Position | str | Place,
         *,
         site: Site | None = None,
-        lm: LanguageModel | None = None,
+        lm: Any = None,
     ) -> CellDataset:
         """Return the states of a cell with their labels, to fit a probe of your own to.
 
@@ -216,15 +221,16 @@ class RunData:
             position: A position by its name, a rule (`answer[3]`, `mean(exact)`), or a function of an answer and its
                 grade that gives the token's index in prompt ids + answer ids, or `None`.
             site: What to read; by default what the run has stored first.
-            lm: The run's model; it reads what the run has not stored.
+            lm: The run's model, a `LanguageModel`; it reads what the run has not stored.
 
         Raises:
             UsageError: there is no such layer or position, or the model is needed and not given.
         """
         wanted = next(iter(self.states.layout())) if site is None else Site(site)
-        drop = self.drops_closing_token
-        reader = CellReader(self.labels, self.states, self._answers, self._grades, drop_closing_token=drop)
-        return reader.read(wanted, layer, position, lm)
+        drop, kind = self.drops_closing_token, resolve_name(_CELL_READER)
+        reader = kind(self.labels, self.states, self._answers, self._grades, drop_closing_token=drop)
+        found: CellDataset = reader.read(wanted, layer, position, lm)
+        return found
 
     @cached_property
     def _cells(self) -> pd.DataFrame:

@@ -1,61 +1,24 @@
-"""The states of one cell with their labels, as arrays: what a probe of one's own is fitted to."""
+"""Reading the states of one cell with their labels: what is stored, and what the model reads once more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from truthmap.arrays import Bools, Floats32, Ints, Ints32
+from truthmap.arrays import Bools, Ints32
 from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import UsageError
 from truthmap.grading.token_spans import locate_ranges
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import MISSING, LocatedPositions, Position
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Grade, RowKey, Site, Split
-from truthmap.store.states import StateStore
-
-Place = Callable[[Answer, Grade], int | None]
-"""A position of one's own: the token's index in prompt ids + answer ids, `None` where an answer has none."""
-
-
-@dataclass(frozen=True)
-class CellDataset:
-    """The states of n rows in one cell, and what is to be known of each row.
-
-    Attributes:
-        x: float32 (n, d).
-        y: bool (n,), whether the answer is right.
-        ids: The rows' keys.
-        split: Train, validation or test, by question.
-        fold: int64 (n,), cross-validation fold; -1 in the test part.
-        group: What belongs together: the unit that is resampled.
-        missing: Scored rows that have no such position, or no finite state there; they are left out.
-    """
-
-    x: Floats32
-    y: Bools
-    ids: tuple[RowKey, ...]
-    split: tuple[Split, ...]
-    fold: Ints
-    group: tuple[str, ...]
-    missing: int
-
-    @property
-    def test(self) -> Bools:
-        """Which rows are in the test part: bool (n,). Choose nothing on them."""
-        return np.array([split is Split.TEST for split in self.split], dtype=bool)
-
-    @classmethod
-    def of(cls, labels: LabelledAnswers, states: torch.Tensor, present: Bools) -> CellDataset:
-        """Put states and labels together, row by row: states float (n, d), present bool (n,)."""
-        here = np.asarray(present & torch.isfinite(states).all(dim=1).numpy())
-        kept = labels.take(here)
-        x = states[torch.from_numpy(here)].float().numpy()
-        return cls(x, kept.y, kept.ids, kept.split, kept.fold, kept.group, int((~here).sum()))
+from truthmap.records import Answer, Grade, RowKey, Site
+from truthmap.runs.cell_dataset import CellDataset, Place
+from truthmap.store.stored import StoreReader
+from truthmap.store.tensors import TensorReader
 
 
 @dataclass(frozen=True)
@@ -71,7 +34,7 @@ class CellReader:
     """
 
     labels: LabelledAnswers
-    store: StateStore
+    store: StoreReader
     answers: Mapping[RowKey, Answer]
     grades: Mapping[RowKey, Grade]
     drop_closing_token: bool = False
@@ -96,8 +59,8 @@ class CellReader:
             raise UsageError(f"there is no layer {layer}: there are {n_layers}, from 0 to {n_layers - 1}")
         layer %= n_layers
         if stored is not None:
-            read = self.store.read_cell(site, layer, stored, self.labels.ids)
-            return CellDataset.of(self.labels, read.states[0], read.present[0])
+            read = TensorReader(self.store).read_cell(site, layer, stored, self.labels.ids)
+            return _labelled(self.labels, read.states[0], read.present[0])
         if lm is None:
             raise UsageError(
                 f"the run has not stored {site} at {_told(position)}: give its model, which reads it (lm=load_model(…))"
@@ -122,7 +85,7 @@ class CellReader:
         shard = StateCapture(lm).capture([self.answers[key] for key in keys], located, (site,))
         order = {key: n for n, key in enumerate(shard.ids)}
         rows = [order[row] for row in self.labels.ids]
-        return CellDataset.of(self.labels, shard.states[site][layer, 0, rows], shard.present[0, rows])
+        return _labelled(self.labels, shard.states[site][layer, 0, rows], shard.present[0, rows])
 
     def _tokens(self, row: RowKey, position: Position | Place) -> Ints32:
         """Return where a row has a position: int32 (1, 2), `[start, end)`."""
@@ -138,6 +101,14 @@ class CellReader:
                 f"from 0 to {length - 1}"
             )
         return np.array([[found, found + 1]], dtype=np.int32)
+
+
+def _labelled(labels: LabelledAnswers, states: torch.Tensor, present: Bools) -> CellDataset:
+    """Put states and labels together, row by row: states float (n, d), present bool (n,)."""
+    here = np.asarray(present & torch.isfinite(states).all(dim=1).numpy())
+    kept = labels.take(here)
+    x = states[torch.from_numpy(here)].float().numpy()
+    return CellDataset(x, kept.y, kept.ids, kept.split, kept.fold, kept.group, int((~here).sum()))
 
 
 _OWN = Position.by_rule("answer[0]")

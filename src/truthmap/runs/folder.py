@@ -9,8 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from filelock import FileLock, Timeout
-
 from truthmap.errors import DamagedFileError, RunFolderError, UsageError
 from truthmap.files import (
     AnyPath,
@@ -21,6 +19,7 @@ from truthmap.files import (
 )
 from truthmap.part_files import remove_leftovers
 from truthmap.runs.file_names import LEDGER, STATES, STUDY, most_of
+from truthmap.runs.folder_lock import locked
 from truthmap.runs.ledger import StageEntry, read_ledger, stage_entry, with_stage, without_damaged
 from truthmap.runs.links import refuse_links
 from truthmap.runs.remote import HeldCopy, RemoteCopy, remote_copy
@@ -29,10 +28,6 @@ from truthmap.storage import is_remote
 
 FORMAT = 3
 """Of the files of a run; raise it when those of older versions must not be used any more."""
-
-_LOCK = ".lock"
-_PATIENCE = 3600.0
-"""Seconds that are waited for another process where waiting is better than refusing."""
 
 
 def run_folder(address: Path | str) -> RunFolder:
@@ -115,7 +110,7 @@ class RunFolder:
             yield
             return
         with ExitStack() as kept:
-            kept.enter_context(self._locked(patient=patient))
+            kept.enter_context(locked(self.path, self.address, is_copy=self.is_remote, patient=patient))
             self._holders += 1
             kept.callback(self._let_go)
             if self._remote is not None:
@@ -159,14 +154,20 @@ class RunFolder:
             self._held.lease.check()
 
     def remove(self, name: str) -> None:
-        """Delete a file in it, or a folder and all that is in there, at the URL, too."""
-        self.guard(self.path / name)
-        if not (self.path / name).exists():
-            return
-        if (self.path / name).is_dir():
-            shutil.rmtree(self.path / name, ignore_errors=True)
-        else:
-            (self.path / name).unlink()
+        """Delete a file in it, or a folder and all that is in there, at the URL, too.
+
+        Raises:
+            StorageError: it cannot be deleted.
+        """
+        path = self / name
+        self.guard(path.local)
+        with storage_errors(path):
+            if not path.exists():
+                return
+            if path.is_dir():
+                shutil.rmtree(path.local, ignore_errors=True)
+            else:
+                path.local.unlink()
         if self._held is not None:
             self._held.send_deletions()
 
@@ -185,40 +186,10 @@ class RunFolder:
             return
         with ExitStack() as kept:
             try:
-                kept.enter_context(self._locked())
+                kept.enter_context(locked(self.path, self.address, is_copy=True))
             except RunFolderError:
                 return
             self._remote.pull(mark, anew=anew)
-
-    @contextmanager
-    def _locked(self, *, patient: bool = False) -> Iterator[None]:
-        """Keep other processes of this machine out, after seeing that this is a run folder or can become one."""
-        with storage_errors(self.path):
-            if self.path.exists() and not self.path.is_dir():
-                raise RunFolderError(f"{self.address} is a file; name a folder for the run with --out")
-            # What a working copy holds is decided at its URL.
-            if self._remote is None and self.path.exists() and not (self.path / STUDY).exists():
-                leftovers = {entry.name for entry in self.path.iterdir()} - {_LOCK}
-                if any(not name.endswith(".part") for name in leftovers):
-                    raise RunFolderError(
-                        f"{self.address} is no run folder: it is not empty and has no {STUDY}; "
-                        "choose a new or empty folder"
-                    )
-            self.path.mkdir(parents=True, exist_ok=True)
-            beside = self.path / _LOCK
-            if beside.is_symlink() or (beside.exists() and not beside.is_file()):
-                raise RunFolderError(f"{self.address}/{_LOCK} is no regular file; delete it")
-            lock = FileLock(beside)
-            try:
-                lock.acquire(timeout=_PATIENCE if patient else 0)
-            except Timeout as error:
-                raise RunFolderError(
-                    f"another run is working in {self.address}; wait for it or choose another folder"
-                ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     @property
     def states(self) -> AnyPath | str:
@@ -286,7 +257,7 @@ class RunFolder:
         try:
             ledger = read_ledger(path)
         except DamagedFileError as error:
-            Path(path).unlink()
+            self.remove(LEDGER)
             return [str(error)]
         kept, faults = without_damaged(ledger, path)
         if faults:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from truthmap.arrays import Floats
 from truthmap.positions import Position
 from truthmap.records import Site
+from truthmap.runs.cell_dataset import CellDataset, Place
 from truthmap.runs.cell_states import CellStates
 from truthmap.runs.folder import run_folder
 from truthmap.runs.notebook import facts_html, summary_facts
@@ -35,7 +36,7 @@ class Run(StoredRun):
     def states(self, layer: int, position: Position | str, site: Site | str | None = None) -> CellStates:
         """Return the stored states of a cell with the outcomes: `X, y, ids, groups, split`, a row per scored answer.
 
-        Rows that have no such position are left out. `RunData.dataset` also reads, with the model, what was not stored.
+        Rows that have no such position are left out. `dataset` also reads, with the model, what was not stored.
 
         Args:
             layer: The layer; from the end, if negative.
@@ -47,6 +48,24 @@ class Run(StoredRun):
             DamagedFileError: a file is not as it was written.
         """
         found: CellStates = _load("cells:cell_states")(self._data, layer, position, site)
+        return found
+
+    def dataset(
+        self, layer: int, position: Position | str | Place, *, site: Site | str | None = None, lm: Any = None
+    ) -> CellDataset:
+        """Return the states of a cell with their labels, folds and groups, to fit a probe of your own to.
+
+        Args:
+            layer: The layer; from the end, if negative.
+            position: A position by its name, a rule (`answer[3]`, `exact[-1]+2`), or a function of an answer and its
+                grade that gives the token's index in prompt ids + answer ids, or `None`.
+            site: What to read; by default what the run has stored first.
+            lm: The run's model, a `LanguageModel`; it reads what the run has not stored.
+
+        Raises:
+            UsageError: there is no such layer, position or site, or the model is needed and not given.
+        """
+        found: CellDataset = self._data.dataset(layer, position, site=site, lm=lm)
         return found
 
     def answers(

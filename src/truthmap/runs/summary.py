@@ -18,6 +18,10 @@ from truthmap.records import Site
 _FORMER = ("log_prob", "within_auc", "within_pairs")
 
 
+FEWEST_TO_DECIDE = 20
+"""Test answers below which nothing is said to be found: with ten right and ten wrong ones an AUC of 0.8 may be 0.6."""
+
+
 class StackedCells(BaseModel):
     """A detector that reads several cells, against the best single cell.
 
@@ -101,6 +105,17 @@ class Summary(BaseModel):
         if isinstance(kept.get("text_baseline"), float):
             del kept["text_baseline"]
         return kept
+
+    @property
+    def decides_nothing(self) -> str:
+        """That the test answers are too few for any finding, in words; empty where they are not."""
+        decide = "answer decides" if self.test.n == 1 else "answers decide"
+        return f"{self.test.n} test {decide} nothing" if self.test.n < FEWEST_TO_DECIDE else ""
+
+    @property
+    def headline(self) -> str:
+        """Whose map it is: the model and the questions, and that the map decides nothing where it is so."""
+        return " – ".join(filter(None, (f"{self.model} on {self.questions}", self.decides_nothing)))
 
     @property
     def optimism(self) -> float:

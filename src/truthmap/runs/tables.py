@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -16,118 +13,10 @@ import pyarrow.parquet as pq
 from truthmap.errors import DamagedFileError
 from truthmap.files import MOST_BYTES, AnyPath, atomic_write, open_regular, reason_of, storage_errors
 from truthmap.parquet_files import bounded_batches, open_parquet, read_bounded, with_seal, without_seal
-from truthmap.records import Answer, Grade, Judgement, Message, Outcome, Part, Question, Span, Split, SplitAssignment
+from truthmap.records import Answer, Grade, Question, SplitAssignment
+from truthmap.runs.columns import COLUMNS, FORMER_NAMES, LATER
 
 Record = TypeVar("Record", Question, Answer, Grade, SplitAssignment)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-@dataclass(frozen=True)
-class _Column:
-    """How one field stands in a table: its Arrow type and the two ways across."""
-
-    kind: pa.DataType
-    write: Callable[[Any], Any] = _same
-    read: Callable[[Any], Any] = _same
-
-
-def _optional(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else change(value)
-
-
-@lru_cache(maxsize=1024)
-def _read_candidates(text: str) -> tuple[tuple[str, ...], ...]:
-    # Questions of one set mostly share their candidates; the cache lets them share the tuple too.
-    return tuple(tuple(names) for names in json.loads(text))
-
-
-@lru_cache(maxsize=1024)
-def _write_candidates(candidates: tuple[tuple[str, ...], ...]) -> str:
-    return json.dumps(candidates, ensure_ascii=False)
-
-
-_TEXT = _Column(pa.string())
-_FLAG = _Column(pa.bool_())
-_NUMBER = _Column(pa.int32())
-_TEXTS = _Column(pa.list_(pa.string()), list, tuple)
-_IDS = _Column(pa.list_(pa.int32()), list, tuple)
-_PAIRS = _Column(
-    pa.list_(pa.list_(pa.int32(), 2)),
-    lambda pairs: [list(p) for p in pairs],
-    lambda pairs: tuple(tuple(p) for p in pairs),
-)
-# Not of a fixed size: some versions of Arrow write missing lists of one, and cannot read them back.
-_SPAN = _Column(
-    pa.list_(pa.int32()), _optional(lambda span: [span.start, span.end]), _optional(lambda pair: Span(*pair))
-)
-_PART = _Column(
-    pa.struct([("tokens", _SPAN.kind), ("characters", _SPAN.kind)]),
-    _optional(lambda part: {"tokens": _SPAN.write(part.tokens), "characters": _SPAN.write(part.characters)}),
-    _optional(lambda part: Part(_SPAN.read(part["tokens"]), _SPAN.read(part["characters"]))),
-)
-_OUTCOME = _Column(pa.string(), _optional(str), _optional(Outcome))
-
-_COLUMNS: Mapping[type, Mapping[str, _Column]] = {
-    Question: {
-        "id": _TEXT,
-        "text": _TEXT,
-        "accepted": _TEXTS,
-        "candidates": _Column(
-            pa.dictionary(pa.int32(), pa.string()), _optional(_write_candidates), _optional(_read_candidates)
-        ),
-        "context": _TEXT,
-        "group": _TEXT,
-        "answer": _TEXT,
-        "outcome": _OUTCOME,
-        "exact_answer": _TEXT,
-        "turns": _Column(
-            pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])),
-            lambda turns: [asdict(message) for message in turns],
-            lambda turns: tuple(Message(**message) for message in turns),
-        ),
-        "prompt": _TEXT,
-    },
-    Answer: {
-        "question_id": _TEXT,
-        "prompt_ids": _IDS,
-        "answer_ids": _IDS,
-        "text": _TEXT,
-        "log_probs": _Column(pa.list_(pa.float32()), list, tuple),
-        "offsets": _PAIRS,
-        "finished": _FLAG,
-        "sample": _NUMBER,
-        "fault": _TEXT,
-        "thought": _PART,
-        "final": _PART,
-    },
-    Grade: {
-        "question_id": _TEXT,
-        "outcome": _OUTCOME,
-        "rule": _TEXT,
-        "span": _SPAN,
-        "exact_answer": _TEXT,
-        "canonical": _TEXT,
-        "why": _TEXT,
-        "refusal": _FLAG,
-        "sample": _NUMBER,
-        "claim": _NUMBER,
-        "judgement": _Column(
-            pa.struct([(name, pa.string()) for name in ("model", "prompt", "reply")]),
-            _optional(asdict),
-            _optional(lambda kept: Judgement(**kept)),
-        ),
-    },
-    SplitAssignment: {"question_id": _TEXT, "split": _Column(pa.string(), str, Split), "fold": _NUMBER},
-}
-_FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
-"""Columns that files of older versions have under another name."""
-_LATER: Mapping[str, Any] = {
-    "claim": 0, "judgement": None, "turns": (), "prompt": None, "thought": None, "final": None,
-}  # fmt: skip
-"""Columns that files of older versions lack, and what stands for them there."""
 
 
 def write_records(path: AnyPath, kind: type[Record], records: Iterable[Record]) -> None:
@@ -179,7 +68,7 @@ def _table_of(kind: type[Record], records: Iterable[Record]) -> pa.Table:
     rows = list(records)
     columns = {
         name: pa.array([column.write(getattr(row, name)) for row in rows], type=column.kind)
-        for name, column in _COLUMNS[kind].items()
+        for name, column in COLUMNS[kind].items()
     }
     return pa.table(columns)
 
@@ -280,7 +169,7 @@ def read_in_pieces(path: AnyPath, kind: type[Record], size: int) -> Iterator[tup
 
 def _pieces(file: pq.ParquetFile, kind: type[Record], size: int = 1024) -> Iterator[tuple[Record, ...]]:
     there = set(file.schema_arrow.names)
-    names = [name for name in _names_in(file.schema_arrow, kind) if name in there or name not in _LATER]
+    names = [name for name in _names_in(file.schema_arrow, kind) if name in there or name not in LATER]
     for batch in bounded_batches(file, size, columns=names):
         yield _records(pa.Table.from_batches([batch]), kind)
 
@@ -292,17 +181,17 @@ def _parquet(file: BinaryIO) -> pq.ParquetFile:
 def _records(table: pa.Table, kind: type[Record]) -> tuple[Record, ...]:
     names, there = _names_in(table.schema, kind), set(table.schema.names)
     columns = [
-        [_LATER[name]] * len(table) if name in _LATER and name not in there else table.column(name).to_pylist()
+        [LATER[name]] * len(table) if name in LATER and name not in there else table.column(name).to_pylist()
         for name in names
     ]
-    reads = [column.read for column in _COLUMNS[kind].values()]
+    reads = [column.read for column in COLUMNS[kind].values()]
     rows = zip(*columns, strict=True)
     return tuple(kind(*(read(value) for read, value in zip(reads, row, strict=True))) for row in rows)
 
 
 def _names_in(schema: pa.Schema, kind: type) -> list[str]:
     """Return the names that the columns of `kind` have in a file."""
-    return [name if name in schema.names else _FORMER_NAMES.get(name, name) for name in _COLUMNS[kind]]
+    return [name if name in schema.names else FORMER_NAMES.get(name, name) for name in COLUMNS[kind]]
 
 
 @contextmanager

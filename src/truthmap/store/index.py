@@ -13,8 +13,8 @@ from truthmap.errors import DamagedFileError
 from truthmap.files import AnyPath
 from truthmap.records import RowKey
 from truthmap.storage import Storage, storage_at
+from truthmap.store.entries import ShardEntry
 from truthmap.store.shard_file import entry_of
-from truthmap.store.shards import ShardEntry
 
 FORMAT = 3
 _LEGACY_FORMAT = 2

@@ -1,4 +1,4 @@
-"""One shard on disk: a safetensors file that is written whole and read in ranges, each range checked as it is read.
+"""One shard on disk, for reading: a safetensors file of which ranges are read, each checked as it is read.
 
 The layout is safetensors' own (8 bytes with the header's length, a JSON header, the tensors' bytes), so that any of its
 readers opens a shard; what is added stands in the header's metadata: the ids, the positions' names, and a checksum
@@ -13,25 +13,24 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from truthmap.arrays import Bools
+from truthmap.arrays import AnyArray, Bools, Floats32
 from truthmap.errors import DamagedFileError
 from truthmap.positions import Position
 from truthmap.records import RowKey, Site
 from truthmap.storage import Storage
-from truthmap.store.shards import ShardEntry, StateShard, positions_named
-from truthmap.store.tensor_files import save_tensors
+from truthmap.store.entries import ShardEntry, positions_named
 
 PRESENT = "present"
-_OURS = "truthmap"
-_DTYPES = {
-    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "U8": torch.uint8,
-}  # fmt: skip
+"""The tensor that says which positions are present."""
+OURS = "truthmap"
+"""Under this name stands in a header's metadata what is added to safetensors' own."""
+_BF16 = "BF16"
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", _BF16: "<i2", "U8": "|u1"}
+"""What numpy calls the bytes of each dtype; of bfloat16, which it does not know, the bits as whole numbers."""
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000
 _LONGEST_AXIS = 1 << 50
@@ -41,12 +40,31 @@ _REPAIR = "`truthmap verify` names all such files, and with --repair has them ma
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where one tensor stands in a file: dtype, shape, its first byte, and the checksums of its cells in order."""
+    """Where one tensor stands in a file: dtype's name, shape, its first byte, and its cells' checksums in order."""
 
-    dtype: torch.dtype
+    dtype: str
     shape: tuple[int, ...]
     start: int
     checksums: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StoredStates:
+    """States as they are stored.
+
+    Attributes:
+        bits: Their numbers, any shape; of bfloat16 the bits as int16.
+        dtype: What safetensors calls their dtype.
+    """
+
+    bits: AnyArray
+    dtype: str
+
+    def float32(self) -> Floats32:
+        """Return them as float32, which takes in every number of the narrower dtypes as it is."""
+        if self.dtype == _BF16:
+            return (self.bits.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return self.bits.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -81,7 +99,7 @@ class ShardFile:
             )
         return columns
 
-    def read_cells(self, site: Site, layer: int, columns: slice) -> torch.Tensor:
+    def read_cells(self, site: Site, layer: int, columns: slice) -> StoredStates:
         """Read the states at some columns of axis P of one layer: (columns, n, d), in the stored dtype.
 
         Raises:
@@ -92,27 +110,11 @@ class ShardFile:
             raise DamagedFileError(f"{self._where} has no states of site {site}, layer {layer}")
         first = layer * len(self.positions)
         content = _read_tensor(self, tensor, first + columns.start, first + columns.stop)
-        return content.reshape(columns.stop - columns.start, *tensor.shape[2:])
+        return StoredStates(content.reshape(columns.stop - columns.start, *tensor.shape[2:]), tensor.dtype)
 
     @property
     def _where(self) -> str:
         return f"{self.place.address}/{self.name}"
-
-
-def write_shard_file(path: Path, key: str, shard: StateShard) -> None:
-    """Write a shard, and in its header the key, the ids and the names of the positions.
-
-    Raises:
-        OSError: the disk is full, or the folder cannot be written.
-    """
-    tensors = {str(site): tensor.contiguous() for site, tensor in shard.states.items()}
-    tensors[PRESENT] = torch.from_numpy(np.ascontiguousarray(shard.present, dtype=np.uint8))
-    checksums = {
-        name: _checksums(tensor.flatten(0, 1) if name != PRESENT else tensor[None]) for name, tensor in tensors.items()
-    }
-    ours = {"key": key, "ids": shard.ids, "positions": [str(p) for p in shard.positions], "checksums": checksums}
-    # One entry: safetensors writes several in no particular order, and the same shard must give the same bytes.
-    save_tensors(path, tensors, {_OURS: json.dumps(ours)})
 
 
 def entry_of(place: Storage, name: str) -> ShardEntry:
@@ -127,7 +129,7 @@ def entry_of(place: Storage, name: str) -> ShardEntry:
         digest.update(place.read(name, start, min(start + _READ, size)))
     header = _read_header(place, name)
     try:
-        ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][_OURS])
+        ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][OURS])
         ids = tuple(map(RowKey, ours["ids"]))
         return ShardEntry(
             str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, _names_in(ours)
@@ -156,7 +158,7 @@ def open_shard_file(place: Storage, name: str, entry: ShardEntry) -> ShardFile:
         raise DamagedFileError(f"{where} is damaged: its header is not the one that was written; {_REPAIR}")
     try:
         described = json.loads(header[_LENGTH:])
-        ours = json.loads(described.pop("__metadata__")[_OURS])
+        ours = json.loads(described.pop("__metadata__")[OURS])
         if tuple(ours["ids"]) != entry.ids or _names_in(ours) != entry.positions:
             raise DamagedFileError(f"{where} is damaged: it holds other rows than the index says; {_REPAIR}")
         positions = positions_named(where, ours.get("positions"))
@@ -174,7 +176,7 @@ def open_shard_file(place: Storage, name: str, entry: ShardEntry) -> ShardFile:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise DamagedFileError(f"{where} is damaged: it is no shard of states: {error}; {_REPAIR}") from error
     opened = ShardFile(place, name, states, positions, np.empty((0, 0), bool))
-    return replace(opened, present=_read_tensor(opened, mask, 0, 1).reshape(mask.shape).numpy().astype(bool))
+    return replace(opened, present=_read_tensor(opened, mask, 0, 1).reshape(mask.shape).astype(bool))
 
 
 def _tensor(described: Mapping[str, Any], checksums: Sequence[int], header: int) -> Tensor:
@@ -183,11 +185,11 @@ def _tensor(described: Mapping[str, Any], checksums: Sequence[int], header: int)
     Raises:
         ValueError: it does not.
     """
-    dtype, shape = _DTYPES[described["dtype"]], tuple(described["shape"])
+    dtype, shape = str(described["dtype"]), tuple(described["shape"])
     start, end = described["data_offsets"]
     if any(type(size) is not int or not 0 <= size < _LONGEST_AXIS for size in (*shape, start, end)):
         raise ValueError("a tensor's shape is none")
-    if math.prod(shape) * dtype.itemsize != end - start:
+    if math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != end - start:
         raise ValueError(f"a tensor of shape {shape} is said to have {end - start} bytes")
     return Tensor(dtype, shape, header + start, tuple(checksums))
 
@@ -204,9 +206,10 @@ def _read_header(place: Storage, name: str) -> bytes:
     return place.read(name, 0, _LENGTH + length) if len(head) == _LENGTH and length < _LONGEST_HEADER else b""
 
 
-def _read_tensor(file: ShardFile, tensor: Tensor, first: int, last: int) -> torch.Tensor:
+def _read_tensor(file: ShardFile, tensor: Tensor, first: int, last: int) -> AnyArray:
     """Read the cells `[first, last)` of a tensor, flat, and compare each with its checksum."""
-    length = math.prod(tensor.shape) * tensor.dtype.itemsize // max(len(tensor.checksums), 1)
+    dtype = np.dtype(_DTYPES[tensor.dtype])
+    length = math.prod(tensor.shape) * dtype.itemsize // max(len(tensor.checksums), 1)
     content = bytearray(file.place.read(file.name, tensor.start + first * length, tensor.start + last * length))
     view = memoryview(content)
     for cell in range(first, last):
@@ -214,8 +217,4 @@ def _read_tensor(file: ShardFile, tensor: Tensor, first: int, last: int) -> torc
         if len(piece) != length or zlib.crc32(piece) != tensor.checksums[cell]:
             fault = "it is cut short" if len(piece) != length else "the states read are not the ones that were written"
             raise DamagedFileError(f"{file.place.address}/{file.name} is damaged: {fault}; {_REPAIR}")
-    return torch.frombuffer(content, dtype=tensor.dtype) if content else torch.empty(0, dtype=tensor.dtype)
-
-
-def _checksums(cells: torch.Tensor) -> list[int]:
-    return [zlib.crc32(cell.contiguous().view(torch.uint8).numpy()) for cell in cells]
+    return np.frombuffer(content, dtype=dtype)

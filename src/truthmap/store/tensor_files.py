@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.numpy import save_file as save_arrays
-from safetensors.torch import save_file as save_torch
-from torch import Tensor
+from safetensors.numpy import save_file
+
+from truthmap.arrays import AnyArray
 
 _LENGTH = 8
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
-    """Write tensors, numpy's or torch's.
+def save_tensors(path: Path, tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) -> None:
+    """Write numpy's arrays; `save_torch_tensors` writes torch's tensors.
 
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    torch = any(isinstance(tensor, Tensor) for tensor in tensors.values())
+    with writing():
+        save_file(dict(tensors), path, metadata=dict(metadata))
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what safetensors raises while it writes into an `OSError`."""
     try:
-        (save_torch if torch else save_arrays)(dict(tensors), path, metadata=dict(metadata))
+        yield
     except SafetensorError as error:
         raise OSError(str(error)) from error
 

@@ -16,7 +16,7 @@ from truthmap.grading.resolve_task import resolve_task
 from truthmap.grading.second_grader import SecondGrader, second_grader
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.recipes import recipe_named
+from truthmap.probes.protocols import info_of
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
@@ -99,7 +99,7 @@ def capture_settings(study: Study) -> CaptureSettings:
 
 def uses_gold(study: Study) -> bool:
     """Return whether exact answers are located as in the paper: those of right answers by the gold string."""
-    return recipe_named(study.protocol).info.locates_gold
+    return info_of(study.protocol).locates_gold
 
 
 def grid_settings(study: Study | None = None) -> GridSettings:
@@ -108,7 +108,7 @@ def grid_settings(study: Study | None = None) -> GridSettings:
         return GridSettings(n_permutations=0)
     return GridSettings(
         protocol=study.protocol,
-        n_permutations=study.grid.permutations if recipe_named(study.protocol).info.has_null else 0,
+        n_permutations=study.grid.permutations if info_of(study.protocol).has_null else 0,
         seed=study.seed,
         device=solver_device(study.resources.device),
     )

@@ -14,9 +14,9 @@ from truthmap.terminal.completion import runs
 from truthmap.terminal.output import print_lines, print_tables
 
 if TYPE_CHECKING:
-    from truthmap.analyses.audit.graded_twice import AucTwice, GradedTwice
     from truthmap.analyses.audit.measure import Agreement
-    from truthmap.grading.audit import Audit, Located
+    from truthmap.analyses.audit.twice import AucTwice, GradedTwice
+    from truthmap.grading.audit_record import Audit, Located
 
 _MOST_REASONS = 3
 
@@ -136,5 +136,5 @@ def summarize_twice(found: GradedTwice) -> tuple[SummaryTable, ...]:
 ANALYSIS = Analysis(
     "audit",
     audit,
-    SavedResult("Graded twice", "truthmap.analyses.audit.graded_twice:GradedTwice", summarize_twice),
+    SavedResult("Graded twice", "truthmap.analyses.audit.twice:GradedTwice", summarize_twice),
 )

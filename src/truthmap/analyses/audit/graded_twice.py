@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.audit.twice import FILES, NAME, AucTwice, GradedTwice
 from truthmap.analyses.probing import test_scores
-from truthmap.analyses.results import SavedAnalysis, write_table
+from truthmap.analyses.results import write_table
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.files import write_json
 from truthmap.grading.text_model import Cost
 from truthmap.metrics.auc import auc_rowwise
 from truthmap.metrics.bootstrap import bootstrap
-from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import exact_share_of
 from truthmap.metrics.kappa import cohen_kappa
 from truthmap.probes.grid import Cell
@@ -28,57 +26,6 @@ from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import analysis_entry, map_key
-from truthmap.runs.stored_run import StoredRun
-
-NAME = "audit"
-"""Of the saved result and its table: what the analysis is called."""
-_FILES = (f"{ANALYSES}/{NAME}.json", f"{ANALYSES}/{NAME}.parquet")
-
-
-class AucTwice(BaseModel):
-    """What the best cell's probe reaches under two gradings, on the answers that both score.
-
-    Its scores are the same: it was fitted on the first grades, and has not seen the answers that it scores.
-
-    Attributes:
-        first, second: The AUC under either.
-        difference: The second less the first, with its paired interval.
-        agreeing: The AUC on the answers on which both agree; `None` where those are all right, or all wrong.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    first: Estimate
-    second: Estimate
-    difference: Estimate
-    agreeing: Estimate | None
-
-
-class GradedTwice(BaseModel):
-    """How two gradings of the same answers agree.
-
-    Attributes:
-        first, second: The graders: a rule, or the model that judges.
-        counts: Outcome by the first → outcome by the second → answers.
-        agreement: Of the answers that both score, the share on which they agree.
-        kappa: Cohen's kappa on these; `None` where it is not defined.
-        validation: The AUC under both, cross-validated on train + validation; `None` where an outcome is missing.
-        test: The same on the test part.
-        cost: What asking the second grader took; `None` where it is a rule.
-        says: What to make of it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    first: str
-    second: str
-    counts: dict[Outcome, dict[Outcome, int]]
-    agreement: Estimate
-    kappa: Estimate | None
-    validation: AucTwice | None
-    test: AucTwice | None
-    cost: Cost | None
-    says: tuple[str, ...]
 
 
 def compare_grades(data: RunData, second: Sequence[Grade], names: tuple[str, str], cost: Cost) -> GradedTwice:
@@ -123,29 +70,9 @@ def compare_grades(data: RunData, second: Sequence[Grade], names: tuple[str, str
 def _write(folder: RunFolder, found: GradedTwice, differing: pd.DataFrame) -> None:
     """Write the result and its table; the run's ledger vouches for them."""
     target = folder / ANALYSES
-    Path(target).mkdir(parents=True, exist_ok=True)
     write_table(target / f"{NAME}.parquet", differing)
     write_json(target / f"{NAME}.json", found.model_dump(mode="json"))
-    folder.finish(analysis_entry(NAME), map_key(folder.entries()), _FILES, 0.0, {})
-
-
-def read_comparison(run: StoredRun) -> GradedTwice | None:
-    """Read back what `compare_grades` wrote into a run; `None` where nothing was.
-
-    Raises:
-        RunFolderError: it was made from an earlier state of the run.
-        DamagedFileError: the file does not hold such a result.
-    """
-    if run.folder.entry(analysis_entry(NAME)) is None:
-        return None
-    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(GradedTwice)
-
-
-def forget_comparison(folder: RunFolder) -> None:
-    """Remove what `compare_grades` wrote."""
-    folder.forget(analysis_entry(NAME))
-    for name in _FILES:
-        folder.remove(name)
+    folder.finish(analysis_entry(NAME), map_key(folder.entries()), FILES, 0.0, {})
 
 
 def auc_twice(

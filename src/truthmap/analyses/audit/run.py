@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
-from truthmap.analyses.audit.graded_twice import GradedTwice, read_comparison
 from truthmap.analyses.audit.measure import Agreement, Annotation, measure_agreement
+from truthmap.analyses.audit.twice import GradedTwice, read_comparison
 from truthmap.errors import QuestionsError, RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.files import write_json, write_text
-from truthmap.grading.audit import Audit, Judged, audit_grades
+from truthmap.grading.audit import Judged, audit_grades
+from truthmap.grading.audit_record import Audit
 from truthmap.questions.csv_reader import read_csv
 from truthmap.questions.validation import RowIssue
 from truthmap.records import Answer, Grade, Outcome
@@ -22,7 +23,7 @@ from truthmap.runs.folder import run_folder
 from truthmap.runs.run import Run
 from truthmap.runs.snapshot import is_run
 from truthmap.seeding import uniform_from
-from truthmap.text import guard_formula, sanitize
+from truthmap.text import harmless
 
 SAMPLED = 50
 MOST_UNSCORED = 10
@@ -71,16 +72,6 @@ def sample_to_check(judged: Sequence[Judged], seed: int) -> str:
         cells = (question.id, asked, accepted, answer.text, str(grade.outcome), grade.why, grade.exact_answer, "", "")
         writer.writerow([harmless(cell) for cell in cells])
     return text.getvalue()
-
-
-def harmless(text: str) -> str:
-    r"""Return a text that a spreadsheet or terminal takes for text.
-
-    >>> harmless("=1+1"), harmless("a\x1b[2J")
-    ("'=1+1", 'a\\x1b[2J')
-    """
-    guarded = guard_formula(text)
-    return sanitize(guarded, kept="\n", instead=lambda hidden: hidden.encode("unicode_escape").decode())
 
 
 def read_annotations(path: Path, group: Mapping[str, str] | None = None) -> list[Annotation]:

@@ -51,6 +51,7 @@ from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.test_part import score_on_test
 from truthmap.records import RowKey, Span
 from truthmap.seeding import uniform_from
+from truthmap.store.tensors import TensorReader
 
 QUESTIONS = 32
 """Questions that are tried, half of them answered rightly."""
@@ -184,7 +185,7 @@ def _try(context: ControlContext, cell: Cell) -> _Tried:
         NotEnoughDataError: too few test answers of either outcome have the cell and an exact answer.
         ModelError, RunFolderError: the run's model cannot be loaded any more.
     """
-    test = score_on_test(context.data.states, context.data.labels, context.grid, cell, context.fitting)
+    test = score_on_test(TensorReader(context.data.states), context.data.labels, context.grid, cell, context.fitting)
     training = read_cell(context.data, context.seen, cell)
     direction = Direction.of(test.probe, training)
     rows = _tried_rows(context, test.labels.ids, test.labels.y, cell)

@@ -23,6 +23,7 @@ from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.probes.text_baseline import TextBaselineFit, fit_text_baselines
 from truthmap.probes.text_features import RowTexts, row_texts
 from truthmap.runs.data import RunData
+from truthmap.store.tensors import TensorReader
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress, Silence
 
@@ -65,7 +66,7 @@ class ControlContext:
         Raises:
             NotEnoughDataError: the test answers that have the position are all right, or all wrong.
         """
-        return score_on_test(self.data.states, self.data.labels, self.grid, self.cell, self.fitting)
+        return score_on_test(TensorReader(self.data.states), self.data.labels, self.grid, self.cell, self.fitting)
 
     @property
     def tested(self) -> LabelledAnswers:

@@ -33,7 +33,7 @@ from truthmap.metrics.auc import auc_rowwise
 from truthmap.metrics.auc_interval import mean_auc
 from truthmap.probes.cross_validation import CellStates, cross_validate
 from truthmap.probes.linear import fit_probe
-from truthmap.probes.recipes import recipe_named
+from truthmap.probes.protocols import info_of
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.seeding import uniform_from
 
@@ -62,7 +62,7 @@ class Lesson:
 
 def measure_label_noise(context: ControlContext) -> ControlResult:
     """Let the probe learn from flipped, fewer and one-sided labels, and score each on the test part."""
-    if not recipe_named(context.fitting.protocol).info.has_learning_curve:
+    if not info_of(context.fitting.protocol).has_learning_curve:
         return not_run(f"Not run: probes of the protocol {context.fitting.protocol} know no fewer answers.")
     if not has_enough(context.tested.y, context.tested.group):
         raise NotEnoughDataError("the test part has fewer than ten right or ten wrong answers")

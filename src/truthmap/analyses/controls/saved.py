@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from truthmap.analyses.controls.measure import Controls
-from truthmap.analyses.results import SavedAnalysis
+from truthmap.analyses.saved import SavedAnalysis
 from truthmap.errors import DamagedFileError, RunFolderError
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.ledger import analysis_entry

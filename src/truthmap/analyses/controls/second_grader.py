@@ -8,7 +8,7 @@ answers that both score, with its paired difference, and the AUC where they agre
 
 from __future__ import annotations
 
-from truthmap.analyses.audit.graded_twice import AucTwice, GradedTwice, read_comparison
+from truthmap.analyses.audit.twice import AucTwice, GradedTwice, read_comparison
 from truthmap.analyses.controls.base import Control, ControlResult, not_run, unclear
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import ControlReading, ControlVerdict, remaining, verdict_on

@@ -13,6 +13,7 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import RowKey, Site
 from truthmap.runs.data import RunData
 from truthmap.seeding import uniform_from
+from truthmap.store.tensors import TensorReader
 from truthmap.terminal.progress import Progress
 
 TOLERANCE = 0.05
@@ -49,7 +50,12 @@ def map_of_fewer(data: RunData, site: Site, n: int, first: Collection[RowKey], p
     n_layers, _ = data.states.layout()[site]
     with progress.stage(f"Fitting a map of {n} answers", n_layers) as advance:
         fit = fit_grids(
-            data.states, drawn, {RIGHT: drawn.y}, site, probe_settings(data), lambda done, _total: advance(done)
+            TensorReader(data.states),
+            drawn,
+            {RIGHT: drawn.y},
+            site,
+            probe_settings(data),
+            lambda done, _total: advance(done),
         )[RIGHT]
     assert fit.out_of_fold.ids == drawn.ids
     scores = fit.out_of_fold.scores.astype(np.float64)

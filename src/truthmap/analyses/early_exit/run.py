@@ -26,6 +26,7 @@ from truthmap.records import Outcome, RowKey, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 
@@ -125,7 +126,9 @@ def _at(
     data: RunData, grid: Grid, place: Position, task: Task, ids: tuple[RowKey, ...]
 ) -> tuple[Floats, Floats, Floats]:
     """Return P(right), whether what was named is right, and the tokens spent, of rows at one place: each float (n,)."""
-    scores = score_on_test(data.states, data.labels, grid, best_cell_at(grid, place), probe_settings(data)).scores
+    scores = score_on_test(
+        TensorReader(data.states), data.labels, grid, best_cell_at(grid, place), probe_settings(data)
+    ).scores
     answers = SoFar.of(data, place).answers
     there = [row for row in ids if row in answers]
     graded = grade_many([(data.question_of(row), answers[row]) for row in there], task)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.equivalence import canonical_answer
+from truthmap.analyses.canonical import canonical_answer
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Answer, Grade, Outcome, Site, StrEnum

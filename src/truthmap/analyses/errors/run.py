@@ -19,8 +19,9 @@ from truthmap.analyses.errors.measure import (
     count_samples,
 )
 from truthmap.analyses.probing import only, probe_settings
-from truthmap.analyses.results import SavedAnalysis, estimates_table, write_analysis
+from truthmap.analyses.results import estimates_table, write_analysis
 from truthmap.analyses.samples.run import read_samples
+from truthmap.analyses.saved import SavedAnalysis
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc_interval import auc_estimate
@@ -32,6 +33,7 @@ from truthmap.probes.test_part import TestScore, score_on_test
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
+from truthmap.store.tensors import TensorReader
 from truthmap.terminal.progress import Advance, Progress, Silence
 
 NAME = "errors"
@@ -82,7 +84,7 @@ def _fit(data: RunData, types: Mapping[str, frozenset[ErrorType]], progress: Pro
     targets = {name: y for name, y in targets.items() if min(y.sum(), (~y).sum()) >= settings.fewest}
     if not targets:
         return {}
-    store = data.states
+    store = TensorReader(data.states)
     with progress.stage("Fitting kinds of error", store.layout()[site][0]) as advance:
         fits = fit_grids(store, typed, targets, site, settings, partial(_layers_done, advance))
     return {ErrorType(name): fit.grid for name, fit in fits.items() if np.isfinite(fit.grid.auc).any()}
@@ -102,7 +104,7 @@ def _score(data: RunData, types: Mapping[str, frozenset[ErrorType]], kind: Error
     typed = _typed(data, types)
     labelled = replace(typed, y=_members(typed, types, kind))
     try:
-        test = score_on_test(data.states, labelled, grid, best_cell(grid), settings)
+        test = score_on_test(TensorReader(data.states), labelled, grid, best_cell(grid), settings)
     except NotEnoughDataError:
         return plain.model_copy(update={"why_not": "the test part has no answer of the type, or no other"})
     return plain.model_copy(update=_found(data, grid, test))

@@ -18,7 +18,7 @@ from truthmap.probes.cross_validation import usable
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.ridge import STRENGTHS, RidgeMap, fit_ridge, fit_ridge_map, out_of_fold_ridge
 from truthmap.records import RowKey, Site
-from truthmap.store.states import StateStore
+from truthmap.store.tensors import TensorReader
 
 FEWEST = 20
 """Labelled answers outside the test part that a cell needs."""
@@ -50,7 +50,7 @@ def as_numbers(labels: Sequence[str], kind: LabelKind) -> bool:
 
 
 def map_numbers(
-    store: StateStore,
+    store: TensorReader,
     labels: LabelledAnswers,
     of_question: Mapping[str, str],
     site: Site,
@@ -140,7 +140,7 @@ def _values(ids: Sequence[RowKey], of_question: Mapping[str, str]) -> Floats:
 
 
 def _states(
-    store: StateStore, site: Site, layer: int, position: Position, ids: Sequence[RowKey]
+    store: TensorReader, site: Site, layer: int, position: Position, ids: Sequence[RowKey]
 ) -> tuple[Floats, np.ndarray]:
     read = store.read_cell(site, layer, position, ids)
     here = usable(read.states[0], read.present[0])

@@ -25,7 +25,7 @@ from truthmap.records import Site, Split
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
-from truthmap.store.states import StateStore
+from truthmap.store.tensors import TensorReader
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
@@ -70,7 +70,7 @@ def map_labels(
     labelled = scored.take(np.array([i.question_id in of_question for i in scored.ids], dtype=bool))
     values = [of_question[i.question_id] for i in labelled.ids]
     read = site or data.summary.site
-    store = data.states
+    store = TensorReader(data.states)
     unlabelled = len(scored.ids) - len(values)
     unknown = len(set(of_question) - {i.question_id for i in scored.ids})
     seed = Study(**data.settings["settings"]).seed
@@ -134,7 +134,7 @@ def _targets(values: Sequence[str], labels: LabelledAnswers) -> tuple[dict[str, 
 
 
 def _score(
-    store: StateStore, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
+    store: TensorReader, labels: LabelledAnswers, label: str, fit: GridFit, settings: GridSettings, count: int
 ) -> LabelScore:
     cell = best_cell(fit.grid)
     grid, at = fit.grid, fit.grid.index(cell)

@@ -27,7 +27,8 @@ from truthmap.records import Answer, RowKey, Span
 from truthmap.runs.file_names import SAMPLE_STATES
 from truthmap.runs.stored_run import StoredRun
 from truthmap.storage import MOST_WHOLE
-from truthmap.store.tensor_files import save_tensors, tensors_metadata
+from truthmap.store.tensor_files import tensors_metadata
+from truthmap.store.torch_files import save_torch_tensors
 from truthmap.study.sections import SHARD
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
@@ -133,7 +134,7 @@ def _listed(row: RowKey) -> list[str | int]:
 def _write(path: AnyPath, ids: Sequence[RowKey], states: torch.Tensor) -> None:
     listed, kept = json.dumps([*map(_listed, ids)]), states.contiguous()
     with atomic_write(path) as temp_path:
-        save_tensors(temp_path, {"states": kept}, {_IDS: listed, _SEAL: _seal_of(listed, kept)})
+        save_torch_tensors(temp_path, {"states": kept}, {_IDS: listed, _SEAL: _seal_of(listed, kept)})
 
 
 def _is_kept(path: AnyPath, active: ActiveRun) -> bool:

@@ -35,6 +35,7 @@ from truthmap.records import Outcome, RowKey
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.terminal.progress import Progress
 
@@ -54,7 +55,7 @@ def select_answers(run: Run, *, reopening: ReopenSettings | None = None, progres
     """
     active, data, samples = reopen(run, reopening, progress), RunData.load(run), read_samples(run)
     grid = data.grid()
-    fitted = score_on_test(data.states, data.labels, grid, best_cell(grid), probe_settings(data))
+    fitted = score_on_test(TensorReader(data.states), data.labels, grid, best_cell(grid), probe_settings(data))
     tested = data.labels.of(test=True)
     ids = [
         i for i in tested.ids if any(g.outcome is not Outcome.UNSCORED for g in samples.grades.get(i.question_id, ()))

@@ -24,6 +24,7 @@ from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
+from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
@@ -149,7 +150,7 @@ def _place(data: RunData, grid: Grid, position: Position, task: Task) -> Thought
 
 def _tested(data: RunData, grid: Grid, cell: Cell) -> TestScore | None:
     try:
-        return score_on_test(data.states, data.labels, grid, cell, probe_settings(data))
+        return score_on_test(TensorReader(data.states), data.labels, grid, cell, probe_settings(data))
     except NotEnoughDataError:
         return None
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from truthmap.answers.batch_budget import states_fit_on_the_way
-from truthmap.answers.log_likelihood import score_tokens
-from truthmap.answers.to_answer import ready_answer
 from truthmap.arrays import Ints32
 from truthmap.capture.gather import gather
 from truthmap.execution.active_run import ActiveRun
@@ -16,12 +14,14 @@ from truthmap.execution.executor import Job, Tally
 from truthmap.files import AnyPath
 from truthmap.pipeline.kept_answers import ASKED, KEPT, LIMIT, asked_digest, kept_answers
 from truthmap.pipeline.stages.base import StageResult
+from truthmap.pipeline.stages.ready_answers import ready_answers, score_bare
 from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, record_shard
 from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question, RowKey
 from truthmap.runs.file_names import ANSWERS
 from truthmap.runs.tables import join_tables, kept_part, read_part, write_part
-from truthmap.store.shards import ShardEntry, StateShard
+from truthmap.store.entries import ShardEntry
+from truthmap.store.shards import StateShard
 from truthmap.study.stage_settings import generate_settings
 from truthmap.terminal.progress import Advance
 
@@ -72,6 +72,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
             if answered.result.states is not None and len(fresh) == len(shards[n]):
                 record_shard(run, n, answered.result.states)
             write_part(files[n], Answer, [fresh.get(q.id) or kept[q.id] for q in shards[n]])
+    score_bare(run, shards, files)
     join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
     told = {"first_prompt": first.result, ASKED: asked_digest(run), **_limit(run)}
@@ -100,26 +101,10 @@ def prompt_text(run: ActiveRun, ids: tuple[int, ...], advance: Advance) -> str: 
     return text[:_LONGEST_PROMPT]
 
 
-def _ready_answers(run: ActiveRun, questions: Sequence[Question]) -> list[Answer]:
-    """Return the answers that came with their questions, with what the model thinks of their tokens.
-
-    An engine that has the model's weights for itself keeps them while others are to be answered: then these have no
-    log-probabilities.
-    """
-    ready = [ready_answer(run.tokens, q.id, run.prompt_ids(q), q.answer) for q in questions if q.answer is not None]
-    read = [answer for answer in ready if answer.answer_ids]
-    if not read or (len(ready) < len(questions) and run.study.answers.engine.loads_by_name):
-        return ready
-    sequences = [(answer.prompt_ids, answer.answer_ids) for answer in read]
-    scores = score_tokens(run.model, sequences, run.study.resources.batch_tokens)
-    found = {answer.key: scored.log_probs for answer, scored in zip(read, scores, strict=True)}
-    return [replace(answer, log_probs=found.get(answer.key, ())) for answer in ready]
-
-
 def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance: Advance) -> AnsweredShard:
     """Answer one shard of questions, in their order; the file of its states, if kept on the way, is written."""
     number, questions = shard
-    answers = {answer.question_id: answer for answer in _ready_answers(run, questions)}
+    answers = {answer.question_id: answer for answer in ready_answers(run, questions)}
     prompts = [run.prompt(q) for q in questions if q.id not in answers]
     # Answers that came ready are read in a pass of their own, which then takes the whole shard; so are those that a
     # model has yet to grade or locate, and all where a position may lie inside the prompt, which decoding does not see.

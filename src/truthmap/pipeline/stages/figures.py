@@ -8,7 +8,7 @@ from truthmap.figures.canvas import figure_of, save_figure, set_wrapped_title
 from truthmap.figures.heatmap import draw_heatmap
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.positions import column_of
-from truthmap.probes.recipes import recipe_named
+from truthmap.probes.protocols import info_of
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import HEATMAP_PNG, HEATMAP_SVG
@@ -24,7 +24,8 @@ def map_title(summary: Summary) -> str:
     """Return what stands above a map: whose it is, and what is unusual about it (another protocol, another site)."""
     lines = (
         f"{summary.model} on {summary.questions}: where right and wrong answers can be told apart",
-        recipe_named(summary.protocol).info.title,
+        summary.decides_nothing,
+        info_of(summary.protocol).title,
         "" if summary.site is Site.RESIDUAL else f"site: {summary.site}",
     )
     return "\n".join(filter(None, lines))

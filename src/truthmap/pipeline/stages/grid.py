@@ -25,9 +25,10 @@ from truthmap.probes.enough import require_enough
 from truthmap.probes.fit_grid import RIGHT, GridFit, fit_grids, with_p_values
 from truthmap.probes.grid import ARRAYS, Grid, GridScores, best_cell
 from truthmap.probes.grid_settings import GridSettings
-from truthmap.probes.labels import LabelledAnswers, LayerSource, label_answers
+from truthmap.probes.labels import LabelledAnswers, label_answers
+from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.learning_curve import fit_curve
-from truthmap.probes.recipes import recipe_named
+from truthmap.probes.protocols import info_of
 from truthmap.probes.rivals import Contest
 from truthmap.probes.solver.compile import compile_solver
 from truthmap.probes.stacking import StackedProbe, choose_cells, fit_stack
@@ -78,7 +79,7 @@ def fit_map(run: ActiveRun) -> StageResult:
     stack = combine_cells(store, labels, (best.grid, best.out_of_fold), test, settings)
     _write_tables(run, found, null)
     files = [GRID, SCORES, PERMUTATION_NULL, SUMMARY]
-    if recipe_named(settings.protocol).info.has_learning_curve:
+    if info_of(settings.protocol).has_learning_curve:
         with run.progress.stage("Fitting fewer answers", None):
             points = fit_curve(store, labels, run.study.states.sites, settings)
         curve = pd.DataFrame([asdict(point) for point in points])
@@ -251,7 +252,7 @@ def combine_cells(
     Returns:
         What was found, or `None` where no second cell helps or where the protocol knows no stack.
     """
-    if not recipe_named(settings.protocol).info.has_stack:
+    if not info_of(settings.protocol).has_stack:
         return None
     choice = choose_cells(*fits, labels, test.cell, settings)
     if len(choice.cells) < 2:

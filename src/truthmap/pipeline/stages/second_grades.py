@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from truthmap.analyses.audit.graded_twice import compare_grades, forget_comparison
+from truthmap.analyses.audit.graded_twice import compare_grades
+from truthmap.analyses.audit.twice import forget_comparison
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.models import second_graders_of
 from truthmap.grading.grade import grade_many

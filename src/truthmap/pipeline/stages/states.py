@@ -16,7 +16,8 @@ from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Grade, Outcome, RowKey
 from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
-from truthmap.store.shards import ShardEntry, StateShard, join_shards
+from truthmap.store.entries import ShardEntry
+from truthmap.store.shards import StateShard, join_shards
 from truthmap.study.sections import StatesSection
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance

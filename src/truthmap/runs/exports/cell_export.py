@@ -13,9 +13,9 @@ from truthmap.arrays import AnyArray
 from truthmap.probes.grid import Cell
 from truthmap.probes.linear import LinearProbe
 from truthmap.runs.answer_table import answer_table
+from truthmap.runs.cell_dataset import CellDataset
 from truthmap.runs.cells import cell_probe
 from truthmap.runs.data import RunData
-from truthmap.runs.dataset import CellDataset
 
 
 @dataclass(frozen=True)
