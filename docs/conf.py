@@ -24,6 +24,7 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 
 default_role = "code"  # docstrings put names between single backticks
+suppress_warnings = ["ref.python"]  # a name in a type that several classes have an attribute of
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
