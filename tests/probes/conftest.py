@@ -12,7 +12,9 @@ import torch
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Site, Split
+from truthmap.store.shard_file import StoredStates
 from truthmap.store.shards import LayerStates
+from truthmap.store.stored import StoredLayer
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,14 @@ class MemoryStates:
         chosen = self.ids if ids is None else tuple(ids)
         rows = [self.ids.index(i) for i in chosen]
         return LayerStates(chosen, LEGACY_POSITIONS, self.states[layer][:, rows].clone(), self.present[:, rows])
+
+    def read(
+        self, site: Site, layer: int, positions: tuple[Position, ...], ids: Sequence[str] | None = None
+    ) -> StoredLayer:
+        """Return what a store would: for `TensorReader`."""
+        whole, columns = self.read_layer(site, layer, ids), [LEGACY_POSITIONS.index(each) for each in positions]
+        bits = whole.states[columns].float().numpy()
+        return StoredLayer(whole.ids, positions, StoredStates(bits, "F32"), whole.present[columns])
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[str] | None = None) -> LayerStates:
         whole, p = self.read_layer(site, layer, ids), LEGACY_POSITIONS.index(position)
