@@ -92,6 +92,15 @@ def measure_causal(context: ControlContext) -> ControlResult:
     return ControlResult(ControlVerdict.APART, " ".join(says), tuple(readings), tuple(curves), facts)
 
 
+_MEANING = {
+    (True, True): "the model uses the direction.",
+    (True, False): "pushing along it does more than any push, and the answer is not shown to need it.",
+    (False, True): "pushing along it does no more than any push, and taking it out more than taking out another.",
+    (False, False): "the direction is read, and not shown to be used.",
+}
+"""What it means that moving along the direction, and taking it out, do more than random ones, or do not."""
+
+
 def _of_answer(tried: _Tried) -> tuple[list[ControlReading], str]:
     """Return what moving the state does to the answer that follows it."""
     effects, groups = tried.effects, tried.groups
@@ -113,14 +122,13 @@ def _of_answer(tried: _Tried) -> tuple[list[ControlReading], str]:
     side = _side_effects(tried)
     if side is not None:
         readings.append(side)
-    used = moved.larger or out.larger
     says = (
         f"Where the answer can still change (layer {tried.cell.layer}, {tried.cell.position}), moving the state "
         f"{TESTED_DOSE:g} doses along the probe's direction changes the answer's log-probability by {moved.probe:.2f} "
         f"nats, along random directions of the same size by {moved.random:.2f} (p = {moved.p_value:.2f}); taking the "
         f"direction out changes it by {out.probe:.2f}, random ones {out.random:.2f} (p = {out.p_value:.2f}); "
         f"{lost.value:.0%} of the answers are no longer given, {random:.0%} at random (n = {len(groups)}): "
-        + ("the model uses the direction." if used else "the direction is read, and not shown to be used.")
+        + _MEANING[moved.larger, out.larger]
     )
     return readings, says
 

@@ -39,6 +39,10 @@ def controls(
         list[str] | None,
         typer.Option(help="Another model, or a run of one on the same questions, that reads too; again for more"),
     ] = None,
+    other: Annotated[
+        list[str] | None,
+        typer.Option(help="A run of the same model on other questions, for transfer-geometry; again for more"),
+    ] = None,
     text_model: Annotated[
         str | None,
         typer.Option(
@@ -63,6 +67,7 @@ def controls(
         only=tuple(only or ()),
         without=tuple(without or ()),
         peers=tuple(peer or ()),
+        others=tuple(other or ()),
         text_model=text_model,
         popularity=popularity,
     )

@@ -20,7 +20,7 @@ from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import MISSING, LocatedPositions, Position
 from truthmap.probes.grid import Cell
-from truthmap.records import Answer, Outcome, RowKey, Site
+from truthmap.records import Answer, Outcome, Question, RowKey, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import open_run
 from truthmap.runs.snapshot import is_run
@@ -31,6 +31,9 @@ from truthmap.terminal.progress import Advance
 
 MakePeer = Callable[[LanguageModel], LanguageModel]
 """A function of a module (so that another process finds it by name) that makes the peer of a loaded model."""
+
+Reword = Callable[[Question], Question]
+"""A function of a module that puts a question otherwise."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class _Shard:
     """What one job reads."""
 
     make: MakePeer
+    reword: Reword
     site: Site
     position: Position
     answers: tuple[_Rows, ...]
@@ -71,7 +75,19 @@ def itself(lm: LanguageModel) -> LanguageModel:
     return lm
 
 
-def read_peer(context: ControlContext, active: ActiveRun, make: MakePeer, name: str) -> PeerStates:
+def as_it_is(question: Question) -> Question:
+    """Return the question."""
+    return question
+
+
+def read_peer(
+    context: ControlContext,
+    active: ActiveRun,
+    make: MakePeer,
+    name: str,
+    rows: Sequence[RowKey] | None = None,
+    reword: Reword = as_it_is,
+) -> PeerStates:
     """Read the run's answers with a peer, at the position of the best cell, in all layers.
 
     Args:
@@ -79,28 +95,33 @@ def read_peer(context: ControlContext, active: ActiveRun, make: MakePeer, name: 
         active: Who has the loaded model: the run itself, or one like it with another model.
         make: What the peer is made of it with.
         name: What the peer is called, for the bar.
+        rows: Which rows; by default all scored ones.
+        reword: How their questions are put.
 
     Raises:
         ModelError: the peer has no such site, or does not take the questions.
         NotEnoughDataError: it can read no row.
         PartialError: shards failed three times on a cluster.
     """
-    rows = list(_rows(context.data, context.data.labels.ids, context.cell))
+    wanted = context.data.labels.ids if rows is None else tuple(rows)
+    answers = list(_rows(context.data, wanted, context.cell))
     size = active.study.states.shard
     jobs = []
-    for number, start in enumerate(range(0, len(rows), size)):
-        part = tuple(rows[start : start + size])
-        shard = _Shard(make, context.cell.site, context.cell.position, part)
+    for number, start in enumerate(range(0, len(answers), size)):
+        part = tuple(answers[start : start + size])
+        shard = _Shard(make, reword, context.cell.site, context.cell.position, part)
         jobs.append(Job(number, tuple(each.answer.question_id for each in part), shard, len(part)))
     found: dict[int, tuple[tuple[RowKey, ...], torch.Tensor]] = {}
-    with context.progress.stage(f"Reading with {name}", len(rows)) as advance:
+    with context.progress.stage(
+        f"Reading with {name}" if rows is None else f"Reading: {name}", len(answers)
+    ) as advance:
         for done in active.executor.map(read_peer_shard, jobs, Tally(advance)):
             found[done.number] = done.result
     ids = tuple(i for number in sorted(found) for i in found[number][0])
     if not ids:
         raise NotEnoughDataError(f"{name} can read none of the answers at {context.cell.position}")
     states = torch.cat([found[number][1] for number in sorted(found) if found[number][0]], dim=1)
-    return PeerStates(ids, states, len(context.data.labels.ids) - len(ids))
+    return PeerStates(ids, states, len(wanted) - len(ids))
 
 
 def read_peer_shard(active: ActiveRun, shard: _Shard, advance: Advance) -> tuple[tuple[RowKey, ...], torch.Tensor]:
@@ -110,7 +131,7 @@ def read_peer_shard(active: ActiveRun, shard: _Shard, advance: Advance) -> tuple
     answers: list[Answer] = []
     index: dict[RowKey, np.ndarray] = {}
     for rows in shard.answers:
-        asked = lm.question_ids(questions[rows.answer.question_id], task)
+        asked = lm.question_ids(shard.reword(questions[rows.answer.question_id]), task)
         reread = in_tokens_of(lm, asked, rows.answer)
         if reread is None:
             continue

@@ -17,6 +17,8 @@ FILES = (
     "label_noise",
     "recall_or_truth",
     "hidden_knowledge",
+    "surface",
+    "transfer_geometry",
     "causal",
     "peer_probe",
     "random_network",

@@ -17,6 +17,7 @@ class ControlSettings(BaseModel):
     peers: tuple[str, ...] = Field(
         (), description="Other models (names, or runs of them on the same questions) that read the same texts"
     )
+    others: tuple[str, ...] = Field((), description="Runs of the same model on other questions")
     text_model: str | None = Field(
         None, description="Sentence-embedding model (folder, package or hub id) for the question and answer side"
     )
