@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from sklearn.covariance import ledoit_wolf
 
 from truthmap.analyses.controls.base import Control, ControlResult, not_run
 from truthmap.analyses.controls.context import ControlContext
@@ -29,7 +30,7 @@ from truthmap.analyses.controls.measure import (
 )
 from truthmap.analyses.probing import StatesAtCell, fit_cell_probe, read_cell
 from truthmap.arrays import Floats
-from truthmap.errors import ModelError, NotEnoughDataError, RunFolderError
+from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.probes.linear import LinearProbe
@@ -113,21 +114,24 @@ def r_squared(pairs: Sequence[Pair]) -> float | None:
 def erased(states: StatesAtCell, others: Sequence[StatesAtCell]) -> torch.Tensor:
     """Return states without what tells right from wrong linearly in the training rows of others: float64 (n, d).
 
-    Each set is centred first: that one has more right answers, or other words, than the next is not what they share.
-
-    Raises:
-        ModelError: the package that erases is not installed.
+    With one concept LEACE is the oblique projection x - σ σᵀΣ⁻¹(x - μ) / σᵀΣ⁻¹σ, σ the covariance of the states with
+    the outcome and Σ that of the states: no linear probe tells the others' outcomes from what remains, and no map that
+    achieves this moves their states less. Σ is shrunk as Ledoit and Wolf do (2004), which any positive Σ bears. Each
+    set is centred first: that one has more right answers, or other words, than the next is not what they share.
     """
-    try:
-        from concept_erasure import LeaceEraser
-    except ImportError as error:
-        raise ModelError("erasing a direction needs concept-erasure: pip install 'truthmap[controls]'") from error
-    x = torch.cat([each.states.double() - each.states.double().mean(dim=0) for each in others])
-    z = torch.cat([torch.from_numpy(each.y).double() - float(each.y.mean()) for each in others])
-    eraser = LeaceEraser.fit(x, z)
-    centre = states.states.double().mean(dim=0)
-    found: torch.Tensor = eraser(states.states.double() - centre) + centre
-    return found
+    x = np.concatenate([_centred(each.states.double().numpy()) for each in others])
+    z = np.concatenate([_centred(each.y.astype(np.float64)) for each in others])
+    shared = x.T @ z / len(z)
+    metric = np.linalg.solve(ledoit_wolf(x, assume_centered=True)[0], shared)
+    if not shared @ metric > 0:
+        return states.states.double()  # the others tell nothing apart
+    centred = _centred(states.states.double().numpy())
+    taken = np.outer(centred @ metric / (shared @ metric), shared)
+    return states.states.double() - torch.from_numpy(taken)
+
+
+def _centred(values: Floats) -> Floats:
+    return np.asarray(values - values.mean(axis=0), dtype=np.float64)
 
 
 def measure_transfer_geometry(context: ControlContext) -> ControlResult:
