@@ -26,7 +26,8 @@ from truthmap.analyses.controls.measure import (
 )
 from truthmap.analyses.controls.peers import MakePeer, Reword, as_it_is, itself, read_peer
 from truthmap.analyses.probing import read_cell
-from truthmap.detector.ood import GaussianOOD, fit_gaussian_ood
+from truthmap.detector.fit_ood import fit_gaussian_ood
+from truthmap.detector.ood import GaussianOOD
 from truthmap.errors import NotEnoughDataError
 from truthmap.lm.other_models import asked_otherwise
 from truthmap.metrics.auc_interval import auc_estimate
