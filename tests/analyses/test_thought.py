@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from tests.analyses.thinking_rows import RIGHT
 
 from truthmap.analyses.early_exit.command import summarize as exit_summary
 from truthmap.analyses.early_exit.figure import draw_early_exit
@@ -19,41 +18,10 @@ from truthmap.analyses.thought.measure import ThoughtMap, share_of_thought, thou
 from truthmap.analyses.thought.run import thought_map
 from truthmap.answer_parts import parted
 from truthmap.errors import RunFolderError
-from truthmap.pipeline.runner import run_study
 from truthmap.positions import Position
 from truthmap.records import Answer
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run, open_run
-from truthmap.study.study import Study
-
-PLACES = "last_q,thought[0],thought[50%],thought[-1],thought[1],thought[4],thought[4000],exact[-1],final[-1]"
-NAMES = ["Peru", "France"]
-RIGHT = np.random.default_rng(0).random(90) < 0.5
-
-
-def row(n: int) -> dict[str, Any]:
-    """A question whose answer thinks, but for each tenth; the thought names the answer in its second half."""
-    said = NAMES[0 if RIGHT[n] else 1]
-    thought = f"<think> I do not know of a country and the city is {said} of the country</think>" if n % 10 else ""
-    return {
-        "id": f"q{n:03d}", "question": f"Which country is number {n}?", "answer": "Peru", "candidates": NAMES,
-        "response": f"{thought} It is {said}",
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def thinking(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of ready answers that think."""
-    return run_study(
-        Study(
-            model=str(tiny_model),
-            questions=[row(n) for n in range(90)],
-            positions=PLACES,
-            permutations=4,
-            out=tmp_path_factory.mktemp("thinking") / "run",
-            device="cpu",
-        )
-    )
 
 
 @pytest.fixture(scope="module")
