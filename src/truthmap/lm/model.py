@@ -12,13 +12,14 @@ import torch
 
 from truthmap.errors import ModelError, UsageError
 from truthmap.lm.cache import CacheUse, find_cache_use, shortest_window
+from truthmap.lm.ending_ids import left_open, line_ids_of, stop_ids_of
 from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.identity import identity_of
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.offsets import decode, token_offsets
 from truthmap.lm.prompt_encoding import PromptEncoder, tokenizer_errors
-from truthmap.lm.sites import Blocks, find_blocks
+from truthmap.lm.sites import Blocks, find_blocks, layer_numbers
 from truthmap.lm.thinking import ThinkingTemplate
 from truthmap.lm.thought_tags import ThoughtTags
 from truthmap.questions.tasks import Task
@@ -98,16 +99,7 @@ class LanguageModel:
         Raises:
             ModelError: the model's files name something that is no id.
         """
-        configured = self.model.generation_config.eos_token_id if self.model.generation_config else None
-        listed = configured if isinstance(configured, (list, tuple)) else [configured]
-        ids = [i for i in [*listed, self.tokenizer.eos_token_id] if i is not None]
-        wrong = [i for i in ids if not isinstance(i, int) or isinstance(i, bool)]
-        if wrong:
-            raise ModelError(
-                f"{self.name} names {wrong[0]!r} as the token that ends an answer, expected an id: mend eos_token_id "
-                "in its generation_config.json and config.json"
-            )
-        return frozenset(i for i in ids if 0 <= i < len(self.model.get_input_embeddings().weight))
+        return stop_ids_of(self.name, self.model, self.tokenizer)
 
     @cached_property
     def closing_id(self) -> int | None:
@@ -131,9 +123,7 @@ class LanguageModel:
         """The ids that end a line; they close an answer to a plain prompt once it has begun."""
         if self.asks_in_chat:
             return frozenset()
-        with tokenizer_errors(self.name):
-            texts = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))])
-        return frozenset(i for i, text in enumerate(texts) if "\n" in text)
+        return line_ids_of(self.name, self.tokenizer)
 
     def prompt_ids(self, chat: str, plain: str | None = None, opening: Sequence[Message] = ()) -> tuple[int, ...]:
         """Return the token ids of a whole prompt; a control token written in it is read as text.
@@ -148,12 +138,8 @@ class LanguageModel:
         """
         if not self.asks_in_chat:
             ids = self.prompt_encoder.ids(f"Q: {chat}\nA:" if plain is None else plain, add_special_tokens=True)
-            return self._open(ids)
+            return left_open(ids, self.stop_ids)
         return self.prompt_encoder.chat_ids([*map(asdict, opening), {"role": "user", "content": chat}])
-
-    def _open(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """Return a prompt's ids without the closing one: some tokenizers close every text, and a prompt stays open."""
-        return tuple(ids[:-1] if len(ids) > 1 and ids[-1] in self.stop_ids else ids)
 
     def question_ids(self, question: Question, task: Task) -> tuple[int, ...]:
         """Return the token ids of the whole prompt that asks a question as its set's task says.
@@ -164,7 +150,7 @@ class LanguageModel:
             ModelError: as `prompt_ids`, or the question is a conversation, and the model takes none.
         """
         if question.prompt is not None:
-            return self._open(self.prompt_encoder.whole_ids(question.prompt))
+            return left_open(self.prompt_encoder.whole_ids(question.prompt), self.stop_ids)
         if question.turns and not self.asks_in_chat:
             raise ModelError(
                 f"question {question.id!r} is a conversation of {len(question.turns) + 1} messages, and {self.name} is "
@@ -198,7 +184,7 @@ class LanguageModel:
         """
         asked = self.prompt_ids(prompt) if isinstance(prompt, str) else tuple(prompt)
         ids = (*asked, *(self.encode(answer) if isinstance(answer, str) else tuple(answer)))
-        chosen = self._layers(layers)
+        chosen = layer_numbers(self.name, self.n_layers, layers)
         if not ids:
             raise UsageError("there is nothing to read: prompt and answer have no tokens")
         if self.max_length is not None and len(ids) > self.max_length:
@@ -218,15 +204,6 @@ class LanguageModel:
             self.model.base_model(**forward_inputs(self.model, tokens, torch.ones_like(tokens)), use_cache=False)
         stacked = {site: torch.stack([found[layer] for layer in chosen]) for site, found in kept.items()}
         return stacked if several else stacked[named[0]]
-
-    def _layers(self, layers: Sequence[int] | None) -> tuple[int, ...]:
-        wanted = range(self.n_layers) if layers is None else layers
-        for layer in wanted:
-            if not -self.n_layers <= layer < self.n_layers:
-                raise UsageError(
-                    f"there is no layer {layer}: {self.name} has {self.n_layers}, from 0 to {self.n_layers - 1}"
-                )
-        return tuple(layer % self.n_layers for layer in wanted)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torch import nn
 
-from truthmap.errors import ModelError
+from truthmap.errors import ModelError, UsageError
 from truthmap.lm.cache import is_recurrent
 from truthmap.lm.forward_inputs import accepted_arguments
 from truthmap.lm.hooks import HookPoint
@@ -182,3 +182,16 @@ def _has_list(modules: list[nn.Module]) -> bool:
 def _all_or_reason(hook_points: list[HookPoint | str]) -> tuple[HookPoint, ...] | str:
     reason = next((found for found in hook_points if isinstance(found, str)), None)
     return reason if reason is not None else tuple(found for found in hook_points if isinstance(found, HookPoint))
+
+
+def layer_numbers(name: str, n_layers: int, layers: Sequence[int] | None) -> tuple[int, ...]:
+    """Return which layers are meant, those named from the end counted from the start; by default all.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    wanted = range(n_layers) if layers is None else layers
+    for layer in wanted:
+        if not -n_layers <= layer < n_layers:
+            raise UsageError(f"there is no layer {layer}: {name} has {n_layers}, from 0 to {n_layers - 1}")
+    return tuple(layer % n_layers for layer in wanted)

@@ -239,3 +239,21 @@ class ResourcesSection(Section):
     workers: PositiveInt | None = Field(None, description="Workers on the cluster; default: as many as it has room for")
     gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
     cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")
+
+
+def require_fitting_engine(model: ModelSection, answers: AnswersSection) -> None:
+    """Refuse what the engine cannot do.
+
+    Raises:
+        ValueError: it cannot read quantized weights, or cannot close a thought.
+    """
+    engine = answers.engine
+    if model.quantization is not None and not engine.reads_quantized:
+        raise ValueError(
+            f"{engine.kind} cannot read what transformers quantizes while loading; leave --quantization or --engine out"
+        )
+    if answers.max_thinking_tokens is not None and not engine.closes_thoughts:
+        raise ValueError(
+            f"{engine.kind} cannot close a thought: leave --max-thinking-tokens out, or --engine (transformers and "
+            "vllm can)"
+        )

@@ -24,6 +24,7 @@ from truthmap.study.sections import (
     ResourcesSection,
     SecondSection,
     StatesSection,
+    require_fitting_engine,
 )
 from truthmap.study.setting_faults import faults_of, meant_by, option_at
 
@@ -105,17 +106,7 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Study:
-        engine = self.answers.engine
-        if self.model.quantization is not None and not engine.reads_quantized:
-            raise ValueError(
-                f"{engine.kind} cannot read what transformers quantizes while loading; leave --quantization or "
-                "--engine out"
-            )
-        if self.answers.max_thinking_tokens is not None and not engine.closes_thoughts:
-            raise ValueError(
-                f"{engine.kind} cannot close a thought: leave --max-thinking-tokens out, or --engine (transformers and "
-                "vllm can)"
-            )
+        require_fitting_engine(self.model, self.answers)
         if self.out == Path():
             # The one way that pydantic leaves to set a default that depends on other fields of a frozen model.
             object.__setattr__(self, "out", _default_out(self))
