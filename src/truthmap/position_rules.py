@@ -50,7 +50,7 @@ GRAMMAR = (
 """What a rule may be, in words."""
 
 _MEAN = re.compile(r"mean\(([^()]*)\)(.*)")
-_TOKEN = re.compile(r"([^\[\]]*)\[([^\[\]]*)\](.*)")
+_TOKEN = re.compile(r"([^\[\]]{0,99})\[([^\[\]]{0,99})\](.*)")
 _INDEX = re.compile(r"-?[0-9]{1,7}")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,4})?)%")
 _OFFSET = re.compile(r"[+-][0-9]{1,7}")

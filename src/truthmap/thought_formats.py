@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["FORMATS", "THINK", "TagPair"]
 
@@ -29,6 +30,21 @@ class TagPair:
     answers: bool = False
     bare: bool = False
     own_marks: tuple[str, ...] = ()
+
+    @cached_property
+    def opening_tag(self) -> re.Pattern[str]:
+        """What opens a thought, to search for."""
+        return re.compile(self.opening)
+
+    @cached_property
+    def closing_tag(self) -> re.Pattern[str]:
+        """What closes one, to search for."""
+        return re.compile(self.closing)
+
+    @cached_property
+    def either_tag(self) -> re.Pattern[str]:
+        """What opens or closes one, to search for."""
+        return re.compile(f"{self.opening}|{self.closing}")
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from truthmap.thought_formats import FORMATS, TagPair
 __all__ = ["KNOWN", "Formats", "ThoughtSpans", "find_thought"]
 
 
-_WRAPPERS = re.compile(r"\s*(?:<\|START_(?:RESPONSE|TEXT)\|>|<response>|<\|begin_of_solution\|>)")
+_WRAPPERS = re.compile(r"\s{0,99}(?:<\|START_(?:RESPONSE|TEXT)\|>|<response>|<\|begin_of_solution\|>)")
 """What some formats put before the final part."""
 _ENDINGS = (
     *(f"<|{name}|>" for name in ("END_RESPONSE", "END_TEXT", "END_OF_TURN_TOKEN", "end_of_solution", "end", "return")),

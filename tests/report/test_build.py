@@ -233,7 +233,8 @@ def test_a_report_made_anew_leaves_the_run_finished(done: Study) -> None:
 def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) -> None:
     """The command on the page must be one that `truthmap run` takes, whatever the settings."""
     options = {name for p in get_command(app).commands["run"].params for name in p.opts}  # type: ignore[attr-defined]
-    columns = Columns(**dict.fromkeys(Columns.model_fields, "my column"))
+    named = [name for name in Columns.model_fields if name != "right_at"]
+    columns = Columns(**dict.fromkeys(named, "my column"), right_at=0.5)
     study = Study(
         model="m", out=run.path, sites=(Site.RESIDUAL, Site.MLP), trust_remote_code=True, seed=7, columns=columns
     )
@@ -244,7 +245,8 @@ def test_every_setting_of_a_study_can_be_repeated_on_the_command_line(run: Run) 
     words = shlex.split(command(RunData.load(open_run(run.path))))
     assert {word for word in words if word.startswith("--")} <= options
     assert words.count("--site") == 2
-    assert words.count("my column") == len(Columns.model_fields)
+    assert words.count("my column") == len(named)
+    assert words[words.index("--right-at") + 1] == "0.5"
     assert words[words.index("--seed") + 1] == "7"
     assert "--trust-remote-code" in words
 

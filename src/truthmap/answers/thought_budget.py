@@ -37,7 +37,7 @@ class ThoughtWatch:
         self._since.append(token)
         tail = self._lm.thought_tags.written_out(self._since[-_TAIL:])
         if self.pair is not None:
-            closed = re.search(self.pair.closing, tail)
+            closed = self.pair.closing_tag.search(tail)
             self._turn(None if closed else self.pair)
         else:
             pairs = self._lm.thought_tags.tokens.formats.pairs

@@ -70,15 +70,14 @@ class ThoughtStream:
     def _next_tag(self) -> re.Match[str] | None:
         """Return the first tag that changes what is written: one that closes a thought, or opens one."""
         if self._open is not None:
-            return re.search(self._open.closing, self._text)
-        found = (re.search(f"{pair.opening}|{pair.closing}" if pair.answers else pair.opening, self._text)
-                 for pair in self._pairs)  # fmt: skip
+            return self._open.closing_tag.search(self._text)
+        found = ((pair.either_tag if pair.answers else pair.opening_tag).search(self._text) for pair in self._pairs)
         meant = [match for match in found if match is not None and self._is_meant(match)]
         return min(meant, key=lambda match: match.start(), default=None)
 
     def _pair_of(self, match: re.Match[str]) -> TagPair | None:
         """Return the pair whose opening tag a match is; `None` where it closes what was never open."""
-        return next((pair for pair in self._pairs if re.fullmatch(pair.opening, match.group())), None)
+        return next((pair for pair in self._pairs if pair.opening_tag.fullmatch(match.group())), None)
 
     def _is_meant(self, match: re.Match[str]) -> bool:
         if (self._said + self._text[: match.start()])[-1:] in _QUOTES:
