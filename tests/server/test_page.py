@@ -114,7 +114,7 @@ def scripted(ids: tuple[int, ...]) -> Callable[..., Any]:
     """Make the model say these ids, whatever it would rather say."""
     import torch
 
-    def choose(running: Any, requests: Any, answers: Any) -> tuple[torch.Tensor, list[float]]:
+    def choose(running: Any, _requests: Any, answers: Any, _budget: Any) -> tuple[torch.Tensor, list[float]]:
         steps = [answers[n].n for n in running.active]
         scripted_ids = [ids[step] if step < len(ids) else 0 for step in steps]
         return torch.tensor(scripted_ids), [0.0] * len(scripted_ids)
