@@ -129,12 +129,16 @@ def run_to_end(study: Study, questions: QuestionSet, death: Death | None = None,
     return running.ended()
 
 
-TRIALS = [pytest.param(range(1), id="every-day"), pytest.param(range(1, 3), id="more", marks=pytest.mark.slow)]
-"""The numbers of trials that a test of killing makes: one every day, two more in CI."""
+_SOAKED = pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
+TRIALS = [
+    pytest.param(range(1), id="every-day"),
+    pytest.param(range(1, 3), id="more", marks=[pytest.mark.slow, _SOAKED]),
+]
+"""The numbers of trials that a test of killing makes: one every day, more in `make soak`."""
 
 
 def moments(trials: range) -> Iterator[int]:
-    """Return numbers of trials; after CI's own as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
+    """Return numbers of trials; after its own as many as fit into a third of `TRUTHMAP_SOAK` seconds."""
     ends = time.monotonic() + float(os.environ.get("TRUTHMAP_SOAK", "0")) / 3
     yield from trials
     if trials.start:

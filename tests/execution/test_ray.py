@@ -183,6 +183,7 @@ def test_a_model_that_cannot_be_loaded_is_said_once(study: Study, tmp_path: Path
     assert not study.out.exists()
 
 
+@pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
 def test_a_worker_that_cannot_start_is_not_started_for_ever(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     from truthmap.execution import ray as on_ray
 
@@ -240,6 +241,7 @@ def files_of(run: Run) -> dict[str, str]:
     return {str(path.relative_to(run.path)): file_digest(path) for path in files}
 
 
+@pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
 def test_samples_and_their_states_are_those_of_one_machine(
     copies: tuple[Run, Run], cluster: Any, one_thread: None
 ) -> None:
