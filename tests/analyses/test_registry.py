@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from inspect import signature
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
+from typer.main import get_command
 
 from truthmap import analyses
 from truthmap.analyses.base import Analysis, FigureKind
 from truthmap.analyses.registry import ANALYSES, FOLDERS, analysis_of
+from truthmap.analyses.saved import read_analysis
+from truthmap.cli.app import app
+from truthmap.errors import RunFolderError
 from truthmap.report.figure_kinds import FIGURES, RUN_FIGURES
 
 SAVED = [analysis for analysis in ANALYSES if analysis.saved is not None]
@@ -34,6 +39,15 @@ def test_a_saved_result_has_its_type(analysis: Analysis) -> None:
     assert analysis.saved is not None
     assert issubclass(analysis.saved.load_kind(), BaseModel)
     assert analysis.saved.title
+
+
+@pytest.mark.parametrize("analysis", SAVED, ids=lambda analysis: analysis.name)
+def test_what_is_not_there_yet_names_the_command_that_makes_it(analysis: Analysis, tmp_path: Path) -> None:
+    assert analysis.saved is not None
+    with pytest.raises(RunFolderError) as told:
+        read_analysis(tmp_path, analysis.name, analysis.saved.load_kind())
+    (command,) = re.findall("`truthmap (.*)`", str(told.value))
+    assert command in get_command(app).commands  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("kind", FIGURES.values(), ids=FIGURES)

@@ -149,7 +149,7 @@ class SavedAnalysis:
 
     @property
     def _command(self) -> str:
-        return f"`truthmap {self.name.partition('-')[0]}`"
+        return f"`truthmap {self.name.partition('-')[0].replace('_', '-')}`"
 
 
 def read_analysis(folder: AnyPath, name: str, kind: type[Result]) -> Result:
@@ -160,6 +160,18 @@ def read_analysis(folder: AnyPath, name: str, kind: type[Result]) -> Result:
         DamagedFileError: the file does not hold such a result.
     """
     return SavedAnalysis(folder, name).result(kind)
+
+
+def read_if_made(run: StoredRun, name: str, kind: type[Result]) -> Result | None:
+    """Read back what an analysis wrote into a run; `None` where it wrote nothing.
+
+    Raises:
+        RunFolderError: it was made from an earlier state of the run.
+        DamagedFileError: the file does not hold such a result.
+    """
+    if run.folder.entry(analysis_entry(name)) is None:
+        return None
+    return SavedAnalysis(run.folder / ANALYSES, name, run).result(kind)
 
 
 def run_around(folder: AnyPath) -> RunFolder | None:

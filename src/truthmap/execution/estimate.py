@@ -141,7 +141,8 @@ def require_room(folder: Path, needed: int) -> None:
     if needed * _SPARE > free:
         raise StorageError(
             f"the disk is too small: the run needs about {in_bytes(round(needed * _SPARE))} in {folder}, "
-            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit) fewer sites or fewer positions"
+            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit), fewer sites (--site) "
+            "or fewer positions (--positions)"
         )
 
 

@@ -77,9 +77,7 @@ def mean_auc(scores: Floats, y: Bools, group: Groups = None, confidence: float =
     """
     each = placements(round_scores(scores), y)
     placed = Placements(each.right.mean(axis=0, keepdims=True), each.wrong.mean(axis=0, keepdims=True))
-    terms = terms_of(placed, y, group_numbers(group, len(y)))
-    low, high = auc_interval(placed.auc, terms, confidence)
-    return Estimate(value=float(placed.auc[0]), low=float(low[0]), high=float(high[0]), n=len(y))
+    return _with_intervals(placed, y, group, confidence).estimate(0)
 
 
 def auc_many(scores: Floats, y: Bools, group: Groups = None, confidence: float = 0.95) -> AucMany:
@@ -94,7 +92,10 @@ def auc_many(scores: Floats, y: Bools, group: Groups = None, confidence: float =
     Raises:
         NotEnoughDataError: all answers are right, or all are wrong.
     """
-    placed = placements(scores, y)
+    return _with_intervals(placements(scores, y), y, group, confidence)
+
+
+def _with_intervals(placed: Placements, y: Bools, group: Groups, confidence: float) -> AucMany:
     terms = terms_of(placed, y, group_numbers(group, len(y)))
     low, high = auc_interval(placed.auc, terms, confidence)
     return AucMany(placed.auc, low, high, terms.variance(_WIDEST), len(y))

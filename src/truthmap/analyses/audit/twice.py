@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from truthmap.analyses.saved import SavedAnalysis
+from truthmap.analyses.saved import read_if_made
 from truthmap.grading.text_model import Cost
 from truthmap.metrics.estimate import Estimate
 from truthmap.records import Outcome
@@ -72,9 +72,7 @@ def read_comparison(run: StoredRun) -> GradedTwice | None:
         RunFolderError: it was made from an earlier state of the run.
         DamagedFileError: the file does not hold such a result.
     """
-    if run.folder.entry(analysis_entry(NAME)) is None:
-        return None
-    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(GradedTwice)
+    return read_if_made(run, NAME, GradedTwice)
 
 
 def forget_comparison(folder: RunFolder) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from truthmap.analyses.controls.measure import Controls
-from truthmap.analyses.saved import SavedAnalysis
+from truthmap.analyses.saved import read_if_made
 from truthmap.errors import DamagedFileError, RunFolderError
-from truthmap.runs.file_names import ANALYSES
-from truthmap.runs.ledger import analysis_entry
 from truthmap.runs.stored_run import StoredRun
 
 NAME = "controls"
@@ -19,9 +17,7 @@ def read_controls(run: StoredRun) -> Controls | None:
         RunFolderError: it was made from an earlier state of the run.
         DamagedFileError: the file does not hold such a result.
     """
-    if run.folder.entry(analysis_entry(NAME)) is None:
-        return None
-    return SavedAnalysis(run.folder / ANALYSES, NAME, run).result(Controls)
+    return read_if_made(run, NAME, Controls)
 
 
 def worst_control(run: StoredRun) -> str | None:
