@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,9 +66,9 @@ def _draw(axes: Axes, x: Sequence[float], places: Sequence[ThoughtPlace]) -> Non
     if not places:
         axes.text(0.5, 0.5, "no such places on this map", transform=axes.transAxes, ha="center")
         return
-    text: Callable[[ThoughtPlace], Estimate | None] = lambda p: None if p.text is None else p.text.test  # noqa: E731
+    text = [None if place.text is None else place.text.test for place in places]
     _line(axes, x, [place.test for place in places], _PROBE, "o-", "probe")
-    _line(axes, x, [text(place) for place in places], _TEXT, "s--", "text alone: question and thought so far")
+    _line(axes, x, text, _TEXT, "s--", "text alone: question and thought so far")
 
 
 def _line(axes: Axes, x: Sequence[float], found: Sequence[Estimate | None], color: str, style: str, label: str) -> None:
