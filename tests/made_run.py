@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +147,11 @@ def _write_records(
         questions.append(Question(identifier, f"Which city is number {n}? {hostile}".strip(), ("Paris",)))
         length = 6 + n % 5
         text = f"{start}{said}, an old city."
-        zero = ((0, 0),) * length
+        ends = [round(len(text) * place / length) for place in range(length + 1)]
+        offsets = tuple(pairwise(ends))
         log_probs = (-0.5,) * length
         prompt = tuple(range(12))
-        answers.append(Answer(identifier, prompt, tuple(range(length)), text, log_probs, zero, finished=n % 9 > 0))
+        answers.append(Answer(identifier, prompt, tuple(range(length)), text, log_probs, offsets, finished=n % 9 > 0))
         span = Span(len(start), len(start) + len(said)) if scored[n] else None
         why = f"names {said!r} first" if scored[n] else f"names no candidate {hostile}"
         grades.append(Grade(identifier, outcome, "candidates", span, said if span else "", said if span else "", why))

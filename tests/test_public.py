@@ -14,6 +14,7 @@ import pytest
 
 import truthmap
 from truthmap import errors
+from truthmap.shown import ShortRepr
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "transformers", "pandas", "matplotlib", "sklearn", "scipy", "pyarrow", "plotly", "numba", "numpy")
@@ -71,6 +72,34 @@ def test_no_public_name_is_also_that_of_a_module(room: str) -> None:
     folder = Path(importlib.import_module(room).__file__ or "").parent
     modules = {path.stem for path in folder.glob("*.py")} | {path.name for path in folder.iterdir() if path.is_dir()}
     assert modules & set(importlib.import_module(room).__all__) == set()
+
+
+_MANY = re.compile(r"ndarray|Floats|Ints|Bools|Texts|AnyArray|Tensor|\.\.\.|Mapping|dict\[|list\[")
+_SETTINGS = re.compile(r"(Settings|Section|Engine|Host|Objects|Model)$|^(Study|Analysis|SavedResult|Position|Graders)$")
+
+
+def _long_records() -> dict[str, type]:
+    """Return the public records that hold arrays or any number of things; settings are told in full."""
+    kinds = {name: getattr(importlib.import_module(room), name) for room in PUBLIC for name in _names(room)}
+    fields = {
+        name: [each for each in getattr(kind, "__dataclass_fields__", {}).values() if each.repr]
+        or list(getattr(kind, "model_fields", {}).values())
+        for name, kind in kinds.items()
+        if inspect.isclass(kind)
+    }
+    held = {name: " ".join(str(getattr(f, "type", f) or f.annotation) for f in found) for name, found in fields.items()}
+    return {name: kinds[name] for name, types in held.items() if _MANY.search(types) and not _SETTINGS.search(name)}
+
+
+def _names(room: str) -> list[str]:
+    module = importlib.import_module(room)
+    return list(getattr(module, "__all__", [name for name in vars(module) if name[0].isupper()]))
+
+
+def test_what_holds_much_has_a_short_repr() -> None:
+    records = _long_records()
+    assert len(records) > 50
+    assert sorted(name for name, kind in records.items() if not issubclass(kind, ShortRepr)) == []
 
 
 def test_a_name_in_two_rooms_is_the_same_thing() -> None:

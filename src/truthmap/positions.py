@@ -17,6 +17,7 @@ from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
 from truthmap.position_rules import GRAMMAR, MISSING, At, Rule, SpanName
 from truthmap.records import RowKey, StrEnum
+from truthmap.shown import ShortRepr
 
 __all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
 
@@ -190,8 +191,8 @@ LEGACY_POSITIONS: tuple[Position, ...] = tuple(map(Position.of, _LEGACY_NAMES))
 """What files hold that do not name their positions: they are older than that, and all of them hold these."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedPositions:
+@dataclass(frozen=True, slots=True, repr=False)
+class LocatedPositions(ShortRepr):
     """Where answers have some positions.
 
     Attributes:

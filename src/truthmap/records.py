@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from truthmap.shown import ShortRepr
+
 __all__ = ["Answer", "Grade", "Message", "Outcome", "Part", "Question", "Site", "Span", "Split", "SplitAssignment"]
 
 
@@ -104,8 +106,8 @@ class RowKey(str):
         return question_id, int(numbers[0]), int(numbers[1])
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+@dataclass(frozen=True, slots=True, repr=False)
+class Question(ShortRepr):
     """One item of a data set.
 
     Attributes:
@@ -174,8 +176,8 @@ class Part:
     characters: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(ShortRepr):
     """What the model said to a question.
 
     A thought and the final part behind it are spans of the answer, without the tags between them and without white
@@ -245,8 +247,8 @@ class Judgement:
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grade:
+@dataclass(frozen=True, slots=True, repr=False)
+class Grade(ShortRepr):
     """The verdict on a claim of an answer, with its evidence. An answer has one claim today.
 
     Attributes:

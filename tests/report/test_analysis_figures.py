@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,10 @@ def test_a_difference_dots_what_is_significant() -> None:
     assert (list(dots.get_xdata()), list(dots.get_ydata())) == ([2], [1])
     assert "two − one" in axes.get_title()
     assert len([a for a in difference_figure(result).axes if a.get_xlabel() == "Token"]) == 3
+
+
+def test_results_show_themselves_as_their_commands_print_them(comparison: Comparison, transfer: Transfer) -> None:
+    shown = comparison._repr_html_()
+    assert [method.name for method in comparison.methods if escape(method.name) not in shown] == []
+    assert repr(comparison) == str(comparison) == f"Comparison({comparison._tables()[0][0]})"
+    assert "<table>" in transfer._repr_html_()

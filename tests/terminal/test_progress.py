@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import StringIO
 
 import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from truthmap.terminal.progress import Bars, TimesColumn, clock
+from truthmap.terminal.clock import clock
+from truthmap.terminal.progress import Bars, TimesColumn
 
 
 def test_a_log_gets_lines_with_the_time_left_and_no_flood(
@@ -55,3 +57,30 @@ def test_a_stage_of_unknown_length_says_when_it_begins_and_ends(capsys: pytest.C
 
 def test_a_clock_shows_hours_only_where_there_are_any() -> None:
     assert [clock(seconds) for seconds in (0, 59.6, 61, 3600)] == ["0:00", "1:00", "1:01", "1:00:00"]
+
+
+def test_a_notebook_draws_one_bar_in_its_place() -> None:
+    places: list[list[str]] = []
+
+    def place() -> Callable[[str], None]:
+        drawn: list[str] = []
+        places.append(drawn)
+        return drawn.append
+
+    with Bars(place).stage("<b>Answering</b>", 10, 2) as advance:
+        advance(5)
+        advance(10)
+    (drawn,) = places
+    assert "&lt;b&gt;Answering&lt;/b&gt;" in drawn[0]
+    assert "2 of 10" in drawn[0]
+    assert "value='10' max='10'" in drawn[-1]
+    assert "done in 0:00" in drawn[-1]
+    assert not any("<b>" in html for html in drawn)
+
+
+def test_a_stage_of_unknown_length_has_a_bar_in_a_notebook() -> None:
+    drawn: list[str] = []
+    with Bars(lambda: drawn.append).stage("Loading", None) as advance:
+        advance(3)
+    assert "<progress style" in drawn[0]
+    assert "value='1' max='1'" in drawn[-1]

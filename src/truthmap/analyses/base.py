@@ -6,12 +6,14 @@ the analysis' own record, `ANALYSIS`. The command line, the page and `truthmap f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel
+
+from truthmap.shown import Shown, TextTable
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -25,6 +27,20 @@ class SummaryTable(NamedTuple):
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+class AnalysisResult(Shown):
+    """What an analysis found: shown in a notebook as its command prints it, by what stands in `command` beside it."""
+
+    _SUMMARY: ClassVar[str] = "summarize"
+
+    def _tables(self) -> Sequence[TextTable]:
+        folder = type(self).__module__.rpartition(".")[0]
+        tables: Sequence[TextTable] = resolve_name(f"{folder}.command:{self._SUMMARY}")(self)
+        return tables
+
+    def _line(self) -> str:
+        return self._tables()[0][0]
 
 
 @dataclass(frozen=True)

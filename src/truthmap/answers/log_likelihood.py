@@ -10,13 +10,14 @@ import torch
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.model import LanguageModel
+from truthmap.shown import ShortRepr
 
 _MOST_LOGITS = 1 << 26
 """Numbers in one batch's logits: 256 MB as float32."""
 
 
-@dataclass(frozen=True)
-class TokenScores:
+@dataclass(frozen=True, repr=False)
+class TokenScores(ShortRepr):
     """How a model sees the tokens of a continuation.
 
     Attributes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from truthmap.records import Answer, Message
+from truthmap.shown import ShortRepr
 from truthmap.store.tokens import TokenStates
 
 
-@dataclass(frozen=True)
-class Prompt:
+@dataclass(frozen=True, repr=False)
+class Prompt(ShortRepr):
     """A prompt to answer.
 
     Attributes:
@@ -58,8 +59,8 @@ class GenerateSettings:
     memory: int | None = None
 
 
-@dataclass(frozen=True)
-class GeneratedBatch:
+@dataclass(frozen=True, repr=False)
+class GeneratedBatch(ShortRepr):
     """Answers of one batch, and the states of their tokens if sites were asked for."""
 
     answers: tuple[Answer, ...]

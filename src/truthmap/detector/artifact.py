@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from truthmap.detector.config import FORMAT, DetectorConfig, HeadConfig, Role
+from truthmap.detector.described import headline_of, tables_of
 from truthmap.detector.heads import Head, SelfTest
 from truthmap.detector.ood import GaussianOOD
 from truthmap.errors import DamagedFileError, RunFolderError
@@ -34,6 +35,7 @@ from truthmap.files import (
     write_json,
     write_text,
 )
+from truthmap.shown import Shown, TextTable
 
 CONFIG, TENSORS, RECORDS = FILES = "config.json", "model.safetensors", "records.json"
 
@@ -55,8 +57,8 @@ class TrainingRecord(BaseModel):
 _RECORDS = TypeAdapter(tuple[TrainingRecord, ...])
 
 
-@dataclass(frozen=True)
-class Artifact:
+@dataclass(frozen=True, repr=False)
+class Artifact(Shown):
     """A sealed detector as it stands on disk.
 
     Attributes:
@@ -68,6 +70,12 @@ class Artifact:
     config: DetectorConfig
     heads: Mapping[Role, Head]
     records: tuple[TrainingRecord, ...]
+
+    def _line(self) -> str:
+        return headline_of(self.config)
+
+    def _tables(self) -> Sequence[TextTable]:
+        return tables_of(self.config)
 
 
 def save_artifact(artifact: Artifact, folder: AnyPath) -> Artifact:

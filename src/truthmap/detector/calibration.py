@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.special import expit
 
 from truthmap.arrays import Floats
+from truthmap.shown import ShortRepr
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -27,7 +28,7 @@ class Platt(BaseModel):
         return np.asarray(expit(-(self.slope * scores + self.intercept)), dtype=np.float64)
 
 
-class Isotonic(BaseModel):
+class Isotonic(ShortRepr, BaseModel):
     """P(wrong) by linear interpolation between knots, flat outside (Zadrozny and Elkan 2002).
 
     Attributes:
@@ -75,7 +76,7 @@ class ReliabilityBin(BaseModel):
     n_independent: float | None = None
 
 
-class Reliability(BaseModel):
+class Reliability(ShortRepr, BaseModel):
     """How well P(wrong) means what it says, on answers that it was not fitted to.
 
     Attributes:

@@ -14,6 +14,7 @@ from truthmap.metrics.rival import Rival
 from truthmap.positions import Position
 from truthmap.questions.tasks import Task
 from truthmap.records import Site, StrEnum
+from truthmap.shown import ShortRepr
 
 FORMAT = "truthmap detector 3"
 """Raised whenever a key changes its name or its sense: an artifact of another format is refused, never guessed at."""
@@ -239,7 +240,7 @@ class TrainingConfig(BaseModel):
     looks: int = Field(ge=1)
 
 
-class DetectorConfig(BaseModel):
+class DetectorConfig(ShortRepr, BaseModel):
     """The whole of `config.json` but for its seal."""
 
     model_config = _STRICT

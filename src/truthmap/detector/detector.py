@@ -16,6 +16,7 @@ from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.caveats import Caveat, caveats_of_question, caveats_of_source
 from truthmap.detector.compatibility import model_load_settings, require_match
 from truthmap.detector.config import DetectorConfig
+from truthmap.detector.described import headline_of, tables_of
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
@@ -27,12 +28,13 @@ from truthmap.grading.text_model import SAME, Graders
 from truthmap.lm.load import load_model
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Message, Question
+from truthmap.shown import Shown, TextTable
 
 _BATCH = 32
 
 
-@dataclass(frozen=True)
-class Detector:
+@dataclass(frozen=True, repr=False)
+class Detector(Shown):
     """A sealed detector with the model whose answers it scores.
 
     Attributes:
@@ -44,6 +46,12 @@ class Detector:
     artifact: Artifact
     lm: LanguageModel
     allowed: tuple[str, ...] = field(default=())
+
+    def _line(self) -> str:
+        return headline_of(self.config)
+
+    def _tables(self) -> Sequence[TextTable]:
+        return tables_of(self.config)
 
     @property
     def config(self) -> DetectorConfig:

@@ -20,6 +20,7 @@ from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import UsageError
 from truthmap.metrics.intervals import binomial_cdf, exact_upper_bound
 from truthmap.records import StrEnum
+from truthmap.shown import ShortRepr
 
 _MOST_THRESHOLDS = 200
 _MUCH_MORE = 20  # times the answers there are: nobody will ask so many
@@ -34,8 +35,8 @@ class Risk(StrEnum):
     """The share of the answers graded right that the detector abstains from, for whatever reason."""
 
 
-@dataclass(frozen=True)
-class ScoredAnswers:
+@dataclass(frozen=True, repr=False)
+class ScoredAnswers(ShortRepr):
     """Answers with their scores.
 
     Attributes:

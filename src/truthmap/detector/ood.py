@@ -16,10 +16,11 @@ import numpy as np
 from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.clusters import one_per_group
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class GaussianOOD:
+@dataclass(frozen=True, repr=False)
+class GaussianOOD(ShortRepr):
     """A Gaussian around states: r directions with a variance each, and one variance for all the others.
 
     That is the covariance of probabilistic principal components (Tipping and Bishop 1999): with fewer answers than

@@ -25,14 +25,15 @@ from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, Question, Span
+from truthmap.shown import ShortRepr
 
 _MOST_LOOKS = 64
 """Words after which an exact answer is looked for while the answer goes on: each look reads the whole answer so far, so
 that a long one would take the model's thread for many seconds. The verdict at its end looks once more."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEvent:
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenEvent(ShortRepr):
     """A token that was just decoded.
 
     Attributes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,8 @@ from truthmap.detector.artifact import TrainingRecord
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.records import Answer, Span
+from truthmap.shaded_answer import ShadedAnswer, ShadedToken, token_texts, wrote_part_of
+from truthmap.shown import ShortRepr, Shown, TextTable
 
 TRUSTED, NOT_TRUSTED, NO_CLAIM = "trusted", "not trusted", "no claim"
 """What a verdict is called where verdicts are counted."""
@@ -32,8 +36,8 @@ class TokenScore:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+@dataclass(frozen=True, slots=True, repr=False)
+class Verdict(Shown):
     """How far to trust an answer.
 
     Attributes:
@@ -73,6 +77,37 @@ class Verdict:
     guarantee: str | None
     explanation: str
 
+    def _line(self) -> str:
+        known = "" if self.p_wrong is None else f", P(wrong) {self.p_wrong:.2f}"
+        return f"{self.headline}{known}, {self.answer.text!r}"
+
+    def _tables(self) -> Sequence[TextTable]:
+        return [self.shaded.facts_table]
+
+    def _repr_html_(self) -> str:
+        return self.shaded._repr_html_()
+
+    @property
+    def shaded(self) -> ShadedAnswer:
+        """The answer to be read, each token shaded by its score."""
+        score = {(token.start, token.end): token.score for token in self.tokens}
+        found = [score.get(place) for place in self.answer.offsets]
+        exact = wrote_part_of(self.answer, self.exact_answer)
+        tokens = (
+            ShadedToken(text, math.tanh(s / 2), f"score {s:+.2f}", is_exact)
+            if s is not None
+            else ShadedToken(text, None, "", is_exact)
+            for text, s, is_exact in zip(token_texts(self.answer), found, exact, strict=True)
+        )
+        facts = [("verdict", self.headline), ("why", self.explanation)]
+        facts += [] if self.p_wrong is None else [("P(wrong)", f"{self.p_wrong:.2f}")]
+        return ShadedAnswer(
+            self.question,
+            tuple(tokens),
+            tuple(facts),
+            "where the detector's signal rises (blue) and falls (orange); the exact answer is underlined",
+        )
+
     @property
     def asked_as_trained(self) -> bool:
         """Whether the answer came as those did that the detector was measured on."""
@@ -93,8 +128,8 @@ class Verdict:
         return NO_CLAIM if self.trusted is None else TRUSTED if self.trusted else NOT_TRUSTED
 
 
-@dataclass(frozen=True, slots=True)
-class PromptForecast:
+@dataclass(frozen=True, slots=True, repr=False)
+class PromptForecast(ShortRepr):
     """What the detector expects from the prompt alone, before an answer token is generated; fields as in `Verdict`."""
 
     question: str

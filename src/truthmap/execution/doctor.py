@@ -16,6 +16,7 @@ from truthmap.lm.cache import CacheUse
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.questions.question_set import QuestionSet
+from truthmap.shown import ShortRepr
 from truthmap.study.sections import StatesSection
 
 _ROWS = 5
@@ -28,8 +29,8 @@ _USES = {
 }
 
 
-@dataclass(frozen=True)
-class Checkup:
+@dataclass(frozen=True, repr=False)
+class Checkup(ShortRepr):
     """What the doctor found.
 
     Attributes:

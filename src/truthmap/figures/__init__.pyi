@@ -12,3 +12,4 @@ from .heatmap import draw_gain as draw_gain
 from .heatmap import draw_heatmap as draw_heatmap
 from .heatmap import draw_significance as draw_significance
 from .heatmap import draw_within as draw_within
+from .interactive import interactive_map as interactive_map

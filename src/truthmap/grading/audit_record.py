@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.metrics.estimate import Estimate
+from truthmap.shown import ShortRepr
 
 
 class Located(BaseModel):
@@ -32,7 +33,7 @@ class Located(BaseModel):
         return self.found / self.n if self.n else 0.0
 
 
-class Audit(BaseModel):
+class Audit(ShortRepr, BaseModel):
     """The audit of a run's grades.
 
     Attributes:

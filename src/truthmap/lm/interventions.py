@@ -16,6 +16,7 @@ import torch
 
 from truthmap.errors import UsageError
 from truthmap.lm.hooks import HookPoint
+from truthmap.shown import ShortRepr
 
 
 class Edit(Protocol):
@@ -29,8 +30,8 @@ class Edit(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Shift:
+@dataclass(frozen=True, repr=False)
+class Shift(ShortRepr):
     """Adds a vector.
 
     Attributes:
@@ -45,8 +46,8 @@ class Shift:
         return torch.where(by == 0, states, (states.to(by.dtype) + by).to(states.dtype))
 
 
-@dataclass(frozen=True)
-class Ablation:
+@dataclass(frozen=True, repr=False)
+class Ablation(ShortRepr):
     """Takes a direction out: each state is moved along it to where the centre lies.
 
     Attributes:

@@ -24,13 +24,14 @@ from truthmap.lm.thinking import ThinkingTemplate
 from truthmap.lm.thought_tags import ThoughtTags
 from truthmap.questions.tasks import Task
 from truthmap.records import Message, Question, Site
+from truthmap.shown import ShortRepr
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True)
-class LanguageModel:
+@dataclass(frozen=True, repr=False)
+class LanguageModel(ShortRepr):
     """A causal language model with its tokenizer, in evaluation mode.
 
     Attributes:
@@ -44,6 +45,9 @@ class LanguageModel:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     settings: LoadSettings
+
+    def _line(self) -> str:
+        return f"{self.name!r}, {type(self.model).__name__}"
 
     @cached_property
     def blocks(self) -> Blocks:

@@ -13,6 +13,7 @@ from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.intervals import effective_size, wilson
 from truthmap.records import RowKey
+from truthmap.shown import ShortRepr
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class DetailSettings:
     examples: int = 3
 
 
-@dataclass(frozen=True)
-class RocCurve:
+@dataclass(frozen=True, repr=False)
+class RocCurve(ShortRepr):
     """A receiver operating characteristic: shares of the wrong and of the right answers above each threshold.
 
     Attributes:
@@ -45,8 +46,8 @@ class RocCurve:
     true_positive: Floats
 
 
-@dataclass(frozen=True)
-class Histogram:
+@dataclass(frozen=True, repr=False)
+class Histogram(ShortRepr):
     """Answers by the probability of being right that a probe gave them.
 
     Attributes:
@@ -59,8 +60,8 @@ class Histogram:
     wrong: Ints
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(ShortRepr):
     """Groups of answers with neighbouring predictions, of equal size, and how many of each were right.
 
     Attributes:
@@ -94,8 +95,8 @@ class Examples:
     right_low: tuple[RowKey, ...]
 
 
-@dataclass(frozen=True)
-class CellDetails:
+@dataclass(frozen=True, repr=False)
+class CellDetails(ShortRepr):
     """The out-of-fold scores of one cell: each answer scored by a probe that did not see it.
 
     Attributes:

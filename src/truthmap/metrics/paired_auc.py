@@ -12,6 +12,7 @@ from truthmap.metrics.auc import Placements, placements, round_scores
 from truthmap.metrics.auc_terms import GroupTerms, terms_of
 from truthmap.metrics.clusters import Groups, group_numbers
 from truthmap.metrics.estimate import Estimate
+from truthmap.shown import ShortRepr
 
 _WIDEST = 1.0  # variance of a value in [-1, 1], where one group alone cannot tell it
 
@@ -19,8 +20,8 @@ FEWEST_FOR_TEST = 5
 """Groups of right and of wrong answers below which a difference has an interval but no p-value."""
 
 
-@dataclass(frozen=True)
-class AucDifferences:
+@dataclass(frozen=True, repr=False)
+class AucDifferences(ShortRepr):
     """AUCs minus the AUC of a reference, on the same n answers.
 
     Attributes:

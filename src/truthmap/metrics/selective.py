@@ -8,10 +8,11 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.probability import average_precision_many
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class RiskCoverage:
+@dataclass(frozen=True, repr=False)
+class RiskCoverage(ShortRepr):
     """What each threshold on a confidence accepts; arrays are float64 (t,), the strictest threshold first.
 
     Attributes:

@@ -14,10 +14,11 @@ from truthmap.metrics.auc_interval import auc_interval
 from truthmap.metrics.auc_terms import Contributions, GroupTerms
 from truthmap.metrics.clusters import Groups, group_numbers
 from truthmap.metrics.estimate import Estimate
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class WithinAuc:
+@dataclass(frozen=True, repr=False)
+class WithinAuc(ShortRepr):
     """How often the right one of two answers that say the same is scored higher.
 
     Attributes:

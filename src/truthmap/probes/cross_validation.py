@@ -14,6 +14,7 @@ from truthmap.metrics.auc import auc_values, round_scores
 from truthmap.probes.linear import standardise
 from truthmap.probes.solver.path import Problems, solve_path
 from truthmap.probes.solver.products import transpose_matmul
+from truthmap.shown import ShortRepr
 
 _DECIMALS = 6  # of log-odds: as many as float32 holds
 _LEAST_SCALE = (
@@ -105,8 +106,8 @@ def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     return variance.sqrt()
 
 
-@dataclass(frozen=True)
-class OutOfFoldScores:
+@dataclass(frozen=True, repr=False)
+class OutOfFoldScores(ShortRepr):
     """What the cross-validated probes of K label vectors say at one C.
 
     Attributes:

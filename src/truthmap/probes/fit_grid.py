@@ -21,13 +21,14 @@ from truthmap.probes.recipe import Targets
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import RowKey, Site, Split
+from truthmap.shown import ShortRepr
 from truthmap.store.shards import LayerStates
 
 RIGHT = "right"
 
 
-@dataclass(frozen=True)
-class GridFit:
+@dataclass(frozen=True, repr=False)
+class GridFit(ShortRepr):
     """A fitted grid.
 
     Attributes:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from truthmap.arrays import Bools, Floats, Floats32, Ints
+from truthmap.arrays import AnyArray, Bools, Floats, Floats32, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position, column_of, each_once
 from truthmap.records import RowKey, Site
+from truthmap.shown import ShortRepr, Shown, TextTable, map_html
 
 _KINDS = {"n": np.int64, "n_right": np.int64, "within_pairs": np.int64, "converged": np.bool_}
 
@@ -31,8 +32,8 @@ class Cell:
     position: Position
 
 
-@dataclass(frozen=True)
-class Grid:
+@dataclass(frozen=True, repr=False)
+class Grid(Shown):
     """The probes' scores in every cell of one site; arrays are (L, P).
 
     Floats are float64 and NaN where a cell has too few answers; a control that was not computed is NaN everywhere.
@@ -126,6 +127,39 @@ class Grid:
         columns = [column_of(self.positions, position) for position in positions]
         return Grid(self.site, tuple(positions), **{name: getattr(self, name)[:, columns] for name in ARRAYS})
 
+    def notes(self) -> AnyArray:
+        """Return what can be said of each cell, in a few lines: texts (L, P)."""
+        notes = np.full(self.auc.shape, "", dtype=object)
+        for layer, column in np.ndindex(*self.auc.shape):
+            cell = self.cell(layer, column)
+            told = [f"layer {layer}, {cell.position}", f"{self.n[layer, column]:,} answers"]
+            found = self.auc[layer, column]
+            told.insert(1, f"AUC {self.estimate(cell)}" if np.isfinite(found) else "no probe: too few answers")
+            p_value = self.p_value[layer, column]
+            told += [f"corrected p {p_value:.2g}"] if np.isfinite(p_value) else []
+            notes[layer, column] = "\n".join(told)
+        return notes
+
+    def _line(self) -> str:
+        n_layers, n_positions = self.auc.shape
+        return ", ".join([f"{self.site}, {n_layers} layers × {n_positions} positions", *self._best()])
+
+    def _best(self) -> list[str]:
+        """Return what the best cell is and reaches; nothing where no cell can be chosen."""
+        try:
+            best = best_cell(self)
+        except NotEnoughDataError:
+            return []
+        return [f"best: layer {best.layer}, {best.position}, AUC {self.estimate(best)}"]
+
+    def _tables(self) -> Sequence[TextTable]:
+        shape = f"{self.auc.shape[0]} layers × {self.auc.shape[1]} positions, {self.n.max():,} answers"
+        facts = [("cells", shape), *(("best, where it was chosen", best) for best in self._best())]
+        return [(f"Grid of {self.site}", ("", ""), facts)]
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + map_html(self.auc.tolist(), [str(position) for position in self.positions])
+
     def to_frame(self) -> pd.DataFrame:
         """Return the grid as a table, a row per cell."""
         layers, positions = np.indices(self.auc.shape)
@@ -156,8 +190,8 @@ def _column(name: str) -> str:
     return "C" if name == "c" else name
 
 
-@dataclass(frozen=True)
-class GridScores:
+@dataclass(frozen=True, repr=False)
+class GridScores(ShortRepr):
     """What the grid's probes say of answers they have not seen.
 
     Attributes:

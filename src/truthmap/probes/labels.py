@@ -10,13 +10,14 @@ import numpy as np
 from truthmap.arrays import Bools, Ints
 from truthmap.questions.groups import group_questions
 from truthmap.records import Grade, Outcome, Question, RowKey, Split, SplitAssignment
+from truthmap.shown import ShortRepr
 
 FEWEST = 2
 """Answers of each outcome that every fold and the test part need: with fewer, an AUC there means nothing."""
 
 
-@dataclass(frozen=True)
-class LabelledAnswers:
+@dataclass(frozen=True, repr=False)
+class LabelledAnswers(ShortRepr):
     """Labels of n scored rows: answers, each as often as it has claims.
 
     Attributes:

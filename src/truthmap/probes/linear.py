@@ -10,12 +10,13 @@ import torch
 from truthmap.arrays import AnyArray, Bools, Floats
 from truthmap.errors import NotEnoughDataError, UsageError
 from truthmap.probes.solver.path import CLOSE, Problems, solve_path
+from truthmap.shown import ShortRepr
 
 _PIECE = 64  # rows
 
 
-@dataclass(frozen=True)
-class LinearProbe:
+@dataclass(frozen=True, repr=False)
+class LinearProbe(ShortRepr):
     """A linear probe, frozen.
 
     Attributes:

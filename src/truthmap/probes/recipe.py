@@ -13,10 +13,11 @@ from truthmap.probes.cell_scores import CellScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class Targets:
+@dataclass(frozen=True, repr=False)
+class Targets(ShortRepr):
     """What probes are to predict: K labels of n answers.
 
     Attributes:

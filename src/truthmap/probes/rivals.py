@@ -15,10 +15,11 @@ from truthmap.metrics.rival import Rival
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.test_part import TestScore
 from truthmap.records import RowKey
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class Contest:
+@dataclass(frozen=True, repr=False)
+class Contest(ShortRepr):
     """What a rival is measured on.
 
     Attributes:

@@ -24,13 +24,14 @@ from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.linear import LinearProbe, fit_probe, standardise
 from truthmap.probes.permutation import ridge_left_out
+from truthmap.shown import ShortRepr
 
 MOST_CELLS = 4
 _LEAST_SQUARES = 1.0  # weight of an answer against the penalty: next to none of that is left
 
 
-@dataclass(frozen=True)
-class CellChoice:
+@dataclass(frozen=True, repr=False)
+class CellChoice(ShortRepr):
     """Several cells against the best single one, by cross-validation on train + validation.
 
     Attributes:
@@ -52,8 +53,8 @@ class CellChoice:
         return self.gain.low > 0
 
 
-@dataclass(frozen=True)
-class StackedProbe:
+@dataclass(frozen=True, repr=False)
+class StackedProbe(ShortRepr):
     """Probes of several cells and how much each counts, frozen.
 
     Attributes:

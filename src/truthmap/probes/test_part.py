@@ -15,10 +15,11 @@ from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.linear import LinearProbe
 from truthmap.probes.recipes import recipe_named
 from truthmap.records import RowKey
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class TestScore:
+@dataclass(frozen=True, repr=False)
+class TestScore(ShortRepr):
     """How the chosen cell does on answers that chose nothing.
 
     Attributes:

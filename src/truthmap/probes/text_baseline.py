@@ -25,6 +25,7 @@ from truthmap.probes.paper_protocol import ignore_convergence_warnings
 from truthmap.probes.text_features import RowTexts, TextEncoder, TextFeatures, TextPart, joined
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import RowKey
+from truthmap.shown import ShortRepr
 
 _DECIMALS = 9  # of log-odds: what differs less is rounding, where the words are all the same
 _MOST_STEPS = 1000
@@ -35,8 +36,8 @@ CS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 _WORDS = (TextPart.EXACT_ANSWER, TextPart.ANSWER, TextPart.QUESTION)
 
 
-@dataclass(frozen=True)
-class TextKind:
+@dataclass(frozen=True, repr=False)
+class TextKind(ShortRepr):
     """A text baseline: what it reads.
 
     Attributes:
@@ -63,8 +64,8 @@ TEXT_KINDS = (
 """The text baselines; those with embeddings are fitted where a model for them is given."""
 
 
-@dataclass(frozen=True)
-class TextBaselines:
+@dataclass(frozen=True, repr=False)
+class TextBaselines(ShortRepr):
     """Every text baseline of n rows of train + validation, and which of them is the best there.
 
     Attributes:
@@ -86,8 +87,8 @@ class TextBaselines:
         return dict(zip(self.ids, self.scores[self.kinds.index(kind)].tolist(), strict=True))
 
 
-@dataclass(frozen=True)
-class TextBaselineFit:
+@dataclass(frozen=True, repr=False)
+class TextBaselineFit(ShortRepr):
     """The text baselines as they were fitted, with what it takes to score rows that they have not seen.
 
     Attributes:

@@ -16,6 +16,7 @@ from truthmap.answer_parts import final_answer, in_final
 from truthmap.arrays import Floats, Floats32
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import Answer, Grade, Question, RowKey, StrEnum
+from truthmap.shown import ShortRepr
 from truthmap.text import normalized
 
 _NOTHING = "(none)"  # an answer without an exact answer is a case of its own
@@ -42,8 +43,8 @@ class TextEncoder(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class RowTexts:
+@dataclass(frozen=True, repr=False)
+class RowTexts(ShortRepr):
     """What was said and asked in n rows, in the order of the ids.
 
     Attributes:
@@ -101,8 +102,8 @@ def row_texts(
     )
 
 
-@dataclass(frozen=True)
-class TextFeatures:
+@dataclass(frozen=True, repr=False)
+class TextFeatures(ShortRepr):
     """Features that were made from some rows, and can be made of others.
 
     Attributes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from truthmap.records import Question
+from truthmap.shown import ShortRepr
 from truthmap.text import normalized
 
 FEW = 10
@@ -21,8 +22,8 @@ FEW = 10
 _SIGNS = frozenset("%*/&@#\\")  # punctuation that changes what is asked: 3 * 4 is not 3 / 4
 
 
-@dataclass(frozen=True)
-class QuestionGroups:
+@dataclass(frozen=True, repr=False)
+class QuestionGroups(ShortRepr):
     """Which group each question is in.
 
     Attributes:

@@ -12,10 +12,11 @@ from truthmap.questions.tasks import Task
 from truthmap.questions.validation import ValidationReport
 from truthmap.records import SEPARATOR, Question
 from truthmap.seeding import uniform_from
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionSet:
+@dataclass(frozen=True, slots=True, repr=False)
+class QuestionSet(ShortRepr):
     """Questions that are asked and graded in one way.
 
     Attributes:

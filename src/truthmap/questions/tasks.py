@@ -8,6 +8,7 @@ from functools import partial
 from string import ascii_uppercase
 
 from truthmap.records import Message, Question, StrEnum
+from truthmap.shown import ShortRepr
 from truthmap.text import cut, find_words, normalized
 
 _FIELD = re.compile(r"\{(text|context|options)\}")
@@ -54,8 +55,8 @@ class Locating(StrEnum):
     """The paper's way, kept for comparison: the gold string where the answer is right, a model where it is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
+@dataclass(frozen=True, slots=True, repr=False)
+class Rewrite(ShortRepr):
     """An ending of a question and what to put in its place, to turn the question into its base-model form.
 
     It is plain text, no pattern: a detector brings it along, and what comes from a file is never run as a pattern.
@@ -107,8 +108,8 @@ class Example:
         return f"{cut(self.question, 40)} → {cut(self.answer, 20)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+@dataclass(frozen=True, slots=True, repr=False)
+class Task(ShortRepr):
     """How the questions of a set are asked, graded and located.
 
     Attributes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from truthmap.questions.log_facts import LogFacts
 from truthmap.records import StrEnum
+from truthmap.shown import ShortRepr
 
 KEPT_ISSUES = 1000
 """Issues that a report lists; the others are only counted."""
@@ -55,8 +56,8 @@ class BadRowError(Exception):
         self.column, self.kind, self.what = column, kind, what
 
 
-@dataclass
-class ValidationReport:
+@dataclass(repr=False)
+class ValidationReport(ShortRepr):
     """What reading a file found.
 
     Attributes:

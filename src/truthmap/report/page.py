@@ -21,6 +21,7 @@ from truthmap.report.embedding import (
     script_json,
 )
 from truthmap.report.sanitize import cut, visible
+from truthmap.shown import ShortRepr
 
 _LONGEST_CELL = 200
 
@@ -95,8 +96,8 @@ class PageSection:
     downloads: tuple[Download, ...] = ()
 
 
-@dataclass(frozen=True)
-class Page:
+@dataclass(frozen=True, repr=False)
+class Page(ShortRepr):
     """Everything that the page says; all texts are untrusted.
 
     Attributes:

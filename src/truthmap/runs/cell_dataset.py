@@ -9,13 +9,14 @@ import numpy as np
 
 from truthmap.arrays import Bools, Floats32, Ints
 from truthmap.records import Answer, Grade, RowKey, Split
+from truthmap.shown import ShortRepr
 
 Place = Callable[[Answer, Grade], int | None]
 """A position of one's own: the token's index in prompt ids + answer ids, `None` where an answer has none."""
 
 
-@dataclass(frozen=True)
-class CellDataset:
+@dataclass(frozen=True, repr=False)
+class CellDataset(ShortRepr):
     """The states of n rows in one cell, and what is to be known of each row.
 
     Attributes:

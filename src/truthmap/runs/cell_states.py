@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from truthmap.arrays import Bools, Floats32
+from truthmap.shown import short, short_line
 
 Texts = np.ndarray[Any, np.dtype[np.object_]]
 """An array of texts, each a Python string, so that none is cut or padded."""
@@ -28,6 +29,9 @@ class CellStates(NamedTuple):
     ids: Texts
     groups: Texts
     split: Texts
+
+    def __repr__(self) -> str:
+        return short_line("CellStates", ", ".join(f"{name}={short(value)}" for name, value in self._asdict().items()))
 
 
 def texts_array(texts: tuple[str, ...]) -> Texts:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from truthmap.errors import UsageError
 from truthmap.positions import Position
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import Cell
 from truthmap.probes.grid_settings import GridSettings
+from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
 from truthmap.probes.test_part import refit_cell
 from truthmap.records import RowKey, Site
@@ -79,14 +82,29 @@ def unseen_scores(data: RunData, cell: Cell) -> dict[RowKey, float]:
     Train and validation have their out-of-fold scores, as the map has them; the test part is scored by the probe that
     was fitted on both. Rows that lack the position, or that the run kept no scores of, are left out.
     """
-    scores = data.out_of_fold(cell.site).at(cell) if data.has_out_of_fold else {}
-    tested = data.labels.of(test=True)
+    scores = _out_of_fold(data, cell)
+    return {**scores, **_on_test(data, cell, data.labels.of(test=True))}
+
+
+def unseen_score(data: RunData, cell: Cell, row: RowKey) -> float | None:
+    """Return what a cell says of one row, as `unseen_scores` gives it; `None` where it says nothing."""
+    own = data.labels.of(test=True)
+    own = own.take(np.array([key == row for key in own.ids], dtype=bool))
+    return (_on_test(data, cell, own) if own.ids else _out_of_fold(data, cell)).get(row)
+
+
+def _out_of_fold(data: RunData, cell: Cell) -> dict[RowKey, float]:
+    return data.out_of_fold(cell.site).at(cell) if data.has_out_of_fold else {}
+
+
+def _on_test(data: RunData, cell: Cell, tested: LabelledAnswers) -> dict[RowKey, float]:
+    """Score test rows by the probe that was fitted on train + validation."""
     if not tested.ids or not data.grid(cell.site).c[data.grid(cell.site).index(cell)] > 0:
-        return scores
+        return {}
     read = TensorReader(data.states).read_cell(cell.site, cell.layer, cell.position, tested.ids)
     there = usable(read.states[0], read.present[0])
     found = cell_probe(data, cell).score(read.states[0][there].double().numpy())
-    return {**scores, **dict(zip(tested.take(there).ids, found.tolist(), strict=True))}
+    return dict(zip(tested.take(there).ids, found.tolist(), strict=True))
 
 
 def _settings(data: RunData) -> GridSettings:

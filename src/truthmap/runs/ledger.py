@@ -10,6 +10,7 @@ from typing import Any
 from truthmap.errors import DamagedFileError
 from truthmap.files import AnyPath, digest_of, is_inside, read_json
 from truthmap.runs import file_names
+from truthmap.shown import ShortRepr
 
 MEASURED = frozenset({"peak_bytes", "judge_cost"})
 """What a stage's note says of the work, not of its result."""
@@ -48,8 +49,8 @@ _IN_FOLDERS = {
 """The files that entries can have whose files lie in a folder: `analyses/NAME` and `detector`."""
 
 
-@dataclass(frozen=True)
-class StageEntry:
+@dataclass(frozen=True, repr=False)
+class StageEntry(ShortRepr):
     """What is known of a finished stage.
 
     Attributes:

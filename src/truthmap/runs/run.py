@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +15,18 @@ from truthmap.records import Site
 from truthmap.runs.cell_dataset import CellDataset, Place
 from truthmap.runs.cell_states import CellStates
 from truthmap.runs.folder import run_folder
-from truthmap.runs.notebook import facts_html, summary_facts
 from truthmap.runs.stored_run import StoredRun
+from truthmap.shaded_answer import ShadedAnswer
+from truthmap.shown import Shown, TextTable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
     from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, repr=False)
-class Run(StoredRun):
+class Run(Shown, StoredRun):
     """A run folder, opened for reading; `RunData.load` gives all that it holds, as records.
 
     Its methods give arrays and tables; each file is read when it is first asked for, and never again.
@@ -103,6 +106,23 @@ class Run(StoredRun):
         found: Floats = _load("cells:cell_probe")(self._data, cell).direction
         return found
 
+    def show(self, answer_id: str, by: str | None = None) -> ShadedAnswer:
+        """Return an answer to be read, its tokens shaded by a score; print it, or let a notebook show it.
+
+        Args:
+            answer_id: Its id, as `answers` has it; of an answer with several claims, the claim whose place is read.
+            by: `probe`: P(right) as the map's probes in the best cell's layer read it at the positions of the map, by
+                probes that have not seen the answer. `log_prob`: the probability with which the model chose each token.
+                By default the probes, where the run has a map.
+
+        Raises:
+            UsageError: there is no such answer or score.
+            NotEnoughDataError: the probes are asked for, and the run has no map.
+        """
+        usual = "probe" if self.why_no_map is None else "log_prob"
+        found: ShadedAnswer = _load("answer_view:shade_answer")(self._data, answer_id, by or usual)
+        return found
+
     def plot(self, ax: Axes | None = None, site: Site | str | None = None) -> Axes:
         """Draw the map on your own axes, or on a new figure's; return the axes.
 
@@ -114,22 +134,43 @@ class Run(StoredRun):
             NotEnoughDataError: the run has no map.
             UsageError: there is no such site.
         """
-        best = self.summary
-        grid = self._data.grid(None if site is None else _load("cells:site_named")(site))
-        star = (best.layer, grid.positions.index(best.position)) if grid.site is best.site else None
+        grid, star = self._map(site)
         draw = resolve_name("truthmap.figures.heatmap:draw_heatmap")
         drawn: Axes = draw(grid.auc, ax, positions=grid.positions, best=star)
         return drawn
 
-    def __repr__(self) -> str:
-        return f"Run({self.address!r})"
+    def plot_interactive(self, site: Site | str | None = None) -> go.Figure:
+        """Return the map as a Plotly figure: a notebook shows it, and each cell says its numbers under the pointer.
 
-    def _repr_html_(self) -> str:
+        Showing it inline needs the extra `notebook`; `write_html` writes it to a file without.
+
+        Args:
+            site: What was read; by default what the best cell reads.
+
+        Raises:
+            NotEnoughDataError: the run has no map.
+            UsageError: there is no such site.
+        """
+        grid, star = self._map(site)
+        draw = resolve_name("truthmap.figures.interactive:interactive_map")
+        title = f"{self.summary.headline} ({grid.site})"
+        return draw(grid.auc, grid.positions, grid.notes(), title=title, best=star)
+
+    def _map(self, site: Site | str | None) -> tuple[Any, tuple[int, int] | None]:
+        """Return a site's grid, and the best cell's layer and column where it is on it."""
+        best = self.summary
+        grid = self._data.grid(None if site is None else _load("cells:site_named")(site))
+        return grid, (best.layer, grid.positions.index(best.position)) if grid.site is best.site else None
+
+    def _line(self) -> str:
+        return repr(self.address)
+
+    def _tables(self) -> Sequence[TextTable]:
         title = f"Run {self.address}"
         if self.why_no_map is not None:
-            return facts_html(title, [("map", f"none: {self.why_no_map}")])
+            return [(title, ("", ""), [("map", f"none: {self.why_no_map}")])]
         found = self.summary
-        return facts_html(title, [("model", found.model), ("questions", found.questions), *summary_facts(found)])
+        return [(title, ("", ""), [("model", found.model), ("questions", found.questions), *found.facts])]
 
     @cached_property
     def _data(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,6 +14,7 @@ from truthmap.metrics.within_answer_record import WithinAnswer
 from truthmap.positions import Position
 from truthmap.probes.protocols import ProbeProtocol
 from truthmap.records import Site
+from truthmap.shown import ShortRepr, Shown, TextTable
 
 _FORMER = ("log_prob", "within_auc", "within_pairs")
 
@@ -22,7 +23,7 @@ FEWEST_TO_DECIDE = 20
 """Test answers below which nothing is said to be found: with ten right and ten wrong ones an AUC of 0.8 may be 0.6."""
 
 
-class StackedCells(BaseModel):
+class StackedCells(ShortRepr, BaseModel):
     """A detector that reads several cells, against the best single cell.
 
     Attributes:
@@ -44,7 +45,7 @@ class StackedCells(BaseModel):
     test: Estimate | None
 
 
-class Summary(BaseModel):
+class Summary(Shown, BaseModel):
     """What a run found, in short.
 
     Attributes:
@@ -121,3 +122,19 @@ class Summary(BaseModel):
     def optimism(self) -> float:
         """How much better the best cell looked where it was chosen than on the test part."""
         return self.validation.value - self.test.value
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What was found, a name and a value each."""
+        return [
+            ("answers", f"{self.right:,} right, {self.wrong:,} wrong, {self.unscored:,} unscored"),
+            ("best cell", f"layer {self.layer}, {self.position} ({self.site}, C = {self.C:g})"),
+            ("AUC where chosen", f"{self.validation} ({self.validation.n:,} answers)"),
+            ("AUC on test", f"{self.test} ({self.test.n:,} other answers)"),
+        ]
+
+    def _line(self) -> str:
+        return f"{self.headline}: layer {self.layer}, {self.position}, AUC {self.test} on test"
+
+    def _tables(self) -> Sequence[TextTable]:
+        return [(self.headline, ("", ""), self.facts)]

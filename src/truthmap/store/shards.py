@@ -11,10 +11,11 @@ import torch
 from truthmap.arrays import Bools
 from truthmap.positions import Position
 from truthmap.records import RowKey, Site
+from truthmap.shown import ShortRepr
 
 
-@dataclass(frozen=True)
-class StateShard:
+@dataclass(frozen=True, repr=False)
+class StateShard(ShortRepr):
     """The states of a few rows, all layers and positions.
 
     Attributes:
@@ -54,8 +55,8 @@ def join_shards(pieces: Sequence[StateShard], ids: Sequence[RowKey]) -> StateSha
     )
 
 
-@dataclass(frozen=True)
-class LayerStates:
+@dataclass(frozen=True, repr=False)
+class LayerStates(ShortRepr):
     """One layer's states of one site for chosen rows, at all positions or at one.
 
     Attributes:

@@ -99,6 +99,14 @@ def print_lines(lines: Iterable[str], *, stderr: bool = False) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
+def print_pieces(pieces: Iterable[tuple[str, str]]) -> None:
+    """Print one text in pieces, each with its style as rich names it; without colours, the text alone."""
+    text = Text()
+    for piece, style in pieces:
+        text.append(piece, style)
+    terminal().print(text, soft_wrap=True)
+
+
 def print_json(content: Any) -> None:
     """Print something as one line of JSON; characters that cannot be seen are written by their numbers."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
+from truthmap.terminal.clock import clock
+from truthmap.terminal.notebook_progress import Redraw, display_place, notebook_bar
 from truthmap.terminal.output import print_lines, terminal
 
 Advance = Callable[[int], None]
@@ -46,14 +48,27 @@ _QUIET_SECONDS = 20.0
 
 
 class Bars:
-    """Bars on standard error, drawn by rich; where nothing can be redrawn, as in a log file, a line now and then."""
+    """Bars on standard error, or in a notebook's cell; where nothing can be redrawn, as in a log file, a line at times.
+
+    Args:
+        place: Gives a place that HTML is drawn in; by default the notebook's, where the code runs in one.
+    """
+
+    def __init__(self, place: Callable[[], Redraw] | None = None) -> None:
+        self._place = place
 
     @contextmanager
     def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
         """Show counts, elapsed time and time left."""
         console = terminal(stderr=True)
-        shown = self._bar if console.is_terminal or console.is_jupyter else self._lines
-        with shown(name, total, done) as advance:
+        place = display_place if console.is_jupyter and self._place is None else self._place
+        if place is not None:
+            shown = notebook_bar(name, total, done, place())
+        elif console.is_terminal:
+            shown = self._bar(name, total, done)
+        else:
+            shown = self._lines(name, total, done)
+        with shown as advance:
             yield advance
 
     @contextmanager
@@ -101,14 +116,3 @@ class TimesColumn(ProgressColumn):
         if not task.finished and task.time_remaining is not None:
             said += f", {clock(task.time_remaining)} left"
         return Text(said, "progress.elapsed")
-
-
-def clock(seconds: float) -> str:
-    """Write a span of time as a clock shows it.
-
-    >>> clock(7.4), clock(3725)
-    ('0:07', '1:02:05')
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

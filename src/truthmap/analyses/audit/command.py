@@ -44,16 +44,18 @@ def audit(
 
     if file.is_dir():
         audited, twice = audit_run(file)
-        second = () if twice is None else summarize_twice(twice)
+        second = () if twice is None else summarize(twice)
         print_tables((SummaryTable(str(file), ("", ""), tuple(audit_rows(audited))), *second))
         print_lines([f"Note: {note}." for note in audited.warnings] + ([] if twice is None else list(twice.says)))
         file = file / AUDIT_SAMPLE
         if twice is not None and not is_filled_in(file):
             return
-    print_tables((SummaryTable(str(file), ("", ""), tuple(_rows(audit_file(file, auc)))),))
+    (by_hand,) = summarize_by_hand(audit_file(file, auc))
+    print_tables((by_hand._replace(title=str(file)),))
 
 
-def _rows(found: Agreement) -> list[tuple[str, str]]:
+def summarize_by_hand(found: Agreement) -> tuple[SummaryTable, ...]:
+    """Return how the grades agree with a person's, as facts."""
     kappa = "" if found.kappa is None else f", Cohen's kappa {found.kappa:.2f}"
     rows = [
         ("Rows filled in", str(found.rows)),
@@ -69,7 +71,7 @@ def _rows(found: Agreement) -> list[tuple[str, str]]:
         rows.append(("AUC against the grades", f"{found.auc.measured:.3f}"))
         rows.append(("AUC against true labels", _corrected(found)))
         rows.append(("  however the errors lie", f"between {found.auc.least:.3f} and {found.auc.most:.3f}"))
-    return rows
+    return (SummaryTable("Grades and labels by hand", ("", ""), tuple(rows)),)
 
 
 def _corrected(found: Agreement) -> str:
@@ -124,7 +126,7 @@ def _auc_rows(where: str, found: AucTwice | None) -> list[tuple[str, str]]:
     return [(f"  AUC under both, {where}", f"{both}{agreeing}")]
 
 
-def summarize_twice(found: GradedTwice) -> tuple[SummaryTable, ...]:
+def summarize(found: GradedTwice) -> tuple[SummaryTable, ...]:
     """Return how two gradings agree, and where their outcomes fall."""
     counts = tuple((str(one), *(str(found.counts[one][other]) for other in Outcome)) for one in Outcome)
     return (
@@ -136,5 +138,5 @@ def summarize_twice(found: GradedTwice) -> tuple[SummaryTable, ...]:
 ANALYSIS = Analysis(
     "audit",
     audit,
-    SavedResult("Graded twice", "truthmap.analyses.audit.twice:GradedTwice", summarize_twice),
+    SavedResult("Graded twice", "truthmap.analyses.audit.twice:GradedTwice", summarize),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import exact_share_of
@@ -52,7 +54,7 @@ class AucRange(BaseModel):
     most: float
 
 
-class Agreement(BaseModel):
+class Agreement(AnalysisResult, BaseModel):
     """How grading agrees with a person.
 
     Attributes:
@@ -67,6 +69,8 @@ class Agreement(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _SUMMARY: ClassVar[str] = "summarize_by_hand"
 
     rows: int
     falsely_right: Estimate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.analyses.saved import read_if_made
 from truthmap.grading.text_model import Cost
 from truthmap.metrics.estimate import Estimate
@@ -38,7 +39,7 @@ class AucTwice(BaseModel):
     agreeing: Estimate | None
 
 
-class GradedTwice(BaseModel):
+class GradedTwice(AnalysisResult, BaseModel):
     """How two gradings of the same answers agree.
 
     Attributes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.arrays import Floats, Ints
 from truthmap.metrics.auc import round_scores
 from truthmap.metrics.auc_interval import auc_many
@@ -17,6 +18,7 @@ from truthmap.metrics.paired_auc import auc_differences
 from truthmap.metrics.selective import error_precision_many, risk_area, risk_curve
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.records import RowKey, StrEnum
+from truthmap.shown import ShortRepr
 
 CURVE_POINTS = 100
 """Coverages 1 %, 2 %, … 100 % at which the risk is kept."""
@@ -32,8 +34,8 @@ class Family(StrEnum):
     SAMPLES = "samples"
 
 
-@dataclass(frozen=True)
-class Confidence:
+@dataclass(frozen=True, repr=False)
+class Confidence(ShortRepr):
     """A confidence for each answer, higher means surer that it is right.
 
     Attributes:
@@ -57,7 +59,7 @@ class Confidence:
         return self.stand_in if isinstance(self.stand_in, float) else self.stand_in[row]
 
 
-class Method(BaseModel):
+class Method(ShortRepr, BaseModel):
     """How well one confidence does.
 
     Attributes:
@@ -87,7 +89,7 @@ class Method(BaseModel):
     stood_in: int
 
 
-class Comparison(BaseModel):
+class Comparison(AnalysisResult, BaseModel):
     """All confidences on the same test answers.
 
     Attributes:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.arrays import Bools, Floats
 from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.positions import Position
 from truthmap.records import Site, StrEnum
+from truthmap.shown import ShortRepr
 
 CHANCE = 0.5
 FEWEST = 10
@@ -74,7 +76,7 @@ class ControlPoint(BaseModel):
     value: Estimate
 
 
-class ControlCurve(BaseModel):
+class ControlCurve(ShortRepr, BaseModel):
     """What is reached as something changes step by step.
 
     Attributes:
@@ -92,7 +94,7 @@ class ControlCurve(BaseModel):
     points: tuple[ControlPoint, ...]
 
 
-class ControlFinding(BaseModel):
+class ControlFinding(ShortRepr, BaseModel):
     """What one control found.
 
     Attributes:
@@ -130,7 +132,7 @@ class ControlFinding(BaseModel):
 _SAYS_NOTHING = (ControlVerdict.APART, ControlVerdict.UNCLEAR, ControlVerdict.NOT_RUN)
 
 
-class Controls(BaseModel):
+class Controls(AnalysisResult, BaseModel):
     """The controls of a run.
 
     Attributes:

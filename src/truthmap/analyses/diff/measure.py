@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.stats import norm
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
 from truthmap.metrics.auc import placements, round_scores
@@ -20,6 +21,7 @@ from truthmap.metrics.paired_auc import DifferenceTest, difference_test
 from truthmap.positions import LEGACY_POSITIONS, Position
 from truthmap.records import RowKey, Site
 from truthmap.seeding import seed_from
+from truthmap.shown import ShortRepr
 
 DRAWS = 4000
 """Draws of the multiplier bootstrap: a corrected p-value of 0.05 then has a standard error of 0.0035."""
@@ -27,8 +29,8 @@ DRAWS = 4000
 LEVEL = 0.05
 
 
-@dataclass(frozen=True)
-class MapScores:
+@dataclass(frozen=True, repr=False)
+class MapScores(ShortRepr):
     """What the probes of a map say of answers that they have not seen.
 
     Attributes:
@@ -44,8 +46,8 @@ class MapScores:
     scores: np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
-@dataclass(frozen=True)
-class CellDifferences:
+@dataclass(frozen=True, repr=False)
+class CellDifferences(ShortRepr):
     """The second map minus the first; arrays are float64 (L, P), NaN where one of them has no probe.
 
     Attributes:
@@ -87,7 +89,7 @@ class MapSide(BaseModel):
     right: float
 
 
-class MapDifference(BaseModel):
+class MapDifference(AnalysisResult, BaseModel):
     """Two maps of the same shape and their difference, second minus first.
 
     Attributes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.arrays import Bools, Floats
 from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
@@ -60,7 +61,7 @@ class ExitPoint(BaseModel):
     lost: Estimate
 
 
-class EarlyExit(BaseModel):
+class EarlyExit(AnalysisResult, BaseModel):
     """The curve of tokens saved against accuracy, on the test part of a run.
 
     Attributes:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.analyses.canonical import canonical_answer
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
@@ -174,7 +175,7 @@ class TypeScore(BaseModel):
     why_not: str = ""
 
 
-class ErrorTypes(BaseModel):
+class ErrorTypes(AnalysisResult, BaseModel):
     """The kinds of error of a run, and whether they can be read before sampling.
 
     Attributes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site, StrEnum
@@ -49,7 +50,7 @@ class LabelScore(BaseModel):
     test: Estimate | None
 
 
-class LabelMaps(BaseModel):
+class LabelMaps(AnalysisResult, BaseModel):
     """The maps of a column of labels.
 
     Attributes:

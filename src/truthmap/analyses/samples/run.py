@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import RunFolderError, UsageError
@@ -37,8 +38,8 @@ SHARD = 512
 """Samples in a shard: a killed command repeats at most one."""
 
 
-@dataclass(frozen=True)
-class Samples:
+@dataclass(frozen=True, repr=False)
+class Samples(AnalysisResult):
     """The samples of a run: for each question its answers and grades, both in the order of their keys, from sample 1.
 
     Attributes:

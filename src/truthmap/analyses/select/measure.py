@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.analyses.errors.measure import ErrorType
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.auc import placements
@@ -18,6 +19,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import share_of
 from truthmap.positions import Position
 from truthmap.records import RowKey, Site, StrEnum
+from truthmap.shown import ShortRepr
 
 
 class Strategy(StrEnum):
@@ -76,7 +78,7 @@ class Pool:
     kind: ErrorType | None
 
 
-class StrategyScore(BaseModel):
+class StrategyScore(ShortRepr, BaseModel):
     """How often a strategy chooses a right answer.
 
     Attributes:
@@ -110,7 +112,7 @@ class TypeSize(BaseModel):
     n: int
 
 
-class Selection(BaseModel):
+class Selection(AnalysisResult, BaseModel):
     """How well answers are chosen among samples.
 
     Attributes:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.answer_parts import parted
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
@@ -64,7 +65,7 @@ class ThoughtPlace(BaseModel):
     said: SaidSoFar | None
 
 
-class ThoughtMap(BaseModel):
+class ThoughtMap(AnalysisResult, BaseModel):
     """The map of a run's thoughts.
 
     Attributes:

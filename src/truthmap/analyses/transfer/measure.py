@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from truthmap.analyses.base import AnalysisResult
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
 from truthmap.records import Site, StrEnum
@@ -76,7 +77,7 @@ class TransferScore(BaseModel):
     blind_error: float
 
 
-class Transfer(BaseModel):
+class Transfer(AnalysisResult, BaseModel):
     """All pairs of sets of one model.
 
     Attributes:
