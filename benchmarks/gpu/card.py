@@ -6,20 +6,17 @@ import gc
 import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from truthmap.execution.ceilings import measure_ceilings, seconds_of
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
 
 Result = TypeVar("Result")
-
-_PRODUCTS = 20  # timed by themselves, after three that are not
-_COPIES = 10
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,8 @@ class Measured(Spent):
 
 def measure_card(device: torch.device, matrix: int, copied: int) -> Card:
     """Measure the two ceilings of a device, with square matrices of so many rows and a buffer of so many bytes."""
-    one, other = (torch.randn((matrix, matrix), device=device).to(torch.bfloat16) for _ in range(2))
-    product = 2 * matrix**3 / _median(device, lambda: one @ other, _PRODUCTS)
-    source = torch.randint(0, 256, (copied,), dtype=torch.uint8, device=device)
-    target = torch.empty_like(source)
-    copy = 2 * copied / _median(device, lambda: target.copy_(source), _COPIES)
-    return Card(device, product, copy)
+    ceilings = measure_ceilings(device, torch.bfloat16, matrix, copied)
+    return Card(device, ceilings.product, ceilings.copy)
 
 
 def measure(device: torch.device, work: Callable[[], Result], times: int) -> tuple[Measured, Result]:
@@ -91,22 +84,6 @@ def spend(device: torch.device, work: Callable[[], object]) -> Spent:
     return Spent(seconds, _peak_memory(device) - before)
 
 
-def seconds_of(device: torch.device, work: Callable[[], object]) -> float:
-    """Return the seconds from when the device is idle until it has done the work."""
-    if device.type != "cuda":
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-    event: Any = torch.cuda.Event  # which says nothing of its types
-    start, end = event(enable_timing=True), event(enable_timing=True)
-    torch.cuda.synchronize(device)
-    start.record()
-    work()
-    end.record()
-    end.synchronize()
-    return float(start.elapsed_time(end)) / 1000
-
-
 def free_memory(device: torch.device) -> None:
     """Give back what nothing refers to any more."""
     gc.collect()
@@ -120,12 +97,6 @@ def name_of(device: torch.device) -> str:
         return f"{os.cpu_count()} CPU cores ({platform.machine()})"
     card = torch.cuda.get_device_properties(device)
     return f"{card.name}, {card.total_memory / 2**30:.0f} GiB"
-
-
-def _median(device: torch.device, work: Callable[[], object], times: int) -> float:
-    for _ in range(3):
-        work()
-    return statistics.median(seconds_of(device, work) for _ in range(times))
 
 
 def _start_memory(device: torch.device) -> int:

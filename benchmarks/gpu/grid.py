@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from benchmarks.gpu.card import Spent, seconds_of, spend
+from benchmarks.gpu.card import Spent, spend
 from benchmarks.gpu.section import Section, in_gigabytes, table
 from benchmarks.gpu.size import GridSize
+from truthmap.execution.ceilings import seconds_of
 from truthmap.positions import PAPER, Position
 from truthmap.probes.fit_grid import fit_grid
 from truthmap.probes.grid import Grid

@@ -126,7 +126,7 @@ def test_states_of_an_older_format_are_refused_at_the_start(study: Study, copy: 
     index = copy / "states" / "index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "format": 1}))
     seen = Seen()
-    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap reads 2 and 3; delete it"):
+    with pytest.raises(DamagedFileError, match=r"index\.json has format 1, this truthmap reads 2 to 4; delete it"):
         run_study(with_settings(study, {"out": copy}), progress=seen)
     assert seen.begun == {}
     assert not (copy / "answers.parquet").exists()

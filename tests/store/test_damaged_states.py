@@ -76,7 +76,7 @@ def test_a_lost_index_is_made_anew_from_the_shards(store: StateStore, address: P
         (b"{", "index.json is damaged"),
         (b"[" * 100_000, "index.json is damaged"),
         (b"[]", "index.json is damaged"),
-        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap reads 2 and 3"),
+        (b'{"format": 1, "shards": {}}', "has format 1, this truthmap reads 2 to 4"),
         (b'{"format": 2, "shards": {"x": {}}}', "index.json is damaged"),
         (b"\xff\xfe", "index.json is damaged"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.sizes import device_memory, measure_sizes
+from truthmap.lm.sizes import Sizes, device_memory, measure_sizes
 from truthmap.records import Site
 
 _ROWS = 64
@@ -34,15 +34,38 @@ def answer_budget(
         sites: Where states are kept on the way.
     """
     longest_prompt = max(1, *(len(p.prompt_ids) for p in prompts))
-    longest = longest_prompt + settings.max_new_tokens
-    wanted = min(_ROWS, len(prompts), settings.batch_tokens // longest_prompt) * longest
+    wanted = _wanted(longest_prompt, len(prompts), settings)
     if wanted <= settings.batch_tokens:
         return settings.batch_tokens
     sizes = measure_sizes(lm, sites)
     memory = device_memory(lm.device) if settings.memory is None else settings.memory
-    room = (memory - sizes.weights) * _SHARE.get(lm.device.type, _USUAL_SHARE)
-    token = sizes.cache_token + lm.n_layers * sum(sizes.state.values())
+    return _within(wanted, settings, memory_room(sizes, memory, lm.device.type), _token_bytes(sizes, lm.n_layers))
+
+
+def planned_budget(
+    longest_prompt: int, count: int, settings: GenerateSettings, sizes: Sizes, n_layers: int, room: float
+) -> int:
+    """Return what `answer_budget` does for so many prompts of a length on a device with so many bytes of room."""
+    wanted = _wanted(longest_prompt, count, settings)
+    return _within(wanted, settings, room, _token_bytes(sizes, n_layers))
+
+
+def memory_room(sizes: Sizes, memory: int, kind: str) -> float:
+    """Return the bytes that caches and kept states may take of the memory of a device of a kind (`cpu`, `cuda`)."""
+    return (memory - sizes.weights) * _SHARE.get(kind, _USUAL_SHARE)
+
+
+def _wanted(longest_prompt: int, count: int, settings: GenerateSettings) -> int:
+    rows = min(_ROWS, count, settings.batch_tokens // longest_prompt)
+    return rows * (longest_prompt + settings.max_new_tokens)
+
+
+def _within(wanted: int, settings: GenerateSettings, room: float, token: int) -> int:
     return max(settings.batch_tokens, min(wanted, int(room / max(1, token))))
+
+
+def _token_bytes(sizes: Sizes, n_layers: int) -> int:
+    return sizes.cache_token + n_layers * sum(sizes.state.values())
 
 
 def states_fit_on_the_way(

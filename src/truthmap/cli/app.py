@@ -17,6 +17,7 @@ from truthmap.cli.doctor import doctor
 from truthmap.cli.export import export
 from truthmap.cli.figure import figure
 from truthmap.cli.import_log import import_log
+from truthmap.cli.plan import plan
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
@@ -44,6 +45,7 @@ app.command(cls=Command)(detector)
 app.command(cls=Command)(ask)
 app.command(cls=Command)(serve)
 app.command(cls=Command)(doctor)
+app.command(cls=Command)(plan)
 app.command(cls=Command)(show)
 app.command(cls=Command)(report)
 app.command(cls=Command)(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from truthmap.lm.prefix import shared_ids
 from truthmap.lm.sizes import Sizes, measure_sizes
 from truthmap.records import Question, Site
 from truthmap.storage import is_remote
+from truthmap.store.store_dtype import stored_bytes
 from truthmap.study.sections import SHARD, StatesSection
 
 _SPARE = 1.1
@@ -91,10 +93,10 @@ def forecast(
     sizes = measure_sizes(lm, kept.sites)
     fits = [p for p in prompts if lm.max_length is None or len(p.prompt_ids) <= lm.max_length - settings.max_new_tokens]
     answers, too_long = len(fits) + ready, len(prompts) - len(fits)
-    disk = lm.n_layers * len(kept.columns) * answers * sum(sizes.state.values()) + _OTHER_FILES
+    disk = states_on_disk(sizes, kept, lm.n_layers, answers) + _OTHER_FILES
     on_the_way = states_fit_on_the_way(lm, fits, settings, kept.sites)
     batches = _batches(lm, fits, settings, kept.sites if on_the_way else ())
-    memory = _memory(lm, sizes, len(kept.columns), settings, batches, on_the_way=on_the_way)
+    memory = peak_memory(sizes, lm.n_layers, len(kept.columns), settings, batches, on_the_way=on_the_way)
     if budget <= 0 or not fits:
         return Forecast(answers, disk, memory, too_long, second_pass=not on_the_way)
     step = _timed_step(lm, max(batch.rows for batch in batches))
@@ -105,6 +107,14 @@ def forecast(
     steps = len(batches) * len(fits) / min(len(fits), SHARD) * settings.max_new_tokens
     seconds = steps * step.base + (own + len(fits) * tokens) * step.row
     return Forecast(answers, disk, memory, too_long, seconds, tokens, second_pass=not on_the_way)
+
+
+def states_on_disk(sizes: Sizes, kept: StatesSection, n_layers: int, rows: int) -> int:
+    """Return the bytes that the states of so many rows take on disk, but for the files' headers."""
+    cells = n_layers * len(kept.columns)
+    widths = (state // sizes.number for state in sizes.state.values())
+    each = sum(stored_bytes(width, sizes.number, kept.store_dtype, kept.shard) for width in widths)
+    return math.ceil(cells * rows * each)
 
 
 def announce(run: ActiveRun, questions: Sequence[Question], budget: float = 5.0) -> None:
@@ -141,8 +151,8 @@ def require_room(folder: Path, needed: int) -> None:
     if needed * _SPARE > free:
         raise StorageError(
             f"the disk is too small: the run needs about {in_bytes(round(needed * _SPARE))} in {folder}, "
-            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit), fewer sites (--site) "
-            "or fewer positions (--positions)"
+            f"{in_bytes(free)} are free; choose another --out, fewer questions (--limit), fewer sites (--site), "
+            "fewer positions (--positions) or narrower numbers (--store-dtype)"
         )
 
 
@@ -206,7 +216,7 @@ def _answer(engine: LocalEngine, prompts: Sequence[Prompt], settings: GenerateSe
 
 
 @dataclass(frozen=True)
-class _Batch:
+class Batch:
     """Answers in a batch, and tokens in the longest of them, prompt and answer."""
 
     rows: int
@@ -215,27 +225,27 @@ class _Batch:
 
 def _batches(
     lm: LanguageModel, prompts: Sequence[Prompt], settings: GenerateSettings, sites: tuple[Site, ...]
-) -> list[_Batch]:
+) -> list[Batch]:
     """Return the batches of the longest prompts' shard; the work is cut into shards first, then into batches."""
     shard = sorted(prompts, key=lambda p: len(p.prompt_ids))[-SHARD:]
     if not shard:
         return []
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in shard]
     budget = answer_budget(lm, shard, settings, sites)
-    return [_Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, budget)]
+    return [Batch(len(part), lengths[part[-1]]) for part in cut_into_batches(lengths, budget)]
 
 
-def _memory(
-    lm: LanguageModel,
+def peak_memory(
     sizes: Sizes,
+    n_layers: int,
     n_positions: int,
     settings: GenerateSettings,
-    batches: Sequence[_Batch],
+    batches: Sequence[Batch],
     *,
-    on_the_way: bool,
+    on_the_way: bool = True,
 ) -> int:
-    """Add up what is there at once: weights, keys and values, states of the answer's tokens, logits, one shard."""
-    state = sum(sizes.state.values()) * lm.n_layers
+    """Add up the bytes there at once: weights, keys and values, states of the answer's tokens, logits, one shard."""
+    state = sum(sizes.state.values()) * n_layers
     kept = (1 + settings.max_new_tokens) * state if on_the_way else 0
     # Logits are held as scores and as probabilities, a shard as pieces and as a whole.
     needs = [batch.rows * (batch.tokens * sizes.cache_token + 3 * sizes.logits + kept) for batch in batches]

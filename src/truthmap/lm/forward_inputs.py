@@ -44,8 +44,11 @@ def first_place(model: PreTrainedModel) -> int:
     """Return what a model calls the place of a sequence's first token where nobody tells it: 0 in most of them.
 
     Some count behind the id of their padding (fairseq's way). It is found once for a model, by reading three tokens
-    whose places are told in different ways; a model that takes no places has none to tell apart.
+    whose places are told in different ways; a model that takes no places has none to tell apart, and one without
+    weights (on torch's `meta` device) gives no numbers to tell them by.
     """
+    if model.get_input_embeddings().weight.is_meta:
+        return 0
     found = _FIRST_PLACES.get(model)
     if found is None:
         found = _FIRST_PLACES[model] = _tried_first_place(model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,11 @@ from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.processor_template import processor_template
+from truthmap.lm.quantized import require_packages
 from truthmap.lm.whole_weights import require_regular, require_whole
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
@@ -39,28 +40,15 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     Raises:
         ModelError: there is no such model, or it cannot be loaded; the message says what to do.
     """
-    from transformers import AutoConfig, AutoTokenizer
-
     settings = _with_adapter(name, settings or LoadSettings())
     device = pick_device(settings.device)
     adapter = None if settings.adapter is None else adapter_folder(settings.adapter)
-    with quiet():
-        source = model_source(base_of(name) if settings.adapter == name else name)
-    if settings.revision is not None and Path(source).is_dir():
-        raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
-    if Path(source).is_dir():
-        require_regular(name, Path(source))
-    options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
-    if not Path(source).is_dir() and not hub_answers(source, settings.revision):
-        options["local_files_only"] = True  # what was fetched before is in the hub's cache
+    files = locate_files(name, settings)
+    source, options = files.source, files.options
+    config = read_config(files)  # what cannot be loaded is refused before gigabytes are fetched
     with as_model_error(name, source, settings.revision), quiet():
-        config = AutoConfig.from_pretrained(source, **options)
-        if config.is_encoder_decoder:  # refused before gigabytes are fetched
-            raise ModelError(f"{name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        if tokenizer.chat_template is None:
-            tokenizer.chat_template = processor_template(source, **options)
-        model, loading = _auto_class(config).from_pretrained(
+        tokenizer = _tokenizer(files)
+        model, loading = auto_class(config).from_pretrained(
             source,
             config=config,
             dtype=pick_dtype(settings.dtype, device),
@@ -78,6 +66,80 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     return LanguageModel(name, model.eval(), tokenizer, settings)
 
 
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where a model's files are, and how transformers is to read them.
+
+    Attributes:
+        name: What the user called the model.
+        source: A folder in the form of transformers, or a hub id.
+        options: What every call that reads from it is told.
+    """
+
+    name: str
+    source: str
+    options: dict[str, Any]
+
+
+def locate_files(name: str, settings: LoadSettings) -> ModelFiles:
+    """Find a model's files; of an adapter that is given as the model, those of its base.
+
+    Raises:
+        ModelError: there is no such model, or its folder holds links.
+    """
+    with quiet():
+        source = model_source(base_of(name) if is_adapter(name) else name)
+    if settings.revision is not None and Path(source).is_dir():
+        raise ModelError(f"a revision is for hub models, {name} is none; leave --revision out")
+    if Path(source).is_dir():
+        require_regular(name, Path(source))
+    options: dict[str, Any] = {"trust_remote_code": settings.trust_remote_code, "revision": settings.revision or "main"}
+    if not Path(source).is_dir() and not hub_answers(source, settings.revision):
+        options["local_files_only"] = True  # what was fetched before is in the hub's cache
+    return ModelFiles(name, source, options)
+
+
+def read_config(files: ModelFiles, *, needs_packages: bool = True) -> PretrainedConfig:
+    """Read a model's configuration.
+
+    Args:
+        files: Where it is.
+        needs_packages: The weights are to be read, for which quantized ones need a package.
+
+    Raises:
+        ModelError: it cannot be read, or says that the model is not one that is read here.
+    """
+    from transformers import AutoConfig
+
+    revision = files.options["revision"]
+    with as_model_error(files.name, files.source, revision), quiet():
+        config: PretrainedConfig = AutoConfig.from_pretrained(files.source, **files.options)
+    if config.is_encoder_decoder:
+        raise ModelError(f"{files.name} is an encoder-decoder ({config.model_type}); truthmap reads decoders")
+    if needs_packages:
+        require_packages(files.name, config)
+    return config
+
+
+def read_tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
+    """Read a model's tokenizer with its chat template.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    with as_model_error(files.name, files.source, files.options["revision"]), quiet():
+        return _tokenizer(files)
+
+
+def _tokenizer(files: ModelFiles) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(files.source, **files.options)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = processor_template(files.source, **files.options)
+    return tokenizer
+
+
 def _with_adapter(name: str, settings: LoadSettings) -> LoadSettings:
     """Return the settings with the adapter that is to be merged, also where the model itself is one."""
     if not is_adapter(name):
@@ -87,7 +149,7 @@ def _with_adapter(name: str, settings: LoadSettings) -> LoadSettings:
     return replace(settings, adapter=name)
 
 
-def _auto_class(config: PretrainedConfig) -> type[Any]:
+def auto_class(config: PretrainedConfig) -> type[Any]:
     """Return the class that loads a model for reading and writing text, images left out where it can see them."""
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.models.auto import modeling_auto

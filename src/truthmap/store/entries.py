@@ -21,6 +21,7 @@ class ShardEntry:
         size: Bytes in the file.
         ids: The rows' keys, in the order of axis n.
         positions: Names of the positions, in the order of axis P; `None` for a shard of format 2, which names none.
+        narrowed: What its states are narrowed to, where reading them takes more than their tensor (`float8`).
     """
 
     key: str
@@ -29,6 +30,7 @@ class ShardEntry:
     size: int
     ids: tuple[RowKey, ...]
     positions: tuple[str, ...] | None = None
+    narrowed: str | None = None
 
 
 def positions_named(where: str, names: Sequence[str] | None) -> tuple[Position, ...]:

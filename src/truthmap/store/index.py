@@ -17,6 +17,8 @@ from truthmap.store.entries import ShardEntry
 from truthmap.store.shard_file import entry_of
 
 FORMAT = 3
+_NARROWED_FORMAT = 4
+"""The format with shards whose states are narrowed so that older versions cannot read them."""
 _LEGACY_FORMAT = 2
 """The format whose shards do not name their positions."""
 INDEX = "index.json"
@@ -49,9 +51,9 @@ def read_index(place: Storage) -> dict[int, ShardEntry]:
     except (ValueError, RecursionError) as error:
         raise _damaged(where, error) from error
     try:
-        if index["format"] not in (_LEGACY_FORMAT, FORMAT):
+        if index["format"] not in (_LEGACY_FORMAT, FORMAT, _NARROWED_FORMAT):
             raise ForeignFormatError(
-                f"{where} has format {index['format']!r}, this truthmap reads {_LEGACY_FORMAT} and {FORMAT}; "
+                f"{where} has format {index['format']!r}, this truthmap reads {_LEGACY_FORMAT} to {_NARROWED_FORMAT}; "
                 "delete it to have the states captured again"
             )
         entries = {_number(name): _entry(stored) for name, stored in index["shards"].items()}
@@ -123,6 +125,8 @@ def _plain(entries: Mapping[int, ShardEntry]) -> dict[str, Any]:
         for number, entry in sorted(entries.items())
     }
     legacy = bool(shards) and not any("positions" in entry for entry in shards.values())
+    if any("narrowed" in entry for entry in shards.values()):
+        return {"format": _NARROWED_FORMAT, "shards": shards}
     return {"format": _LEGACY_FORMAT if legacy else FORMAT, "shards": shards}
 
 

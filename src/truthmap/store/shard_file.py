@@ -23,14 +23,16 @@ from truthmap.positions import Position
 from truthmap.records import RowKey, Site
 from truthmap.storage import Storage
 from truthmap.store.entries import ShardEntry, positions_named
+from truthmap.store.float8 import CENTRE, SCALE, decode_float8
 
 PRESENT = "present"
 """The tensor that says which positions are present."""
 OURS = "truthmap"
 """Under this name stands in a header's metadata what is added to safetensors' own."""
-_BF16 = "BF16"
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", _BF16: "<i2", "U8": "|u1"}
-"""What numpy calls the bytes of each dtype; of bfloat16, which it does not know, the bits as whole numbers."""
+_F32, _BF16, _FLOAT8 = "F32", "BF16", "F8_E4M3"
+_DTYPES = {"F64": "<f8", _F32: "<f4", "F16": "<f2", _BF16: "<i2", _FLOAT8: "|u1", "U8": "|u1"}
+"""What numpy calls the bytes of each dtype; of those that it does not know, the bits as whole numbers."""
+_AXES = 4  # of states: L, P, n, d
 _LENGTH = 8
 _LONGEST_HEADER = 100_000_000
 _LONGEST_AXIS = 1 << 50
@@ -73,14 +75,15 @@ class ShardFile:
 
     Attributes:
         place, name: Where the file is.
-        tensors: Where each site's states (L, P, n, d) stand.
+        tensors: Where each site's states (L, P, n, d) stand, and what goes with narrowed ones: the site's name with
+            `.scale` (L, P, n) and `.centre` (L, P, d).
         positions: What axis P holds.
         present: bool (P, n).
     """
 
     place: Storage
     name: str
-    tensors: Mapping[Site, Tensor]
+    tensors: Mapping[str, Tensor]
     positions: tuple[Position, ...]
     present: Bools
 
@@ -100,17 +103,30 @@ class ShardFile:
         return columns
 
     def read_cells(self, site: Site, layer: int, columns: slice) -> StoredStates:
-        """Read the states at some columns of axis P of one layer: (columns, n, d), in the stored dtype.
+        """Read the states at some columns of axis P of one layer: (columns, n, d), as stored, float8 as float32.
 
         Raises:
             DamagedFileError: the shard lacks them, or the bytes are not those that were written.
         """
-        tensor = self.tensors.get(site)
+        tensor = self.tensors.get(str(site))
         if tensor is None or not 0 <= layer < tensor.shape[0]:
             raise DamagedFileError(f"{self._where} has no states of site {site}, layer {layer}")
+        states = self._cells(tensor, layer, columns)
+        if tensor.dtype != _FLOAT8:
+            return StoredStates(states, tensor.dtype)
+        scale, centre = (self._cells(self.tensors[f"{site}{with_it}"], layer, columns) for with_it in (SCALE, CENTRE))
+        return StoredStates(decode_float8(states, scale, centre), _F32)
+
+    @property
+    def sites(self) -> dict[Site, Tensor]:
+        """Where the states of each site stand."""
+        return {Site(name): tensor for name, tensor in self.tensors.items() if len(tensor.shape) == _AXES}
+
+    def _cells(self, tensor: Tensor, layer: int, columns: slice) -> AnyArray:
+        """Read some columns of axis P of one layer of a tensor (L, P, …)."""
         first = layer * len(self.positions)
         content = _read_tensor(self, tensor, first + columns.start, first + columns.stop)
-        return StoredStates(content.reshape(columns.stop - columns.start, *tensor.shape[2:]), tensor.dtype)
+        return np.asarray(content.reshape(columns.stop - columns.start, *tensor.shape[2:]))
 
     @property
     def _where(self) -> str:
@@ -132,7 +148,13 @@ def entry_of(place: Storage, name: str) -> ShardEntry:
         ours = json.loads(json.loads(header[_LENGTH:])["__metadata__"][OURS])
         ids = tuple(map(RowKey, ours["ids"]))
         return ShardEntry(
-            str(ours["key"]), digest.hexdigest(), hashlib.sha256(header).hexdigest(), size, ids, _names_in(ours)
+            str(ours["key"]),
+            digest.hexdigest(),
+            hashlib.sha256(header).hexdigest(),
+            size,
+            ids,
+            _names_in(ours),
+            ours.get("narrowed"),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFileError(f"{place.address}/{name} is damaged: it is no shard of states ({error})") from error
@@ -164,12 +186,12 @@ def open_shard_file(place: Storage, name: str, entry: ShardEntry) -> ShardFile:
         positions = positions_named(where, ours.get("positions"))
         tensors = {key: _tensor(value, ours["checksums"][key], len(header)) for key, value in described.items()}
         mask = tensors.pop(PRESENT)
-        states = {Site(key): tensor for key, tensor in tensors.items()}
+        states = {_site_named(key): tensor for key, tensor in tensors.items()}
         if mask.shape[:1] != (len(positions),):
             raise ValueError(f"it holds {mask.shape[0]} positions, expected {len(positions)}")
         fits = mask.shape == (len(positions), len(entry.ids)) and len(mask.checksums) == 1
-        for tensor in states.values():
-            fits &= len(tensor.shape) == 4 and tensor.shape[1:3] == mask.shape
+        for key, tensor in states.items():
+            fits &= _fits(key, tensor, states, mask.shape)
             fits &= len(tensor.checksums) == tensor.shape[0] * len(positions)
         if not fits:
             raise ValueError("its tensors have not the shapes that its rows and positions have")
@@ -192,6 +214,29 @@ def _tensor(described: Mapping[str, Any], checksums: Sequence[int], header: int)
     if math.prod(shape) * np.dtype(_DTYPES[dtype]).itemsize != end - start:
         raise ValueError(f"a tensor of shape {shape} is said to have {end - start} bytes")
     return Tensor(dtype, shape, header + start, tuple(checksums))
+
+
+def _site_named(name: str) -> str:
+    """Return the present name of the site whose states, or what goes with them, a tensor holds.
+
+    Raises:
+        ValueError: there is no such site.
+    """
+    site, dot, with_it = name.partition(".")
+    return f"{Site(site)}{dot}{with_it}"
+
+
+def _fits(name: str, tensor: Tensor, tensors: Mapping[str, Tensor], mask: tuple[int, ...]) -> bool:
+    """Tell whether a tensor has the shape that the mask (P, n) asks for, and has with it what it is read with."""
+    site, _, with_it = name.partition(".")
+    states = tensors.get(site)
+    if states is None or len(states.shape) != _AXES or states.shape[1:3] != mask:
+        return False
+    if not with_it:
+        return tensor.dtype != _FLOAT8 or (site + SCALE in tensors and site + CENTRE in tensors)
+    layers, positions, rows, width = states.shape
+    shapes = {SCALE: (layers, positions, rows), CENTRE: (layers, positions, width)}
+    return tensor.dtype == _F32 and tensor.shape == shapes.get(f".{with_it}")
 
 
 def _names_in(ours: Mapping[str, Any]) -> tuple[str, ...] | None:

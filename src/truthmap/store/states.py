@@ -12,6 +12,7 @@ from truthmap.store.entries import ShardEntry
 from truthmap.store.index import INDEX, is_shard_name, shard_name, write_index
 from truthmap.store.shard_file import entry_of
 from truthmap.store.shards import LayerStates, StateShard
+from truthmap.store.store_dtype import StoreDtype
 from truthmap.store.stored import StoreReader
 from truthmap.store.tensors import TensorReader
 from truthmap.store.write_shard import write_shard_file
@@ -36,22 +37,28 @@ class StateStore(StoreReader):
         """Tell whether the file that `entry` describes is there, by its size."""
         return self.place.size(shard_name(number)) == entry.size
 
-    def write(self, number: int, key: str, shard: StateShard) -> None:
+    def write(self, number: int, key: str, shard: StateShard, stored: StoreDtype = StoreDtype.AUTO) -> None:
         """Write a shard and its entry: whole or not at all.
 
         Raises:
             StorageError: the disk is full or the place cannot be written.
         """
-        self.record(number, self.put(number, key, shard))
+        self.record(number, self.put(number, key, shard, stored))
 
-    def put(self, number: int, key: str, shard: StateShard) -> ShardEntry:
+    def put(self, number: int, key: str, shard: StateShard, stored: StoreDtype = StoreDtype.AUTO) -> ShardEntry:
         """Write a shard's file, whole or not at all, and give the entry that makes it count once it is recorded.
+
+        Args:
+            number: Names the file.
+            key: Digest of everything that made the shard.
+            shard: What to write.
+            stored: What its states are narrowed to; readers give them back as wide as they need.
 
         Raises:
             StorageError: the disk is full or the place cannot be written.
         """
         with self.place.written(shard_name(number)) as path:
-            write_shard_file(path, key, shard)
+            write_shard_file(path, key, shard, stored)
             return entry_of(storage_at(path.parent), path.name)
 
     def record(self, number: int, entry: ShardEntry) -> None:

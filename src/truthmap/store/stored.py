@@ -130,7 +130,7 @@ class StoreReader:
         """
         if not self.entries:
             raise self._empty()
-        tensors = self._opened(min(self.entries)).tensors
+        tensors = self._opened(min(self.entries)).sites
         return {site: (tensor.shape[0], tensor.shape[3]) for site, tensor in tensors.items()}
 
     def read(

@@ -16,6 +16,7 @@ from truthmap.questions.examples import read_examples
 from truthmap.questions.tasks import Example, GradingRule, Locating
 from truthmap.records import Site
 from truthmap.settings_base import Later, Option, Section
+from truthmap.store.store_dtype import StoreDtype
 
 SHARD = 128
 """Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
@@ -198,6 +199,10 @@ class StatesSection(Section):
         False, description="Count from the last written token: the token that closes an answer is no part of it"
     )
     blocks: str | None = Field(None, description="Path of the list of blocks in the model, if it cannot be found")
+    store_dtype: Annotated[StoreDtype, Later()] = Field(
+        StoreDtype.AUTO,
+        description="What states are stored in: auto (the model's dtype), bfloat16, or float8 (a scale for each row)",
+    )
     shard: PositiveInt = Field(SHARD, description="Answers in a file of states: what a killed run repeats at most")
 
     @property

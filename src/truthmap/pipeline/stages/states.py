@@ -18,6 +18,7 @@ from truthmap.runs.file_names import ANSWERS, GRADES
 from truthmap.runs.tables import read_in_pieces, read_records
 from truthmap.store.entries import ShardEntry
 from truthmap.store.shards import StateShard, join_shards
+from truthmap.store.store_dtype import StoreDtype
 from truthmap.study.sections import StatesSection
 from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
@@ -58,7 +59,10 @@ class ShardRows:
             for row in self.rows
             for a in (answers[row.answer],)
         ]
-        own = {"answers": run.keys["answers"], "sites": [*run.study.states.sites], "blocks": run.study.states.blocks}
+        kept = run.study.states
+        own = {"answers": run.keys["answers"], "sites": [*kept.sites], "blocks": kept.blocks}
+        if kept.store_dtype is not StoreDtype.AUTO:  # else keys are as they always were
+            own["store_dtype"] = kept.store_dtype
         return digest_of({"own": own, "positions": [*map(str, self.located.positions)], "rows": rows})
 
     def _ends(self, row: RowKey) -> list[list[int]]:
@@ -76,7 +80,7 @@ def by_answer(grades: Iterable[Grade]) -> dict[RowKey, list[Grade]]:
 
 def put_shard(run: ActiveRun, number: int, rows: ShardRows, pieces: Sequence[StateShard]) -> ShardEntry:
     """Write the file of one shard's states, put together from pieces, in the rows' order."""
-    return run.store.put(number, rows.key(run), join_shards(pieces, rows.rows))
+    return run.store.put(number, rows.key(run), join_shards(pieces, rows.rows), run.study.states.store_dtype)
 
 
 def record_shard(run: ActiveRun, number: int, entry: ShardEntry) -> None:
@@ -127,7 +131,7 @@ def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance
     number, rows = shard
     capture = StateCapture(run.model, capture_settings(run.study), run.prefixes)
     states = capture.capture(rows.answers, rows.located, run.study.states.sites, advance)
-    return run.store.put(number, rows.key(run), states)
+    return run.store.put(number, rows.key(run), states, run.study.states.store_dtype)
 
 
 def _shards(run: ActiveRun, grades: Mapping[RowKey, Sequence[Grade]]) -> Iterator[tuple[int, ShardRows]]:
