@@ -1,70 +1,41 @@
-"""What the fault tables do to a run: every command that reads it, and every one that writes into it."""
+"""What the table of kills does to a run: every command that writes, into it or beside it."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel
+from tests.fault_readers import labels_of
 from tests.killing import Act, Seen
 
 from truthmap.analyses.compare.run import compare_run
+from truthmap.analyses.controls.run import controls
+from truthmap.analyses.controls.settings import ControlSettings
 from truthmap.analyses.diff.run import diff_runs
+from truthmap.analyses.early_exit.run import early_exit_curve
 from truthmap.analyses.errors.run import type_errors
 from truthmap.analyses.labels.run import map_labels
-from truthmap.analyses.samples.run import read_samples, sample_answers
+from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
+from truthmap.analyses.thought.run import thought_map
 from truthmap.analyses.transfer.run import transfer_runs
 from truthmap.figures.canvas import FigureStyle, draw_and_save
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.seal import seal_detector
-from truthmap.pipeline.verify import repair_run, verify_run
+from truthmap.pipeline.verify import repair_run
 from truthmap.records import Site
-from truthmap.report.build import page_of, write_report
+from truthmap.report.build import write_report
 from truthmap.report.figures import draw_figure
+from truthmap.runs.cells import chosen_cell
 from truthmap.runs.data import RunData
-from truthmap.runs.run import Run, open_run
+from truthmap.runs.exports.cell_export import CellExport
+from truthmap.runs.exports.registry import EXPORTS
+from truthmap.runs.run import open_run
 from truthmap.store.states import StateStore
 from truthmap.study.study import Study, with_settings
-
-
-def labels_of(run: Run) -> dict[str, str]:
-    """Return a label for each question, by its number."""
-    return {q.id: ("even", "odd")[int(q.id[1:]) % 2] for q in RunData.load(run).questions}
-
-
-def _figure(path: Path) -> str:
-    axes = draw_figure(open_run(path), "map")
-    return str(axes.images[0].get_array().tolist() if axes.images else axes.collections[0].get_array().tolist())
-
-
-def _transfer(path: Path, other: Path) -> Any:
-    return transfer_runs([open_run(path), open_run(other)], path.parent / "out", site=Site.RESIDUAL)
-
-
-READERS: Mapping[str, Callable[[Path, Path], Any]] = {
-    "report": lambda path, _other: page_of(open_run(path)),
-    "figure": lambda path, _other: _figure(path),
-    "detector": lambda path, _other: seal_detector(open_run(path), path.parent / "sealed").config,
-    "compare": lambda path, _other: compare_run(open_run(path)),
-    "select": lambda path, _other: select_answers(open_run(path)),
-    "errors": lambda path, _other: type_errors(open_run(path)),
-    "labels": lambda path, _other: map_labels(open_run(path), "kind", labels_of(open_run(path)), permutations=0),
-    "diff": lambda path, other: diff_runs(open_run(path), open_run(other), path.parent / "out"),
-    "transfer": _transfer,
-    "sample": lambda path, _other: sample_answers(open_run(path), SampleSettings(k=2)),
-    "samples read": lambda path, _other: read_samples(open_run(path)),
-}
-"""Each gives what it found, of the run at the first path and, where it takes two, another."""
-
-
-def found_by(command: str, path: Path, other: Path) -> str:
-    """Return what a command finds as text, to be compared."""
-    found = READERS[command](path, other)
-    return found.model_dump_json() if isinstance(found, BaseModel) else repr(found)
 
 
 def complete(study: Study, seen: Seen) -> None:
@@ -75,7 +46,16 @@ def complete(study: Study, seen: Seen) -> None:
     select_answers(run, progress=seen)
     type_errors(run, progress=seen)
     map_labels(run, "kind", labels_of(run), permutations=0, progress=seen)
+    controls(run, ControlSettings(only=("within-same-answer", "hidden-knowledge")), progress=seen)
     seal_detector(run, run.folder / "detector", progress=seen)
+    write_report(run)
+
+
+def complete_thoughts(study: Study, seen: Seen) -> None:
+    """Add to a finished run whose answers think what there is to be learned of thoughts."""
+    run = open_run(study.out)
+    thought_map(run, progress=seen)
+    early_exit_curve(run)
     write_report(run)
 
 
@@ -126,6 +106,29 @@ def labels(study: Study, seen: Seen) -> None:
     map_labels(run, "kind", labels_of(run), permutations=0, progress=seen)
 
 
+def control(study: Study, seen: Seen) -> None:
+    """Measure two controls more, one of them on samples."""
+    controls(open_run(study.out), ControlSettings(only=("question-side", "recall-or-truth")), progress=seen)
+
+
+def thought(study: Study, seen: Seen) -> None:
+    """Map the thoughts."""
+    thought_map(open_run(study.out), progress=seen)
+
+
+def early_exit(study: Study, _seen: Seen) -> None:
+    """See what ending thoughts early would save."""
+    early_exit_curve(open_run(study.out))
+
+
+def export(study: Study, _seen: Seen) -> None:
+    """Export a cell in every format."""
+    data = RunData.load(open_run(study.out))
+    cell = CellExport(data, chosen_cell(data, None, None, None))
+    for form in EXPORTS.values():
+        form.load()(study.out.parent / f"cell{form.ending}", cell)
+
+
 def diff(study: Study, seen: Seen) -> None:
     """Compare with the run beside it."""
     diff_runs(open_run(study.out), open_run(_other(study)), study.out.parent / "out", progress=seen)
@@ -174,25 +177,39 @@ def nothing(study: Study) -> None:
     """Leave the run as it is."""
 
 
-WRITERS: Mapping[str, tuple[Act, Callable[[Study], None]]] = {
-    "run --update": (update, nothing),
-    "sample": (sample, nothing),
-    "sample --k more": (sample_more, nothing),
-    "compare": (compare, nothing),
-    "select": (select, nothing),
-    "errors": (errors, nothing),
-    "labels": (labels, nothing),
-    "diff": (diff, beside),
-    "transfer": (transfer, beside),
-    "figure": (figure, nothing),
-    "detector": (seal, nothing),
-    "detector --out": (seal_elsewhere, nothing),
-    "report": (report, nothing),
-    "verify --repair": (repair, lose_a_shard),
+@dataclass(frozen=True)
+class Writer:
+    """A command that writes.
+
+    Attributes:
+        act: What it does.
+        prepare: What is done to the run before it.
+        run: The fixture of the run that it is given a copy of.
+    """
+
+    act: Act
+    prepare: Callable[[Study], None] = nothing
+    run: str = "whole"
+
+
+WRITERS: Mapping[str, Writer] = {
+    "run --update": Writer(update),
+    "sample": Writer(sample),
+    "sample --k more": Writer(sample_more),
+    "compare": Writer(compare),
+    "select": Writer(select),
+    "errors": Writer(errors),
+    "labels": Writer(labels),
+    "controls": Writer(control),
+    "thought": Writer(thought, run="thinking_run"),
+    "early-exit": Writer(early_exit, run="thinking_run"),
+    "diff": Writer(diff, beside),
+    "transfer": Writer(transfer, beside),
+    "figure": Writer(figure),
+    "export": Writer(export),
+    "detector": Writer(seal),
+    "detector --out": Writer(seal_elsewhere),
+    "report": Writer(report),
+    "verify --repair": Writer(repair, lose_a_shard),
 }
-"""Each command that writes, and what is done to the run before it."""
-
-
-def faults_of(path: Path) -> bool:
-    """Tell whether `verify` finds anything."""
-    return bool(verify_run(path))
+"""Each command that writes."""

@@ -9,7 +9,8 @@ import pytest
 
 from truthmap import controls
 from truthmap.analyses.controls.command import summarize
-from truthmap.analyses.controls.figure import controls_figure, draw_control_curves, draw_controls
+from truthmap.analyses.controls.figure import controls_figure, draw_control_curves, draw_controls, draw_curve
+from truthmap.analyses.controls.kept import keep_findings, kept_findings
 from truthmap.analyses.controls.measure import (
     ControlCurve,
     ControlFinding,
@@ -24,10 +25,13 @@ from truthmap.analyses.controls.settings import ControlSettings
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.cli.output_summary import print_summary
+from truthmap.figures.canvas import new_axes
 from truthmap.metrics.estimate import Estimate
+from truthmap.pipeline.verify import verify_run
 from truthmap.positions import Position
 from truthmap.records import Site
 from truthmap.report.build import write_report
+from truthmap.runs.file_names import CONTROLS_KEPT
 from truthmap.runs.run import Run, open_run
 from truthmap.terminal.output import print_tables
 
@@ -122,6 +126,37 @@ def test_controls_are_kept_and_added_to(
     page = unescape(write_report(open_run(finished.path)).read_text())
     for said in ("What is left of the AUC", *(each.name for each in both.findings), both.findings[0].says[:20]):
         assert said in page
+
+
+def test_what_was_measured_stays_whatever_became_of_the_table(finished: Run) -> None:
+    earlier = [finding("question-side", 0.1), finding("transfer-geometry", 0.2)]
+    keep_findings(finished, earlier)
+    (finished.path / "analyses" / "controls.svg").write_text("half of it")  # as when killed while it was written
+    names = ("within-same-answer", "transfer-geometry")  # which lacks other runs, and takes no place of what has them
+    found = controls(finished, ControlSettings(only=names)).findings
+    assert [each.name for each in found] == ["question-side", *names]
+    assert (found[0], found[2]) == tuple(earlier)
+    assert not verify_run(finished.path)
+
+
+def test_what_is_kept_and_broken_is_said_and_left_out(finished: Run, made: Controls) -> None:
+    said: list[str] = []
+    keep_findings(finished, made.findings)
+    assert list(kept_findings(finished, said.append).values()) == list(made.findings)
+    kept = finished.path / CONTROLS_KEPT
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert [broken.name for broken in verify_run(finished.path)] == [CONTROLS_KEPT]
+    assert kept_findings(finished, said.append) == {}
+    assert "is left out, measure it again: " in said[0]
+
+
+def test_steps_that_are_ratios_stand_at_equal_distances(made: Controls) -> None:
+    sizes = (25, 50, 100, 200, 400, 800, 938)
+    points = tuple(ControlPoint(at=at, value=estimate(0.8)) for at in sizes)
+    curve = ControlCurve(name="fewer answers", along="labelled answers", logarithmic=True, points=points)
+    axes = draw_curve(made, made.findings[0], curve, new_axes(3, 3))
+    assert axes.get_xscale() == "log"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["25", "50", "100", "200", "400", "938"]
 
 
 @pytest.mark.slow

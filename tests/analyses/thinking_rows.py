@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from truthmap.pipeline.runner import run_study
+from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 PLACES = "last_q,thought[0],thought[50%],thought[-1],thought[1],thought[4],thought[4000],exact[-1],final[-1]"
 NAMES = ["Peru", "France"]
@@ -19,3 +24,17 @@ def row(n: int) -> dict[str, Any]:
         "id": f"q{n:03d}", "question": f"Which country is number {n}?", "answer": "Peru", "candidates": NAMES,
         "response": f"{thought} It is {said}",
     }  # fmt: skip
+
+
+def run_of_thoughts(model: Path, out: Path) -> Run:
+    """Run a study of ready answers that think."""
+    return run_study(
+        Study(
+            model=str(model),
+            questions=[row(n) for n in range(90)],
+            positions=PLACES,
+            permutations=4,
+            out=out,
+            device="cpu",
+        )
+    )

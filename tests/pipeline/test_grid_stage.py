@@ -212,6 +212,13 @@ def test_labels_are_read_from_any_kind_of_table(tmp_path: Path, kind: str) -> No
     assert read_labels(path, "id", "topic") == {"x": "a", "y": "b"}
 
 
+@pytest.mark.parametrize("kind", ["Int64", "string", "boolean", "category"])
+def test_a_label_that_is_missing_is_none_of_any_kind(tmp_path: Path, kind: str) -> None:
+    known = pd.Series([True, None], dtype="boolean").astype(kind)
+    pd.DataFrame({"id": ["a", "b"], "topic": known}).to_parquet(tmp_path / "labels.parquet")
+    assert list(read_labels(tmp_path / "labels.parquet", "topic")) == ["a"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from truthmap.report.column_names import in_words, worded
 
@@ -20,6 +21,11 @@ def test_a_number_and_its_interval_make_one_column() -> None:
     found = worded(frame)
     assert found.columns == ("method", "AUC [95 %]", "p-value")
     assert found.rows == (("a_b", "0.901 [0.800, 0.950]", "0.5"), ("c", "", "1"))
+
+
+@pytest.mark.parametrize("kind", ["Int64", "float64", "Float64", "string", "boolean", "datetime64[ns]", "object"])
+def test_what_is_missing_is_an_empty_cell_of_any_kind(kind: str) -> None:
+    assert worded(pd.DataFrame({"n": pd.Series([None], dtype=kind)})).rows == (("",),)
 
 
 def test_a_half_interval_stays_as_it_is() -> None:

@@ -11,7 +11,17 @@ from truthmap.errors import DamagedFileError, RunFolderError, StorageError, Usag
 from truthmap.files import digest_of, read_json
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.up_to_date import mend_index
-from truthmap.runs.file_names import ANALYSES, DETECTOR, EXACT_P_TRUE, LEDGER, LOOKS, SELF_REPORTS, STUDY, most_of
+from truthmap.runs.file_names import (
+    ANALYSES,
+    CONTROLS_KEPT,
+    DETECTOR,
+    EXACT_P_TRUE,
+    LEDGER,
+    LOOKS,
+    SELF_REPORTS,
+    STUDY,
+    most_of,
+)
 from truthmap.runs.folder import RunFolder, run_folder
 from truthmap.runs.ledger import STAGES, StageEntry, read_ledger, stage_entry, without_damaged
 from truthmap.runs.run import Run
@@ -23,6 +33,8 @@ from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Progress, Silence
 
 _INDEX = "states/index.json"
+_SEALED = {SELF_REPORTS: "compare", EXACT_P_TRUE: "compare", CONTROLS_KEPT: "controls"}
+"""Tables that no entry of the ledger knows, for they vouch for themselves, and the command that makes each."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ def _broken(folder: RunFolder, progress: Progress) -> Iterator[Broken]:
             yield from _broken_files(folder, stage, entry)
         if stage == "states":
             yield from _broken_states(folder, None if entry is None else entry.note.get("index"), progress)
-    yield from _broken_self_reports(folder)
+    yield from _broken_sealed(folder)
     yield from _broken_looks(folder)
 
 
@@ -171,11 +183,11 @@ def _broken_files(folder: RunFolder, stage: str, entry: StageEntry) -> Iterator[
         yield Broken(stage, name, fault if stage in STAGES else f"{fault}; {_again(stage)} makes it again")
 
 
-def _broken_self_reports(folder: RunFolder) -> Iterator[Broken]:
-    for name in (SELF_REPORTS, EXACT_P_TRUE):
+def _broken_sealed(folder: RunFolder) -> Iterator[Broken]:
+    for name, command in _SEALED.items():
         fault = _fault_of_sealed(folder, name)
         if fault:
-            yield Broken("compare", name, f"{fault}; {_again('compare')} makes it again")
+            yield Broken(command, name, f"{fault}; {_again(command)} makes it again")
 
 
 def _broken_looks(folder: RunFolder) -> Iterator[Broken]:

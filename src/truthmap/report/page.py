@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from pydantic import BaseModel
 
@@ -159,12 +160,12 @@ def json_download(name: str, content: BaseModel) -> Download:
 
 
 def texts(rows: Sequence[Sequence[Any]]) -> tuple[tuple[str, ...], ...]:
-    """Return rows of values as rows of texts: floats with four digits, nothing for `None` and NaN."""
+    """Return rows of values as rows of texts: floats with four digits, nothing for `None`, NaN and pandas' NA."""
     return tuple(tuple(map(_text, row)) for row in rows)
 
 
 def _text(value: Any) -> str:
-    if value is None or value != value:  # NaN differs from itself
+    if value is None or value is pd.NA or value != value:  # NaN differs from itself
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

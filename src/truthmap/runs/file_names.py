@@ -30,6 +30,7 @@ SELF_REPORTS = "confidence.parquet"
 EXACT_P_TRUE = "exact_p_true.parquet"
 
 ANALYSES = "analyses"
+CONTROLS_KEPT = f"{ANALYSES}/controls_kept.parquet"
 DETECTOR = "detector"
 DETECTOR_CONFIG = "config.json"
 LOOKS = "looks"

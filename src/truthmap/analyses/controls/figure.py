@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,6 +22,8 @@ COLOURS = {
 _WHOLE = "0.9"
 _ACROSS = 4
 _MARKERS = "osD^vP"
+_ROOM = 1.5
+"""How many times as large a step must be for both to have their numbers at an axis in ratios."""
 
 
 def controls_figure(result: Controls) -> Figure:
@@ -101,6 +104,8 @@ def draw_curve(result: Controls, finding: ControlFinding, curve: ControlCurve, a
     axes.plot(at, [point.value.value for point in curve.points], "o-", color="#08519c", markersize=4)
     axes.axhline(result.auc.value, color="#08306b", linewidth=0.8, linestyle="--")
     axes.axhline(0.5, color="0.5", linewidth=0.8)
+    if curve.logarithmic:
+        _in_ratios(axes, at)
     axes.set_xlabel(curve.along, fontsize=9)
     axes.set_ylabel(curve.of, fontsize=9)
     axes.tick_params(labelsize=8)
@@ -108,6 +113,14 @@ def draw_curve(result: Controls, finding: ControlFinding, curve: ControlCurve, a
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     return axes
+
+
+def _in_ratios(axes: Axes, at: Sequence[float]) -> None:
+    """Draw the horizontal axis in ratios, with a tick at each step that has room for its number."""
+    axes.set_xscale("log")
+    kept = [value for value, after in pairwise(at) if after > _ROOM * value]
+    axes.set_xticks([*kept, at[-1]], [f"{value:g}" for value in (*kept, at[-1])])
+    axes.set_xticks([], minor=True)
 
 
 def _shown(result: Controls) -> Sequence[ControlFinding]:

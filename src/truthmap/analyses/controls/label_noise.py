@@ -11,7 +11,7 @@ test answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -73,7 +73,13 @@ def measure_label_noise(context: ControlContext) -> ControlResult:
     with one_thread_per_cell(context.fitting.device) as every:
         learned = iter(every(partial(_learn, seen, test, context.fitting.cs), lessons))
     curves = tuple(
-        ControlCurve(name=plan.name, along=plan.along, points=tuple(_points(plan, learned, test))) for plan in plans
+        ControlCurve(
+            name=plan.name,
+            along=plan.along,
+            logarithmic=plan.logarithmic,
+            points=tuple(_points(plan, learned, test)),
+        )
+        for plan in plans
     )
     return _result(context, curves)
 
@@ -86,6 +92,7 @@ class _Plan:
     along: str
     at: Sequence[float]
     draws: Sequence[Sequence[Lesson]]
+    logarithmic: bool = False
 
 
 def _plans(seen: StatesAtCell, seed: int) -> Iterator[_Plan]:
@@ -102,7 +109,7 @@ def _plans(seen: StatesAtCell, seed: int) -> Iterator[_Plan]:
     yield _curve("wrong called right", "share of wrong called right", FLIPPED, lenient)
     orders = [np.argsort(dice) for dice in luck]
     sizes = _sizes(len(everything))
-    yield _curve("fewer answers", "labelled answers", sizes, partial(_first, seen, orders))
+    yield replace(_curve("fewer answers", "labelled answers", sizes, partial(_first, seen, orders)), logarithmic=True)
     size = int(min(seen.y.sum(), (~seen.y).sum()) / max(RIGHT))
     mixed = partial(_mixed, seen, orders, size)
     yield _curve("share of right answers", f"share right among {size} answers", RIGHT, mixed)

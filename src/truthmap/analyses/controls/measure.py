@@ -83,6 +83,7 @@ class ControlCurve(ShortRepr, BaseModel):
         name: What changes.
         along: What the horizontal axis shows.
         of: What the vertical axis shows.
+        logarithmic: Whether the steps are ratios, so that the horizontal axis is drawn in these.
         points: In the order of `at`.
     """
 
@@ -91,6 +92,7 @@ class ControlCurve(ShortRepr, BaseModel):
     name: str
     along: str
     of: str = AUC
+    logarithmic: bool = False
     points: tuple[ControlPoint, ...]
 
 
@@ -116,6 +118,11 @@ class ControlFinding(ShortRepr, BaseModel):
     readings: tuple[ControlReading, ...] = ()
     curves: tuple[ControlCurve, ...] = ()
     facts: dict[str, str] = {}
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether it was run; where it was not, the sentence says what is lacking."""
+        return self.verdict is not ControlVerdict.NOT_RUN
 
     @property
     def headline(self) -> ControlReading | None:

@@ -4,8 +4,8 @@
 those that go with knowledge of the subject, whose states look like those of right answers, and those that do not, which
 are easy to tell. Here the errors of the test part are parted by what the run has of the subject: the agreement of the
 question's samples with its answer, and the subject's popularity (built-in city sets: inhabitants; else a file). Right
-answers stand against either kind; what is left is the AUC against errors on known subjects. How far the
-answer depends on the subject within the model, by which the paper sorts, is not measured.
+answers stand against either kind; what is left is the AUC against errors on known subjects. The control
+`subject-removed` sorts them by how far the answer hangs on the subject instead, which is nearer to the paper.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def measure_recall_or_truth(context: ControlContext) -> ControlResult:
     told = [name for name, readings in split.items() if readings]
     if not told:
         raise NotEnoughDataError("fewer than ten errors are on known subjects, or fewer than ten on others")
-    return _result([reading for name in told for reading in split[name]], told[0])
+    return told_of_errors([reading for name in told for reading in split[name]], told[0])
 
 
 def familiarities(context: ControlContext) -> Iterator[Familiarity]:
@@ -160,7 +160,8 @@ def _popularity(context: ControlContext) -> dict[str, float]:
     return found
 
 
-def _result(readings: list[ControlReading], by: str) -> ControlResult:
+def told_of_errors(readings: list[ControlReading], by: str) -> ControlResult:
+    """Return what readings of `split_errors` say, those that count first; `by` says how the errors were sorted."""
     known, other, gap = readings[0], readings[1], readings[2]
     assert known.left is not None and known.probe is not None
     verdict = verdict_on(known)

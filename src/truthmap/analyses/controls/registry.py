@@ -16,6 +16,7 @@ FILES = (
     "second_grader",
     "label_noise",
     "recall_or_truth",
+    "subject_removed",
     "hidden_knowledge",
     "surface",
     "transfer_geometry",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 from typing import cast
 
@@ -11,12 +10,13 @@ import pandas as pd
 from truthmap.analyses.controls.base import Control, not_run, unclear
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.figure import controls_figure
+from truthmap.analyses.controls.kept import keep_findings, kept_findings
 from truthmap.analyses.controls.measure import ControlFinding, Controls
 from truthmap.analyses.controls.registry import NAMES, chosen_names, file_of
-from truthmap.analyses.controls.saved import NAME, read_controls
+from truthmap.analyses.controls.saved import NAME
 from truthmap.analyses.controls.settings import ControlSettings
 from truthmap.analyses.results import write_analysis
-from truthmap.errors import DamagedFileError, ModelError, NotEnoughDataError, RunFolderError
+from truthmap.errors import ModelError, NotEnoughDataError, RunFolderError
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -53,27 +53,36 @@ def controls(
     settings, progress = settings or ControlSettings(), progress or Silence()
     names = chosen_names(settings.only, settings.without)
     context = ControlContext(RunData.load(run), settings, reopening, progress)
-    cell, auc = context.cell, context.auc
-    known = {finding.name: finding for finding in _earlier(run)}
+    _ = context.auc  # says at once where there is nothing to control
+    measured = []
     try:
         with progress.stage("Controls", len(names)) as advance:
             for done, name in enumerate(names, start=1):
-                known[name] = measure(load_control(name), context)
+                measured.append(measure(load_control(name), context))
                 advance(done)
     finally:
         context.close()
-    result = Controls(
-        model=run.summary.model,
-        questions=run.summary.questions,
+    with run.held(progress.say, patient=True):
+        known = kept_findings(run, progress.say)
+        known |= {each.name: each for each in measured if each.is_measured or each.name not in known}
+        result = _table_of(context, [known[name] for name in NAMES if name in known])
+        keep_findings(run, result.findings)
+        tables = {NAME: controls_table(result), f"{NAME}_curves": curves_table(result)}
+        write_analysis(run.folder / ANALYSES, NAME, result, tables, controls_figure(result), [run])
+    return result
+
+
+def _table_of(context: ControlContext, findings: list[ControlFinding]) -> Controls:
+    summary, cell = context.data.summary, context.cell
+    return Controls(
+        model=summary.model,
+        questions=summary.questions,
         site=cell.site,
         layer=cell.layer,
         position=cell.position,
-        auc=auc,
-        findings=tuple(known[name] for name in NAMES if name in known),
+        auc=context.auc,
+        findings=tuple(findings),
     )
-    tables = {NAME: controls_table(result), f"{NAME}_curves": curves_table(result)}
-    write_analysis(run.folder / ANALYSES, NAME, result, tables, controls_figure(result), [run])
-    return result
 
 
 def load_control(name: str) -> Control:
@@ -119,12 +128,3 @@ def curves_table(result: Controls) -> pd.DataFrame:
     columns = ("control", "curve", "along", "at", "of", *_ENDS)
     frame: pd.DataFrame = pd.DataFrame(rows, columns=list(columns))
     return frame
-
-
-def _earlier(run: Run) -> Sequence[ControlFinding]:
-    """Return what was measured on the run as it is now; nothing where that cannot be read any more."""
-    try:
-        found = read_controls(run)
-    except (RunFolderError, DamagedFileError):
-        return ()
-    return () if found is None else found.findings

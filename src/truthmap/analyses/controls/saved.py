@@ -1,4 +1,4 @@
-"""The controls that a run has, read back: for its summary, and for the next call, which adds to them."""
+"""The controls that a run has, read back for its summary."""
 
 from __future__ import annotations
 
