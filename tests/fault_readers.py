@@ -63,7 +63,7 @@ def _show(path: Path) -> str:
 
 def _controls(path: Path) -> Any:
     seen = Seen()
-    found = controls(open_run(path), ControlSettings(only=("question-side",)), progress=seen)
+    found = controls(open_run(path), ControlSettings(only=("question-side", "hidden-knowledge")), progress=seen)
     return found, [news for news in seen.news if " is left out" in news]
 
 

@@ -16,6 +16,8 @@ import torch
 from safetensors.torch import load_file
 from tests.killing import Seen, numbers
 
+from truthmap.analyses.controls.run import controls
+from truthmap.analyses.controls.settings import ControlSettings
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.select.run import select_answers
@@ -260,6 +262,22 @@ def test_samples_and_their_states_are_those_of_one_machine(
     again = Seen()
     sample_answers(there, SampleSettings(k=3), reopening=ON_CLUSTER, progress=again)
     assert any("nothing to do" in news for news in again.news)
+
+
+@pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")
+def test_a_peer_reads_on_the_cluster_as_on_one_machine(
+    copies: tuple[Run, Run], cluster: Any, one_thread: None, tiny_model: Path
+) -> None:
+    # The run's own model reads before the peer and after it: whose workers have the cluster then must let them go.
+    settings = ControlSettings(only=("surface", "peer-probe", "random-network"), peers=(str(tiny_model),))
+    ours, theirs = (
+        controls(run, settings, reopening=where).findings
+        for run, where in zip(copies, (ReopenSettings.of({"device": "cpu"}), ON_CLUSTER), strict=True)
+    )
+    assert [each.verdict for each in theirs] == [each.verdict for each in ours]
+    assert all(each.is_measured for each in ours)
+    read, expected = ([r.value.value for each in found for r in each.readings] for found in (theirs, ours))
+    assert read == pytest.approx(expected, abs=0.02)  # the fits of states that another process sums in another order
 
 
 @pytest.mark.skipif(not os.environ.get("TRUTHMAP_SOAK"), reason="make soak")

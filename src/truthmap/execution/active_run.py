@@ -139,6 +139,11 @@ class ActiveRun:
         task = self.question_set.task
         return needs_judge(task) or needs_locator(task) or needs_grader(task)
 
+    def let_workers_go(self) -> None:
+        """Let the workers go; they come again when the next job is to be done."""
+        if "executor" in self.__dict__:
+            self.executor.close()
+
     def close(self) -> None:
         """Let workers and engine go."""
         for name in ("executor", "models"):

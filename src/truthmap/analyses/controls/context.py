@@ -128,9 +128,14 @@ class ControlContext:
         return reopen(self.data.run, self.reopening, self.progress)
 
     def free_model(self) -> None:
-        """Let the memory of the run's model go until somebody asks for it again: another model needs room."""
-        if "active" in self.__dict__ and self.active.models.has_weights:
-            self.active.models.without_weights()
+        """Let the memory of the run's model and the workers that hold it go: another model needs the room.
+
+        Whoever asks for them next gets them again.
+        """
+        if "active" in self.__dict__:
+            self.active.let_workers_go()
+            if self.active.models.has_weights:
+                self.active.models.without_weights()
 
     def close(self) -> None:
         """Close what was opened."""
