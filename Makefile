@@ -50,7 +50,8 @@ audit: $(READY)  ## known faults of the pinned dependencies; where nobody can be
 	$(BIN)/python scripts/audit.py
 
 soak: $(READY)  ## faults at other moments, for an hour; fifty mixed clients, for half of one
-	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_run_at_a_url.py tests/pipeline/test_fault_tables.py
+	TRUTHMAP_SOAK=3600 $(BIN)/python -m pytest tests/pipeline/test_faults.py tests/pipeline/test_run_at_a_url.py
+	TRUTHMAP_SOAK=1 $(BIN)/python -m pytest -s tests/pipeline/test_flipped_bits.py tests/pipeline/test_killed_commands.py
 	TRUTHMAP_SOAK=1800 $(BIN)/python -m pytest tests/server/test_soak.py
 	TRUTHMAP_SOAK=1 $(BIN)/python -m pytest tests/execution/test_ray.py
 

@@ -95,7 +95,8 @@ def _read(path: Path) -> pd.DataFrame:
         with open_regular(path, _MOST_BYTES) as file:
             if kind == ".parquet":
                 frame: pd.DataFrame = read_bounded(file).to_pandas()
-                return frame.astype(object).where(frame.notna(), None)  # pandas' NA has no truth value
+                known: pd.DataFrame = frame.astype(object).where(frame.notna(), None)  # NA has no truth value
+                return known
             if kind == ".jsonl":
                 return pd.read_json(file, lines=True, dtype=False)
             return pd.read_csv(file, sep="\t" if kind == ".tsv" else ",", dtype=str, keep_default_na=False)
