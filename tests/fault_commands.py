@@ -124,7 +124,7 @@ def early_exit(study: Study, _seen: Seen) -> None:
 def export(study: Study, _seen: Seen) -> None:
     """Export a cell in every format."""
     data = RunData.load(open_run(study.out))
-    cell = CellExport(data, chosen_cell(data, None, None, None))
+    cell = CellExport(data, chosen_cell(data, -1))  # control vectors are added after the first layer
     for form in EXPORTS.values():
         form.load()(study.out.parent / f"cell{form.ending}", cell)
 

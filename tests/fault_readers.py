@@ -69,7 +69,7 @@ def _controls(path: Path) -> Any:
 
 def _exported(path: Path) -> Any:
     data = RunData.load(open_run(path))
-    export = CellExport(data, chosen_cell(data, None, None, None))
+    export = CellExport(data, chosen_cell(data))
     return {name: array.tolist() for name, array in export.arrays.items()}, export.texts, export.table.to_dict()
 
 
