@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import fields, is_dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 from tests.killing import Seen
 
@@ -111,5 +113,17 @@ THOUGHT_READERS: Mapping[str, Read] = {
 
 def found_by(read: Read, path: Path, other: Path) -> str:
     """Return what a command finds as text, to be compared."""
-    found = read(path, other)
-    return found.model_dump_json() if isinstance(found, BaseModel) else repr(found)
+    return text_of(read(path, other))
+
+
+def text_of(found: Any) -> str:
+    """Return all that something holds as text; a `repr` shows only so much of it."""
+    if isinstance(found, BaseModel):
+        return found.model_dump_json()
+    if is_dataclass(found):
+        return text_of({field.name: getattr(found, field.name) for field in fields(found)})
+    if isinstance(found, Mapping):
+        return text_of([*found.items()])
+    if isinstance(found, list | tuple | set | frozenset):
+        return f"[{', '.join(map(text_of, found))}]"
+    return str(found.tolist()) if isinstance(found, np.ndarray) else repr(found)
