@@ -118,6 +118,8 @@ def found_by(read: Read, path: Path, other: Path) -> str:
 
 def text_of(found: Any) -> str:
     """Return all that something holds as text; a `repr` shows only so much of it."""
+    if isinstance(found, str):
+        return found
     if isinstance(found, BaseModel):
         return found.model_dump_json()
     if is_dataclass(found):

@@ -7,6 +7,7 @@ import pytest
 from tests.planted import EXACT, LAST_Q, PlantedRun
 
 from truthmap.analyses.controls.base import Control, ControlResult, not_run
+from truthmap.analyses.controls.command import rows_of
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import ControlFinding, ControlReading, ControlVerdict, amount, verdict_on
 from truthmap.analyses.controls.registry import FILES, NAMES, ON_REQUEST, chosen_names, name_of
@@ -77,6 +78,10 @@ WORLDS = {name: ControlContext(made()) for name, made in MADE.items()}
 """The contexts keep what was fitted for one control, for the next."""
 
 
+WIDEST = 28
+"""Characters of a name that are not broken in the widest table of 80 columns."""
+
+
 def found(world: str, name: str) -> ControlFinding:
     return measure(load_control(name), WORLDS[world])
 
@@ -106,6 +111,7 @@ def test_what_was_planted_is_what_is_found(world: str, name: str, verdicts: set[
     assert head.left is not None
     whole = head.probe.value - 0.5
     assert (head.left.value < 0.3 * whole) == (verdicts == {V.NOTHING}), finding.says
+    assert max(len(cells[0]) for cells in rows_of(finding)) <= WIDEST
 
 
 def test_the_reader_that_counts_is_chosen_where_nothing_is_tested() -> None:
@@ -125,7 +131,7 @@ def test_a_leak_is_called_one_and_counted() -> None:
     assert 0.4 * N < told < 0.6 * N
     assert finding.says.startswith("A leak: ")
     named = {reading.name: reading for reading in finding.readings}
-    assert named["the answer is in the prompt"].value.low > 0.6
+    assert named["answer is in the prompt"].value.low > 0.6
     assert "the answer is in the prompt" not in found("within", "gold-in-prompt").says
 
 

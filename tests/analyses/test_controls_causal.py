@@ -21,6 +21,7 @@ from truthmap.analyses.controls.causal_moves import (
     changes_along,
     compared,
 )
+from truthmap.analyses.controls.command import rows_of
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.measure import ControlVerdict
 from truthmap.analyses.controls.run import load_control, measure
@@ -133,3 +134,4 @@ def test_the_row_says_what_was_moved(finished: Run) -> None:
     context.close()
     assert finding.verdict in (ControlVerdict.APART, ControlVerdict.UNCLEAR), finding.says
     assert finding.share_left is None  # it says nothing of how much is left
+    assert max(len(cells[0]) for cells in rows_of(finding)) <= 28  # whole in a terminal of 80 columns

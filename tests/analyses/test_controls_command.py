@@ -79,7 +79,7 @@ def test_the_table_has_every_number_at_80_columns(
     for said in (
         "0.80 [0.75, 0.85]",
         "+0.10 [+0.05, +0.15]",
-        "peer: not run",
+        "not run",
         "Not run: name a peer.",
         "the worst of them",
     ):

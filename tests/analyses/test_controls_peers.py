@@ -80,7 +80,7 @@ def test_the_gap_is_where_the_two_disagree() -> None:
     theirs = np.where(np.random.default_rng(6).random(N) < 0.8, own, ~own)
     _, result = result_of(2.0 * theirs + np.random.default_rng(7).standard_normal(N), theirs)
     everywhere, apart = result.readings
-    assert apart.name.endswith(DISAGREE)
+    assert apart.name.endswith(" disagrees")
     tested = [int(str(i)[1:]) for i in WORLD.tested.ids]
     assert apart.value.n == int((own != theirs)[tested].sum())
     assert apart.left.value > everywhere.left.value + 0.3

@@ -204,7 +204,7 @@ def test_k_and_its_interval_are_exact() -> None:
     result = result_of(found, SOME)
     named = {f"{reading.name} {reading.of}": reading.value for reading in result.readings}
     interval = binomtest(45, 60).proportion_ci(0.95, "exact")
-    for name in ("pairs by the probe K", "all by probe K*"):
+    for name in ("pairs, probe K", "all, probe K*"):
         assert named[name].value == 0.75
         assert (named[name].low, named[name].high) == pytest.approx((interval.low, interval.high))
     assert named["the gap difference"].value == pytest.approx(0.25)

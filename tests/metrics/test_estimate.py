@@ -23,6 +23,9 @@ def test_a_whole_interval_lies_above_another() -> None:
 def test_it_reads_as_text() -> None:
     assert (str(SOME), SOME.signed) == ("0.100 [0.050, 0.200]", "+0.100 [+0.050, +0.200]")
     assert (SOME.short, SOME.short_signed) == ("0.10 [0.05, 0.20]", "+0.10 [+0.05, +0.20]")
+    nothing = Estimate(value=-0.0004, low=-0.0301, high=-0.0002, n=40)
+    assert (nothing.short, nothing.short_signed) == ("0.00 [-0.03, 0.00]", "+0.00 [-0.03, +0.00]")
+    assert (str(nothing), nothing.signed) == ("0.000 [-0.030, 0.000]", "+0.000 [-0.030, +0.000]")
     assert SOME.counted == "4 of 40 = 10% [5%, 20%]"
     assert Estimate(value=0.0, low=0.0, high=1.0, n=0).counted == "nothing to go by"
 

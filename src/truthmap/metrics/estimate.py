@@ -22,22 +22,28 @@ class Estimate(BaseModel):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return self._text(3)
 
     @property
     def signed(self) -> str:
         """The text of a difference: with signs."""
-        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        return self._text(3, "+")
 
     @property
     def short(self) -> str:
         """The text with two decimals, for wide tables."""
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+        return self._text(2)
 
     @property
     def short_signed(self) -> str:
         """The text of a difference with two decimals."""
-        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+        return self._text(2, "+")
+
+    def _text(self, digits: int, sign: str = "") -> str:
+        # Adding nothing takes the sign off a zero: what is rounded to "-0.00" is none.
+        ends = (round(each, digits) + 0.0 for each in (self.value, self.low, self.high))
+        value, low, high = (f"{each:{sign}.{digits}f}" for each in ends)
+        return f"{value} [{low}, {high}]"
 
     @property
     def counted(self) -> str:

@@ -30,7 +30,6 @@ from truthmap.analyses.controls.causal_moves import (
     RANDOM,
     RANDOM_ABLATED,
     TESTED_DOSE,
-    Comparison,
     Direction,
     are_known,
     changes_along,
@@ -88,6 +87,7 @@ def measure_causal(context: ControlContext) -> ControlResult:
         ("answers that were tried", tried),
         ("one dose", f"{chosen.dose:.3g}, the distance between the mean states of right and wrong answers"),
         ("random directions", f"{RANDOM} to move along, {RANDOM_ABLATED} to take out"),
+        ("moved, ablated, what follows, later layers", "how much more they change than along random directions"),
     )
     return ControlResult(ControlVerdict.APART, " ".join(says), tuple(readings), tuple(curves), facts)
 
@@ -112,16 +112,13 @@ def _of_answer(tried: _Tried) -> tuple[list[ControlReading], str]:
     random = float((given[:, :1] - given[:, AT_RANDOM]).mean())
     lost = mean_of(changes[:, 0], groups, "causal given")
     toward = mean_of(effects.answer[:, FORTH] - effects.answer[:, 0], groups, "causal toward right")
-    at = f"{TESTED_DOSE:g} doses at layer {tried.cell.layer}, {tried.cell.position}"
     readings = [
-        _reading(f"the answer, moved {at}", moved, "nats beyond random directions"),
-        _reading(f"the answer, direction taken out at layer {tried.cell.layer}", out, "nats beyond random directions"),
-        ControlReading(name=f"the answer, moved toward right {at}", value=toward, of="change of log-probability, nats"),
-        ControlReading(name=f"answers that are no longer given, moved {at}", value=lost, of="share"),
+        ControlReading(name="answer, moved", value=moved.beyond, of="nats"),
+        ControlReading(name="answer, ablated", value=out.beyond, of="nats"),
+        ControlReading(name="answer, toward right", value=toward, of="nats"),
+        ControlReading(name="answers lost", value=lost, of="share"),
+        *_side_effects(tried, "what follows, moved"),
     ]
-    side = _side_effects(tried)
-    if side is not None:
-        readings.append(side)
     says = (
         f"Where the answer can still change (layer {tried.cell.layer}, {tried.cell.position}), moving the state "
         f"{TESTED_DOSE:g} doses along the probe's direction changes the answer's log-probability by {moved.probe:.2f} "
@@ -139,31 +136,32 @@ def _of_later_layers(tried: _Tried) -> tuple[list[ControlReading], str]:
     if not tried.later:
         return [], f"No layer after the chosen cell ({cell}) has a probe."
     moved = compared(tried.effects.right, (FORTH, BACK), AT_RANDOM, tried.groups, "causal right")
-    reading = _reading(f"P(right) at {tried.later} later layers, moved at {cell}", moved, "beyond random directions")
-    side = _side_effects(tried)
+    readings = [
+        ControlReading(name="later layers", value=moved.beyond, of="P(right)"),
+        *_side_effects(tried, "what follows, then"),
+    ]
     more = "more than along" if moved.larger else "not shown to be more than along"
     says = (
-        f"At the chosen cell ({cell}) later layers' P(right) changes by {moved.probe:.2f}, {more} random directions "
+        f"At the chosen cell ({cell}) the P(right) of {tried.later} later layers changes by "
+        f"{moved.probe:.2f}, {more} random directions "
         f"({moved.random:.2f}, p = {moved.p_value:.2f})."
     )
-    return [reading, *([] if side is None else [side])], says
+    return readings, says
 
 
-def _reading(name: str, compared_: Comparison, of: str) -> ControlReading:
-    return ControlReading(name=name, value=compared_.beyond, of=f"{of}, p = {compared_.p_value:.3f}")
+def _side_effects(tried: _Tried, name: str) -> list[ControlReading]:
+    """Return by how much the log-perplexity of what follows the exact answer grows, beyond what random moves do.
 
-
-def _side_effects(tried: _Tried) -> ControlReading | None:
-    """Return by how much the perplexity of what follows the exact answer grows, beyond what random moves do."""
+    Nothing where too few answers go on after it.
+    """
     rest = tried.effects.rest
     known = are_known(rest)
     if known.sum() < 2:
-        return None
+        return []
     drop = rest[known][:, :1] - rest[known]
     beyond = drop[:, [FORTH, BACK]].mean(axis=1) - drop[:, AT_RANDOM].mean(axis=1)
     kept = of_known(tried.groups, known)
-    name = f"log-perplexity of what follows the answer, moved at layer {tried.cell.layer}, {tried.cell.position}"
-    return ControlReading(name=name, value=mean_of(beyond, kept, "causal rest"), of="nats beyond random directions")
+    return [ControlReading(name=name, value=mean_of(beyond, kept, "causal rest"), of="nats")]
 
 
 def _dose_curves(tried: _Tried) -> list[ControlCurve]:

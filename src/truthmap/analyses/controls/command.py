@@ -83,7 +83,7 @@ def summarize(result: Controls) -> tuple[SummaryTable, ...]:
     """Return two tables: what is left of the AUC under each control, and what that means in a sentence each."""
     numbers = [
         ("the probe itself", f"{result.auc.n:,}", result.auc.short, _left_of_all(result)),
-        *(row for finding in result.findings for row in _rows(finding)),
+        *(row for finding in result.findings for row in rows_of(finding)),
     ]
     words = [(finding.name, finding.says) for finding in result.findings]
     worst = result.worst
@@ -102,11 +102,9 @@ def _left_of_all(result: Controls) -> str:
     return f"{middle} [{low}, {high}]"
 
 
-def _rows(finding: ControlFinding) -> list[tuple[str, str, str, str]]:
+def rows_of(finding: ControlFinding) -> list[tuple[str, str, str, str]]:
     """Return a control's rows: its verdict, and under it its numbers."""
-    if not finding.readings:
-        return [(f"{finding.name}: {finding.verdict}", "", "", "")]
-    return [(f"{finding.name}: {finding.verdict}", "", "", ""), *map(_row, finding.readings)]
+    return [(finding.name, "", "", str(finding.verdict)), *map(_row, finding.readings)]
 
 
 def _row(reading: ControlReading) -> tuple[str, str, str, str]:

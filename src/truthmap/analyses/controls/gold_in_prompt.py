@@ -44,6 +44,9 @@ _MOST_GOLDS = 5
 TELLING = 0.05
 """The share of prompts with the accepted answer from which it is called a leak."""
 
+COPIED = "answer is in the prompt"
+"""The reader that looks whether the given answer stands in the prompt."""
+
 
 def measure_gold_in_prompt(context: ControlContext) -> ControlResult:
     """Count the prompts that contain the accepted answer, and measure the probe on the rest.
@@ -156,7 +159,7 @@ def _given_in_prompt(context: ControlContext, prompts: Prompts) -> list[ControlR
     if not has_enough(rows.y, rows.group):
         return []
     copied = np.array([float(prompts.contains(row.question_id, said[row])) for row in rows.ids])
-    return [against("the answer is in the prompt", copied, context.probe[there], rows.y, rows.group)]
+    return [against(COPIED, copied, context.probe[there], rows.y, rows.group)]
 
 
 def _result(readings: list[ControlReading], share: float, leaking: int, n: int) -> ControlResult:
@@ -164,7 +167,7 @@ def _result(readings: list[ControlReading], share: float, leaking: int, n: int) 
     called = "a leak: " if share >= TELLING else ""
     start = f"{called}{leaking:,} of {n:,} prompts ({share:.1%}) contain the accepted answer; "
     facts = (("prompts with the accepted answer", f"{leaking} of {n}"),)
-    copied = next((r for r in readings if r.name == "the answer is in the prompt"), None)
+    copied = next((r for r in readings if r.name == COPIED), None)
     tells = copied is not None and copied.value.low > 0.5
     end = (
         f"; whether the answer stands in the prompt tells right from wrong by itself ({copied.value.short})"

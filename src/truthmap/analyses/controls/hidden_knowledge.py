@@ -115,12 +115,10 @@ def result_of(found: Sequence[RankedQuestion], auc: Estimate) -> ControlResult:
     k = {name: np.array([each.k[name] for each in found], dtype=np.float64) for name in (PROBE, *OUTER)}
     best = max(OUTER, key=lambda name: float(k[name].mean()))
     gap = bootstrap(lambda rows: np.array([(k[PROBE][rows] - k[best][rows]).mean()]), groups, "hidden knowledge")[0]
-    readings = [remaining("pairs by the probe", exact_share_of(k[PROBE], groups), auc, of="K")]
+    readings = [remaining(f"pairs, {PROBE}", exact_share_of(k[PROBE], groups), auc, of="K")]
+    readings += [ControlReading(name=f"pairs, {name}", value=exact_share_of(k[name], groups), of="K") for name in OUTER]
     readings += [
-        ControlReading(name=f"pairs by {name}", value=exact_share_of(k[name], groups), of="K") for name in OUTER
-    ]
-    readings += [
-        ControlReading(name=f"all by {name}", value=_perfect(k[name], groups), of="K*") for name in (PROBE, *OUTER)
+        ControlReading(name=f"all, {name}", value=_perfect(k[name], groups), of="K*") for name in (PROBE, *OUTER)
     ]
     readings.append(ControlReading(name="the gap", value=gap, of="difference"))
     hidden = (
@@ -133,7 +131,8 @@ def result_of(found: Sequence[RankedQuestion], auc: Estimate) -> ControlResult:
     within = "" if readings[0].value.low > 0.5 else ", not shown to be above chance"
     says = (
         f"Among the different samples of one question the probe ranks the right above the wrong one in "
-        f"{readings[0].value.value:.0%} of the pairs (K {readings[0].value.short}{within}), {best} in "
+        f"{readings[0].value.value:.0%} of the pairs (K {readings[0].value.short}{within}), "
+        f"the model's own probability ({best}) in "
         f"{k[best].mean():.0%} ({len(found):,} questions; difference {gap.short_signed}): {hidden}."
     )
     return ControlResult(verdict_on(readings[0]), says, tuple(readings))

@@ -123,7 +123,9 @@ def _where_they_disagree(
     if not has_enough(rows.y, rows.group):
         return None
     scores = np.array([reader.test[row] for row in rows.ids], dtype=np.float64)
-    return against(f"{reader.name}, {DISAGREE}", scores, context.probe[chosen], rows.y, rows.group)
+    return against(
+        f"where {reader.name.rpartition(',')[0]} disagrees", scores, context.probe[chosen], rows.y, rows.group
+    )
 
 
 def _differs(right: bool, theirs: Outcome | None) -> bool:

@@ -19,7 +19,7 @@ from truthmap.analyses.controls.peers import peer_named, read_named_peer
 def measure_peer(context: ControlContext) -> ControlResult:
     """Hold the probe against probes on the states of the models that the settings name."""
     if not context.settings.peers:
-        return not_run("Not run: name another model, or a run of one on the same questions, with --peer")
+        return not_run("Not run: name another model, or a run of one on the same questions, with --peer.")
     fits, outcomes = [], {}
     for name in context.settings.peers:
         peer = peer_named(context, name)

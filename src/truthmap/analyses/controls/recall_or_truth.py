@@ -72,7 +72,9 @@ def measure_recall_or_truth(context: ControlContext) -> ControlResult:
     told = [name for name, readings in split.items() if readings]
     if not told:
         raise NotEnoughDataError("fewer than ten errors are on known subjects, or fewer than ten on others")
-    return told_of_errors([reading for name in told for reading in split[name]], told[0])
+    return told_of_errors(
+        [reading for name in told for reading in split[name]], f"errors on known subjects ({told[0]})"
+    )
 
 
 def familiarities(context: ControlContext) -> Iterator[Familiarity]:
@@ -106,9 +108,9 @@ def split_errors(context: ControlContext, known: Familiarity) -> list[ControlRea
     on_other = auc_estimate(probe[strange], against_other.y, against_other.group)
     gap = _gap(probe, rows.y, (familiar, strange), rows.group)
     return [
-        remaining(f"errors, known by {known.short}", on_known, whole),
+        remaining(f"errors, known ({known.short})", on_known, whole),
         ControlReading(name=f"other errors ({known.short})", value=on_other, probe=whole),
-        ControlReading(name=f"gap, {known.short}", value=gap, of="difference"),
+        ControlReading(name=f"{known.short}", value=gap, of="gap"),
         against(f"{known.short} alone", level, probe, rows.y, rows.group),
     ]
 
@@ -160,23 +162,22 @@ def _popularity(context: ControlContext) -> dict[str, float]:
     return found
 
 
-def told_of_errors(readings: list[ControlReading], by: str) -> ControlResult:
-    """Return what readings of `split_errors` say, those that count first; `by` says how the errors were sorted."""
-    known, other, gap = readings[0], readings[1], readings[2]
-    assert known.left is not None and known.probe is not None
-    verdict = verdict_on(known)
+def told_of_errors(readings: list[ControlReading], kind: str) -> ControlResult:
+    """Return what readings of `split_errors` say, those that count first; `kind` names the errors of the first one."""
+    first, other, gap = readings[0], readings[1], readings[2]
+    assert first.left is not None and first.probe is not None
+    verdict = verdict_on(first)
     if verdict is ControlVerdict.HOLDS and gap.value.low > 0:
         verdict = ControlVerdict.PART  # the paired gap knows more than the two intervals
-    share = amount(known.share_left or 0.0)
     meanings = {
-        ControlVerdict.UNCLEAR: "too few to say whether it sees errors on subjects that the model knows",
-        ControlVerdict.NOTHING: "it is not shown to see errors on subjects that the model knows",
+        ControlVerdict.UNCLEAR: "too few to say whether it sees the former",
+        ControlVerdict.NOTHING: "it is not shown to see the former",
     }
-    telling = "it tells errors on unknown subjects more easily" if gap.value.low > 0 else "no clear gap between the two"
+    telling = "it tells the other errors more easily" if gap.value.low > 0 else "no clear gap between the two"
+    left = f"{amount(first.share_left or 0.0)} of its {first.probe.value:.2f} is left against the former"
     says = (
-        f"Against errors on known subjects ({by}) the probe reads {known.value.short}, against the other errors "
-        f"{other.value.value:.2f} (gap {gap.value.short_signed}): {telling}; "
-        f"{meanings.get(verdict, f'{share} of its {known.probe.value:.2f} is left where the subject is known')}."
+        f"Against {kind} the probe reads {first.value.short}, against the other errors {other.value.value:.2f} "
+        f"(gap {gap.value.short_signed}): {telling}; {meanings.get(verdict, left)}."
     )
     return ControlResult(verdict, says, tuple(readings))
 

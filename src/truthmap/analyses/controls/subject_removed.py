@@ -31,6 +31,7 @@ SHARED = 0.5
 """The share of a run's questions beyond which a word is part of how they ask, and not of what they ask about."""
 FEWEST_SHARED = 3
 """Words that a question must share with the others for its subject to be told from them."""
+_NAMES = ("errors that hang on it", "errors that do not", "the two")
 _MARKS = ".,;:!?¿¡。？！"
 
 
@@ -46,12 +47,13 @@ def measure_subject_removed(context: ControlContext) -> ControlResult:
         raise NotEnoughDataError(
             "the questions share too few words to tell what they ask about, or no answer has an exact answer"
         )
-    hang = Familiarity("the answer hangs on the subject", "loss", losses, float(np.median(list(losses.values()))))
-    readings = split_errors(context, hang)
+    hang = Familiarity("the subject in the question", "loss", losses, float(np.median(list(losses.values()))))
+    readings = split_errors(context, hang)[: len(_NAMES)]  # that the loss itself tells something is no part of this
     if not readings:
         raise NotEnoughDataError("fewer than ten errors hang on the subject, or fewer than ten do not")
     middle = (("log-probability lost without the subject, median (nats)", f"{hang.least:.2f}"),)
-    return replace(told_of_errors(readings, hang.name), facts=middle)
+    named = [reading.model_copy(update={"name": name}) for reading, name in zip(readings, _NAMES, strict=True)]
+    return replace(told_of_errors(named, "errors that hang on the subject"), facts=middle)
 
 
 def losses_behind(asked: Mapping[str, Question], context: ControlContext) -> dict[str, float]:
@@ -69,7 +71,8 @@ def losses_behind(asked: Mapping[str, Question], context: ControlContext) -> dic
     lm, study = model_of(data.run, context.active), context.active.study
     task = context.active.question_set.task
     answers = {i: data.answer_of(rows[i]) for i in places}
-    sequences = [(lm.question_ids(asked[i], task), answer.answer_ids) for i, answer in answers.items()]
+    said = {i: answers[i].answer_ids[: span.end] for i, span in places.items()}
+    sequences = [(lm.question_ids(asked[i], task), ids) for i, ids in said.items()]
     with context.progress.stage("Reading without the subject", len(sequences)) as advance:
         scored = score_tokens(lm, sequences, study.resources.batch_tokens, advance)
     return {

@@ -138,9 +138,14 @@ def told(found: list[SurfaceScores]) -> ControlResult:
         f"Unchanged, the probe reads {low.value.value:.2f} ({low.name}) to {high.value.value:.2f} ({high.name}) of its "
         f"{plain.own.value:.2f} behind questions that ask the same in other words (n = {plain.value.n}); the change "
         f"that moves the states farthest, {far.name} ({far.distance / plain.distance:.2f} times as far), costs "
-        f"{-far.change.value:+.2f} [{-far.change.high:+.2f}, {-far.change.low:+.2f}]."
+        f"{minus(far.change).short_signed}."
     )
     return ControlResult(verdict_on(readings[0]), says, tuple(readings), (curve,))
+
+
+def minus(change: Estimate) -> Estimate:
+    """Return what a change costs."""
+    return Estimate(value=-change.value, low=-change.high, high=-change.low, n=change.n)
 
 
 def _reading(scores: SurfaceScores) -> ControlReading:

@@ -166,8 +166,8 @@ def told(context: ControlContext, sets: Sequence[SetAtCell]) -> ControlResult:
     unchanged = own.probe.score(left[n:].numpy())
     y, group = own.testing.y, own.testing.group
     before = auc_estimate(own.probe.score(own.testing.states.double().numpy()), y, group)
-    head = remaining("a new probe without what the other sets share", auc_estimate(again, y, group), before)
-    kept = remaining("the probe itself without it", auc_estimate(unchanged, y, group), before)
+    head = remaining("new probe, shared erased", auc_estimate(again, y, group), before)
+    kept = remaining("the probe, shared erased", auc_estimate(unchanged, y, group), before)
     explained = r_squared(pairs)
     share = (head.value.value - 0.5) / max(before.value - 0.5, 1e-9)
     r2 = "too few pairs for an R²" if explained is None else f"R² {explained:.2f}"

@@ -33,7 +33,7 @@ def measure_within_same_answer(context: ControlContext) -> ControlResult:
         raise NotEnoughDataError("hardly any right and wrong test answers say the same")
     readings = [remaining("pairs that say the same", found.probe, context.auc)]
     if found.text is not None:
-        readings.append(ControlReading(name="the same pairs, words alone", value=found.text))
+        readings.append(ControlReading(name="the same pairs, words", value=found.text))
     head, verdict = readings[0], verdict_on(readings[0])
     says = (
         f"Among test answers that say the same the probe gets {found.probe.short} of its {context.auc.value:.2f}, over "
