@@ -115,7 +115,7 @@ def _of_answer(tried: _Tried) -> tuple[list[ControlReading], str]:
     readings = [
         ControlReading(name="answer, moved", value=moved.beyond, of="nats"),
         ControlReading(name="answer, ablated", value=out.beyond, of="nats"),
-        ControlReading(name="answer, toward right", value=toward, of="nats"),
+        ControlReading(name="answer, to right", value=toward, of="nats"),
         ControlReading(name="answers lost", value=lost, of="share"),
         *_side_effects(tried, "what follows, moved"),
     ]
