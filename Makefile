@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check docs audit soak bench simulate families gpu clean
+.PHONY: demo test slow check docs audit soak bench simulate examples notebooks wheel families gpu clean
 
 # What truthmap itself needs, in the versions that the tests run with.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -60,6 +60,16 @@ bench: $(READY)
 
 simulate: $(READY)  ## how often intervals, tests and guarantees are right where the truth is known: writes docs/validity.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m simulations
+
+examples: $(READY)  ## every script of examples/ on the built-in model, in about ten minutes: writes examples/output
+	$(BIN)/python scripts/run_examples.py
+
+notebooks: $(READY)  ## the notebooks, made from the scripts
+	$(BIN)/python scripts/make_notebooks.py
+
+wheel: $(READY)  ## the wheel, in empty environments with the newest and the oldest allowed dependencies: minutes, gigabytes
+	$(BIN)/python -m pip install --quiet build twine
+	$(BIN)/python scripts/check_wheel.py
 
 families: $(READY)  ## every kind of model that transformers has, as a tiny one: writes docs/verified.md
 	$(BIN)/python -m benchmarks.families

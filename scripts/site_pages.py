@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+from example_pages import write_example_pages  # these two stand beside this file
+from fault_page import fault_page
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from truthmap.cli.app import app
-from truthmap.errors import TruthmapError
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
@@ -27,9 +27,11 @@ ROOMS = (
 
 
 def write_pages(docs: Path) -> None:
-    """Write `docs/commands/`, `docs/reference/` and `docs/changelog.md` anew."""
+    """Write `docs/commands/`, `docs/reference/`, `docs/examples/`, `docs/faults.md` and `docs/changelog.md` anew."""
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     (docs / "changelog.md").write_text(changes.replace("](docs/", "]("), encoding="utf-8")
+    write_example_pages(docs / "examples")
+    (docs / "faults.md").write_text(fault_page(), encoding="utf-8")
     for name, pages in (("commands", command_pages()), ("reference", reference_pages())):
         folder = docs / name
         shutil.rmtree(folder, ignore_errors=True)
@@ -95,14 +97,13 @@ def _cell(text: str) -> str:
 
 
 def reference_pages() -> Iterator[tuple[str, str]]:
-    """Yield a page for each public module, one for the errors, and one that lists them."""
+    """Yield a page for each public module and one that lists them."""
     pages = [name.partition(".")[2] or "truthmap" for name in ROOMS]
-    listed = "\n".join(["```{toctree}", ":maxdepth: 1", "", *pages, "errors", "```"])
+    listed = "\n".join(["```{toctree}", ":maxdepth: 1", "", *pages, "```"])
     yield "index.md", f"# Reference\n\nEverything that can be imported and stays.\n\n{listed}\n"
     seen: set[int] = set()
     for page, name in zip(pages, ROOMS, strict=True):
         yield f"{page}.md", _module_page(name, seen)
-    yield "errors.md", _errors_page()
 
 
 def _module_page(name: str, seen: set[int]) -> str:
@@ -127,17 +128,3 @@ def _entry(module: str, name: str, value: Any, *, again: bool) -> list[str]:
 
 def _is_own(module: Any, name: str, value: Any) -> bool:
     return not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
-
-
-def _errors_page() -> str:
-    lines = ["# Errors", "", "Every fault that truthmap tells is one of these.", ""]
-    for kind in (TruthmapError, *_kinds(TruthmapError)):
-        lines += [f"## `{kind.__name__}`", "", inspect.cleandoc(kind.__doc__ or ""), ""]
-        lines += [f"A `{kind.__mro__[1].__name__}`.", ""] if kind is not TruthmapError else []
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-
-
-def _kinds(error: type[Exception]) -> Iterator[type[Exception]]:
-    for kind in error.__subclasses__():
-        yield kind
-        yield from _kinds(kind)

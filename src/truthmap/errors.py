@@ -13,6 +13,9 @@ TruthmapError
 
 from __future__ import annotations
 
+import re
+from typing import ClassVar
+
 __all__ = [
     "DamagedFileError",
     "ModelError",
@@ -27,7 +30,17 @@ __all__ = [
 
 
 class TruthmapError(Exception):
-    """Something the user can mend. The message says what was expected, what came and what to do."""
+    """Something the user can mend. The message says what was expected, what came and what to do.
+
+    Attributes:
+        address: The part of the site that says more of faults of this kind.
+    """
+
+    address: ClassVar[str] = "faults.html#fault"
+
+    def __init_subclass__(cls) -> None:
+        words = re.findall("[A-Z][a-z]+", cls.__name__)[:-1]
+        cls.address = f"faults.html#{'-'.join(words).lower()}"
 
 
 class UsageError(TruthmapError, ValueError):

@@ -54,7 +54,7 @@ def test_a_question_that_cannot_be_asked_stops_no_other(capsys: pytest.CaptureFi
     with pytest.raises(PartialError, match="1 of 3 questions could not be asked"):
         ask_each(iter("abc"), answer)
     assert asked == ["a", "b", "c"]
-    assert capsys.readouterr().err == "truthmap: it is too long\n"
+    assert capsys.readouterr().err == "truthmap: it is too long (faults.html#usage)\n"
 
 
 @pytest.mark.parametrize(

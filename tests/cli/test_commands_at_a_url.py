@@ -64,7 +64,7 @@ def test_every_command_takes_a_url(
         patch.setattr(RemoteStorage, "claim", forbidden)
         assert run_command(patch, "verify", url) == 0
         assert run_command(patch, "sample", url, "--k", "3") == 2
-    assert capsys.readouterr().err.splitlines()[-1] == "truthmap: Access Denied"
+    assert capsys.readouterr().err.splitlines()[-1] == "truthmap: Access Denied (faults.html#storage)"
     # Nothing of it is known on yet another machine.
     monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / "another"))
     assert run_command(monkeypatch, "ask", f"{url}/detector", "Which 8 is 12?") == 0
@@ -104,7 +104,8 @@ def test_a_url_where_only_a_path_will_do_is_refused(
 ) -> None:
     assert run_command(monkeypatch, "report", url, "--out", "s3://bucket/report.html") == 2
     assert capsys.readouterr().err == (
-        "truthmap: s3:/bucket/report.html must be on this machine: only the run folder can be at a URL\n"
+        "truthmap: s3:/bucket/report.html must be on this machine: only the run folder can be at a URL "
+        "(faults.html#usage)\n"
     )
     with pytest.raises(UsageError):
         local(Path("memory://x"))

@@ -83,7 +83,10 @@ def truthmap(*given: str, **surroundings: str) -> subprocess.CompletedProcess[st
 def test_an_output_that_cannot_be_written_is_one_line() -> None:
     done = truthmap("--version", out="/dev/full")
     assert done.returncode == 2
-    assert done.stderr == "truthmap: the output cannot be written: No space left on device; send it elsewhere\n"
+    assert (
+        done.stderr
+        == "truthmap: the output cannot be written: No space left on device; send it elsewhere (faults.html#storage)\n"
+    )
 
 
 def test_a_terminal_without_unicode_is_written_to() -> None:

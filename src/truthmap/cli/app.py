@@ -24,7 +24,7 @@ from truthmap.cli.run import run
 from truthmap.cli.serve import serve
 from truthmap.cli.show import show
 from truthmap.cli.verify import verify
-from truthmap.errors import PartialError, TruthmapError
+from truthmap.errors import PartialError, StorageError, TruthmapError, UsageError
 from truthmap.terminal.command import Command
 from truthmap.terminal.output import flush, print_lines, printable, write_any_text
 
@@ -75,12 +75,18 @@ def main() -> None:
         finally:
             flush()
     except TruthmapError as error:
-        sys.exit(_fail(str(error), 3 if isinstance(error, PartialError) else 2))
+        sys.exit(_fail(f"{error} ({error.address})", 3 if isinstance(error, PartialError) else 2))
     except OSError as error:
-        sys.exit(_fail(_of_the_system(error), 2))
+        sys.exit(_fail(f"{_of_the_system(error)} ({StorageError.address})", 2))
     except UnicodeEncodeError as error:
         text = printable(error.object[:100])
-        sys.exit(_fail(f"{text!r} holds bytes that are no UTF-8, so it cannot be written down; use another name", 2))
+        sys.exit(
+            _fail(
+                f"{text!r} holds bytes that are no UTF-8, so it cannot be written down; use another name "
+                f"({UsageError.address})",
+                2,
+            )
+        )
     except KeyboardInterrupt as stopped:
         number = getattr(stopped, "signal", signal.SIGINT)
         sys.exit(_fail("stopped; start the same command again to go on where it stopped", 128 + number))

@@ -24,7 +24,7 @@ def ask_each(questions: Iterator[str], answer: Callable[[str], None]) -> None:
             answer(question)
         except TruthmapError as error:
             failed += 1
-            print_lines([f"truthmap: {' '.join(str(error).split())}"], stderr=True)
+            print_lines([f"truthmap: {' '.join(str(error).split())} ({error.address})"], stderr=True)
         flush()
     if failed:
         raise PartialError(f"{failed} of {n} questions could not be asked; each is named above")

@@ -12,6 +12,7 @@ from truthmap.errors import RunFolderError
 from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.models import ModelHolder, graders_of
+from truthmap.execution.preview import MapPreview
 from truthmap.execution.ray import RayCluster
 from truthmap.files import AnyPath
 from truthmap.grading.gold import at_gold
@@ -40,6 +41,7 @@ class ActiveRun:
         question_set: Its questions, and how they are asked and graded.
         progress: Who shows the stages.
         stop: A wish to stop.
+        preview: Who shows a first look at the map, while questions are asked; `None`: nobody.
     """
 
     study: Study
@@ -48,6 +50,7 @@ class ActiveRun:
     question_set: QuestionSet
     progress: Progress = field(default_factory=Silence)
     stop: Stop = field(default_factory=Stop)
+    preview: MapPreview | None = None
 
     @cached_property
     def questions_by_id(self) -> Mapping[str, Question]:

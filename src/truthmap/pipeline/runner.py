@@ -17,6 +17,7 @@ from truthmap.errors import NotEnoughDataError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
+from truthmap.execution.preview import FIRST, MapPreview
 from truthmap.pipeline.kept_answers import KEPT, keep_answers
 from truthmap.pipeline.stages.answers import answer_questions
 from truthmap.pipeline.stages.base import StageResult
@@ -30,8 +31,11 @@ from truthmap.pipeline.stages.states import capture_missing_states
 from truthmap.pipeline.up_to_date import bring_up_to_date, is_up_to_date
 from truthmap.pipeline.without_map import end_without_map
 from truthmap.questions.tasks import Task
+from truthmap.records import Split, SplitAssignment
+from truthmap.runs.file_names import HEATMAP_PREVIEW, SPLITS
 from truthmap.runs.folder import FORMAT, RunFolder
 from truthmap.runs.run import Run
+from truthmap.runs.tables import read_records
 from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study, kept_settings
 from truthmap.terminal.progress import Progress
@@ -50,7 +54,7 @@ _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
 
 _MAP = "grid"
 _NEEDS_MODEL = ("answers", "states")
-_SCRATCH = ("parts", "grade-parts", KEPT)
+_SCRATCH = ("parts", "grade-parts", KEPT, HEATMAP_PREVIEW)
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
 
 
@@ -79,7 +83,7 @@ def make_stages(
         run = ActiveRun(study, folder, keys, load_question_set(study, progress.say), progress, stop)
         with closing(run):
             _begin(run, unfinished)
-            _make_stages(run)
+            _make_stages(_with_preview(run))
 
 
 def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
@@ -113,6 +117,19 @@ def _given_task(run: ActiveRun) -> dict[str, Any]:
     )
 
 
+def _with_preview(run: ActiveRun) -> ActiveRun:
+    """Let a run show a first look at its map on the way, where it asks many questions on this machine."""
+    resources, questions = run.study.resources, run.question_set.questions
+    if resources.no_preview or resources.cluster is not None or len(questions) <= FIRST:
+        return run
+
+    def read_split() -> dict[str, Split]:
+        return {each.question_id: each.split for each in read_records(run.folder / SPLITS, SplitAssignment)}
+
+    run.preview = MapPreview(run.folder, read_split, len(questions), run.progress.say)
+    return run
+
+
 def _make_stages(run: ActiveRun) -> None:
     for name, make in _STAGES.items():
         # Asked anew for each: a stage that comes out differently takes those behind it out of the ledger.
@@ -124,6 +141,7 @@ def _make_stages(run: ActiveRun) -> None:
         try:
             made = make(run)
         except NotEnoughDataError as error:
+            run.folder.remove(HEATMAP_PREVIEW)
             raise end_without_map(run, error) if name == _MAP else error from error
         note = {**made.note, "peak_bytes": peak_bytes()}
         run.folder.finish(name, run.keys[name], made.files, time.perf_counter() - started, note)

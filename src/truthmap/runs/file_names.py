@@ -20,6 +20,8 @@ LEARNING_CURVE = "curve.parquet"
 SUMMARY = "summary.json"
 HEATMAP_PNG = "heatmap.png"
 HEATMAP_SVG = "heatmap.svg"
+HEATMAP_PREVIEW = "heatmap-preview.png"
+"""While a run is made; removed when its map is there."""
 REPORT = "report.html"
 
 SAMPLES = "samples.parquet"

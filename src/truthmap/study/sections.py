@@ -244,6 +244,7 @@ class ResourcesSection(Section):
     workers: PositiveInt | None = Field(None, description="Workers on the cluster; default: as many as it has room for")
     gpus_per_worker: float = Field(0, ge=0, description="GPUs that each worker on the cluster gets")
     cpus_per_worker: PositiveInt = Field(1, description="CPUs that each worker on the cluster gets")
+    no_preview: bool = Field(False, description="Show no first look at the map while questions are still being asked")
 
 
 def require_fitting_engine(model: ModelSection, answers: AnswersSection) -> None:

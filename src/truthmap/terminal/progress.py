@@ -56,6 +56,7 @@ class Bars:
 
     def __init__(self, place: Callable[[], Redraw] | None = None) -> None:
         self._place = place
+        self._shown: RichProgress | None = None
 
     @contextmanager
     def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
@@ -97,13 +98,20 @@ class Bars:
             TimesColumn(),
         )
         with RichProgress(*columns, console=terminal(stderr=True)) as bars:
+            self._shown = bars
             task = bars.add_task(name, total=total, completed=done)
-            yield lambda done: bars.update(task, completed=done)
+            try:
+                yield lambda done: bars.update(task, completed=done)
+            finally:
+                self._shown = None
             bars.update(task, total=total or 1, completed=total or 1)
 
     def say(self, text: str) -> None:
-        """Print one line."""
-        print_lines([text], stderr=True)
+        """Print one line, above a bar where one is shown."""
+        if self._shown is None:
+            print_lines([text], stderr=True)
+        else:
+            self._shown.console.print(Text(text), soft_wrap=True)
 
 
 class TimesColumn(ProgressColumn):

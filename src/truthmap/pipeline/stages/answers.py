@@ -119,10 +119,13 @@ def answer_shard(run: ActiveRun, shard: tuple[int, Sequence[Question]], advance:
     for batch in run.engine.answer(prompts, settings, sites, advance) if prompts else ():
         answers.update((answer.question_id, answer) for answer in batch.answers)
         if batch.states is not None:
-            rows = ShardRows.of(batch.answers, by_answer(run.grade(batch.answers).values()), run.study.states)
+            grades = run.grade(batch.answers)
+            rows = ShardRows.of(batch.answers, by_answer(grades.values()), run.study.states)
             index.update(rows.located.index)
             end.update(rows.located.end)
             pieces.append(gather(batch.states, rows.located))
+            if run.preview is not None:
+                run.preview.add(len(batch.answers), grades, pieces[-1])
     in_order = tuple(answers[question.id] for question in questions)
     if not index:
         return AnsweredShard(in_order, None)
