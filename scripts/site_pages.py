@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ from fault_page import fault_page
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from truthmap.cli.app import app
+from truthmap.terminal.command import commands_of
+from truthmap.terminal.exit_codes import ExitCode
+from truthmap.terminal.reply import Fault, reply_schema
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
@@ -41,31 +45,83 @@ def write_pages(docs: Path) -> None:
 
 
 def command_pages() -> Iterator[tuple[str, str]]:
-    """Yield a page for each command and one that lists them."""
+    """Yield a page for each command, one that lists them, one of exit codes, and the schema of what each prints."""
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
-    names = list(group.commands)
+    pages: dict[str, dict[str, Any]] = {}
+    for words, command in commands_of(group).items():
+        pages.setdefault(words.split()[0], {})[words] = command
     rows = [
-        f"| [`truthmap {name}`]({name}.md) | {_cell(group.commands[name].get_short_help_str(200))} |" for name in names
+        f"| [`truthmap {words}`]({page}.md) | {_cell(command.get_short_help_str(200))} |"
+        for page, commands in pages.items()
+        for words, command in commands.items()
     ]
-    listed = "\n".join(["```{toctree}", ":hidden:", "", *names, "```"])
-    head = ["# Commands", "", "Each with its options, as `truthmap COMMAND --help` has them.", ""]
-    yield "index.md", "\n".join([*head, "| command | what it does |", "|---|---|", *rows, "", listed, ""])
-    for name in names:
-        yield f"{name}.md", _command_page(name, group.commands[name])
+    listed = "\n".join(["```{toctree}", ":hidden:", "", *pages, "exit-codes", "```"])
+    yield "index.md", "\n".join([_HEAD, "", "| command | what it does |", "|---|---|", *rows, "", listed, ""])
+    for page, commands in pages.items():
+        title = f"# `truthmap {page}`: options\n"
+        yield f"{page}.md", "\n".join([title, *(_command_text(words, each) for words, each in commands.items())])
+        for words, command in commands.items():
+            schema = reply_schema(command.callback)
+            yield _schema_file(words), json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    yield "exit-codes.md", _exit_codes_page()
 
 
-def _command_page(name: str, command: TyperCommand) -> str:
-    context = typer.Context(command, info_name=f"truthmap {name}")
+_HEAD = """
+# Commands
+
+Each with its options, as `truthmap COMMAND --help` has them, and with what it prints with `--json`.
+
+Results go to standard output, news on the way to standard error. In a pipe or a file nothing is coloured or redrawn;
+`--no-color`, or [`NO_COLOR`](https://no-color.org) in the environment, says so of a terminal, too. `--quiet` leaves
+nothing on standard error but faults. With `--json` standard output has the result as one document on one line and
+nothing else, whatever libraries write there; the document of a fault has `error` with `kind`, `message` and
+`exit_code`. [Exit codes](exit-codes.md) are the same for all.
+
+`truthmap --install-completion` lets the shell complete commands, options, runs, question sets and files;
+`truthmap --show-completion` shows what that installs.
+""".strip()
+
+
+def _schema_file(words: str) -> str:
+    return f"{words.replace(' ', '-')}.schema.json"
+
+
+def _exit_codes_page() -> str:
+    head = ["# Exit codes", "", "Of every command.", "", "| code | name | means |", "|---|---|---|"]
+    return "\n".join([*head, *(f"| {int(code)} | `{code.name}` | {code.meaning} |" for code in ExitCode), ""])
+
+
+def _command_text(words: str, command: TyperCommand) -> str:
+    context = typer.Context(command, info_name=f"truthmap {words}")
     usage = " ".join(command.collect_usage_pieces(context))
-    lines = [f"# `truthmap {name}`: options", "", inspect.cleandoc(command.help or ""), "", "```sh"]
-    lines += [f"truthmap {name} {usage}", "```", ""]
-    if (ROOT / "docs" / f"{name}.md").exists():
-        lines += [f"What it is for, with an example: [{name}](../{name}.md).", ""]
+    lines = [f"## `truthmap {words}`", "", inspect.cleandoc(command.help or ""), "", "```sh"]
+    lines += [f"truthmap {words} {usage}", "```", ""]
+    if (ROOT / "docs" / f"{words}.md").exists():
+        lines += [f"What it is for, with an example: [{words}](../{words}.md).", ""]
     for panel, options in _panels(command, context):
-        lines += [f"## {panel}", "", "| option | takes | default | |", "|---|---|---|---|"]
+        lines += [f"### {panel}", "", "| option | takes | default | |", "|---|---|---|---|"]
         lines += [_row(option, context) for option in options] + [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_json_lines(words, command)])
+
+
+def _json_lines(words: str, command: TyperCommand) -> list[str]:
+    """Return what a command prints as JSON: its fields, and where the whole schema is."""
+    schema = reply_schema(command.callback)
+    kinds = [each["$ref"].rpartition("/")[2] for each in schema["anyOf"] if "$ref" in each]
+    lines = [
+        "### What `--json` prints",
+        "",
+        f"The {{download}}`JSON schema <{_schema_file(words)}>` has all of it.",
+        "",
+    ]
+    for kind in kinds:
+        if kind != Fault.__name__:
+            about = schema["$defs"][kind]
+            text = inspect.cleandoc(about.get("description", "")).split("\n\n")[0]
+            fields = ", ".join(f"`{name}`" for name in about.get("properties", {}))
+            lines += [f"- {' '.join(text.split())} Fields: {fields}."]
+    return [*lines, ""]
 
 
 def _panels(command: TyperCommand, context: typer.Context) -> list[tuple[str, list[Any]]]:

@@ -17,7 +17,7 @@ from truthmap.files import MOST_BYTES, AnyPath, FolderPath, as_path, atomic_writ
 
 MOST_WHOLE = 1 << 30
 """Bytes of the largest file that is read whole: a store's index."""
-_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "mtime", "created", "LastModified", "last_modified")
+_VERSIONS = ("ETag", "etag", "generation", "md5Hash", "mtime", "created", "LastModified", "last_modified", "blob_id")
 """What file systems of fsspec call the mark of a file's version, the surest first."""
 
 
@@ -116,6 +116,7 @@ class RemoteStorage:
 
         self._address = address.rstrip("/")
         try:
+            # Not every file system heeds this: what it was told before is forgotten where a listing must be of now.
             self._files, self._root = fsspec.core.url_to_fs(self._address, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise UsageError(
@@ -152,6 +153,7 @@ class RemoteStorage:
     def sizes(self) -> dict[str, int]:
         """Return the size of every object right under the address."""
         with self._as_storage_error(""):
+            self._files.invalidate_cache()
             try:
                 found = self._files.ls(self._root, detail=True)
             except FileNotFoundError:
@@ -181,6 +183,7 @@ class RemoteStorage:
         and file systems have).
         """
         with self._as_storage_error(name):
+            self._files.invalidate_cache()
             try:
                 self._files.pipe_file(self._at(name), content, mode="create")
             except FileExistsError:
@@ -197,6 +200,7 @@ class RemoteStorage:
     def versions(self) -> dict[str, str | None]:
         """Return every object at any depth, by its name below the address, with its version: see `version`."""
         with self._as_storage_error(""):
+            self._files.invalidate_cache()
             try:
                 found = self._files.find(self._root, detail=True)
             except FileNotFoundError:

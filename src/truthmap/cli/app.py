@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated
 
@@ -21,15 +23,28 @@ from truthmap.cli.plan import plan
 from truthmap.cli.questions import questions
 from truthmap.cli.report import report
 from truthmap.cli.run import run
+from truthmap.cli.runs import runs
+from truthmap.cli.scores import scores
 from truthmap.cli.serve import serve
 from truthmap.cli.show import show
 from truthmap.cli.verify import verify
 from truthmap.errors import PartialError, StorageError, TruthmapError, UsageError
-from truthmap.terminal.command import Command
-from truthmap.terminal.output import flush, print_lines, printable, write_any_text
+from truthmap.terminal.command import Command, Commands, misused
+from truthmap.terminal.exit_codes import ExitCode
+from truthmap.terminal.output import (
+    flush,
+    json_documents,
+    print_fault,
+    print_json,
+    print_lines,
+    printable,
+    write_any_text,
+)
+from truthmap.terminal.reply import Fault, FaultTold, Interruption
 
 app = typer.Typer(
     name="truthmap",
+    cls=Commands,
     help="Where inside a language model the correctness of its own answers can be read.",
     no_args_is_help=True,
     add_completion=True,
@@ -47,9 +62,11 @@ app.command(cls=Command)(serve)
 app.command(cls=Command)(doctor)
 app.command(cls=Command)(plan)
 app.command(cls=Command)(show)
+app.add_typer(runs, name="runs")
 app.command(cls=Command)(report)
 app.command(cls=Command)(figure)
 app.command(cls=Command)(export)
+app.command(cls=Command)(scores)
 app.command(cls=Command)(verify)
 
 
@@ -63,33 +80,42 @@ def truthmap(
         raise typer.Exit
 
 
-def main() -> None:
-    """Run the command line.
+def main(command_line: Callable[[], object] = app) -> None:
+    """Run the command line; `ExitCode` has what it ends with.
 
-    A fault of the user's input is one line on standard error and exit code 2; 3: only a part of the work failed.
+    A fault is one line on standard error. With --json it is the one document on standard output, too, unless the result
+    stands there already.
+
+    Args:
+        command_line: Reads the words of the command line and does what they say.
     """
     write_any_text()
     try:
         try:
-            app()
+            command_line()
         finally:
             flush()
+    except SystemExit as ended:
+        if ended.code == ExitCode.FAULT and misused():
+            _tell_fault(UsageError, misused(), ExitCode.FAULT)
+        raise
     except TruthmapError as error:
-        sys.exit(_fail(f"{error} ({error.address})", 3 if isinstance(error, PartialError) else 2))
+        code = ExitCode.PARTIAL if isinstance(error, PartialError) else ExitCode.FAULT
+        sys.exit(_fail(type(error), str(error), code))
     except OSError as error:
-        sys.exit(_fail(f"{_of_the_system(error)} ({StorageError.address})", 2))
+        sys.exit(_fail(StorageError, _of_the_system(error), ExitCode.FAULT))
     except UnicodeEncodeError as error:
         text = printable(error.object[:100])
-        sys.exit(
-            _fail(
-                f"{text!r} holds bytes that are no UTF-8, so it cannot be written down; use another name "
-                f"({UsageError.address})",
-                2,
-            )
-        )
-    except KeyboardInterrupt as stopped:
-        number = getattr(stopped, "signal", signal.SIGINT)
-        sys.exit(_fail("stopped; start the same command again to go on where it stopped", 128 + number))
+        told = f"{text!r} holds bytes that are no UTF-8, so it cannot be written down; use another name"
+        sys.exit(_fail(UsageError, told, ExitCode.FAULT))
+    except Interruption as stopped:
+        code = ExitCode.TERMINATED if stopped.signal == signal.SIGTERM else ExitCode.INTERRUPTED
+        told = "stopped; start the same command again to go on where it stopped"
+        sys.exit(_fail("Stopped", told, code))
+    except Exception as error:  # noqa: BLE001 - a fault of ours is told as one, and apart from what exit code 1 says
+        print_fault(traceback.format_exc())
+        told = f"a fault of truthmap's own, {type(error).__name__}: please report it with the lines above"
+        sys.exit(_fail("Bug", told, ExitCode.BUG))
 
 
 def _of_the_system(error: OSError) -> str:
@@ -99,7 +125,18 @@ def _of_the_system(error: OSError) -> str:
     return f"{' and '.join(named) or 'a file'}: {what}; name another place, or mend this one, and start again"
 
 
-def _fail(message: str, code: int) -> int:
-    with suppress(OSError):  # nobody may be there to read it
-        print_lines([f"truthmap: {printable(message)}"], stderr=True)
-    return code
+def _fail(kind: type[TruthmapError] | str, message: str, code: ExitCode) -> int:
+    """Tell a fault: one of ours by its type, which knows where the site says more, or another by its name."""
+    more = "" if isinstance(kind, str) else f" ({kind.address})"
+    print_fault(f"truthmap: {printable(message)}{more}")
+    _tell_fault(kind, printable(message), code)
+    return int(code)
+
+
+def _tell_fault(kind: type[TruthmapError] | str, message: str, code: ExitCode) -> None:
+    """Print a fault as the one document, where one is wanted and the result is not there."""
+    if "--json" in sys.argv[1:] and not json_documents():
+        name, address = (kind, None) if isinstance(kind, str) else (kind.__name__, kind.address)
+        told = FaultTold(kind=name, message=message, address=address, exit_code=int(code))
+        with suppress(StorageError):
+            print_json(Fault(error=told).model_dump(mode="json"))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from truthmap.cli.detector_folder import detector_folder
+from truthmap.cli.replies import BatchScored
 from truthmap.errors import UsageError
-from truthmap.terminal.options import DetectorArgument, detector_folder
-from truthmap.terminal.output import print_json, print_lines, terminal
+from truthmap.terminal.options import DetectorArgument
+from truthmap.terminal.output import print_lines, terminal
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies, tell
 
 
+@replies(
+    "truthmap.detector.verdict:VerdictRow", "truthmap.detector.verdict:ForecastRow", "truthmap.cli.replies:BatchScored"
+)
 def ask(
     detector: DetectorArgument,
     question: Annotated[
@@ -33,7 +40,6 @@ def ask(
         Path | None, typer.Option(help="Ask all questions of a .jsonl or .csv file", show_default=False)
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where --batch writes, .jsonl or .csv", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as one line of JSON")] = False,
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest answer in tokens", show_default="as in the run")
     ] = None,
@@ -49,10 +55,11 @@ def ask(
         bool, typer.Option(help="Use a model other than the sealed one; its scores mean little")
     ] = False,
     trust_remote_code: Annotated[bool, typer.Option(help="Run Python code that comes with a hub model")] = False,
-) -> None:
+) -> Reply | None:
     """Ask a question: the answer, its exact answer marked, P(wrong) and whether to trust it.
 
-    Without a question it asks for one after the other, with one load of the model; in a pipe each line is a question.
+    Without a question it asks for one after the other, with one load of the model; in a pipe each line is a question,
+    and --json prints a document for each.
     """
     if question is not None and batch is not None:
         raise UsageError("give one question, or a file of them with --batch")
@@ -79,32 +86,20 @@ def ask(
     if batch is not None and out is not None:
         with Bars().stage("Asking", None) as advance:
             counts = score_file(loaded, batch, out, max_new_tokens, advance)
-        print_lines([f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"], stderr=True)
-        return
+        line = f"{out}: {', '.join(f'{n} {kind}' for kind, n in counts.items())}"
+        return Reply(BatchScored(written=str(out), verdicts=counts), lambda: print_lines([line], stderr=True))
 
-    def answer_one(text: str) -> None:
+    def answer_one(text: str, end: Sequence[str] = ()) -> Reply:
         asked = loaded.question(text, candidate)
         if before:
             forecast = loaded.forecast(asked)
-            if as_json:
-                print_json(forecast_row(forecast))
-            else:
-                print_forecast(loaded.config, forecast)
-            return
+            return Reply(forecast_row(forecast), lambda: print_forecast(loaded.config, forecast, end))
         verdict = loaded.ask(asked, max_new_tokens, early_exit) if answer is None else loaded.score(asked, answer)
-        if as_json:
-            print_json(verdict_row(verdict))
-        else:
-            print_verdict(loaded.config, verdict)
+        return Reply(verdict_row(verdict), lambda: print_verdict(loaded.config, verdict, end))
 
     if question is not None:
-        answer_one(question)
-        return
-
-    def answer_next(text: str) -> None:
-        answer_one(text)
-        if not as_json:
-            print_lines([""])
-
+        return answer_one(question)
     at_prompt = sys.stdin is not None and sys.stdin.isatty() and terminal().is_terminal
-    ask_each(typed_questions() if at_prompt else piped_questions(sys.stdin), answer_next)
+    questions = typed_questions() if at_prompt else piped_questions(sys.stdin)
+    ask_each(questions, lambda text: tell(answer_one(text, end=[""])))
+    return None

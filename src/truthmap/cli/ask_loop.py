@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from truthmap.errors import PartialError, TruthmapError, UsageError
-from truthmap.terminal.output import flush, print_lines
+from truthmap.terminal.output import flush, print_fault, print_lines
 
 _PROMPT = "Question: "
 
@@ -24,7 +24,7 @@ def ask_each(questions: Iterator[str], answer: Callable[[str], None]) -> None:
             answer(question)
         except TruthmapError as error:
             failed += 1
-            print_lines([f"truthmap: {' '.join(str(error).split())} ({error.address})"], stderr=True)
+            print_fault(f"truthmap: {' '.join(str(error).split())} ({error.address})")
         flush()
     if failed:
         raise PartialError(f"{failed} of {n} questions could not be asked; each is named above")

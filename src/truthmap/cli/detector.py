@@ -14,8 +14,10 @@ from truthmap.runs.file_names import DETECTOR
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local, path_in_run
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 
+@replies("truthmap.cli.output_verdict:SealedDetector")
 def detector(
     run: RunArgument,
     out: Annotated[
@@ -39,10 +41,20 @@ def detector(
     records: Annotated[
         bool, typer.Option(help="Seal the training questions too, to show the most similar ones")
     ] = True,
-) -> None:
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OWNER/NAME",
+            help="Push it to the Hugging Face hub, too; the training questions go with it",
+            show_default=False,
+        ),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="A repository that --push makes is private")] = False,
+) -> Reply:
     """Seal the best cell of a run as a detector: refitted, calibrated, with thresholds that have a guarantee."""
-    from truthmap.cli.output_verdict import print_detector
+    from truthmap.cli.output_verdict import SealedDetector, print_detector
     from truthmap.detector.fit_head import SealSettings
+    from truthmap.detector.hub import push_detector
     from truthmap.pipeline.seal import DetectorSettings, seal_detector
     from truthmap.probes.grid import Cell
 
@@ -54,7 +66,11 @@ def detector(
     artifact = seal_detector(
         opened, out or opened.folder / DETECTOR, DetectorSettings(seal, cells or None, keep_records=records), Bars()
     )
-    print_detector(artifact.config, str(out or path_in_run(run, DETECTOR)))
+    folder = str(out or path_in_run(run, DETECTOR))
+    pushed = None if push is None else push_detector(artifact, push, private=private or None)
+    return Reply(
+        SealedDetector(folder, artifact.config, pushed), lambda: print_detector(artifact.config, folder, pushed)
+    )
 
 
 def _cell(text: str) -> tuple[int, Position]:

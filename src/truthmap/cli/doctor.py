@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from truthmap.settings_base import Leaf
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.exit_codes import ExitCode
 from truthmap.terminal.output import terminal
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import study_options
 
 if TYPE_CHECKING:
@@ -23,16 +23,15 @@ def _is_asked(leaf: Leaf) -> bool:
     return leaf.path[0] in ("model", "questions") or leaf.name in _ASKED
 
 
+@replies("truthmap.execution.doctor:Checkup")
 @study_options([leaf for leaf in settings_of_a_study() if _is_asked(leaf)])
-def doctor(*, given: dict[str, Any]) -> None:
+def doctor(*, given: dict[str, Any]) -> Reply:
     """Check a model before a study is built on its states: batched = single, generated = forward, and so on.
 
     Exit code 0: all hold; 1: one is broken; 2: the model cannot be loaded.
     """
     checkup = _checkup(Study(**given))
-    _print(checkup)
-    if checkup.broken:
-        raise typer.Exit(1)
+    return Reply(checkup, lambda: _print(checkup), ExitCode.FOUND if checkup.broken else ExitCode.DONE)
 
 
 def _checkup(study: Study) -> Checkup:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from truthmap.cli.replies import ExportedCell
 from truthmap.errors import UsageError
 from truthmap.positions import POSITIONS
 from truthmap.records import Site
@@ -15,10 +16,12 @@ from truthmap.runs.run import open_run
 from truthmap.terminal.completion import of_names
 from truthmap.terminal.options import RunArgument, local
 from truthmap.terminal.output import print_lines, printable
+from truthmap.terminal.reply import Reply, replies
 
 _FORMATS = "; ".join(f"{each.name}: {each.holds}" for each in EXPORTS.values())
 
 
+@replies("truthmap.cli.replies:ExportedCell")
 def export(
     run: RunArgument,
     to: Annotated[str, typer.Option(help=_FORMATS, show_default=False, autocompletion=of_names(EXPORTS))],
@@ -36,7 +39,7 @@ def export(
             help="The cell's position", show_default="the best cell's", autocompletion=of_names(map(str, POSITIONS))
         ),
     ] = None,
-) -> None:
+) -> Reply:
     """Write the hidden states of one cell, with labels, scores and the probe's direction, for other tools."""
     if to not in EXPORTS:
         raise UsageError(f"there is no format {to!r}; expected one of {', '.join(EXPORTS)}")
@@ -49,4 +52,13 @@ def export(
     cell = chosen_cell(data, layer, position, site)
     path = out or Path(f"{opened.name}-{cell.layer}-{cell.position}{form.ending}")
     written = form.load()(path, CellExport(data, cell))
-    print_lines([f"{path}: layer {cell.layer}, {cell.position} ({cell.site})", *(f"  {printable(w)}" for w in written)])
+    lines = [f"{path}: layer {cell.layer}, {cell.position} ({cell.site})", *(f"  {printable(w)}" for w in written)]
+    found = ExportedCell(
+        written=str(path),
+        format=to,
+        site=cell.site,
+        layer=cell.layer,
+        position=cell.position,
+        holds=tuple(written),
+    )
+    return Reply(found, lambda: print_lines(lines))

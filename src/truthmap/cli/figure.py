@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from truthmap.cli.replies import WrittenFile
 from truthmap.errors import UsageError
 from truthmap.positions import POSITIONS, Position
 from truthmap.records import Site
@@ -15,10 +16,12 @@ from truthmap.runs.run import open_run
 from truthmap.terminal.completion import of_names
 from truthmap.terminal.options import RunArgument, local
 from truthmap.terminal.output import print_lines
+from truthmap.terminal.reply import Reply, replies
 
 _KINDS = f"One of {', '.join(FIGURES)}"
 
 
+@replies("truthmap.cli.replies:WrittenFile")
 def figure(
     run: RunArgument,
     kind: Annotated[str, typer.Argument(help=_KINDS, show_default=False, autocompletion=of_names(FIGURES))],
@@ -42,7 +45,7 @@ def figure(
     font: Annotated[str | None, typer.Option(help="Font family", show_default="DejaVu Sans")] = None,
     font_size: Annotated[float, typer.Option(help="Size of the letters in points")] = 10.0,
     dpi: Annotated[int, typer.Option(help="Dots per inch of a PNG")] = 300,
-) -> None:
+) -> Reply:
     """Draw one figure of a finished run from its saved numbers, in publication quality."""
     from truthmap.figures.canvas import FigureStyle, draw_and_save
     from truthmap.report.figures import FigureChoice, draw_figure
@@ -51,7 +54,7 @@ def figure(
     choice = FigureChoice(_site(site), layer, None if position is None else Position.of(position), title)
     style = FigureStyle(width, height, font, font_size, dpi)
     draw_and_save(lambda: draw_figure(opened, kind, choice), out, style)
-    print_lines([str(out)])
+    return Reply(WrittenFile.at(out, out), lambda: print_lines([str(out)]))
 
 
 def _site(name: str | None) -> Site | None:

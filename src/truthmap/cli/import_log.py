@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from truthmap.cli.questions import LATER_FORMS, show_issues, show_log, show_question
+from truthmap.cli.replies import QuestionsRead
 from truthmap.errors import UsageError
 from truthmap.questions.columns import Columns
 from truthmap.questions.loading import QuestionSettings, load_questions, question_set_of_rows
 from truthmap.questions.logs.joining import joined_rows
 from truthmap.questions.question_rows import write_question_rows
 from truthmap.questions.question_set import QuestionSet, choose
+from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
+from truthmap.terminal.exit_codes import ExitCode
 from truthmap.terminal.options import local
 from truthmap.terminal.output import plain, print_lines, terminal
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import study_options
 
 _OWN = {leaf.name for leaf in settings_of_a_study() if leaf.path[:2] == ("questions", "columns")}
 
 
+@replies("truthmap.cli.replies:QuestionsRead")
 @study_options([leaf for leaf in settings_of_a_study() if leaf.name in _OWN and leaf.name not in LATER_FORMS])
 def import_log(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The log, or a file of questions", show_default=False)],
@@ -36,7 +42,7 @@ def import_log(
     sample: Annotated[int, typer.Option(min=0, help="Show so many questions, chosen at random")] = 1,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Show what of a log makes a question, and write it as a question file.
 
     Logs of lm-evaluation-harness (samples_*.jsonl), inspect_ai (.eval, .json), lighteval (details, Parquet), batch
@@ -52,16 +58,14 @@ def import_log(
         found = question_set_of_rows(str(file), joined_rows(file, join, columns), plain_settings)
     else:
         found = load_questions(str(file), settings)
-    _show(found, sample)
     if out is not None:
         write_question_rows(out, found.questions)
-        print_lines([f"written to {out}; ask of it: truthmap run --questions {out}"])
-    if found.report.bad:
-        show_issues(terminal(), found.report)
-        raise typer.Exit(1)
+    shown = choose(found.questions, sample, 0) if sample else ()
+    read = QuestionsRead.of(found, shown, None if out is None else str(out))
+    return Reply(read, lambda: _show(found, shown, out), ExitCode.FOUND if found.report.bad else ExitCode.DONE)
 
 
-def _show(found: QuestionSet, sample: int) -> None:
+def _show(found: QuestionSet, sample: Sequence[Question], out: Path | None) -> None:
     console, report = terminal(), found.report
     if report.log is None:
         console.print(plain(f"{found.name}: no log that is known, so read as a file of questions"), soft_wrap=True)
@@ -73,6 +77,10 @@ def _show(found: QuestionSet, sample: int) -> None:
     told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
     console.print(plain(f"{report.rows:,} rows: {len(found.questions):,} questions{left_out}, {report.bad:,} bad"))
     console.print(plain(f"{answered:,} with an answer; outcomes: {told}"))
-    for question in choose(found.questions, sample, 0) if sample else ():
+    for question in sample:
         console.print()
         show_question(console, found, question)
+    if out is not None:
+        print_lines([f"written to {out}; ask of it: truthmap run --questions {out}"])
+    if report.bad:
+        show_issues(console, report)

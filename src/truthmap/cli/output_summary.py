@@ -62,7 +62,7 @@ def print_summary(run: Run) -> None:
         ],
     )
     print_lines([f"  {command.format(run=shlex.quote(run.address))}"])
-    worst = _worst_control(run)
+    worst = worst_control_of(run)
     if worst is not None:
         print_lines([""])
         print_table(
@@ -70,7 +70,7 @@ def print_summary(run: Run) -> None:
         )
 
 
-def _worst_control(run: Run) -> str | None:
+def worst_control_of(run: Run) -> str | None:
     """Return the worst that the run's controls found; `None` without any, and then nothing is loaded to read them."""
     if run.folder.entry(analysis_entry("controls")) is None:
         return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from rich.console import Console
 from rich.text import Text
 
@@ -9,14 +12,29 @@ from truthmap.answer_parts import final_answer, in_final, thought_text
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import DetectorConfig, Role
 from truthmap.detector.verdict import PromptForecast, Verdict
-from truthmap.terminal.output import terminal
+from truthmap.terminal.output import print_lines, terminal
 from truthmap.text import sanitize
 
 _STYLE = {"✓": "bold green", "~": "bold yellow", "✗": "bold red", "?": "bold yellow"}
 _SHOWN = 3
 
 
-def print_detector(config: DetectorConfig, folder: str) -> None:
+@dataclass(frozen=True)
+class SealedDetector:
+    """A detector that was sealed, with all that its config.json says.
+
+    Attributes:
+        folder: Where it is.
+        config: What it is.
+        pushed: What it is called on the hub, `owner/name@commit`; `None`: it was not pushed.
+    """
+
+    folder: str
+    config: DetectorConfig
+    pushed: str | None = None
+
+
+def print_detector(config: DetectorConfig, folder: str, pushed: str | None = None) -> None:
     """Print what was sealed, in lines that a narrow terminal holds."""
     console = terminal()
     console.print(Text(f"Detector for {config.model.identity['name']} from {config.training.questions}", "bold"))
@@ -42,10 +60,12 @@ def print_detector(config: DetectorConfig, folder: str) -> None:
     for warning in config.warnings:
         console.print(Text(f"Note: {warning}.", "yellow"))
     console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)
+    if pushed is not None:
+        console.print(Text(f'On the hub: truthmap ask {pushed} "…"'), soft_wrap=True)
 
 
-def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
-    """Print an answer, its exact answer between marks, and how far to trust it."""
+def print_verdict(config: DetectorConfig, verdict: Verdict, end: Sequence[str] = ()) -> None:
+    """Print an answer, its exact answer between marks, how far to trust it, and the lines of `end`."""
     console = terminal()
     console.print(_answer(verdict), soft_wrap=True)
     console.print()
@@ -67,10 +87,11 @@ def print_verdict(config: DetectorConfig, verdict: Verdict) -> None:
         console.print(Text(_out_of_distribution(config, verdict.role, "answers", verdict.distance), style="yellow"))
     elif Caveat.QUESTION_OUT_OF_DISTRIBUTION in verdict.caveats:
         console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions"), style="yellow"))
+    print_lines(end)
 
 
-def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
-    """Print what is expected before an answer token is generated."""
+def print_forecast(config: DetectorConfig, forecast: PromptForecast, end: Sequence[str] = ()) -> None:
+    """Print what is expected before an answer token is generated, and the lines of `end`."""
     console = terminal()
     if forecast.p_wrong is None:
         labels = ", ".join(caveat.label for caveat in forecast.caveats)
@@ -81,6 +102,7 @@ def print_forecast(config: DetectorConfig, forecast: PromptForecast) -> None:
     console.print(Text(_as_sentence(forecast.explanation)))
     if forecast.out_of_distribution:
         console.print(Text(_out_of_distribution(config, Role.BEFORE, "questions", forecast.distance), style="yellow"))
+    print_lines(end)
 
 
 def _sign(verdict: Verdict) -> str:

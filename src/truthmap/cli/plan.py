@@ -12,6 +12,7 @@ from truthmap.settings_base import Leaf
 from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.completion import of_names
 from truthmap.terminal.output import print_lines, print_table, printable
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import study_options
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _is_asked(leaf: Leaf) -> bool:
     return leaf.path[0] == "model" or leaf.name in _ASKED
 
 
+@replies("truthmap.execution.plan:Plan")
 @study_options([leaf for leaf in settings_of_a_study() if _is_asked(leaf)])
 def plan(
     samples: Annotated[int, typer.Option(min=0, help="Answers that `truthmap sample` draws to each question")] = 0,
@@ -62,7 +64,7 @@ def plan(
     ] = None,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Say what a study will take, from the model's configuration alone: time, memory, disk, and the commands.
 
     --questions is a question set, or how many there are. No weights are fetched or read.
@@ -76,7 +78,8 @@ def plan(
         del given["questions"]
     asked = Asked(count, samples, prompt_tokens, answer_tokens)
     costs = costs_of(Study(**given), asked, _rates_of(rates, gpus))
-    _print(make_plan(costs, Machines(devices=gpus, per_node=gpus_per_node), _options(given, count)))
+    made = make_plan(costs, Machines(devices=gpus, per_node=gpus_per_node), _options(given, count))
+    return Reply(made, lambda: _print(made))
 
 
 def _rates_of(name: str | None, gpus: int) -> Rates:

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from truthmap.questions.catalogue import named_sets
+from truthmap.cli.replies import QuestionSets, QuestionsRead, SetFound
+from truthmap.questions.catalogue import NamedSet, named_sets
 from truthmap.questions.groups import group_questions
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.log_facts import LogFacts
@@ -18,7 +19,9 @@ from truthmap.questions.validation import ValidationReport
 from truthmap.records import Question
 from truthmap.study.study import Study, settings_of_a_study
 from truthmap.terminal.completion import question_sets
+from truthmap.terminal.exit_codes import ExitCode
 from truthmap.terminal.output import plain, print_table, printable, terminal
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import study_options
 
 _SHOWN_ISSUES = 100
@@ -27,6 +30,7 @@ LATER_FORMS = {"questions", "limit", "skip_bad"}
 """Settings of a study's questions that this command has in another form."""
 
 
+@replies("truthmap.cli.replies:QuestionSets", "truthmap.cli.replies:QuestionsRead")
 @study_options([leaf for leaf in settings_of_a_study() if leaf.path[0] == "questions" and leaf.name not in LATER_FORMS])
 def questions(
     name: Annotated[
@@ -39,36 +43,39 @@ def questions(
     seed: Annotated[int, typer.Option(help="Another seed shows others")] = 0,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """List the question sets; check one and show some of its questions.
 
     A file is read whole and each row that makes no question is listed with its line and column. Exit code 1: some rows
     are bad.
     """
-    console = terminal()
     if name is None:
-        _list_sets(console)
-        return
+        sets = [_set_found(each) for each in named_sets()]
+        return Reply(QuestionSets(sets=tuple(sets)), lambda: _list_sets(sets))
     asked = Study(questions=name, **given).questions
     settings = QuestionSettings(path=asked.file, split=asked.split, columns=asked.columns, skip_bad=True)
     found = load_questions(name, settings)
-    _show_set(console, found, choose(found.questions, sample, seed) if sample else ())
-    if found.report.bad:
-        show_issues(console, found.report)
-        raise typer.Exit(1)
+    shown = choose(found.questions, sample, seed) if sample else ()
+    code = ExitCode.FOUND if found.report.bad else ExitCode.DONE
+    return Reply(QuestionsRead.of(found, shown), lambda: _show_set(found, shown), code)
 
 
-def _list_sets(console: Console) -> None:
-    rows = [
-        (each.name, each.about, each.source, str(each.task.grading), str(each.task.locating)) for each in named_sets()
-    ]
+def _set_found(each: NamedSet) -> SetFound:
+    task = each.task
+    grading, locating = str(task.grading), str(task.locating)
+    return SetFound(name=each.name, asks=each.about, source=each.source, grading=grading, locating=locating)
+
+
+def _list_sets(sets: Sequence[SetFound]) -> None:
+    rows = [(each.name, each.asks, each.source, each.grading, each.locating) for each in sets]
     print_table("Question sets", ("name", "asks", "source", "graded by", "exact answer by"), rows)
-    console.print("Own questions: a .csv, .tsv, .jsonl or .parquet file, or owner/name on the hub.")
+    terminal().print("Own questions: a .csv, .tsv, .jsonl or .parquet file, or owner/name on the hub.")
 
 
-def _show_set(console: Console, found: QuestionSet, sample: Sequence[Question]) -> None:
+def _show_set(found: QuestionSet, sample: Sequence[Question]) -> None:
     from truthmap.grading.kinds import LOCATINGS
 
+    console = terminal()
     task, report = found.task, found.report
     stand_in = LOCATINGS[task.locating].stand_in
     by = str(task.locating) if stand_in is None else f"{task.locating} (without a --locator: {stand_in})"
@@ -84,6 +91,8 @@ def _show_set(console: Console, found: QuestionSet, sample: Sequence[Question]) 
     for question in sample:
         console.print()
         show_question(console, found, question)
+    if report.bad:
+        show_issues(console, report)
 
 
 def show_question(console: Console, found: QuestionSet, question: Question) -> None:

@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
+from truthmap.cli.detector_folder import detector_folder
+from truthmap.cli.replies import Serving
 from truthmap.errors import UsageError
-from truthmap.terminal.options import DetectorArgument, detector_folder
-from truthmap.terminal.output import print_lines
+from truthmap.terminal.mode import output_mode
+from truthmap.terminal.options import DetectorArgument
+from truthmap.terminal.output import print_fault
+from truthmap.terminal.reply import Reply, replies, tell
 
 _KEY = "TRUTHMAP_API_KEY"
 
 
+@replies("truthmap.cli.replies:Serving")
 def serve(
     detector: DetectorArgument,
     host: Annotated[
@@ -56,13 +61,12 @@ def serve(
 ) -> None:
     """Serve a detector: an OpenAI-compatible interface whose replies say how far to trust them, and a page.
 
-    Stopped with Ctrl-C or SIGTERM, it finishes the requests that are running.
+    --json prints the address as soon as requests are taken, which tells the port that --port 0 found. Stopped with
+    Ctrl-C or SIGTERM, it finishes the requests that are running.
     """
     try:
-        import uvicorn
-
         from truthmap.server.app import create_app
-        from truthmap.server.protocol import server_config
+        from truthmap.server.protocol import ListeningServer, server_config
         from truthmap.server.serve_settings import ServeSettings
     except ImportError as error:
         raise UsageError(f"serving needs more packages ({error.name}): pip install 'truthmap[serve]'") from error
@@ -84,10 +88,18 @@ def serve(
     )
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:
-        print_lines([f"truthmap: {host} can be reached by others, and no --api-key is asked for"], stderr=True)
+        print_fault(f"truthmap: {host} can be reached by others, and no --api-key is asked for")
     folder = detector_folder(detector)
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
     app = create_app(loaded, settings)
-    uvicorn.Server(server_config(app, settings, host=host, port=port, log_level="info")).run()
+    mode = output_mode()
+
+    def listening(url: str) -> None:
+        found = Serving(url=url, detector=detector, model=loaded.lm.name, asks_for_key=api_key is not None)
+        tell(Reply(found, lambda: None))  # for a reader the server's log says it
+
+    level, colors = ("warning" if mode.quiet else "info"), (None if mode.color else False)
+    config = server_config(app, settings, host=host, port=port, log_level=level, use_colors=colors)
+    ListeningServer(config, listening).run()

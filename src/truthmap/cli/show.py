@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,14 @@ import typer
 
 from truthmap.analyses.audit.command import audit_rows
 from truthmap.cli.output_summary import print_summary
+from truthmap.cli.replies import WrittenFile
 from truthmap.runs.file_names import REPORT
-from truthmap.runs.run import open_run
+from truthmap.runs.run import Run, open_run
 from truthmap.shaded_answer import ShadedAnswer, ShadedToken
+from truthmap.terminal.mode import output_mode
 from truthmap.terminal.options import RunArgument, local
 from truthmap.terminal.output import print_lines, print_pieces, print_table, print_tables
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.runs.data import RunData
@@ -23,6 +27,7 @@ _STRONG = 0.6
 """Share from which letters are white."""
 
 
+@replies("truthmap.cli.run_found:RunFound", "truthmap.cli.replies:WrittenFile", "truthmap.shaded_answer:ShadedAnswer")
 def show(
     run: RunArgument,
     export: Annotated[
@@ -36,7 +41,7 @@ def show(
     by: Annotated[
         str | None, typer.Option(metavar="SCORE", help="What --answer shades by: probe or log_prob", show_default=False)
     ] = None,
-) -> None:
+) -> Reply:
     """Show what a run found: the table that `truthmap run` ends with; or one of its answers.
 
     Of a run that has no map (too few answers, or all of them right) it shows what there is.
@@ -47,14 +52,36 @@ def show(
 
     opened = open_run(run)
     if answer is not None:
-        _show_answer(opened.show(answer, by))
-    elif export is not None:
+        shown = opened.show(answer, by)
+        return Reply(shown, lambda: _show_answer(shown))
+    if export is not None:
         write_text(export, answers_csv(RunData.load(opened)))
-        print_lines([str(export)])
-    elif opened.why_no_map is None:
-        print_summary(opened)
+        return Reply(WrittenFile.at(export, export), lambda: print_lines([str(export)]))
+    return run_reply(opened)
+
+
+def run_reply(run: Run, tracked: Sequence[str] = ()) -> Reply:
+    """Return what a run found, one that has no map included.
+
+    Args:
+        run: The run.
+        tracked: Where trackers show it, a line each.
+    """
+    if output_mode().as_json:  # what is to be shown is computed by either way alone
+        from truthmap.cli.run_found import run_found
+
+        return Reply(run_found(run, tracked), lambda: None)
+    return Reply(None, lambda: _show(run, tracked))
+
+
+def _show(run: Run, tracked: Sequence[str]) -> None:
+    from truthmap.runs.data import RunData
+
+    if run.why_no_map is None:
+        print_summary(run)
     else:
-        _show_answers(RunData.load(opened), opened.why_no_map)
+        _show_answers(RunData.load(run), run.why_no_map)
+    print_lines(f"Tracked by {each}" for each in tracked)
 
 
 def _show_answer(shown: ShadedAnswer) -> None:

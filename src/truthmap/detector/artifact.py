@@ -39,7 +39,7 @@ from truthmap.shown import Shown, TextTable
 
 CONFIG, TENSORS, RECORDS = FILES = "config.json", "model.safetensors", "records.json"
 
-_MAX_BYTES = {CONFIG: 64 << 20, TENSORS: 4 << 30, RECORDS: 1 << 30}
+MAX_BYTES = {CONFIG: 64 << 20, TENSORS: 4 << 30, RECORDS: 1 << 30}
 _MAX_HEADER_BYTES = 1 << 20
 _TOLERANCE = 1e-6  # relative; sums of float64 products in another order differ far less
 
@@ -184,7 +184,7 @@ def _require_format(folder: AnyPath, found: object) -> None:
 def _read(path: AnyPath) -> bytes:
     """Read a file whole, if it is a regular file of a size that can be."""
     try:
-        return read_regular(path, _MAX_BYTES[path.name])
+        return read_regular(path, MAX_BYTES[path.name])
     except OSError as error:
         raise DamagedFileError(f"{path} cannot be read: {reason_of(error)}") from error
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from truthmap.detector.caveats import Caveat, caveats_of_question, caveats_of_so
 from truthmap.detector.compatibility import model_load_settings, require_match
 from truthmap.detector.config import DetectorConfig
 from truthmap.detector.described import headline_of, tables_of
+from truthmap.detector.hub import detector_at, push_detector
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
@@ -215,6 +215,26 @@ class Detector(Shown):
         for scorer, event in waiting:
             yield scorer, replace(event, verdict=scorer.verdict(graders=self.graders))
 
+    def push_to_hub(self, repo: str, *, private: bool | None = None, revision: str | None = None) -> str:
+        """Push the detector to the Hugging Face hub, with a card made from what was sealed.
+
+        The training questions go with it, where they were sealed.
+
+        Args:
+            repo: `owner/name`; made if it is not there.
+            private: Whether a new one can be seen by its owners alone; by default as the owner's settings have it.
+            revision: The branch; by default the usual one.
+
+        Returns:
+            `owner/name@commit`, which `load_detector` reads.
+
+        Raises:
+            UsageError: it is no name of a repository.
+            RunFolderError: the repository holds something that is no detector.
+            StorageError: the hub cannot be reached, or refuses.
+        """
+        return push_detector(self.artifact, repo, private=private, revision=revision)
+
     def _caveats(self, question: Question) -> tuple[Caveat, ...]:
         """Return in what a question, put to this model, is not asked as the training questions were."""
         other_model = (Caveat.OTHER_MODEL,) if self.allowed else ()
@@ -252,7 +272,7 @@ def load_detector(
     """Load a sealed detector and the model it belongs to.
 
     Args:
-        path: The detector's folder.
+        path: The detector's folder, or its name on the hub: `owner/name`, `owner/name@revision`.
         model: A loaded model, or where it is found now; by default the name it had when the detector was sealed.
         device: Where the model is loaded, as in `LoadSettings`.
         allow_different: Use a model, template or dtype other than the sealed one; its scores mean little then.
@@ -260,10 +280,11 @@ def load_detector(
 
     Raises:
         RunFolderError: there is no detector.
+        StorageError: the hub cannot be reached.
         DamagedFileError: a file of it is damaged.
         ModelError: the model cannot be loaded, or is not the sealed one; the message says in what it differs.
     """
-    artifact = load_artifact(Path(path) if isinstance(path, str) else path)
+    artifact = load_artifact(detector_at(path))
     if not isinstance(model, LanguageModel):
         settings = model_load_settings(artifact.config, device, trust_remote_code=trust_remote_code)
         model = load_model(model or artifact.config.model.identity.get("name", ""), settings)

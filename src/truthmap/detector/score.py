@@ -88,14 +88,14 @@ def score_answer(
     has_forecast = Role.BEFORE in artifact.heads
     forecast = forecast_prompt(artifact, inputs.question, inputs.states[0], asked) if has_forecast else None
     question_far = forecast is not None and forecast.out_of_distribution
-    caveats = (*asked, *_caveats_of_state(artifact, grade, reading, question_far=question_far))
-    trusted = None if caveats else _accepted(head, reading.score)
+    judged = judge(artifact, reading, grade, asked, question_far=question_far)
+    caveats, trusted = judged.caveats, judged.trusted
     return Verdict(
         question=inputs.question.text,
         answer=inputs.answer,
         exact_answer=grade.span,
         trusted=trusted,
-        p_wrong=None if caveats else reading.p_wrong,
+        p_wrong=judged.p_wrong,
         p_wrong_before=None if forecast is None else forecast.p_wrong,
         score=reading.score,
         role=head.config.role,
@@ -164,28 +164,62 @@ def token_log_odds(artifact: Artifact, states: Floats32) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """What a head reads in one state: fields as in `Verdict`."""
+class Reading:
+    """What a head reads in one state.
 
+    Attributes:
+        head: The head.
+        score, p_wrong, distance, out_of_distribution: As in `Verdict`.
+    """
+
+    head: Head
     score: float
-    p_wrong: float
     distance: float
-    out_of_distribution: bool
+
+    @property
+    def p_wrong(self) -> float:
+        """The calibrated probability that the answer is wrong, whatever keeps it from being claimed."""
+        return float(self.head.p_wrong(np.array([self.score]))[0])
+
+    @property
+    def out_of_distribution(self) -> bool:
+        """Whether the state is far from those of the training answers."""
+        return self.distance > self.head.config.ood.threshold
 
 
-def _read(head: Head, state: Floats32) -> _Reading:
+@dataclass(frozen=True)
+class Judgement:
+    """What is claimed of an answer; fields as in `Verdict`."""
+
+    trusted: bool | None
+    p_wrong: float | None
+    caveats: tuple[Caveat, ...]
+
+
+def judge(
+    artifact: Artifact, reading: Reading, grade: Grade, asked: Sequence[Caveat], *, question_far: bool
+) -> Judgement:
+    """Return what is claimed of an answer by what a head reads of it.
+
+    Args:
+        artifact: The detector.
+        reading: What was read.
+        grade: Where its exact answer was found.
+        asked: In what it did not come as the training answers did.
+        question_far: The question alone is out of distribution.
+    """
+    caveats = (*asked, *_caveats_of_state(artifact, grade, reading, question_far=question_far))
+    if caveats:
+        return Judgement(None, None, caveats)
+    return Judgement(_accepted(reading.head, reading.score), reading.p_wrong, ())
+
+
+def _read(head: Head, state: Floats32) -> Reading:
     """Read one state: float32 (K, d)."""
-    score = head.score(state[None])
-    distance = float(head.distance(state[None])[0])
-    return _Reading(
-        score=float(score[0]),
-        p_wrong=float(head.p_wrong(score)[0]),
-        distance=distance,
-        out_of_distribution=distance > head.config.ood.threshold,
-    )
+    return Reading(head, float(head.score(state[None])[0]), float(head.distance(state[None])[0]))
 
 
-def _caveats_of_state(artifact: Artifact, grade: Grade, reading: _Reading, *, question_far: bool) -> list[Caveat]:
+def _caveats_of_state(artifact: Artifact, grade: Grade, reading: Reading, *, question_far: bool) -> list[Caveat]:
     """Return why nothing is claimed about an answer however it was asked: by what it says and where its states lie."""
     caveats = []
     if lacks_exact_answer(grade, artifact.heads[Role.ANSWER].config.cells, artifact.config.training.found_right):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from truthmap.answer_parts import final_answer, thought_text
 from truthmap.detector.artifact import TrainingRecord
 from truthmap.detector.caveats import Caveat
@@ -146,34 +148,87 @@ class PromptForecast(ShortRepr):
         return not any(caveat.of_asking for caveat in self.caveats)
 
 
+class VerdictRow(BaseModel):
+    """A verdict as data that JSON can express; fields as in `Verdict`, but for these.
+
+    Attributes:
+        answer: The answer's text, `thought` and `final` its parts.
+        exact_answer: The piece of it that carries the answer; start and end count characters of the answer's text.
+        headline: What to do with the answer, in a few words.
+        asked_as_trained: Whether the answer came as those did that the detector was measured on.
+        head: Which head was used.
+        similar_right: How many of the similar training answers are right.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    thought: str | None
+    final: str
+    exact_answer: str | None
+    exact_answer_start: int | None
+    exact_answer_end: int | None
+    headline: str
+    trusted: bool | None
+    p_wrong: float | None
+    p_wrong_before: float | None
+    guarantee: str | None
+    asked_as_trained: bool
+    caveats: tuple[Caveat, ...]
+    score: float | None
+    head: Role | None
+    out_of_distribution: bool
+    question_out_of_distribution: bool
+    distance: float | None
+    similar: tuple[TrainingRecord, ...]
+    similar_right: int | None
+    explanation: str
+
+
+class ForecastRow(BaseModel):
+    """A forecast as data that JSON can express; fields as in `PromptForecast`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    p_wrong_before: float | None
+    asked_as_trained: bool
+    caveats: tuple[Caveat, ...]
+    score: float
+    out_of_distribution: bool
+    distance: float
+    explanation: str
+
+
 def verdict_row(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as data that JSON can express; characters are counted in the answer's text."""
+    """Return a verdict as plain data: a `VerdictRow`; characters are counted in the answer's text."""
     span, similar = verdict.exact_answer, verdict.similar
     text = verdict.answer.text
-    return {
-        "question": verdict.question,
-        "answer": text,
-        "thought": thought_text(verdict.answer),
-        "final": final_answer(verdict.answer).text,
-        "exact_answer": None if span is None else text[span.start : span.end],
-        "exact_answer_start": None if span is None else span.start,
-        "exact_answer_end": None if span is None else span.end,
-        "headline": verdict.headline,
-        "trusted": verdict.trusted,
-        "p_wrong": verdict.p_wrong,
-        "p_wrong_before": verdict.p_wrong_before,
-        "guarantee": verdict.guarantee,
-        "asked_as_trained": verdict.asked_as_trained,
-        "caveats": [str(caveat) for caveat in verdict.caveats],
-        "score": verdict.score,
-        "head": None if verdict.role is None else str(verdict.role),
-        "out_of_distribution": verdict.out_of_distribution,
-        "question_out_of_distribution": verdict.question_out_of_distribution,
-        "distance": verdict.distance,
-        "similar": [record.model_dump() for record in similar],
-        "similar_right": sum(record.right for record in similar) if similar else None,
-        "explanation": verdict.explanation,
-    }
+    return VerdictRow(
+        question=verdict.question,
+        answer=text,
+        thought=thought_text(verdict.answer),
+        final=final_answer(verdict.answer).text,
+        exact_answer=None if span is None else text[span.start : span.end],
+        exact_answer_start=None if span is None else span.start,
+        exact_answer_end=None if span is None else span.end,
+        headline=verdict.headline,
+        trusted=verdict.trusted,
+        p_wrong=verdict.p_wrong,
+        p_wrong_before=verdict.p_wrong_before,
+        guarantee=verdict.guarantee,
+        asked_as_trained=verdict.asked_as_trained,
+        caveats=verdict.caveats,
+        score=verdict.score,
+        head=verdict.role,
+        out_of_distribution=verdict.out_of_distribution,
+        question_out_of_distribution=verdict.question_out_of_distribution,
+        distance=verdict.distance,
+        similar=similar,
+        similar_right=sum(record.right for record in similar) if similar else None,
+        explanation=verdict.explanation,
+    ).model_dump(mode="json")
 
 
 def token_rows(verdict: Verdict) -> list[dict[str, Any]]:
@@ -186,14 +241,14 @@ def token_rows(verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def forecast_row(forecast: PromptForecast) -> dict[str, Any]:
-    """Return a forecast as data that JSON can express."""
-    return {
-        "question": forecast.question,
-        "p_wrong_before": forecast.p_wrong,
-        "asked_as_trained": forecast.asked_as_trained,
-        "caveats": [str(caveat) for caveat in forecast.caveats],
-        "score": forecast.score,
-        "out_of_distribution": forecast.out_of_distribution,
-        "distance": forecast.distance,
-        "explanation": forecast.explanation,
-    }
+    """Return a forecast as plain data: a `ForecastRow`."""
+    return ForecastRow(
+        question=forecast.question,
+        p_wrong_before=forecast.p_wrong,
+        asked_as_trained=forecast.asked_as_trained,
+        caveats=forecast.caveats,
+        score=forecast.score,
+        out_of_distribution=forecast.out_of_distribution,
+        distance=forecast.distance,
+        explanation=forecast.explanation,
+    ).model_dump(mode="json")

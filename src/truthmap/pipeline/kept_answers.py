@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from truthmap.execution.active_run import ActiveRun
 from truthmap.files import FolderPath, digest_of
 from truthmap.records import Answer, Question
-from truthmap.runs.file_names import ANSWERS
+from truthmap.runs.file_names import ANSWERS, KEPT_ANSWERS
 from truthmap.runs.tables import kept_part, read_records, write_part
 from truthmap.settings_base import keyed
 from truthmap.study.stage_settings import generate_settings
 
-KEPT = "kept-answers"
 """The folder in which they wait for the stage of the answers."""
 ASKED = "asked"
 """In the note of that stage: the digest of how its questions were asked."""
@@ -57,4 +56,4 @@ def _is_same(run: ActiveRun, question: Question, answer: Answer) -> bool:
 
 
 def _file(run: ActiveRun) -> FolderPath:
-    return run.folder / KEPT / f"{asked_digest(run)[:16]}.parquet"
+    return run.folder / KEPT_ANSWERS / f"{asked_digest(run)[:16]}.parquet"

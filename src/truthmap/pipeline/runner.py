@@ -18,7 +18,7 @@ from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
 from truthmap.execution.preview import FIRST, MapPreview
-from truthmap.pipeline.kept_answers import KEPT, keep_answers
+from truthmap.pipeline.kept_answers import keep_answers
 from truthmap.pipeline.stages.answers import answer_questions
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.figures import draw_figures
@@ -32,7 +32,7 @@ from truthmap.pipeline.up_to_date import bring_up_to_date, is_up_to_date
 from truthmap.pipeline.without_map import end_without_map
 from truthmap.questions.tasks import Task
 from truthmap.records import Split, SplitAssignment
-from truthmap.runs.file_names import HEATMAP_PREVIEW, SPLITS
+from truthmap.runs.file_names import HEATMAP_PREVIEW, SCRATCH, SPLITS
 from truthmap.runs.folder import FORMAT, RunFolder
 from truthmap.runs.run import Run
 from truthmap.runs.tables import read_records
@@ -54,7 +54,6 @@ _STAGES: Mapping[str, Callable[[ActiveRun], StageResult]] = {
 
 _MAP = "grid"
 _NEEDS_MODEL = ("answers", "states")
-_SCRATCH = ("parts", "grade-parts", KEPT, HEATMAP_PREVIEW)
 _VERSIONS = ("truthmap", "torch", "transformers", "numpy", "scikit-learn", "tokenizers", "safetensors")
 
 
@@ -147,7 +146,7 @@ def _make_stages(run: ActiveRun) -> None:
         run.folder.finish(name, run.keys[name], made.files, time.perf_counter() - started, note)
         for scratch in made.scratch:
             run.folder.remove(scratch)
-    for scratch in _SCRATCH:
+    for scratch in (*SCRATCH, HEATMAP_PREVIEW):
         # A kill right after a stage was written down has left it.
         run.folder.remove(scratch)
 

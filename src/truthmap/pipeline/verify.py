@@ -55,6 +55,21 @@ class Broken:
         return ": ".join(part for part in (self.stage, self.name, self.fault) if part)
 
 
+@dataclass(frozen=True)
+class Verified:
+    """What reading every file of a run found.
+
+    Attributes:
+        run: The run.
+        is_whole: Nothing is broken.
+        broken: What is.
+    """
+
+    run: str
+    is_whole: bool
+    broken: tuple[Broken, ...]
+
+
 def verify_run(path: Path | str, progress: Progress | None = None) -> tuple[Broken, ...]:
     """Read every file of a run, in a folder or at a URL, and name those that are missing or not as they were written.
 

@@ -36,7 +36,20 @@ CONTROLS_KEPT = f"{ANALYSES}/controls_kept.parquet"
 DETECTOR = "detector"
 DETECTOR_CONFIG = "config.json"
 LOOKS = "looks"
+PARTS = "parts"
+GRADE_PARTS = "grade-parts"
+KEPT_ANSWERS = "kept-answers"
+SCRATCH = (PARTS, GRADE_PARTS, KEPT_ANSWERS)
+"""Folders that a run has while it is made."""
 
+FILES = frozenset(
+    {
+        STUDY, LEDGER, QUESTIONS, SPLITS, ANSWERS, GRADES, SECOND_GRADES, AUDIT, AUDIT_SAMPLE, GRID, SCORES,
+        PERMUTATION_NULL, LEARNING_CURVE, SUMMARY, HEATMAP_PNG, HEATMAP_SVG, HEATMAP_PREVIEW, REPORT, SAMPLES,
+        SAMPLE_GRADES, SELF_REPORTS, EXACT_P_TRUE,
+    }
+)  # fmt: skip
+"""The files that lie right in a run's folder."""
 
 _MOST = {".yaml": 1 << 18, ".json": 64 << 20, ".csv": 64 << 20, ".png": 64 << 20, ".svg": 256 << 20}
 

@@ -12,7 +12,7 @@ from truthmap.errors import RunFolderError
 from truthmap.files import storage_errors
 from truthmap.runs.file_names import STUDY
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _PATIENCE = 3600.0
 """Seconds that are waited for another process where waiting is better than refusing."""
 
@@ -35,15 +35,15 @@ def locked(folder: Path, address: str, *, is_copy: bool, patient: bool = False) 
         if folder.exists() and not folder.is_dir():
             raise RunFolderError(f"{address} is a file; name a folder for the run with --out")
         if not is_copy and folder.exists() and not (folder / STUDY).exists():
-            leftovers = {entry.name for entry in folder.iterdir()} - {_LOCK}
+            leftovers = {entry.name for entry in folder.iterdir()} - {LOCK}
             if any(not name.endswith(".part") for name in leftovers):
                 raise RunFolderError(
                     f"{address} is no run folder: it is not empty and has no {STUDY}; choose a new or empty folder"
                 )
         folder.mkdir(parents=True, exist_ok=True)
-        beside = folder / _LOCK
+        beside = folder / LOCK
         if beside.is_symlink() or (beside.exists() and not beside.is_file()):
-            raise RunFolderError(f"{address}/{_LOCK} is no regular file; delete it")
+            raise RunFolderError(f"{address}/{LOCK} is no regular file; delete it")
         lock = FileLock(beside)
         try:
             lock.acquire(timeout=_PATIENCE if patient else 0)

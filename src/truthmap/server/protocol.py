@@ -6,13 +6,16 @@ import asyncio
 import errno
 import logging
 import resource
+import socket
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from truthmap.errors import UsageError
 from truthmap.server.serve_settings import ServeSettings
 
 _SPARE_FILES = 64
@@ -81,6 +84,33 @@ class TimedProtocol(H11Protocol):
         if timer is not None:
             timer.cancel()
             setattr(self, name, None)
+
+
+class ListeningServer(uvicorn.Server):
+    """A server that says when it takes requests.
+
+    Args:
+        config: Its settings.
+        listening: Told the server's address then.
+    """
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take requests.
+
+        Raises:
+            UsageError: the address or the port cannot be listened on.
+        """
+        try:
+            await super().startup(sockets)
+        except SystemExit as error:
+            where = f"{self.config.host}, port {self.config.port}"
+            raise UsageError(f"{where} cannot be listened on, as said above; choose others: --host, --port") from error
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        self._listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
 
 def server_config(app: FastAPI, settings: ServeSettings, **options: Any) -> uvicorn.Config:

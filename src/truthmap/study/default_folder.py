@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_RUNS = "runs"
+RUNS = "runs"
 
 
 def default_folder(model: str, questions: str) -> Path:
     """Return `runs/MODEL-QUESTIONS` for a model's and a question set's name, path or hub id."""
-    return Path(_RUNS) / f"{_short(model)}-{_short(questions)}"
+    return Path(RUNS) / f"{_short(model)}-{_short(questions)}"
 
 
 def _short(name: str) -> str:

@@ -2,16 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 _LONGEST = 16
 """Characters of values that stand beside an option; more would be broken in the middle of a word."""
 
 
+class _Misuse:
+    """What the command line of this process was misused in, to be told as JSON: typer itself tells it to a reader."""
+
+    def __init__(self) -> None:
+        self.message = ""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note what typer finds wrong with the words of the command line."""
+        try:
+            yield
+        except Exception as error:
+            told = getattr(error, "format_message", None)  # typer's errors of usage have it, whoever it takes them from
+            self.message = "" if told is None else str(told())
+            raise
+
+
+_misuse = _Misuse()
+
+
+def misused() -> str:
+    """Return what is wrong with the words of the command line; empty where nothing is."""
+    return _misuse.message
+
+
+class Commands(TyperGroup):
+    """The commands; where one is asked for that does not exist, that is noted."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is named."""
+        with _misuse.noted():
+            return super().resolve_command(ctx, args)
+
+
+class Subcommands(Commands):
+    """Commands that belong together; the first of them is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the first command's name before what are its options."""
+        first = next(iter(self.commands))
+        is_named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        is_word = bool(args) and not args[0].startswith("-")
+        return super().parse_args(ctx, args if is_named or is_word else [first, *args])
+
+
+def commands_of(group: Any, before: str = "") -> dict[str, Any]:
+    """Return all commands by the words that name them, `runs list` among them, in the order of the help."""
+    found = {}
+    for name, command in group.commands.items():
+        words = f"{before} {name}".lstrip()
+        found.update(commands_of(command, words) if hasattr(command, "commands") else {words: command})
+    return found
+
+
 class Command(TyperCommand):
     """A command whose help fits 80 columns."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words after the command's name."""
+        with _misuse.noted():
+            return super().parse_args(ctx, args)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the command's parameters, with what stands for their values."""

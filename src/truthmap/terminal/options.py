@@ -9,9 +9,6 @@ from typing import Annotated
 import typer
 
 from truthmap.errors import UsageError
-from truthmap.files import AnyPath
-from truthmap.runs.file_names import DETECTOR_CONFIG
-from truthmap.runs.folder import run_folder
 from truthmap.terminal import completion
 
 FINISHED = "Folder of a finished run, or its URL (s3://…)"
@@ -22,7 +19,7 @@ DetectorArgument = Annotated[
     str,
     typer.Argument(
         metavar="DETECTOR",
-        help="The detector's folder, or its URL (s3://…/detector)",
+        help="The detector's folder, URL (s3://…) or name on the hub (owner/name@revision)",
         autocompletion=completion.detectors,
     ),
 ]
@@ -38,13 +35,6 @@ def local(path: Path | None) -> Path | None:
     if path is not None and re.match(r"[A-Za-z][A-Za-z0-9+.-]{1,40}:/", path.as_posix()):
         raise UsageError(f"{path} must be on this machine: only the run folder can be at a URL")
     return path
-
-
-def detector_folder(address: str) -> AnyPath:
-    """Return the folder of a detector; one at a URL is fetched."""
-    folder = run_folder(address)
-    folder.refresh(DETECTOR_CONFIG)
-    return folder.root
 
 
 def path_in_run(run: str, name: str) -> str:

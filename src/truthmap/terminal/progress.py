@@ -62,6 +62,9 @@ class Bars:
     def stage(self, name: str, total: int | None, done: int = 0) -> Iterator[Advance]:
         """Show counts, elapsed time and time left."""
         console = terminal(stderr=True)
+        if console.quiet:
+            yield lambda _done: None
+            return
         place = display_place if console.is_jupyter and self._place is None else self._place
         if place is not None:
             shown = notebook_bar(name, total, done, place())

@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import wraps
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from truthmap.settings_base import Leaf, Option, Resource, marker
 from truthmap.study.sections import ResourcesSection
 from truthmap.terminal import completion
 
-Command = Callable[..., None]
+Result = TypeVar("Result")
 
 REOPENING = ("device", "batch_tokens", "trust_remote_code")
 """Settings that every command takes that goes on from a run with its model."""
@@ -28,7 +28,7 @@ _PLAIN = (int, float, bool)
 """Types that the command line reads by itself; everything else goes on as text, and the settings say what is wrong."""
 
 
-def study_options(leaves: Sequence[Leaf]) -> Callable[[Command], Command]:
+def study_options(leaves: Sequence[Leaf]) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Return a decorator that gives a command an option for each setting.
 
     The command takes a keyword `given`, a dict: the settings that were given, by their flat names.
@@ -38,14 +38,14 @@ def study_options(leaves: Sequence[Leaf]) -> Callable[[Command], Command]:
     """
     leaves = [leaf for leaf in leaves if not (named := marker(leaf.field, Option)) or not named.in_python]
 
-    def decorate(command: Command) -> Command:
+    def decorate(command: Callable[..., Result]) -> Callable[..., Result]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "given"]
         names = {leaf.flag: leaf.name for leaf in leaves}
 
         @wraps(command)
-        def with_options(**values: Any) -> None:
+        def with_options(**values: Any) -> Result:
             given = {names[flag]: values.pop(flag) for flag in names}
-            command(**values, given={name: value for name, value in given.items() if value not in (None, [])})
+            return command(**values, given={name: value for name, value in given.items() if value not in (None, [])})
 
         # Groups stand in the order of their first options: what says where to compute comes last.
         made = [_parameter(leaf) for leaf in sorted(leaves, key=lambda leaf: _panel_of(leaf) == ResourcesSection.title)]

@@ -9,18 +9,20 @@ import typer
 
 from truthmap.analyses.base import Analysis, SavedResult, SummaryTable
 from truthmap.records import Outcome
-from truthmap.runs.file_names import AUDIT_SAMPLE
 from truthmap.terminal.completion import runs
 from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.reply import Reply, replies, tell
 
 if TYPE_CHECKING:
     from truthmap.analyses.audit.measure import Agreement
+    from truthmap.analyses.audit.reply import AuditReply
     from truthmap.analyses.audit.twice import AucTwice, GradedTwice
     from truthmap.grading.audit_record import Audit, Located
 
 _MOST_REASONS = 3
 
 
+@replies("truthmap.analyses.audit.reply:AuditReply")
 def audit(
     file: Annotated[
         Path,
@@ -40,18 +42,23 @@ def audit(
     To compare, write right or wrong into the column outcome_by_hand of RUN/audit.csv, for as many rows as you like,
     and, if you like, into exact_answer_by_hand whether the exact answer is the right piece of the answer.
     """
-    from truthmap.analyses.audit.run import audit_file, audit_run, is_filled_in
+    from truthmap.analyses.audit.reply import audit_reply
 
-    if file.is_dir():
-        audited, twice = audit_run(file)
-        second = () if twice is None else summarize(twice)
-        print_tables((SummaryTable(str(file), ("", ""), tuple(audit_rows(audited))), *second))
-        print_lines([f"Note: {note}." for note in audited.warnings] + ([] if twice is None else list(twice.says)))
-        file = file / AUDIT_SAMPLE
-        if twice is not None and not is_filled_in(file):
-            return
-    (by_hand,) = summarize_by_hand(audit_file(file, auc))
-    print_tables((by_hand._replace(title=str(file)),))
+    found, fault = audit_reply(file, auc)
+    tell(Reply(found, lambda: _show(found)))
+    if fault is not None:
+        raise fault
+
+
+def _show(found: AuditReply) -> None:
+    if found.audit is not None:
+        second = () if found.graded_twice is None else summarize(found.graded_twice)
+        print_tables((SummaryTable(found.run, ("", ""), tuple(audit_rows(found.audit))), *second))
+        says = () if found.graded_twice is None else found.graded_twice.says
+        print_lines([*(f"Note: {note}." for note in found.audit.warnings), *says])
+    if found.agreement is not None:
+        (by_hand,) = summarize_by_hand(found.agreement)
+        print_tables((by_hand._replace(title=found.sample),))
 
 
 def summarize_by_hand(found: Agreement) -> tuple[SummaryTable, ...]:

@@ -12,14 +12,16 @@ from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.compare.measure import Comparison, Method
 
 
+@replies("truthmap.analyses.compare.measure:Comparison")
 @study_options(settings_named(*REOPENING))
 def compare(
     run: RunArgument,
@@ -38,7 +40,7 @@ def compare(
     ] = None,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Compare the probe with log-probabilities, token entropy, p(True), verbalized confidence and samples.
 
     Samples are those that `truthmap sample` drew.
@@ -50,8 +52,8 @@ def compare(
     reopening = ReopenSettings.of(given)
     equivalence = chosen_equivalence(nli, judge, reopening)
     result = compare_run(opened, ask_model=ask, equivalence=equivalence, reopening=reopening, progress=Bars())
-    print_tables(summarize(result))
-    print_lines([*result.notes, f"Table, scores and figure: {path_in_run(run, ANALYSES)}/compare.*"])
+    last = [*result.notes, f"Table, scores and figure: {path_in_run(run, ANALYSES)}/compare.*"]
+    return Reply(result, lambda: print_findings(summarize(result), last))
 
 
 def summarize(result: Comparison) -> tuple[SummaryTable, ...]:

@@ -16,14 +16,16 @@ from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
 from truthmap.terminal.completion import of_names
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.controls.measure import ControlFinding, ControlReading, Controls
 
 
+@replies("truthmap.analyses.controls.measure:Controls")
 @study_options(settings_named(*REOPENING, *CLUSTER))
 def controls(
     run: RunArgument,
@@ -58,7 +60,7 @@ def controls(
     ] = None,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Ask of the best cell what reviewers ask: what is left of its AUC when something else could explain it.
 
     What earlier calls measured on the same state of the run stays in the table.
@@ -75,8 +77,8 @@ def controls(
     from truthmap.analyses.controls.run import controls as measure_controls
 
     result = measure_controls(opened, settings, reopening=ReopenSettings.of(given), progress=Bars())
-    print_tables(summarize(result))
-    print_lines([f"Tables and figure: {path_in_run(run, ANALYSES)}/controls.*"])
+    last = f"Tables and figure: {path_in_run(run, ANALYSES)}/controls.*"
+    return Reply(result, lambda: print_findings(summarize(result), [last]))
 
 
 def summarize(result: Controls) -> tuple[SummaryTable, ...]:

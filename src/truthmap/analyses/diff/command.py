@@ -13,13 +13,15 @@ from truthmap.records import Site
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run, open_run
 from truthmap.terminal.options import FINISHED, local, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.diff.measure import MapDifference, MapSide
 
 
+@replies("truthmap.analyses.diff.measure:MapDifference")
 def diff(
     first: Annotated[str, typer.Argument(metavar="FIRST", help=FINISHED, show_default=False)],
     second: Annotated[str, typer.Argument(metavar="SECOND", help=FINISHED, show_default=False)],
@@ -38,7 +40,7 @@ def diff(
         Path | None,
         typer.Option(help="Folder for table and figure", show_default="analyses/ of the second run", callback=local),
     ] = None,
-) -> None:
+) -> Reply:
     """Subtract the first run's map from the second's: two models, two prompts, two sites, before and after training."""
     one, other = open_run(first), open_run(second)
     from truthmap.analyses.diff.run import diff_runs
@@ -46,8 +48,8 @@ def diff(
     sites = _site(site, one), _site(second_site or site, other)
     folder = out or other.folder / ANALYSES
     result = diff_runs(one, other, folder, sites=sites, equal_n=equal_n, progress=Bars())
-    print_tables(summarize(result))
-    print_lines([f"Table and figure: {out or path_in_run(second, ANALYSES)}/diff.*"])
+    last = f"Table and figure: {out or path_in_run(second, ANALYSES)}/diff.*"
+    return Reply(result, lambda: print_findings(summarize(result), [last]))
 
 
 def _site(name: str | None, run: Run) -> Site:

@@ -11,7 +11,8 @@ from truthmap.records import Site
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.early_exit.measure import EarlyExit, ExitPoint
@@ -19,18 +20,20 @@ if TYPE_CHECKING:
 _HEADS = ("rule", "ended", "tokens saved [95 %]", "right [95 %]", "less than whole thoughts")
 
 
+@replies("truthmap.analyses.early_exit.measure:EarlyExit")
 def early_exit(
     run: RunArgument,
     site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the best cell's")] = None,
-) -> None:
+) -> Reply:
     """Measure what ending thoughts early would save and cost, by what a probe reads along them.
 
     The run's map must have places of the thought: `truthmap run --positions along_thought`.
     """
     from truthmap.analyses.early_exit.run import early_exit_curve
 
-    print_tables(summarize(early_exit_curve(open_run(run), site=site)))
-    print_lines([f"Table and figure: {path_in_run(run, ANALYSES)}/early_exit*"])
+    result = early_exit_curve(open_run(run), site=site)
+    last = f"Table and figure: {path_in_run(run, ANALYSES)}/early_exit*"
+    return Reply(result, lambda: print_findings(summarize(result), [last]))
 
 
 def summarize(result: EarlyExit) -> tuple[SummaryTable, ...]:

@@ -11,19 +11,21 @@ from truthmap.errors import UsageError
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.errors.measure import ErrorTypes, TypeScore
 
 
+@replies("truthmap.analyses.errors.measure:ErrorTypes")
 def errors(
     run: RunArgument,
     protocol: Annotated[
         str, typer.Option(help="truthmap: each question has one type; paper: the paper's overlapping types")
     ] = "truthmap",
-) -> None:
+) -> Reply:
     """Sort the questions by kind of error, from their samples, and draw a map of each kind.
 
     Samples are those that `truthmap sample` drew.
@@ -34,12 +36,12 @@ def errors(
     if protocol not in set(TypeProtocol):
         raise UsageError(f"--protocol must be {' or '.join(TypeProtocol)}, got {protocol!r}")
     result = type_errors(open_run(run), protocol=TypeProtocol(protocol), progress=Bars())
-    print_tables(summarize(result))
+    last = [f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not]
     if result.without_type:
         share = result.without_type / result.sampled
-        print_lines([f"{result.without_type} questions ({share:.0%}) {result.why_without_type}"])
-    print_lines(f"{_name(score)}: no map: {score.why_not}" for score in result.types if score.why_not)
-    print_lines([f"Tables, maps and figure: {path_in_run(run, ANALYSES)}/errors*"])
+        last.insert(0, f"{result.without_type} questions ({share:.0%}) {result.why_without_type}")
+    last.append(f"Tables, maps and figure: {path_in_run(run, ANALYSES)}/errors*")
+    return Reply(result, lambda: print_findings(summarize(result), last))
 
 
 def summarize(result: ErrorTypes) -> tuple[SummaryTable, ...]:

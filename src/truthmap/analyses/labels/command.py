@@ -12,13 +12,15 @@ from truthmap.analyses.labels.measure import LabelKind
 from truthmap.records import Site
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.labels.measure import LabelMaps
 
 
+@replies("truthmap.analyses.labels.measure:LabelMaps")
 def labels(
     run: RunArgument,
     file: Annotated[
@@ -42,7 +44,7 @@ def labels(
             show_default="100, or 25 for each label where that is more",
         ),
     ] = None,
-) -> None:
+) -> Reply:
     """Map where a label of your own can be read: a topic, a human verdict, a kind of error."""
     from truthmap.analyses.labels.read import read_labels
     from truthmap.analyses.labels.run import map_labels
@@ -50,11 +52,12 @@ def labels(
     made = open_run(run)
     of_question = read_labels(file, column, id_column)
     found = map_labels(made, column, of_question, site=site, permutations=permutations, kind=kind, progress=Bars())
-    print_tables(summarize(found))
+    last = []
     if found.unlabelled or found.unknown:
-        print_lines([f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer"])
+        last.append(f"{found.unlabelled} scored answers have no label, {found.unknown} labels have no scored answer")
     if found.too_few:
-        print_lines(["too few answers for a map: " + ", ".join(f"{k} ({v})" for k, v in found.too_few.items())])
+        last.append("too few answers for a map: " + ", ".join(f"{k} ({v})" for k, v in found.too_few.items()))
+    return Reply(found, lambda: print_findings(summarize(found), last))
 
 
 def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:

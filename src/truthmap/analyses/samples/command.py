@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.base import Analysis, SummaryTable
 from truthmap.analyses.samples.settings import SampleSettings
@@ -16,6 +17,7 @@ from truthmap.study.study import settings_named
 from truthmap.terminal.options import RunArgument
 from truthmap.terminal.output import print_tables
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def _help(name: str) -> str:
     return str(_FIELDS[name].description)
 
 
+@replies("truthmap.analyses.samples.command:SampleCounts")
 @study_options(settings_named(*REOPENING, "endpoint", *CLUSTER))
 def sample(
     run: RunArgument,
@@ -38,7 +41,7 @@ def sample(
     part: Annotated[str, typer.Option(help=_help("part"))] = _FIELDS["part"].default,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Draw K answers to each question, grade them, and keep them in the run folder.
 
     Killed at any time, the same command goes on where it stopped; a larger --k only adds what is missing.
@@ -48,22 +51,52 @@ def sample(
     from truthmap.analyses.samples.run import sample_answers
 
     drawn = sample_answers(opened, settings, reopening=ReopenSettings.of(given), progress=Bars())
-    print_tables(summarize(drawn))
+    counts = counts_of(drawn)
+    return Reply(counts, lambda: print_tables(summarize(counts)))
 
 
-def summarize(drawn: Samples) -> tuple[SummaryTable, ...]:
+class SampleCounts(BaseModel):
+    """How many samples a run has, and how they were graded.
+
+    Attributes:
+        settings: How they were drawn.
+        questions: Sampled questions.
+        with_right_sample: Those that have a right sample.
+        samples: Samples in all.
+        outcomes: Samples by outcome.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: SampleSettings
+    questions: int
+    with_right_sample: int
+    samples: int
+    outcomes: dict[Outcome, int]
+
+
+def counts_of(drawn: Samples) -> SampleCounts:
     """Return how many samples there are of each outcome, and how many questions have a right one."""
-    grades = [grade for its_own in drawn.grades.values() for grade in its_own]
-    counts = Counter(grade.outcome for grade in grades)
-    some = sum(any(g.outcome is Outcome.RIGHT for g in own) for own in drawn.grades.values())
-    n, k, temperature = len(drawn.question_ids), drawn.settings.k, drawn.settings.temperature
+    counts = Counter(grade.outcome for own in drawn.grades.values() for grade in own)
+    return SampleCounts(
+        settings=drawn.settings,
+        questions=len(drawn.question_ids),
+        with_right_sample=sum(any(g.outcome is Outcome.RIGHT for g in own) for own in drawn.grades.values()),
+        samples=counts.total(),
+        outcomes={outcome: counts[outcome] for outcome in Outcome},
+    )
+
+
+def summarize(counts: SampleCounts) -> tuple[SummaryTable, ...]:
+    """Return the counts as a table."""
+    n, k, some = counts.questions, counts.settings.k, counts.with_right_sample
     table = SummaryTable(
-        f"{len(grades)} samples: {k} of each of {n} questions, temperature {temperature:g}",
+        f"{counts.samples} samples: {k} of each of {n} questions, temperature {counts.settings.temperature:g}",
         ("", "n", "share"),
         (
             *(
-                (f"{outcome} samples", str(counts[outcome]), f"{counts[outcome] / max(1, len(grades)):.1%}")
-                for outcome in Outcome
+                (f"{outcome} samples", str(count), f"{count / max(1, counts.samples):.1%}")
+                for outcome, count in counts.outcomes.items()
             ),
             ("questions with a right sample", str(some), f"{some / max(1, n):.1%}"),
         ),

@@ -10,20 +10,22 @@ from truthmap.runs.run import open_run
 from truthmap.study.reopen_settings import ReopenSettings
 from truthmap.study.study import settings_named
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 from truthmap.terminal.study_options import CLUSTER, REOPENING, study_options
 
 if TYPE_CHECKING:
     from truthmap.analyses.select.measure import Selection
 
 
+@replies("truthmap.analyses.select.measure:Selection")
 @study_options(settings_named(*REOPENING, *CLUSTER))
 def select(
     run: RunArgument,
     *,
     given: dict[str, Any],
-) -> None:
+) -> Reply:
     """Choose one of the samples of each test question by the detector; compare with greedy, vote and likelihood.
 
     Samples are those that `truthmap sample` drew.
@@ -32,11 +34,11 @@ def select(
     from truthmap.analyses.select.run import select_answers
 
     result = select_answers(opened, reopening=ReopenSettings.of(given), progress=Bars())
-    print_tables(summarize(result))
     lost = f"{result.ungraded:.1%} of the samples could not be graded and are no candidates"
     unread = f"{result.unread:.1%} of the others lack the position that the detector reads"
     untyped = f"{result.n - sum(size.n for size in result.types)} of the questions have no type"
-    print_lines([f"{lost}; {unread}; {untyped}.", f"Tables and figure: {path_in_run(run, ANALYSES)}/select*"])
+    last = [f"{lost}; {unread}; {untyped}.", f"Tables and figure: {path_in_run(run, ANALYSES)}/select*"]
+    return Reply(result, lambda: print_findings(summarize(result), last))
 
 
 def summarize(result: Selection) -> tuple[SummaryTable, ...]:

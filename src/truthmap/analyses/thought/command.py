@@ -11,8 +11,9 @@ from truthmap.records import Site
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace
@@ -24,10 +25,11 @@ _HEADS = (
 _FIGURE = "truthmap.analyses.thought.figure"
 
 
+@replies("truthmap.analyses.thought.measure:ThoughtMap")
 def thought(
     run: RunArgument,
     site: Annotated[Site | None, typer.Option(help="Read this site", show_default="the best cell's")] = None,
-) -> None:
+) -> Reply:
     """Read the correctness of final answers along their thoughts: when the model knows.
 
     The run's map must have places of the thought: `truthmap run --positions along_thought`.
@@ -35,8 +37,8 @@ def thought(
     from truthmap.analyses.thought.run import thought_map
 
     result = thought_map(open_run(run), site=site, progress=Bars())
-    print_tables(summarize(result))
-    print_lines([f"Table and figure: {path_in_run(run, ANALYSES)}/thought*"])
+    last = f"Table and figure: {path_in_run(run, ANALYSES)}/thought*"
+    return Reply(result, lambda: print_findings(summarize(result), [last]))
 
 
 def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:

@@ -13,13 +13,15 @@ from truthmap.records import Site
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import open_run
 from truthmap.terminal.options import local, path_in_run
-from truthmap.terminal.output import print_lines, print_tables
+from truthmap.terminal.output import print_findings
 from truthmap.terminal.progress import Bars
+from truthmap.terminal.reply import Reply, replies
 
 if TYPE_CHECKING:
     from truthmap.analyses.transfer.measure import Choice, Transfer, TransferScore
 
 
+@replies("truthmap.analyses.transfer.measure:Transfer")
 def transfer(
     runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Finished runs of one model: folders or URLs")],
     site: Annotated[str, typer.Option(help="What is read at a layer")] = str(Site.RESIDUAL),
@@ -27,7 +29,7 @@ def transfer(
         Path | None,
         typer.Option(help="Folder for table and figure", show_default="analyses/ of the first run", callback=local),
     ] = None,
-) -> None:
+) -> Reply:
     """Train a probe on each run, test it on every other: whether it carries over, and whether its threshold does."""
     if site not in {str(each) for each in Site}:
         raise UsageError(f"--site must be one of {', '.join(map(str, Site))}, got {site!r}")
@@ -35,8 +37,8 @@ def transfer(
     from truthmap.analyses.transfer.run import transfer_runs
 
     result = transfer_runs(opened, out or opened[0].folder / ANALYSES, site=Site(site), progress=Bars())
-    print_tables(summarize(result))
-    print_lines([*result.notes, f"Table and figure: {out or path_in_run(runs[0], ANALYSES)}/transfer.*"])
+    last = [*result.notes, f"Table and figure: {out or path_in_run(runs[0], ANALYSES)}/transfer.*"]
+    return Reply(result, lambda: print_findings(summarize(result), last))
 
 
 def summarize(result: Transfer) -> tuple[SummaryTable, ...]:

@@ -12,13 +12,13 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.estimate import announce
 from truthmap.execution.executor import Job, Tally
 from truthmap.files import AnyPath
-from truthmap.pipeline.kept_answers import ASKED, KEPT, LIMIT, asked_digest, kept_answers
+from truthmap.pipeline.kept_answers import ASKED, LIMIT, asked_digest, kept_answers
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.pipeline.stages.ready_answers import ready_answers, score_bare
 from truthmap.pipeline.stages.states import ShardRows, by_answer, put_shard, record_shard
 from truthmap.positions import LocatedPositions
 from truthmap.records import Answer, Question, RowKey
-from truthmap.runs.file_names import ANSWERS
+from truthmap.runs.file_names import ANSWERS, KEPT_ANSWERS, PARTS
 from truthmap.runs.tables import join_tables, kept_part, read_part, write_part
 from truthmap.store.entries import ShardEntry
 from truthmap.store.shards import StateShard
@@ -49,7 +49,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
     size = max(run.study.states.shard, engine.smallest_shard)
     parts = (
         run.folder
-        / "parts"
+        / PARTS
         / "-".join([run.keys["answers"][:16], str(size), *(v.replace(" ", "-") for v in note.values())])
     )
     shards = [questions[start : start + size] for start in range(0, len(questions), size)]
@@ -76,7 +76,7 @@ def answer_questions(run: ActiveRun) -> StageResult:
     join_tables(run.folder / ANSWERS, files)
     (first,) = run.executor.map(prompt_text, [Job(0, (), _first_prompt(files[0]), 1)], Tally(_unseen))
     told = {"first_prompt": first.result, ASKED: asked_digest(run), **_limit(run)}
-    return StageResult([ANSWERS], {**told, **note}, scratch=["parts", KEPT])
+    return StageResult([ANSWERS], {**told, **note}, scratch=[PARTS, KEPT_ANSWERS])
 
 
 def _limit(run: ActiveRun) -> dict[str, int]:

@@ -12,10 +12,8 @@ from truthmap.grading.kinds import needs_judge
 from truthmap.grading.text_model import Graders
 from truthmap.pipeline.stages.base import StageResult
 from truthmap.records import Answer, Grade, Outcome
-from truthmap.runs.file_names import ANSWERS, AUDIT, GRADES
+from truthmap.runs.file_names import ANSWERS, AUDIT, GRADE_PARTS, GRADES
 from truthmap.runs.tables import kept_part, read_records, write_part, write_records
-
-_PARTS = "grade-parts"
 
 
 def grade_answers(run: ActiveRun) -> StageResult:
@@ -28,7 +26,7 @@ def grade_answers(run: ActiveRun) -> StageResult:
     return StageResult(
         [GRADES, AUDIT],
         {"counts": {str(outcome): counts[str(outcome)] for outcome in Outcome}, **_judge_note(run)},
-        scratch=[_PARTS],
+        scratch=[GRADE_PARTS],
     )
 
 
@@ -44,7 +42,7 @@ def _judge_note(run: ActiveRun) -> Mapping[str, Mapping[str, float]]:
 def _by_shards(run: ActiveRun, answers: Sequence[Answer]) -> list[Grade]:
     """Grade shard after shard; each finished shard is kept, so that a killed run repeats at most one."""
     size = run.study.states.shard
-    parts = run.folder / _PARTS / f"{run.keys['grades'][:16]}-{size}"
+    parts = run.folder / GRADE_PARTS / f"{run.keys['grades'][:16]}-{size}"
     grades: list[Grade] = []
     with run.progress.stage("Grading", len(answers)) as advance:
         for start in range(0, len(answers), size):
