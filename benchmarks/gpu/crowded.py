@@ -18,12 +18,13 @@ from benchmarks.gpu.size import LlamaShape, Prompts
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
-from truthmap.execution.state_laws import relative_difference
 from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.cache import TOLERANCES
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.rounding import relative_difference
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Site
+from truthmap.store.tokens import TokenStates
 
 _PARTS = 4
 _ROOM = 1.5  # times what a quarter of the batch takes: so that half of it does not fit
@@ -138,7 +139,7 @@ def _generated(
     )
     parts, answers, states = [], {}, []
     for batch in generate_answers(lm, prompts, settings, _SITES):
-        assert batch.states is not None
+        assert isinstance(batch.states, TokenStates)
         parts.append(len(batch.answers))
         answers.update({answer.question_id: answer for answer in batch.answers})
         states.append(batch.states.states[Site.RESIDUAL].cpu())

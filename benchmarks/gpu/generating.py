@@ -19,10 +19,10 @@ from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.capture.gather import gather
 from truthmap.capture.second_pass import CaptureSettings, capture_states
-from truthmap.execution.state_laws import relative_difference
 from truthmap.grading.token_spans import locate_positions
 from truthmap.lm.cache import TOLERANCES
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.rounding import relative_difference
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Site, Span
 from truthmap.store.shards import StateShard

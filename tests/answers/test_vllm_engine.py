@@ -5,46 +5,26 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import put_stand_in
+from tests.engines import launch, put_stand_in
 
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.engines.local import LocalEngine
-from truthmap.answers.engines.vllm_engine import VllmEngine, VllmLaunch
+from truthmap.answers.engines.vllm_engine import VllmEngine
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.meta_model import meta_model
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Answer, Site
+from truthmap.records import Answer
 
 SETTINGS = GenerateSettings(max_new_tokens=10)
-LONGEST = 60
-
-
-def settings_for(lm: LanguageModel) -> VllmLaunch:
-    return VllmLaunch(lm.name, None, "float32", trust_remote_code=False, longest=LONGEST)
-
-
-@pytest.fixture(scope="module")
-def lm(tiny_model: Path) -> LanguageModel:
-    return load_model(str(tiny_model), LoadSettings(device="cpu"))
-
-
-@pytest.fixture(scope="module")
-def engine(lm: LanguageModel) -> Iterator[VllmEngine]:
-    """Return the engine over the stand-in, started once."""
-    with pytest.MonkeyPatch.context() as patch:
-        put_stand_in(patch)
-        started = VllmEngine(meta_model(lm), settings_for(lm))
-    yield started
-    started.close()
 
 
 def asked(lm: LanguageModel, count: int = 12) -> list[Prompt]:
@@ -102,7 +82,7 @@ def test_a_plain_prompts_answer_ends_with_the_line_once_begun(tiny_model: Path) 
     wanted = answers_of(LocalEngine(local), prompts)
     with pytest.MonkeyPatch.context() as patch:
         put_stand_in(patch)
-        started = VllmEngine(hollow, settings_for(lm))
+        started = VllmEngine(hollow, launch(lm))
     try:
         assert_same(answers_of(started, prompts), wanted)
     finally:
@@ -131,11 +111,11 @@ def test_log_probs_are_the_models_own_whatever_the_temperature(lm: LanguageModel
         assert answer.log_probs == pytest.approx(score.log_probs, abs=1e-3)
 
 
-def test_progress_only_grows_and_no_states_are_kept(lm: LanguageModel, engine: VllmEngine) -> None:
+def test_progress_only_grows_and_no_states_come_unasked(lm: LanguageModel, engine: VllmEngine) -> None:
     seen: list[int] = []
-    batches = list(engine.answer([*asked(lm, 5), Prompt("empty", ())], SETTINGS, (Site.RESIDUAL,), seen.append))
+    batches = list(engine.answer([*asked(lm, 5), Prompt("empty", ())], SETTINGS, on_progress=seen.append))
     assert seen == [2, 3, 4, 5, 6]
-    assert [batch.states for batch in batches] == [None]
+    assert [batch.states for batch in batches] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +127,7 @@ def test_an_end_of_vllm_is_told_with_its_reason(
 ) -> None:
     put_stand_in(monkeypatch)
     monkeypatch.setenv("STAND_IN_FAULT", fault)
-    started = VllmEngine(lm, settings_for(lm))
+    started = VllmEngine(lm, launch(lm))
     with pytest.raises(ModelError, match=rf"vLLM has ended \({reason}\).*--tensor-parallel"):
         answers_of(started, asked(lm, 1))
     started.close()
@@ -160,17 +140,17 @@ def test_a_vllm_that_does_not_start_is_told_and_leaves_no_process(
     monkeypatch.setenv("STAND_IN_FAULT", "start")
     begun = noted_processes(monkeypatch)
     with pytest.raises(ModelError, match=r"vLLM has ended \(ValueError: no room for the cache\)"):
-        VllmEngine(lm, settings_for(lm))
+        VllmEngine(lm, launch(lm))
     assert not is_alive(begun[0])
 
 
 def test_closing_ends_the_process_idle_or_busy(lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     put_stand_in(monkeypatch)
     begun = noted_processes(monkeypatch)
-    busy = VllmEngine(lm, settings_for(lm))
+    busy = VllmEngine(lm, launch(lm))
     assert os.getpgid(begun[0]) == begun[0] != os.getpgid(0), "Ctrl-C in the terminal does not reach it"
     monkeypatch.setenv("STAND_IN_FAULT", "generate")
-    idle = VllmEngine(lm, settings_for(lm))
+    idle = VllmEngine(lm, launch(lm))
     idle.close()
     assert not is_alive(begun[1])
 
@@ -199,7 +179,7 @@ def noted_processes(patch: pytest.MonkeyPatch) -> list[int]:
         begun.append(process.pid)
         return process
 
-    patch.setattr("truthmap.answers.engines.vllm_engine.subprocess.Popen", noted)
+    patch.setattr("truthmap.answers.engines.vllm_process.subprocess.Popen", noted)
     return begun
 
 
@@ -216,7 +196,7 @@ def is_alive(pid: int) -> bool:
 def test_the_real_vllm_answers_as_the_local_engine_does(make_llama: Callable[[int], Path]) -> None:
     lm = load_model(str(make_llama(64)), LoadSettings(device="cpu"))
     prompts = asked(lm, 20)
-    started = VllmEngine(meta_model(lm), settings_for(lm))
+    started = VllmEngine(meta_model(lm), launch(lm))
     try:
         assert_same(answers_of(started, prompts), answers_of(LocalEngine(lm), prompts))
         drawn = GenerateSettings(max_new_tokens=10, temperature=1.0)

@@ -43,7 +43,7 @@ def test_a_broken_law_is_exit_code_1(
 ) -> None:
     import torch
 
-    monkeypatch.setattr("truthmap.execution.state_laws.TOLERANCES", {torch.float32: -1.0})
+    monkeypatch.setattr("truthmap.lm.rounding.TOLERANCES", {torch.float32: -1.0})
     assert doctor("--model", tiny_model, "--limit", "12") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "7 checks failed: states of this model cannot be trusted as they are read now." in said

@@ -13,11 +13,12 @@ from model_families import FAMILIES, language_model
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError
 from truthmap.execution.doctor import Checkup, examine
-from truthmap.execution.state_laws import CheckStatus, relative_difference, tolerance_of
+from truthmap.execution.state_laws import CheckStatus
 from truthmap.lm.cache import TOLERANCES, CacheUse
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.rounding import relative_difference, tolerance_of
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
 from truthmap.records import Question

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tests.engines import VERSION, put_stand_in
 from tests.forging import forge_study
 
@@ -21,9 +22,11 @@ from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.models import ModelHolder
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
+from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.run import Run, open_run
+from truthmap.store.states import StateStore
 from truthmap.study.stage_keys import stage_keys
 from truthmap.study.study import Study, with_settings
 from truthmap.terminal.progress import Silence
@@ -79,14 +82,14 @@ def test_a_run_with_vllm_finds_what_a_local_one_finds(
     assert [a.answer_ids for a in RunData.load(run).answers] == [a.answer_ids for a in RunData.load(local).answers]
     assert RunData.load(run).grades == RunData.load(local).grades
     assert progress.stages.index("Answering") < progress.stages.index("Starting vLLM")
-    assert progress.stages.index("Starting vLLM") < progress.stages.index("Capturing states")
+    assert "Capturing states" not in progress.stages, "they are kept while vLLM answers"
     assert run.summary.test.value == pytest.approx(local.summary.test.value, abs=0.02)
     assert any(f"; the answers come from vllm {VERSION}, in its own time" in news for news in progress.news)
     assert run.settings["settings"]["answers"]["engine"]["kind"] == "vllm"
 
 
 @pytest.mark.slow
-def test_ready_answers_among_others_are_scored_after_vllm(
+def test_ready_answers_among_others_are_scored_by_vllm(
     study: Study, spoken: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixed = [replace(q, answer=q.accepted[0] if n % 3 else None) for n, q in enumerate(spoken.questions[:120])]
@@ -194,3 +197,36 @@ def test_a_key_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="set TRUTHMAP_ENGINE_KEY instead") as caught:
         Study(model="smollm2", out=tmp_path, engine="openai", endpoint="http://me:secret-7@h/v1", endpoint_model="m")
     assert "secret-7" not in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "stages"),
+    [
+        ({"capture": "transformers"}, ["Starting vLLM", "Capturing states"]),
+        ({"engine": "transformers", "capture": "vllm"}, ["Capturing states", "Starting vLLM"]),
+        ({"positions": "paper,mean(prompt)"}, ["Starting vLLM", "Capturing states"]),
+    ],
+)
+def test_states_may_be_read_by_vllm_or_transformers(
+    study: Study, made_once: Path, given: dict[str, str], stages: list[str]
+) -> None:
+    progress = Told()
+    run_study(with_settings(study, given), progress=progress)
+    assert [stage for stage in progress.stages if stage in stages] == stages
+    found, wanted = StateStore(study.out / "states"), StateStore(made_once / "states")
+    assert found.ids == wanted.ids
+    for layer in range(2):
+        states = found.read_layer(Site.RESIDUAL, layer).states[: len(wanted.positions)]
+        torch.testing.assert_close(states, wanted.read_layer(Site.RESIDUAL, layer).states, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_states_of_vllm_that_differ_are_not_taken(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAND_IN_SHIFT", "0.01")
+    with pytest.raises(ModelError, match=r"does not give this model's states \(site residual.*--capture transformers"):
+        run_study(with_settings(study, {"capture": "vllm"}))
+    progress = Told()
+    run_study(study, update=True, progress=progress)
+    assert any("does not give this model's states" in news for news in progress.news)
+    assert "Capturing states" in progress.stages

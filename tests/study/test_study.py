@@ -28,7 +28,7 @@ _OTHERS: dict[str, Any] = {
 }  # fmt: skip
 _VLLM, _OPENAI = {"engine": "vllm"}, {"engine": "openai", "endpoint_model": "m"}
 _OF_ENGINES = {
-    "tensor_parallel": _VLLM, "gpu_memory": _VLLM,
+    "tensor_parallel": _VLLM, "gpu_memory": _VLLM, "step_tokens": _VLLM,
     "endpoint": _OPENAI, "endpoint_model": _OPENAI, "endpoint_requests": _OPENAI,
 }  # fmt: skip
 
@@ -100,6 +100,7 @@ def test_flat_names_are_unique_and_lead_to_their_sections() -> None:
         ({"engine": "llama"}, f"there is no engine 'llama'; expected one of {', '.join(ENGINES)}"),
         ({"engine": "openai"}, "--endpoint-model: Field required"),
         ({"engine": "vllm", "quantization": "4bit"}, "vllm cannot read what transformers quantizes while loading"),
+        ({"engine": "vllm", "adapter": "a"}, "vllm would load the model without its adapter"),
     ],
 )
 def test_a_wrong_setting_is_named_by_its_option(settings: dict[str, Any], said: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from truthmap.records import Answer, Message
 from truthmap.shown import ShortRepr
-from truthmap.store.tokens import TokenStates
+from truthmap.store.tokens import AnswerStates
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,4 +64,4 @@ class GeneratedBatch(ShortRepr):
     """Answers of one batch, and the states of their tokens if sites were asked for."""
 
     answers: tuple[Answer, ...]
-    states: TokenStates | None
+    states: AnswerStates | None

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from truthmap.arrays import Ints, Ints32
-from truthmap.capture.gather import TokenRanges, require_finite
+from truthmap.capture.gather import require_finite
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
@@ -22,6 +22,7 @@ from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache
 from truthmap.positions import MISSING, LocatedPositions
 from truthmap.records import Answer, Site
 from truthmap.store.shards import StateShard
+from truthmap.store.tokens import TokenRanges
 
 
 @dataclass(frozen=True)

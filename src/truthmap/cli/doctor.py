@@ -15,7 +15,10 @@ from truthmap.terminal.study_options import study_options
 if TYPE_CHECKING:
     from truthmap.execution.doctor import Checkup
 
-_ASKED = {"max_new_tokens", "blocks", "device", "device_map", "batch_tokens"}
+_ASKED = {
+    *("max_new_tokens", "blocks", "sites", "device", "device_map", "batch_tokens"),
+    *("engine", "tensor_parallel", "gpu_memory", "step_tokens"),
+}
 """Settings of a study that the doctor takes, besides those of its model and its questions."""
 
 
@@ -28,6 +31,8 @@ def _is_asked(leaf: Leaf) -> bool:
 def doctor(*, given: dict[str, Any]) -> Reply:
     """Check a model before a study is built on its states: batched = single, generated = forward, and so on.
 
+    With `--engine vllm` also whether vLLM's states are the model's own.
+
     Exit code 0: all hold; 1: one is broken; 2: the model cannot be loaded.
     """
     checkup = _checkup(Study(**given))
@@ -35,16 +40,30 @@ def doctor(*, given: dict[str, Any]) -> Reply:
 
 
 def _checkup(study: Study) -> Checkup:
-    from truthmap.execution.doctor import examine
-    from truthmap.lm.load import load_model
-    from truthmap.study.stage_settings import generate_settings, load_question_set, load_settings
+    from contextlib import closing
+    from dataclasses import replace
 
-    progress = Bars()
+    from truthmap.execution.doctor import chosen_prompts, examine, examine_engine
+    from truthmap.execution.engine_laws import room_of_laws
+    from truthmap.execution.models import ModelHolder
+    from truthmap.study.stage_settings import generate_settings, load_question_set
+
+    progress, engine = Bars(), study.answers.engine
+    answers = study.answers.model_copy(update={"engine": engine.for_trial()})
+    study = study.model_copy(update={"answers": answers})
+    engine.note()  # an engine that is not installed is told first
     questions = load_question_set(study, progress.say)
-    with progress.stage("Loading the model", None):
-        lm = load_model(study.model.name, load_settings(study))
-    with progress.stage("Examining it", None):
-        return examine(lm, questions, generate_settings(study, questions.task, thinks=lm.thinks))
+    holder = ModelHolder(study, progress, lambda: room_of_laws(prompts, holder.tokens().max_length))
+    with closing(holder):
+        lm = holder.model()
+        prompts = chosen_prompts(lm, questions)
+        with progress.stage("Examining it", None):
+            checkup = examine(lm, questions, generate_settings(study, questions.task, thinks=lm.thinks))
+        if engine.captures is None or engine.answers_here:
+            return checkup
+        del lm  # its weights go to the engine
+        checks = tuple(examine_engine(holder, prompts, study.states.sites))
+        return replace(checkup, checks=(*checkup.checks, *checks))
 
 
 def _print(checkup: Checkup) -> None:

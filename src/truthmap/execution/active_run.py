@@ -9,6 +9,7 @@ from functools import cached_property
 from truthmap.answers.engines.base import Engine
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import RunFolderError
+from truthmap.execution.capturing import Capture, capture_with
 from truthmap.execution.executor import Executor, ThisMachine
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.models import ModelHolder, graders_of
@@ -81,6 +82,11 @@ class ActiveRun:
     def engine(self) -> Engine:
         """What answers the questions."""
         return self.models.engine()
+
+    @property
+    def capture(self) -> Capture:
+        """What reads answers for their hidden states."""
+        return capture_with(self.study, self.models)
 
     @cached_property
     def graders(self) -> Graders:
@@ -155,7 +161,10 @@ class ActiveRun:
 
     def _longest_sequence(self) -> int:
         new = self.generate_settings.max_new_tokens
-        lengths = [len(self.prompt_ids(q)) + new for q in self.question_set.questions if q.answer is None]
+        lengths = [
+            len(self.prompt_ids(q)) + (new if q.answer is None else len(self.tokens.encode(q.answer)))
+            for q in self.question_set.questions
+        ]
         room = self.tokens.max_length
         return max((n for n in lengths if room is None or n <= room), default=new + 1)
 

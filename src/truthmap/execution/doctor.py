@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from truthmap.answers.engines.local import LocalEngine
 from truthmap.answers.engines.vllm import vllm_version
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.errors import ModelError
+from truthmap.execution.engine_laws import engine_checks, engine_fault, engine_states, room_of_laws
 from truthmap.execution.estimate import Forecast, forecast
+from truthmap.execution.models import ModelHolder
 from truthmap.execution.state_laws import TOKENS, Check, CheckStatus, state_checks
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import shared_ids
 from truthmap.questions.question_set import QuestionSet
+from truthmap.records import Site
 from truthmap.shown import ShortRepr
 from truthmap.study.sections import StatesSection
 
@@ -63,13 +66,45 @@ def examine(lm: LanguageModel, questions: QuestionSet, settings: GenerateSetting
     started = time.perf_counter()
     task = questions.task
     prompts = [Prompt(q.id, lm.question_ids(q, task)) for q in questions.questions]
+    chosen = chosen_prompts(lm, questions)
+    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *state_checks(lm, chosen))
+    takes = forecast(LocalEngine(lm), prompts, settings, StatesSection(), budget)
+    return Checkup(lm.name, checks, takes, time.perf_counter() - started)
+
+
+def examine_engine(holder: ModelHolder, prompts: Sequence[Prompt], sites: tuple[Site, ...]) -> Iterator[Check]:
+    """Try whether an engine that gives states gives those of the loaded model: weights are in one place at a time.
+
+    Args:
+        holder: Has the model, and the study's engine.
+        prompts: What the engine is asked, of different lengths.
+        sites: Which states.
+    """
+    name, room = holder.engine_name, room_of_laws(prompts, holder.tokens().max_length)
+    engine = holder.engine()
+    if engine.reader is None:
+        yield engine_fault(name, getattr(engine, "fault", None) or "it cannot")
+        return
+    try:
+        found = engine_states(engine, prompts, sites, room)
+    except ModelError as error:
+        yield engine_fault(name, str(error))
+        return
+    yield from (replace(check, name=f"{name}: {check.name}") for check in engine_checks(holder.model(), found))
+
+
+def chosen_prompts(lm: LanguageModel, questions: QuestionSet) -> list[Prompt]:
+    """Return the prompts that the laws are tried on, of different lengths.
+
+    Raises:
+        ModelError: none fits into what the model can read.
+    """
+    prompts = [Prompt(q.id, lm.question_ids(q, questions.task)) for q in questions.questions]
     room = None if lm.max_length is None else lm.max_length - TOKENS
     chosen = _of_many_lengths([p for p in prompts if room is None or len(p.prompt_ids) <= room])
     if not chosen:
         raise ModelError(f"no prompt fits into the {lm.max_length} tokens that {lm.name} can read; try other questions")
-    checks = (_engine_check(), *_prompt_checks(lm, prompts), *_structure_checks(lm), *state_checks(lm, chosen))
-    takes = forecast(LocalEngine(lm), prompts, settings, StatesSection(), budget)
-    return Checkup(lm.name, checks, takes, time.perf_counter() - started)
+    return chosen
 
 
 def _of_many_lengths(prompts: Sequence[Prompt]) -> list[Prompt]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from truthmap.answers.engines.base import Engine
+from truthmap.answers.engines.base import Engine, EngineSettings
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.errors import ModelError, UsageError
+from truthmap.execution.capturing import capture_kind
 from truthmap.grading.judge import SCHEMA
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.grading.reply_cache import CachedModel
@@ -21,6 +22,7 @@ from truthmap.lm.meta_model import meta_model, release_memory
 from truthmap.lm.model import LanguageModel, require_blocks
 from truthmap.lm.prefix import PrefixCache
 from truthmap.questions.tasks import Task
+from truthmap.records import Site
 from truthmap.storage import cache_folder
 from truthmap.study.stage_settings import load_settings
 from truthmap.study.study import Study
@@ -45,6 +47,12 @@ class ModelHolder:
         self._prefixes: PrefixCache | None = None
         self._without_weights: LanguageModel | None = None
         self._engine: Engine | None = None
+        self._capturer: Engine | None = None
+
+    @property
+    def engine_name(self) -> str:
+        """What the study's engine is called."""
+        return self._study.answers.engine.kind
 
     @property
     def source(self) -> str:
@@ -60,6 +68,17 @@ class ModelHolder:
     def batch_tokens(self) -> int:
         """Tokens in one batch, padding included."""
         return self._study.resources.batch_tokens
+
+    @property
+    def state_sites(self) -> tuple[Site, ...]:
+        """Where an engine is to give hidden states: nowhere if transformers reads them."""
+        own = self._study.answers.engine.captures
+        return self._study.states.sites if capture_kind(self._study) in (own, "vllm") else ()
+
+    @property
+    def requires_states(self) -> bool:
+        """Whether the study names what reads its states."""
+        return self._study.resources.capture != "auto"
 
     def model(self) -> LanguageModel:
         """Return the model with its weights; an engine that has them, if it is running, is ended first."""
@@ -104,11 +123,24 @@ class ModelHolder:
             self._engine = self._study.answers.engine.start(self)
         return self._engine
 
+    def engine_that_captures(self, settings: EngineSettings) -> Engine:
+        """Return the study's engine, where it captures as an engine of these settings does; else one of these."""
+        if self._study.answers.engine.captures == settings.captures:
+            return self.engine()
+        if self._capturer is not None and self._capturer.ended:
+            self.close()
+        if self._capturer is None:
+            settings.note()
+            self.close()  # the loaded model as engine would keep the weights here
+            self._capturer = settings.start(self)
+        return self._capturer
+
     def close(self) -> None:
-        """Let the engine go."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        """Let the engines go."""
+        for engine in (self._engine, self._capturer):
+            if engine is not None:
+                engine.close()
+        self._engine = self._capturer = None
 
     def stage(self, name: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
         """Show something that takes its time."""

@@ -15,17 +15,19 @@ from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
 from truthmap.errors import ModelError
-from truthmap.lm.cache import TOLERANCES, CacheUse
+from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, PrefixCache
+from truthmap.lm.rounding import relative_difference, tolerance_of
 from truthmap.positions import PAPER, LocatedPositions
 from truthmap.records import Answer, Site, StrEnum
+from truthmap.store.tokens import TokenStates
 
 TOKENS = 12
 """Answer tokens that the laws are tried on."""
-_BRIEFLY = GenerateSettings(max_new_tokens=TOKENS)
+BRIEFLY = GenerateSettings(max_new_tokens=TOKENS)
 
 
 class CheckStatus(StrEnum):
@@ -67,7 +69,7 @@ def state_checks(lm: LanguageModel, prompts: Sequence[Prompt]) -> Iterator[Check
     found = "all finite" if finite else f"some are NaN or infinite in {lm.dtype}; try another --dtype"
     yield Check("states", CheckStatus.HOLDS if finite else CheckStatus.BROKEN, found)
     longest, half = rows[-1], [len(ids) // 2 + 1 for ids in rows]
-    law = partial(_tried, tolerance_of(lm, longest))
+    law = partial(tried, tolerance_of(lm, longest))
     yield law("residual = hidden_states", lambda: _own_hidden_states(lm, longest, alone[-1]))
     begun = [ids[:count] for ids, count in zip(rows, half, strict=True)]
     before = [states[:, :count] for states, count in zip(alone, half, strict=True)]
@@ -100,38 +102,7 @@ class Pairs(NamedTuple):
     wanted: Sequence[torch.Tensor]
 
 
-_AMPLIFIED = 16
-"""A pass rounds in every layer, in several sums: so often it may differ by what rounding the embeddings moves."""
-_MOST = 4
-"""An ill-conditioned model may differ by so many usual tolerances: beyond, a fault would be taken for rounding."""
-
-
-def tolerance_of(lm: LanguageModel, ids: Sequence[int]) -> float:
-    """Return the relative difference of a state that rounding explains: by dtype, more in an ill-conditioned model.
-
-    Some models make much of little (measured on random ones: sharp attention or gated recurrences double a difference
-    in every layer). How much is seen by rounding every number of the embeddings another way. In narrow dtypes the usual
-    tolerance is near what a fault does, and stays.
-    """
-    usual = TOLERANCES[lm.dtype]
-    if lm.dtype not in (torch.float32, torch.float64):
-        return usual
-    eps = torch.finfo(lm.dtype).eps
-
-    def round_otherwise(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        up = torch.arange(output.shape[-1], device=output.device) % 2 == 0
-        return output * torch.where(up, 1 + eps, 1 - eps).to(output.dtype)
-
-    (before,) = _states(lm, [ids])
-    handle = lm.model.get_input_embeddings().register_forward_hook(round_otherwise)
-    try:
-        (after,) = _states(lm, [ids])
-    finally:
-        handle.remove()
-    return max(usual, min(_AMPLIFIED * relative_difference(after, before), _MOST * usual))
-
-
-def _tried(tolerance: float, name: str, states: Callable[[], Pairs]) -> Check:
+def tried(tolerance: float, name: str, states: Callable[[], Pairs]) -> Check:
     """Try a law; that it cannot be tried is a finding too."""
     try:
         pairs = states()
@@ -142,15 +113,6 @@ def _tried(tolerance: float, name: str, states: Callable[[], Pairs]) -> Check:
     holds = difference <= tolerance
     found = f"differs by {difference:.1g} at most" + ("" if holds else f", rounding explains {tolerance:g}")
     return Check(name, CheckStatus.HOLDS if holds else CheckStatus.BROKEN, found, difference)
-
-
-def relative_difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Return the greatest ‖found − wanted‖ / ‖wanted‖ of any token in any layer; infinite where one is not finite."""
-    if not wanted.numel():
-        return 0.0
-    exact = wanted.double()
-    distance = (found.double() - exact).norm(dim=-1) / exact.norm(dim=-1).clamp(min=1e-12)
-    return float(distance.nan_to_num(nan=torch.inf).max())
 
 
 @torch.inference_mode()
@@ -194,8 +156,8 @@ def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
     """Answer in one batch, with whatever prefix is shared, states kept; and read each answer alone."""
     found: list[torch.Tensor] = []
     wanted: list[torch.Tensor] = []
-    for batch in generate_answers(lm, prompts, _BRIEFLY, (Site.RESIDUAL,)):
-        assert batch.states is not None
+    for batch in generate_answers(lm, prompts, BRIEFLY, (Site.RESIDUAL,)):
+        assert isinstance(batch.states, TokenStates)
         kept = batch.states.states[Site.RESIDUAL].cpu()
         for n, answer in enumerate(batch.answers):
             found.append(kept[:, n, : 1 + len(answer.answer_ids)])
@@ -207,7 +169,7 @@ def _left(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
     """Answer in one batch whose rows are made to leave at different steps; and read each answer alone."""
     limits = [1 + 4 * n % TOKENS for n in range(len(prompts))]
     shared = PrefixCache(lm).shared_by([p.prompt_ids for p in prompts]) if lm.window is None else NO_PREFIX
-    decoded = decode_batch(lm, prompts, shared, _BRIEFLY, (Site.RESIDUAL,), limits)
+    decoded = decode_batch(lm, prompts, shared, BRIEFLY, (Site.RESIDUAL,), limits)
     assert decoded.states is not None
     kept = decoded.states.states[Site.RESIDUAL].cpu()
     found, wanted = [], []
@@ -219,7 +181,7 @@ def _left(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
 
 def _captured(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
     """Answer, read the answers again in one batch at as many tokens as a run does; and read each answer alone."""
-    answers = [answer for batch in generate_answers(lm, prompts, _BRIEFLY) for answer in batch.answers]
+    answers = [answer for batch in generate_answers(lm, prompts, BRIEFLY) for answer in batch.answers]
     places = {
         a.key: np.array(
             [len(a.prompt_ids) - 1 + n % (1 + len(a.answer_ids)) for n in range(len(PAPER))], dtype=np.int32

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.active_run import ActiveRun, require_identity
+from truthmap.execution.capturing import require_capturer
 from truthmap.execution.interrupts import Stop
 from truthmap.execution.peak_memory import forget_peak, peak_bytes
 from truthmap.execution.preview import FIRST, MapPreview
@@ -90,6 +91,8 @@ def _begin(run: ActiveRun, unfinished: Sequence[str]) -> None:
     _store = run.store
     if "answers" in unfinished:
         run.study.answers.engine.note()
+    if "states" in unfinished:
+        require_capturer(run.study)
     identity = _identity(run) if any(stage in unfinished for stage in _NEEDS_MODEL) else None
     known = run.folder.settings() or {}
     keep_answers(run, identity, known.get("model_identity"))

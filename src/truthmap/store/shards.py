@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,19 @@ class StateShard(ShortRepr):
         for states in self.states.values():
             assert states.ndim == 4, states.shape
             assert tuple(states.shape[1:3]) == self.present.shape, states.shape
+
+
+def rows_among(shard: StateShard, ids: Container[RowKey]) -> StateShard:
+    """Return those rows of a shard that are among `ids`, in their order."""
+    places = [n for n, i in enumerate(shard.ids) if i in ids]
+    if len(places) == len(shard.ids):
+        return shard
+    return StateShard(
+        tuple(shard.ids[n] for n in places),
+        shard.positions,
+        shard.present[:, places],
+        {site: states[:, :, places] for site, states in shard.states.items()},
+    )
 
 
 def join_shards(pieces: Sequence[StateShard], ids: Sequence[RowKey]) -> StateShard:

@@ -22,6 +22,9 @@ SHARD = 128
 """Answers in a shard: a killed run repeats at most one, and a shard of a large model's states stays under 1 GB."""
 
 
+Capturing = Literal["auto", "transformers", "vllm"]
+"""What reads hidden states."""
+
 THINKING_ROOM = 1024
 """Tokens that a thought may take where nothing is said of it."""
 PROMPTED_THINKING = 96
@@ -235,6 +238,11 @@ class ResourcesSection(Section):
     device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
     device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
     batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+    capture: Capturing = Field(
+        "auto",
+        description="What reads the hidden states: transformers (the loaded model), vllm, or auto: vllm where it "
+        "answers and its states are the model's own, else transformers",
+    )
     states_at: str | None = Field(
         None, min_length=1, description="Where the hidden states go: a URL that fsspec opens; default: the run folder"
     )
@@ -251,12 +259,17 @@ def require_fitting_engine(model: ModelSection, answers: AnswersSection) -> None
     """Refuse what the engine cannot do.
 
     Raises:
-        ValueError: it cannot read quantized weights, or cannot close a thought.
+        ValueError: it cannot read quantized weights or an adapter, or cannot close a thought.
     """
     engine = answers.engine
     if model.quantization is not None and not engine.reads_quantized:
         raise ValueError(
             f"{engine.kind} cannot read what transformers quantizes while loading; leave --quantization or --engine out"
+        )
+    if model.adapter is not None and not engine.reads_adapters:
+        raise ValueError(
+            f"{engine.kind} would load the model without its adapter: merge the two into one folder and name that, or "
+            "leave --adapter or --engine out"
         )
     if answers.max_thinking_tokens is not None and not engine.closes_thoughts:
         raise ValueError(

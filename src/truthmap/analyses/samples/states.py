@@ -14,7 +14,6 @@ from safetensors.torch import load as load_tensors
 
 from truthmap.analyses.samples.run import Samples
 from truthmap.arrays import Floats
-from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
@@ -30,7 +29,6 @@ from truthmap.storage import MOST_WHOLE
 from truthmap.store.tensor_files import tensors_metadata
 from truthmap.store.torch_files import save_torch_tensors
 from truthmap.study.sections import SHARD
-from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
 
 _IDS, _SEAL = "ids", "seal"
@@ -96,8 +94,7 @@ def read_shard(
     answers = list({row.answer: place.answer for row, place in rows}.values())
     ranges = {row: np.array([[place.tokens.start, place.tokens.end]], np.int32) for row, place in rows}
     located = LocatedPositions.of((cell.position,), ranges)
-    capture = StateCapture(active.model, capture_settings(active.study), active.prefixes)
-    read = capture.capture(answers, located, (cell.site,), advance)
+    read = active.capture.capture(answers, located, (cell.site,), advance)
     assert read.ids == tuple(row for row, _ in rows), "the rows of an answer stand side by side"
     return read.states[cell.site][cell.layer, 0].clone()
 

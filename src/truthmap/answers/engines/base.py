@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from truthmap.lm.load_settings import LoadSettings
-from truthmap.records import Site
+from truthmap.records import Answer, Site
 from truthmap.settings_base import Section
 
 if TYPE_CHECKING:
     from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
     from truthmap.lm.model import LanguageModel
     from truthmap.lm.prefix import PrefixCache
+    from truthmap.store.tokens import StateReader
 
 
 class Engine(Protocol):
@@ -45,8 +46,40 @@ class Engine(Protocol):
         """
         ...
 
+    @property
+    def reader(self) -> StateReader | None:
+        """What reads sequences for their states, where the engine can."""
+        ...
+
+    @property
+    def scorer(self) -> AnswerScorer | None:
+        """What gives log-probabilities to answers that came ready, where the engine can."""
+        ...
+
     def close(self) -> None:
         """Let go of what the engine holds; its memory is free when this returns."""
+        ...
+
+
+class AnswerScorer(Protocol):
+    """An engine that tells what the model thinks of tokens that it did not choose."""
+
+    def score(
+        self,
+        answers: Sequence[Answer],
+        sites: tuple[Site, ...] = (),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[GeneratedBatch]:
+        """Give answers the log-probabilities of their tokens, in any order.
+
+        Args:
+            answers: The answers; those without tokens come back as they are.
+            sites: Keep their states at these sites on the way, where the engine can.
+            on_progress: Called with how many answers are done so far.
+
+        Raises:
+            ModelError: the engine fails.
+        """
         ...
 
 
@@ -66,6 +99,16 @@ class EngineHost(Protocol):
     @property
     def batch_tokens(self) -> int:
         """Tokens in one batch, padding included."""
+        ...
+
+    @property
+    def state_sites(self) -> tuple[Site, ...]:
+        """Where the engine is to give hidden states, if it can; none: nobody asks it for any."""
+        ...
+
+    @property
+    def requires_states(self) -> bool:
+        """Whether nobody else may give them where the engine cannot."""
         ...
 
     def model(self) -> LanguageModel:
@@ -102,10 +145,16 @@ class EngineSettings(Section):
 
     title: ClassVar[str] = "Answers"
     kind: str
-    keeps_states: ClassVar[bool] = False
-    """Whether the engine can keep hidden states while it answers."""
+    captures: ClassVar[str | None] = None
+    """The kind of capture (`--capture`) whose states the engine can keep while it answers."""
+    scores: ClassVar[bool] = False
+    """Whether it gives log-probabilities to answers that came ready; else the loaded model does."""
+    answers_here: ClassVar[bool] = False
+    """Whether it answers with the model that is loaded here, so that states on the way take memory of its device."""
     reads_quantized: ClassVar[bool] = True
     """Whether it takes a model that transformers quantizes while loading."""
+    reads_adapters: ClassVar[bool] = True
+    """Whether it takes a model with an adapter that is merged into its weights while loading."""
     loads_by_name: ClassVar[bool] = False
     """Whether it loads the model itself, so that one which a program has loaded is of no use to it."""
     closes_thoughts: ClassVar[bool] = True
@@ -120,6 +169,10 @@ class EngineSettings(Section):
             UsageError: the engine cannot be started as it is set; the message says what to do.
         """
         return {}
+
+    def for_trial(self) -> EngineSettings:
+        """Return the settings with which its laws are tried on a few short sequences."""
+        return self
 
     def elsewhere(self) -> str | None:
         """Name what answers, where it is not the loaded model; then nobody can tell how long it takes."""

@@ -20,6 +20,8 @@ class LocalEngine:
     """
 
     ended = False
+    reader = None
+    scorer = None
 
     def __init__(self, model: LanguageModel, prefixes: PrefixCache | None = None) -> None:
         self.model = model

@@ -56,6 +56,8 @@ class EndpointEngine:
     """
 
     ended = False
+    reader = None
+    scorer = None
 
     def __init__(
         self, lm: LanguageModel, endpoint: Endpoint, model: str, batch_tokens: int, say: Callable[[str], None]

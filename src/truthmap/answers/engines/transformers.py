@@ -14,7 +14,8 @@ class TransformersSettings(EngineSettings):
     """The loaded model answers by itself; nothing is to be set."""
 
     kind: Literal["transformers"] = "transformers"
-    keeps_states: ClassVar[bool] = True
+    captures: ClassVar[str | None] = "transformers"
+    answers_here: ClassVar[bool] = True
 
     def start(self, host: EngineHost) -> LocalEngine:
         """Load the model."""

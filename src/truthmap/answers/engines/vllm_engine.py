@@ -1,44 +1,32 @@
-"""vLLM as engine: prompts go to it as ids, answers come back as ids with the log-probabilities of the chosen tokens."""
+"""vLLM as engine: prompts go to it as ids, answers come back as ids, and hidden states lie in memory that is shared."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import re
-import signal
-import subprocess  # this Python, with fixed arguments
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
+import torch
+
 from truthmap.answers.decoding import DecodeRow
+from truthmap.answers.engines.vllm_process import VllmProcess
+from truthmap.answers.engines.vllm_states import KeptTokens, SharedStates, Spans, StatesLayout, VllmTokenStates
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.thought_budget import ThoughtWatch
 from truthmap.answers.to_answer import answer_of, ends_answer, fits, unanswered
+from truthmap.arrays import Ints32
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
-from truthmap.records import Site
+from truthmap.lm.sizes import device_memory
+from truthmap.records import Answer, Site
 from truthmap.seeding import seed_from
 
-_HOST = Path(__file__).with_name("vllm_host.py")
-_START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
-"""Starts the host by its path: as a module it would import this package, torch and all, before vLLM prepares for it."""
-_PATIENCE = 30.0
-"""Seconds that an idle vLLM has to end by itself."""
-_ENVIRONMENT = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the host is a process of its own already
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_CPU_KVCACHE_SPACE": "2",  # GiB; only a vLLM that is built for CPUs reads it
-}
-_ERROR = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception)\b.*)")
-"""The last line of a traceback; worker processes put their name before it."""
+_SHARE = 1 / 8
+"""Share of the machine's memory that states may take while they wait to be picked from."""
+_FEW = 64
+"""Where fewer answers than so many would fit with their states, answering without them and reading again is faster."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +41,8 @@ class VllmLaunch:
         longest: Tokens of the longest prompt with its answer; the room that each sequence is given.
         tensor_parallel: GPUs that share the model.
         gpu_memory: Share of a GPU's memory that vLLM takes; `None`: vLLM's own default.
+        sites: Where hidden states may be asked for; none: vLLM may compile its blocks.
+        step_tokens: Tokens that vLLM computes at once, so that longer prompts are cut; `None`: as it likes.
     """
 
     source: str
@@ -62,6 +52,8 @@ class VllmLaunch:
     longest: int
     tensor_parallel: int = 1
     gpu_memory: float | None = None
+    sites: tuple[Site, ...] = ()
+    step_tokens: int | None = None
 
 
 class VllmEngine:
@@ -70,63 +62,161 @@ class VllmEngine:
     Args:
         lm: The model as far as tokens go; it needs no weights.
         settings: How to start vLLM.
+        memory: Bytes that states may take while they wait to be picked from; by default a share of the machine's.
 
     Raises:
         ModelError: vLLM cannot be started with this model.
+
+    Attributes:
+        block: Tokens in a block of its prefix cache.
+        layout: What states there are.
+        fault: Why it gives no states although they were asked for.
     """
 
-    def __init__(self, lm: LanguageModel, settings: VllmLaunch) -> None:
+    def __init__(self, lm: LanguageModel, settings: VllmLaunch, memory: int | None = None) -> None:
         self._lm = lm
-        self._busy = True
-        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115 (closed with it)
-        self._process = subprocess.Popen(  # noqa: S603 (no part of it comes from outside)
-            [sys.executable, "-c", _START, str(_HOST)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            encoding="utf-8",
-            env={**_ENVIRONMENT, **os.environ},
-            start_new_session=True,  # Ctrl-C is for us: the shard under way is finished
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._to, self._from = self._process.stdin, self._process.stdout
-        try:
-            self._send({**asdict(settings), "stop_ids": sorted(lm.stop_ids | lm.line_ids)})
-            self._receive()
-        except BaseException:
-            self.close()
-            raise
-        self._busy = False
+        self._room = int(device_memory(torch.device("cpu")) * _SHARE) if memory is None else memory
+        asked = {**asdict(settings), "longest": settings.longest + 1}  # one more is chosen, and thrown away
+        self._process = VllmProcess({**asked, "stop_ids": sorted(lm.stop_ids | lm.line_ids)})
+        self.block = int(self._process.ready["block"])
+        self.layout, self.fault = _layout(self._process.ready["ready"])
 
     @property
     def ended(self) -> bool:
         """Whether vLLM's process is gone."""
-        return self._process.poll() is not None
+        return self._process.ended
+
+    @property
+    def reader(self) -> VllmEngine | None:
+        """Who reads sequences for their states: itself, if it gives any."""
+        return self if self.layout.widths and self.fault is None else None
 
     def answer(
         self,
         prompts: Sequence[Prompt],
         settings: GenerateSettings,
-        sites: tuple[Site, ...] = (),  # noqa: ARG002 (vLLM keeps no states)
+        sites: tuple[Site, ...] = (),
         on_progress: Callable[[int], None] | None = None,
     ) -> Iterator[GeneratedBatch]:
-        """Answer prompts, all in one batch, without states.
+        """Answer prompts: all in one batch, or in as few as their states leave memory for.
 
         A draw depends on (seed, question, sample) by vLLM's own generator: other tokens than the local engine draws.
         """
         lm = self._lm
         short = [p for p in prompts if fits(lm, p, settings)]
         done = len(prompts) - len(short)
-        rows = [DecodeRow() for _ in short]
-        growing = list(range(len(short)))
-        watches = [ThoughtWatch(lm, p.prompt_ids) for p in short] if settings.max_thinking_tokens else []
+        size = self._batch_size(len(short), 1 + settings.max_new_tokens) if sites and self.reader else 0
+        if done:
+            yield GeneratedBatch(tuple(unanswered(p) for p in prompts if not fits(lm, p, settings)), None)
+        for start in range(0, len(short), size or max(1, len(short))):
+            part = short[start : start + size] if size else short
+            kept = [[(len(p.prompt_ids) - 1, len(p.prompt_ids) + settings.max_new_tokens)] for p in part]
+            shared = self._share(kept) if size else None
+            rows = self._grown(part, settings, shared, partial(_tell, on_progress, done))
+            done += len(part)
+            answers = tuple(
+                answer_of(lm, p, row.ids, row.log_probs, finished=row.finished)
+                for p, row in zip(part, rows, strict=True)
+            )
+            yield GeneratedBatch(answers, None if shared is None else self._states_of(answers, shared))
+
+    @property
+    def scorer(self) -> VllmEngine:
+        """Who gives log-probabilities to ready answers: itself."""
+        return self
+
+    def score(
+        self,
+        answers: Sequence[Answer],
+        sites: tuple[Site, ...] = (),
+        on_progress: Callable[[int], None] | None = None,
+    ) -> Iterator[GeneratedBatch]:
+        """Give answers the log-probabilities of their tokens, in one prefill that keeps their states."""
+        read = [answer for answer in answers if answer.answer_ids]
+        done = len(answers) - len(read)
+        if done:
+            yield GeneratedBatch(tuple(answer for answer in answers if not answer.answer_ids), None)
+        longest = max((len(answer.answer_ids) for answer in read), default=0)
+        size = self._batch_size(len(read), 1 + longest) if sites and self.reader else 0
+        for start in range(0, len(read), size or max(1, len(read))):
+            part = read[start : start + size] if size else read
+            spans = [[(len(a.prompt_ids) - 1, len(a.prompt_ids) + len(a.answer_ids))] for a in part]
+            shared = self._share(spans) if size else None
+            asked = {
+                "sequences": [a.prompt_ids + a.answer_ids for a in part],
+                "kept": [None if shared is None else shared.kept.told(n) for n in range(len(part))],
+                "fresh": [True] * len(part),
+                "scored": [len(a.prompt_ids) for a in part],
+            }
+            replies = self._process.ask("read", asked, partial(_tell, on_progress, done))
+            done += len(part)
+            found = tuple(replace(a, log_probs=tuple(own)) for a, own in zip(part, replies, strict=True))
+            yield GeneratedBatch(found, None if shared is None else self._states_of(found, shared))
+
+    def read(
+        self,
+        sequences: Sequence[Sequence[int]],
+        kept: Sequence[Spans],
+        on_progress: Callable[[int], None] | None = None,
+    ) -> SharedStates:
+        """Read sequences once and keep the states of some of their tokens.
+
+        Args:
+            sequences: Token ids; what stands behind the last token that is kept is not read.
+            kept: Which tokens of each; none is empty.
+            on_progress: Called with how many sequences are done so far.
+
+        Raises:
+            ModelError: vLLM has ended, or does not give some of the states.
+        """
+        shared = self._share(kept)
+        ids = [list(each[: spans[-1][1]]) for each, spans in zip(sequences, kept, strict=True)]
+        # What lies in the first block of a sequence can only be had from the cache, where it has no states.
+        fresh = [spans[0][0] < self.block for spans in kept]
+        self._read(ids, shared, fresh, on_progress)
+        self._complete(sequences, shared, range(len(ids)))
+        return shared
+
+    def most_tokens(self) -> int:
+        """Return of how many tokens the states have room to wait."""
+        return max(1, self._room // self.layout.token_bytes)
+
+    def close(self) -> None:
+        """End vLLM's process, and with it all that it holds."""
+        self._process.close()
+
+    def _batch_size(self, wanted: int, tokens: int) -> int:
+        """Return how many answers are generated together with their states; 0: none is."""
+        size = min(wanted, self.most_tokens() // tokens)
+        return size if size >= min(_FEW, wanted) else 0
+
+    def _share(self, kept: Sequence[Spans]) -> SharedStates:
+        shared = SharedStates(KeptTokens(kept), self.layout)
+        with shared.opened() as path:
+            where = {"path": path, "slots": shared.kept.n_slots, "layout": self.layout.sites}
+            self._process.ask("open", where)
+        return shared
+
+    def _grown(
+        self,
+        prompts: Sequence[Prompt],
+        settings: GenerateSettings,
+        shared: SharedStates | None,
+        on_progress: Callable[[int], None],
+    ) -> list[DecodeRow]:
+        """Return the answers to prompts: asked for until each has ended."""
+        lm, rows = self._lm, [DecodeRow() for _ in prompts]
+        growing = list(range(len(prompts)))
+        watches = [ThoughtWatch(lm, p.prompt_ids) for p in prompts] if settings.max_thinking_tokens else []
         while growing:
-            replies = self._ask(
+            done = len(prompts) - len(growing)
+            replies = self._process.ask(
+                "answer",
                 {
-                    "prompts": [[*short[n].prompt_ids, *rows[n].ids] for n in growing],
+                    "prompts": [[*prompts[n].prompt_ids, *rows[n].ids] for n in growing],
                     "most": [room_for(settings, rows[n], watches[n] if watches else None) for n in growing],
-                    "seeds": [_seed(settings, short[n], rows[n]) for n in growing],
+                    "seeds": [_seed(settings, prompts[n], rows[n]) for n in growing],
+                    "kept": [None if shared is None else shared.kept.told(n) for n in growing],
                     "temperature": settings.temperature,
                     "top_p": settings.top_p,
                 },
@@ -140,64 +230,63 @@ class VllmEngine:
                     close_thought(settings, rows[n], watches[n], len(reply["ids"]))
             # vLLM ends an answer to a plain prompt at any new line; one that has not begun by then goes on.
             growing = [n for n in growing if not rows[n].finished and len(rows[n].ids) < settings.max_new_tokens]
-            done = len(prompts) - len(growing)
-        yield GeneratedBatch(
-            (
-                *(unanswered(p) for p in prompts if not fits(lm, p, settings)),
-                *(
-                    answer_of(lm, p, row.ids, row.log_probs, finished=row.finished)
-                    for p, row in zip(short, rows, strict=True)
-                ),
-            ),
-            None,
+        return rows
+
+    def _states_of(self, answers: Sequence[Answer], shared: SharedStates) -> VllmTokenStates:
+        sequences = [a.prompt_ids + a.answer_ids for a in answers]
+
+        def complete(ranges: Ints32, rows: Sequence[int]) -> None:
+            slots, lengths = shared.kept.slots(ranges, rows), ranges[..., 1] - ranges[..., 0]
+            lacking = ~shared.seen(slots, lengths).all(axis=1)
+            self._complete(sequences, shared, sorted({rows[n] for n in lacking.nonzero()[0].tolist()}))
+
+        return VllmTokenStates(
+            tuple(a.key for a in answers),
+            tuple(len(a.prompt_ids) for a in answers),
+            tuple(len(a.answer_ids) for a in answers),
+            shared,
+            complete,
         )
 
-    def close(self) -> None:
-        """End vLLM's process, and with it all that it holds."""
-        with suppress(OSError):
-            self._to.close()
-        try:
-            self._process.wait(timeout=0 if self._busy else _PATIENCE)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._from.close()
-        self._log.close()
+    def _complete(self, sequences: Sequence[Sequence[int]], shared: SharedStates, wanted: Sequence[int]) -> None:
+        """Read again, from their first token on, the sequences of which some token has no states."""
+        ends = [min(len(sequences[n]), shared.kept.spans[n][-1][1]) for n in wanted]
+        spans = {
+            n: [(start, min(stop, end)) for start, stop in shared.kept.spans[n] if start < end]
+            for n, end in zip(wanted, ends, strict=True)
+        }
+        lacking = [n for n, own in spans.items() if not shared.has(n, own)]
+        if not lacking:
+            return
+        again = self._share([spans[n] for n in lacking])
+        ids = [list(sequences[n][: spans[n][-1][1]]) for n in lacking]
+        self._read(ids, again, [True] * len(ids), None)
+        if not all(again.has(place, own) for place, own in enumerate(again.kept.spans)):
+            raise ModelError(
+                "vLLM does not give the hidden states of all tokens that it was asked for; let transformers read them: "
+                "--capture transformers"
+            )
+        shared.copy_from(again, list(enumerate(lacking)))
 
-    def _ask(self, asked: dict[str, Any], on_progress: Callable[[int], None]) -> list[dict[str, Any]]:
-        self._busy = True
-        self._send(asked)
-        while "answers" not in (message := self._receive()):
-            on_progress(message["done"])
-        self._busy = False
-        answers: list[dict[str, Any]] = message["answers"]
-        return answers
+    def _read(
+        self,
+        ids: Sequence[Sequence[int]],
+        shared: SharedStates,
+        fresh: Sequence[bool],
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        kept = [shared.kept.told(n) for n in range(len(ids))]
+        asked = {"sequences": ids, "kept": kept, "fresh": fresh, "scored": [None] * len(ids)}
+        self._process.ask("read", asked, on_progress)
 
-    def _send(self, message: dict[str, Any]) -> None:
-        try:
-            self._to.write(json.dumps(message) + "\n")
-            self._to.flush()
-        except OSError as error:
-            raise self._failure() from error
 
-    def _receive(self) -> dict[str, Any]:
-        line = self._from.readline()
-        if not line:
-            raise self._failure()
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def _failure(self) -> ModelError:
-        """Say why vLLM's process ended, by the last error that it wrote."""
-        code = self._process.wait()
-        self._log.seek(0)
-        errors = [found[1] for found in map(_ERROR.search, self._log) if found is not None]
-        reason = errors[-1].strip() if errors else f"exit code {code}"
-        return ModelError(
-            f"vLLM has ended ({reason[:500]}): see that it takes this model, and that the GPUs have room for it "
-            "(--tensor-parallel, --gpu-memory), or leave --engine out; then start the same command again to go on"
-        )
+def _layout(found: Mapping[str, Any] | None) -> tuple[StatesLayout, str | None]:
+    """Return what states vLLM gives, and why it does not give some that it was asked for."""
+    if found is None:
+        return StatesLayout(0, "float32", {}), None
+    faults = [f"site {site}: {width}" for site, width in found["sites"].items() if isinstance(width, str)]
+    widths = {Site(site): width for site, width in found["sites"].items() if isinstance(width, int)}
+    return StatesLayout(found["layers"], found["dtype"], widths), "; ".join(faults) or None
 
 
 def _tell(on_progress: Callable[[int], None] | None, before: int, answered: int) -> None:

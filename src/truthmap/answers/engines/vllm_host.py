@@ -1,7 +1,8 @@
 """vLLM in a process of its own: settings and prompts come in as lines of JSON, answers go out as lines of JSON.
 
 Started by `VllmEngine` as a script; it imports nothing of truthmap. When it ends, all memory that vLLM held is free;
-what vLLM does to the process it lives in (signals, threads, loggers, standard output) happens here only.
+what vLLM does to the process it lives in (signals, threads, loggers, standard output) happens here only. Hidden states
+do not pass through it: vLLM's workers write them into memory that is shared with whoever started it (`vllm_worker`).
 """
 
 from __future__ import annotations
@@ -9,44 +10,30 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any, TextIO
-
-from tqdm import tqdm
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-
-class _Progress(tqdm):  # type: ignore[misc]  # tqdm has no types
-    """vLLM's bar, which draws nothing and tells how many prompts are answered."""
-
-    def __init__(self, *args: Any, tell: Tell, **options: Any) -> None:
-        self._tell = tell
-        super().__init__(*args, **options)
-
-    def display(self, *_args: Any, **_options: Any) -> bool:
-        """Draw nothing."""
-        return True
-
-    def update(self, n: float | None = 1) -> None:
-        """Count, and tell it."""
-        super().update(n)
-        if self.iterable is None:  # vLLM also counts the prompts that it takes in; that is no progress
-            self._tell({"done": int(self.n)})
+_RECORDER = "truthmap.answers.engines.vllm_worker.StateRecorder"
 
 
 def main() -> None:
-    """Start vLLM with the settings on the first line; answer every line of prompts after it."""
+    """Start vLLM with the settings on the first line; do what every line after it asks."""
     # Whatever vLLM and its libraries print goes to standard error, not among the answers.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     tell: Tell = partial(_tell, out)
     settings = json.loads(sys.stdin.readline())
     llm = _start(settings)
-    tell({"ready": True})
+    host = _Host(llm, frozenset(settings["stop_ids"]), tell)
+    tell({"ready": host.installed(settings["sites"]), "block": int(llm.llm_engine.vllm_config.cache_config.block_size)})
     for line in sys.stdin:
-        tell({"answers": _answer(llm, settings["stop_ids"], json.loads(line), tell)})
+        asked = json.loads(line)
+        tell({"done_with": getattr(host, asked["do"])(asked)})
 
 
 def _tell(out: TextIO, message: Mapping[str, Any]) -> None:
@@ -60,8 +47,16 @@ def _start(settings: Mapping[str, Any]) -> Any:
 
     alone = settings["tensor_parallel"] == 1
     # On a CPU compiling takes longer than it saves, and vLLM (0.32) cannot seed requests whose prompts come in pieces.
-    on_cpu = {"enforce_eager": True, "enable_chunked_prefill": False} if current_platform.is_cpu() else {}
-    memory = {} if settings["gpu_memory"] is None else {"gpu_memory_utilization": settings["gpu_memory"]}
+    options: dict[str, Any] = (
+        {"enforce_eager": True, "enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+    )
+    if settings["sites"]:
+        options |= {"enforce_eager": True, "worker_extension_cls": _RECORDER}  # compiled blocks call no hooks
+    if settings["step_tokens"] is not None:
+        tokens = settings["step_tokens"]
+        options |= {"enable_chunked_prefill": True, "max_num_batched_tokens": tokens, "max_num_seqs": min(tokens, 256)}
+    if settings["gpu_memory"] is not None:
+        options["gpu_memory_utilization"] = settings["gpu_memory"]
     return LLM(
         model=settings["source"],
         revision=settings["revision"],
@@ -74,34 +69,138 @@ def _start(settings: Mapping[str, Any]) -> Any:
         enable_prefix_caching=True,
         skip_tokenizer_init=True,  # ids in, ids out
         logprobs_mode="raw_logprobs",  # the model's own, before temperature and top_p
-        **on_cpu,
-        **memory,
+        **options,
     )
 
 
-def _answer(llm: Any, stop_ids: Sequence[int], asked: Mapping[str, Any], tell: Tell) -> list[dict[str, Any]]:
-    from vllm import SamplingParams
+@dataclass
+class _Growing:
+    """An answer while it grows.
 
-    params = [
-        SamplingParams(
-            temperature=asked["temperature"],
-            top_p=asked["top_p"],
-            seed=seed,
-            max_tokens=most,
-            stop_token_ids=list(stop_ids),
+    Attributes:
+        most: Tokens that it may have.
+        fed: Its last token, too, is read by the model, so that it has states: it goes on for one more.
+        length: How many of its tokens are the answer; `None`: it is not over.
+    """
+
+    most: int
+    stop_ids: frozenset[int]
+    fed: bool
+    ids: list[int] = field(default_factory=list)
+    log_probs: list[float] = field(default_factory=list)
+    length: int | None = None
+
+    def take(self, token: int, log_prob: float) -> None:
+        """Take in a token that vLLM has chosen."""
+        self.ids.append(token)
+        self.log_probs.append(log_prob)
+        if self.length is None and (token in self.stop_ids or len(self.ids) >= self.most):
+            self.length = len(self.ids)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is wanted of it."""
+        return self.length is not None and len(self.ids) >= self.length + self.fed
+
+
+class _Host:
+    """Does what is asked for, with a vLLM."""
+
+    def __init__(self, llm: Any, stop_ids: frozenset[int], tell: Tell) -> None:
+        self._llm, self._engine = llm, llm.llm_engine
+        self._stop_ids, self._tell = stop_ids, tell
+        self._numbers = count()
+
+    def installed(self, sites: Sequence[str]) -> Any:
+        """Let the workers install their hooks, and say what they found."""
+        return self._llm.collective_rpc("truthmap_install", args=(sites,))[0] if sites else None
+
+    def open(self, asked: Mapping[str, Any]) -> bool:
+        """Let the workers write to shared memory."""
+        self._llm.collective_rpc("truthmap_open", args=(asked["path"], asked["slots"], asked["layout"]))
+        return True
+
+    def close(self, _asked: Mapping[str, Any]) -> bool:
+        """Let the workers let go of shared memory."""
+        self._llm.collective_rpc("truthmap_close")
+        return True
+
+    def answer(self, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Answer prompts; `kept` says which tokens' states are kept."""
+        rows = zip(asked["prompts"], asked["seeds"], asked["most"], asked["kept"], strict=True)
+        growing = {}
+        for ids, seed, most, kept in rows:
+            settings = {"temperature": asked["temperature"], "top_p": asked["top_p"], "seed": seed, "logprobs": 0}
+            if kept is None:
+                settings["stop_token_ids"] = sorted(self._stop_ids)
+            number = self._add(ids, kept, max_tokens=most + (kept is not None), **settings)
+            growing[number] = _Growing(most, self._stop_ids, fed=kept is not None)
+        self._grow(growing)
+        return [{"ids": a.ids[: a.length], "log_probs": a.log_probs[: a.length]} for a in growing.values()]
+
+    def read(self, asked: Mapping[str, Any]) -> list[list[float]]:
+        """Read sequences once and keep states of their tokens.
+
+        Returns:
+            For each sequence the log-probabilities of its tokens from number `scored` on; none where that is `None`.
+        """
+        places: dict[str, tuple[int, list[int], int | None]] = {}
+        rows = zip(asked["sequences"], asked["kept"], asked["fresh"], asked["scored"], strict=True)
+        for n, (ids, kept, fresh, scored) in enumerate(rows):
+            # What another request has computed may have been computed without states.
+            settings = {"max_tokens": 1, "temperature": 0, "skip_reading_prefix_cache": fresh}
+            if scored is not None:
+                settings["prompt_logprobs"] = 0  # of the token that is there
+            places[self._add(ids, kept, **settings)] = (n, ids, scored)
+        found: list[list[float]] = [[] for _ in places]
+        done = set()
+        for output in self._outputs():
+            n, ids, scored = places[output.request_id]
+            if scored is not None and output.prompt_logprobs:
+                log_probs = output.prompt_logprobs
+                found[n] = [float(log_probs[t][ids[t]].logprob) for t in range(scored, len(ids))]
+            done.add(n)
+            self._tell({"done": len(done)})
+        if any(kept is not None for kept in asked["kept"]):
+            self._settle()
+        return found
+
+    def _add(self, ids: Sequence[int], kept: Mapping[str, Any] | None, **settings: Any) -> str:
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        params = SamplingParams(
             ignore_eos=True,  # the ids that close an answer are all among `stop_token_ids`
-            logprobs=0,  # of the chosen token alone
             detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
+            extra_args=None if kept is None else {"truthmap": kept},
+            **settings,
         )
-        for seed, most in zip(asked["seeds"], asked["most"], strict=True)
-    ]
-    prompts = [{"prompt_token_ids": ids} for ids in asked["prompts"]]
-    answers = []
-    for output in llm.generate(prompts, params, use_tqdm=partial(_Progress, tell=tell)):
-        ids = [int(i) for i in output.outputs[0].token_ids]
-        log_probs = [float(each[i].logprob) for i, each in zip(ids, output.outputs[0].logprobs, strict=True)]
-        answers.append({"ids": ids, "log_probs": log_probs})
-    return answers
+        number = str(next(self._numbers))
+        self._engine.add_request(number, {"prompt_token_ids": ids}, params)
+        return number
+
+    def _outputs(self) -> Iterator[Any]:
+        while self._engine.has_unfinished_requests():
+            yield from self._engine.step()
+
+    def _grow(self, growing: Mapping[str, _Growing]) -> None:
+        done: set[str] = set()
+        for output in self._outputs():
+            answer, (new,) = growing[output.request_id], output.outputs
+            for i, each in zip(new.token_ids, new.logprobs, strict=True):
+                answer.take(int(i), float(each[i].logprob))
+            if answer.is_done and not output.finished:
+                self._engine.abort_request([output.request_id])
+            if (answer.is_done or output.finished) and output.request_id not in done:
+                done.add(output.request_id)
+                self._tell({"done": len(done)})
+        if any(answer.fed for answer in growing.values()):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Wait until every worker has written the states of what it has computed."""
+        self._llm.collective_rpc("truthmap_settle")
 
 
 if __name__ == "__main__":

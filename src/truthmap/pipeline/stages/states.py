@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import RunFolderError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.executor import Job, Tally
@@ -20,7 +19,6 @@ from truthmap.store.entries import ShardEntry
 from truthmap.store.shards import StateShard, join_shards
 from truthmap.store.store_dtype import StoreDtype
 from truthmap.study.sections import StatesSection
-from truthmap.study.stage_settings import capture_settings
 from truthmap.terminal.progress import Advance
 
 
@@ -129,8 +127,7 @@ def capture_missing_states(run: ActiveRun) -> StageResult:
 def capture_shard(run: ActiveRun, shard: tuple[int, ShardRows], advance: Advance) -> ShardEntry:
     """Capture the states of one shard of answers and write their file."""
     number, rows = shard
-    capture = StateCapture(run.model, capture_settings(run.study), run.prefixes)
-    states = capture.capture(rows.answers, rows.located, run.study.states.sites, advance)
+    states = run.capture.capture(rows.answers, rows.located, run.study.states.sites, advance)
     return run.store.put(number, rows.key(run), states, run.study.states.store_dtype)
 
 
