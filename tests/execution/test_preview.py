@@ -37,10 +37,10 @@ def batches(n: int) -> list[tuple[dict[RowKey, Grade], StateShard]]:
     return made
 
 
-def shown(folder: Path, n: int, *, split: Split = Split.TRAIN, worth: float = 0.0) -> list[str]:
+def shown(folder: Path, n: int, *, split: Split = Split.TRAIN, worth: float = 0.0, share: float = 1e9) -> list[str]:
     said: list[str] = []
     parts = {f"q{number}": split for number in range(n)}
-    preview = MapPreview(run_folder(folder), lambda: parts, n, said.append, first=100, worth=worth)
+    preview = MapPreview(run_folder(folder), lambda: parts, n, said.append, first=100, worth=worth, share=share)
     for grades, piece in batches(n):
         preview.add(BATCH, grades, piece)
     return said
@@ -63,6 +63,10 @@ def test_nobody_waits_for_a_preview_of_a_map_about_to_be_there(tmp_path: Path) -
     assert shown(tmp_path, 300, worth=3600.0) == []
 
 
+def test_a_preview_that_takes_too_long_leaves_answers_out(tmp_path: Path) -> None:
+    assert shown(tmp_path, 300, share=-1.0) == []
+
+
 def test_what_cannot_be_told_apart_is_at_chance() -> None:
     draw = np.random.default_rng(3)
     auc, reach = auc_of_cells(draw.normal(size=(2, 2, 400)), draw.random(400) < 0.5)
@@ -83,3 +87,10 @@ def test_a_sketch_fits_a_terminal(n_layers: int) -> None:
     assert len(lines) <= 17
     assert max(map(len, lines)) <= 100
     assert "█" in lines[-2]
+
+
+def test_a_preview_leaves_one_file_and_no_draw_of_chance_behind(tmp_path: Path) -> None:
+    before = (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist())  # noqa: NPY002 (nobody may draw from it)
+    shown(tmp_path, 300)
+    assert (torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+    assert [path.name for path in tmp_path.iterdir()] == ["heatmap-preview.png"]

@@ -32,6 +32,7 @@ FIRST = 200
 
 _FEWEST = 8  # of each outcome, for an AUC
 _WORTH_SECONDS = 30.0  # that are still to go: nobody waits for a preview when the map is about to be there
+_SHARE = 0.01  # of the time that answering takes
 _MOST_NUMBERS = 500_000  # of an answer's states that are read: of large models every second layer, or fewer
 _MOST_LINES = 16
 _SHADES = " ·░▒▓█"
@@ -48,6 +49,7 @@ class MapPreview:
         say: Told what there is to see.
         first: Answers before the first look.
         worth: Seconds that must still be to go for a look.
+        share: The most that it may take of the time: answers that come faster than they are read are left out.
     """
 
     folder: RunFolder
@@ -56,6 +58,8 @@ class MapPreview:
     say: Callable[[str], None]
     first: int = FIRST
     worth: float = _WORTH_SECONDS
+    share: float = _SHARE
+    _spent: float = 0.0
     _started: float = field(default_factory=time.monotonic)
     _answered: int = 0
     _next: int = 0
@@ -76,8 +80,14 @@ class MapPreview:
             grades: Their grades.
             piece: The states of those that were scored.
         """
+        started = time.monotonic()
         self._answered += answered
         self._next = self._next or max(1, self.first // 2)
+        if self._spent <= self.share * (started - self._started):
+            self._take_in(grades, piece)
+            self._spent += time.monotonic() - started
+
+    def _take_in(self, grades: Mapping[RowKey, Grade], piece: StateShard) -> None:
         rows = [n for n, row in enumerate(piece.ids) if self._split[row.question_id] is not Split.TEST]
         if rows:
             y = [grades[piece.ids[n]].outcome is Outcome.RIGHT for n in rows]
