@@ -201,7 +201,7 @@ def _clock(made: Run) -> list[str]:
     cells = [cell for cell in cells if len(cell.y) > FOLDS * GridSettings().fewest]
     cores = torch.get_num_threads()
     with one_thread_per_cell() as every:
-        ours = seconds(lambda: every(fit_ours, cells))
+        ours = seconds(lambda: [*every(fit_ours, cells)])
     with Parallel(n_jobs=cores) as pool:
         pool(delayed(fit_theirs)(cell, {}) for cell in cells[:cores])  # starts the processes
         theirs = {

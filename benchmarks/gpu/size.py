@@ -115,6 +115,6 @@ SMALL = Size(
     small=_SMALL_MODEL,
     crowded=LlamaShape(layers=2, width=256, mlp=512, heads=4, vocabulary=64, spread=0.2),
     crowd=Prompts(count=128, shared=0, shortest=96, longest=128, new_tokens=4),
-    grid=GridSize(n=200, d=384, layers=2, permutations=5),
+    grid=GridSize(n=600, d=384, layers=1, permutations=5),
     questions=60,
 )

@@ -17,7 +17,9 @@ from truthmap.probes.grid_settings import GridSettings
 from truthmap.records import Site
 
 SETTINGS = GridSettings(n_permutations=0)
-NARROW, WIDE = GridSize(n=150, d=64, layers=1, permutations=0), GridSize(n=100, d=1200, layers=1, permutations=0)
+TOGETHER = 4
+"""Cells that are stacked where the device is a CPU, too."""
+NARROW, WIDE = GridSize(n=400, d=64, layers=1, permutations=0), GridSize(n=250, d=1200, layers=1, permutations=0)
 
 IN_A_NEW_PROCESS = """
 from benchmarks.gpu.grid import made_up
@@ -34,7 +36,7 @@ fit_grid(source, labels, Site.RESIDUAL, GridSettings(n_permutations=0, device="{
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
 def test_aucs_and_certificates_are_those_of_the_cpu(device: torch.device, size: GridSize) -> None:
     source, labels = made_up(size)
-    there = fit_grid(source, labels, Site.RESIDUAL, replace(SETTINGS, device=str(device)))
+    there = fit_grid(source, labels, Site.RESIDUAL, replace(SETTINGS, device=str(device), together=TOGETHER))
     here = fit_grid(source, labels, Site.RESIDUAL, SETTINGS)
     assert agreement_of(there, here).faults == []
 
@@ -50,8 +52,10 @@ def test_the_null_is_that_of_the_cpu(device: torch.device) -> None:
     source, labels = made_up(NARROW)
     settings = replace(SETTINGS, n_permutations=10)
     fits = [
-        fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, replace(settings, device=each))[RIGHT]
-        for each in (str(device), "cpu")
+        fit_grids(source, labels, {RIGHT: labels.y}, Site.RESIDUAL, replace(settings, device=each, together=at_once))[
+            RIGHT
+        ]
+        for each, at_once in ((str(device), TOGETHER), ("cpu", 1))
     ]
     np.testing.assert_allclose(fits[0].null, fits[1].null, atol=1e-3)
 

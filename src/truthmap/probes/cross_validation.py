@@ -17,7 +17,7 @@ from truthmap.probes.solver.products import transpose_matmul
 from truthmap.shown import ShortRepr
 
 _DECIMALS = 6  # of log-odds: as many as float32 holds
-_LEAST_SCALE = (
+LEAST_SCALE = (
     1e-6  # of a feature's spread over all answers: below, it is constant in a training part and keeps a scale of 1
 )
 
@@ -61,7 +61,7 @@ class CellStates:
         x = standardise(states).x
         member = torch.from_numpy(training).to(x)
         spread = _spread(x, member / member.sum(dim=1, keepdim=True))
-        scale = torch.where(spread > _LEAST_SCALE, spread, 1.0)
+        scale = torch.where(spread > LEAST_SCALE, spread, 1.0)
         return cls(x, member, scale, torch.from_numpy(held_out).to(x.device))
 
     def problems(self, y: Bools) -> Problems:
@@ -79,21 +79,21 @@ class CellStates:
 def scores_left_out(
     scores: torch.Tensor, member: torch.Tensor, held_out: torch.Tensor, decimals: int = _DECIMALS
 ) -> torch.Tensor:
-    """Return each answer's score by the model that did not see it, of K label vectors: float (K, n).
+    """Return each answer's score by the model that did not see it, of K label vectors: float (…, n).
 
     The models of the training parts are brought to one intercept: a part short of right answers has a low intercept
     just where the answers left out have many, and that alone pushes the AUC of pure noise below 0.5.
 
     Args:
-        scores: float (K, F, n), what the model of each training part says of every answer.
-        member: float (F, n), 1 where an answer belongs to a training part.
+        scores: float (…, F, n), what the model of each training part says of every answer.
+        member: float (F, n), or what goes with `scores`: 1 where an answer belongs to a training part.
         held_out: int64 (n,), for each answer the training part that lacks it.
         decimals: Of log-odds, to keep: where all features are alike, only rounding would tell the answers apart.
     """
-    own_mean = (scores * member).sum(dim=2) / member.sum(dim=1)
-    shift = own_mean.mean(dim=1, keepdim=True) - own_mean
-    scores = torch.round(scores + shift[:, :, None], decimals=decimals)
-    return scores.gather(1, held_out.expand(len(scores), 1, -1))[:, 0]
+    own_mean = (scores * member).sum(dim=-1) / member.sum(dim=-1)
+    shift = own_mean.mean(dim=-1, keepdim=True) - own_mean
+    scores = torch.round(scores + shift[..., None], decimals=decimals)
+    return scores.gather(-2, held_out.expand(*scores.shape[:-2], 1, -1))[..., 0, :]
 
 
 def _spread(x: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

@@ -11,13 +11,14 @@ import numpy as np
 from truthmap.arrays import Bools, Floats, Floats32
 from truthmap.positions import Position
 from truthmap.probes.cell_scores import CellScores
+from truthmap.probes.cells_at_once import cells_at_once
 from truthmap.probes.cross_validation import usable
 from truthmap.probes.grid import ARRAYS, Grid, GridScores
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.layer_source import LayerSource
 from truthmap.probes.permutation import corrected_p_values, max_null, shuffled_labels
-from truthmap.probes.recipe import Targets
+from truthmap.probes.recipe import CellInput, Targets
 from truthmap.probes.recipes import recipe_named
 from truthmap.probes.threads import one_thread_per_cell
 from truthmap.records import RowKey, Site, Split
@@ -85,38 +86,48 @@ def fit_grids(
     kept = np.array([split is not Split.TEST for split in labels.split])
     y = np.stack([target[kept] for target in targets.values()])
     shuffled = np.stack([shuffled_labels(row, chosen.group, settings.n_permutations, settings.seed) for row in y])
-    n_layers, _ = source.layout()[site]
-    layers: list[list[list[CellScores]]] = []
+    n_layers, width = source.layout()[site]
+    places = [(layer, position) for layer in range(n_layers) for position in source.positions]
+    at_once = cells_at_once(settings, len(chosen.ids), width, len(y))
+    batches = [places[start : start + at_once] for start in range(0, len(places), at_once)]
+    cells: list[list[CellScores]] = []
     recipe = recipe_named(settings.protocol)
+    work = partial(_fit_batch, partial(source.read_cell, site, ids=chosen.ids), chosen, Targets(y, shuffled), settings)
     with recipe.fitting(), one_thread_per_cell(settings.device) as every:
-        for layer in range(n_layers):
-            read = partial(source.read_cell, site, layer, ids=chosen.ids)
-            work = partial(_fit_position, read, chosen, Targets(y, shuffled), settings)
-            layers.append(every(work, source.positions))
-            if on_progress is not None:
-                on_progress(layer + 1, n_layers)
+        for fits in every(work, batches):
+            before, cells = len(cells) // len(source.positions), cells + fits
+            for layer in range(before, len(cells) // len(source.positions)):
+                if on_progress is not None:
+                    on_progress(layer + 1, n_layers)
+    per_layer = len(source.positions)
+    layers = [cells[start : start + per_layer] for start in range(0, len(cells), per_layer)]
     return {
         name: _grid_of([[cell[number] for cell in row] for row in layers], site, source.positions, chosen.ids)
         for number, name in enumerate(targets)
     }
 
 
-def _fit_position(
-    read: Callable[[Position], LayerStates],
+def _fit_batch(
+    read: Callable[[int, Position], LayerStates],
     labels: LabelledAnswers,
     targets: Targets,
     settings: GridSettings,
-    position: Position,
-) -> list[CellScores]:
-    """Read and fit one cell.
+    batch: Sequence[tuple[int, Position]],
+) -> list[list[CellScores]]:
+    """Read and fit some cells.
 
-    Its states are in memory while it is being fitted, and no longer. The scores are those of all n answers, NaN where
-    an answer has no state here.
+    Their states are in memory while they are being fitted, and no longer. The scores are those of all n answers, NaN
+    where an answer has no state here.
     """
-    cell = read(position)
-    states, here = cell.states[0], usable(cell.states[0], cell.present[0])
-    fits = recipe_named(settings.protocol).fit_cell(states[here], labels.take(here), targets.take(here), settings)
-    return [replace(fit, scores=_spread(fit.scores, here)) for fit in fits]
+    cells = []
+    for layer, position in batch:
+        cell = read(layer, position)
+        cells.append(CellInput(cell.states[0], usable(cell.states[0], cell.present[0])))
+    fitted = recipe_named(settings.protocol).fit_cells(cells, labels, targets, settings)
+    return [
+        [replace(fit, scores=_spread(fit.scores, cell.here)) for fit in fits]
+        for cell, fits in zip(cells, fitted, strict=True)
+    ]
 
 
 def _spread(scores: Floats32, here: Bools) -> Floats32:

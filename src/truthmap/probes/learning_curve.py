@@ -82,7 +82,7 @@ def fit_curve(
         for position in source.positions
     ]
     with one_thread_per_cell(settings.device) as every:
-        looks = np.stack(every(partial(_first_look, source, chosen, draws), cells), axis=1)  # (draws, cells)
+        looks = np.stack([*every(partial(_first_look, source, chosen, draws), cells)], axis=1)  # (draws, cells)
         finalists = [
             [cells[n] for n in np.argsort(-look, kind="stable")[:FINALISTS] if np.isfinite(look[n])] for look in looks
         ]

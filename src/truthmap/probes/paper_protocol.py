@@ -7,7 +7,7 @@ with C = 1 and 100 iterations, on four fifths of the answers, and scores it on t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
@@ -20,7 +20,7 @@ from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe
-from truthmap.probes.recipe import ProbeRecipe, Targets
+from truthmap.probes.recipe import CellInput, ProbeRecipe, Targets, fit_one_by_one
 from truthmap.seeding import uniform_from
 
 C, ITERATIONS, TEST_SHARE = 1.0, 100, 0.2
@@ -38,6 +38,12 @@ class PaperRecipe:
     ) -> list[CellScores]:
         """Fit the cell on four fifths of the answers; only the other fifth has scores."""
         return [fit_cell_paper_protocol(states, y, labels, settings) for y in targets.y]
+
+    def fit_cells(
+        self, cells: Sequence[CellInput], labels: LabelledAnswers, targets: Targets, settings: GridSettings
+    ) -> list[list[CellScores]]:
+        """Fit the cells one after the other."""
+        return fit_one_by_one(self, cells, labels, targets, settings)
 
     def learns_from(self, labels: LabelledAnswers, settings: GridSettings) -> Bools:
         """The four fifths."""

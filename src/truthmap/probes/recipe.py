@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,6 +34,33 @@ class Targets(ShortRepr):
         return Targets(self.y[:, chosen], self.shuffled[:, :, chosen])
 
 
+@dataclass(frozen=True)
+class CellInput:
+    """A cell to fit.
+
+    Attributes:
+        states: float (n, d); what is not `here` means nothing.
+        here: bool (n,), which answers have a finite state.
+    """
+
+    states: torch.Tensor
+    here: Bools
+
+
+def fit_one_by_one(
+    recipe: ProbeRecipe,
+    cells: Sequence[CellInput],
+    labels: LabelledAnswers,
+    targets: Targets,
+    settings: GridSettings,
+) -> list[list[CellScores]]:
+    """Fit cells one after the other by a recipe's `fit_cell`."""
+    return [
+        recipe.fit_cell(cell.states[cell.here], labels.take(cell.here), targets.take(cell.here), settings)
+        for cell in cells
+    ]
+
+
 class ProbeRecipe(Protocol):
     """A way of making the probes of a grid."""
 
@@ -49,6 +77,19 @@ class ProbeRecipe(Protocol):
             states: float (n, d), finite.
             labels: The n answers; its own `y` is not used.
             targets: What to predict.
+            settings: Values of C and the like.
+        """
+        ...
+
+    def fit_cells(
+        self, cells: Sequence[CellInput], labels: LabelledAnswers, targets: Targets, settings: GridSettings
+    ) -> list[list[CellScores]]:
+        """Do what `fit_cell` does for several cells, at once where that is faster.
+
+        Args:
+            cells: The cells, for the same answers, of which each may lack some.
+            labels: All these answers; their own `y` is not used.
+            targets: What to predict, of all these answers.
             settings: Values of C and the like.
         """
         ...

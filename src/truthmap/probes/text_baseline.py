@@ -137,7 +137,7 @@ def fit_text_baselines(
     matrices = features.matrices(texts)
     kinds = tuple(kind for kind in kinds if set(kind.parts) <= matrices.keys())
     with ignore_convergence_warnings(), one_thread_per_cell() as every:
-        found = every(lambda kind: _out_of_fold(joined(matrices, kind.parts), labels), kinds)
+        found = list(every(lambda kind: _out_of_fold(joined(matrices, kind.parts), labels), kinds))
     scores = np.stack([scores for scores, _ in found])
     best = kinds[highest_auc(scores, labels.y)]
     return TextBaselineFit(

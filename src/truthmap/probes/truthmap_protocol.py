@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 
 from truthmap.arrays import Bools, Ints
+from truthmap.lm.oom import halve_batches_on_oom
+from truthmap.probes.cell_batch import CellBatch
 from truthmap.probes.cell_scores import CellScores, score_cell
 from truthmap.probes.cross_validation import CellStates, OutOfFoldScores, best_on_path, cross_validate
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.labels import LabelledAnswers
 from truthmap.probes.linear import LinearProbe, fit_probe
 from truthmap.probes.permutation import null_aucs
-from truthmap.probes.recipe import ProbeRecipe, Targets
+from truthmap.probes.recipe import CellInput, ProbeRecipe, Targets, fit_one_by_one
 
 
 class TruthmapRecipe:
@@ -41,6 +44,21 @@ class TruthmapRecipe:
                 fits[each] = replace(scored, null=null_aucs(cell, shuffled[each], settings.cs))
         return fits
 
+    def fit_cells(
+        self, cells: Sequence[CellInput], labels: LabelledAnswers, targets: Targets, settings: GridSettings
+    ) -> list[list[CellScores]]:
+        """Cross-validate the cells at once; those in which labels or folds are lacking, by themselves."""
+        whole = [n for n, cell in enumerate(cells) if _has_all(cell.here, labels, targets, settings)]
+        if len(cells) == 1 or not whole:
+            return fit_one_by_one(self, cells, labels, targets, settings)
+        rest = [n for n in range(len(cells)) if n not in set(whole)]
+        alone = fit_one_by_one(self, [cells[n] for n in rest], labels, targets, settings)
+        found = dict(zip(rest, alone, strict=True))
+        fit = partial(_fit_at_once, cells, labels, targets, settings)
+        for part, fits in halve_batches_on_oom([whole], fit, torch.device(settings.device), "cell's probes"):
+            found.update(zip(part, fits, strict=True))
+        return [found[n] for n in range(len(cells))]
+
     def learns_from(self, labels: LabelledAnswers, settings: GridSettings) -> Bools:  # noqa: ARG002 (of the protocol)
         """All of them."""
         return np.ones(len(labels.ids), dtype=bool)
@@ -51,6 +69,44 @@ class TruthmapRecipe:
 
 
 RECIPE: ProbeRecipe = TruthmapRecipe()
+
+
+def _has_all(here: Bools, labels: LabelledAnswers, targets: Targets, settings: GridSettings) -> bool:
+    """Say whether a cell has every fold, and every label enough of each outcome."""
+    fold = labels.fold[here]
+    return len(np.unique(fold)) == len(np.unique(labels.fold)) and all(
+        _enough(row[here], fold, settings.fewest) for row in targets.y
+    )
+
+
+def _fit_at_once(
+    cells: Sequence[CellInput],
+    labels: LabelledAnswers,
+    targets: Targets,
+    settings: GridSettings,
+    chosen: Sequence[int],
+) -> list[list[CellScores]]:
+    """Fit the chosen cells, stacked."""
+    here = np.stack([cells[n].here for n in chosen])
+    states = torch.stack([cells[n].states.to(settings.device, non_blocking=True) for n in chosen])
+    batch = CellBatch.by_fold(states, here, labels.fold)
+    del states
+    path = list(batch.cross_validate(targets.y, settings.cs))
+    nulls = [batch.null_aucs(shuffled, settings.cs) for shuffled in targets.shuffled]
+    found = []
+    for place, own in enumerate(here):
+        rows, its_own = labels.take(own), [at_c[place] for at_c in path]
+        fits = []
+        for number, y in enumerate(targets.y):
+            one = [_of_rows(_one(at_c, number), own) for at_c in its_own]
+            fits.append(replace(_at_best_c(one, y[own], rows, settings), null=nulls[number][place]))
+        found.append(fits)
+    return found
+
+
+def _of_rows(at_c: OutOfFoldScores, own: Bools) -> OutOfFoldScores:
+    """Keep the scores of the answers that a cell has: bool (n,)."""
+    return replace(at_c, scores=at_c.scores[:, own])
 
 
 def _enough(y: Bools, fold: Ints, fewest: int) -> bool:

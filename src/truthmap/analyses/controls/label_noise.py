@@ -71,7 +71,7 @@ def measure_label_noise(context: ControlContext) -> ControlResult:
     plans = list(_plans(seen, context.fitting.seed))
     lessons = [lesson for plan in plans for draws in plan.draws for lesson in draws]
     with one_thread_per_cell(context.fitting.device) as every:
-        learned = iter(every(partial(_learn, seen, test, context.fitting.cs), lessons))
+        learned = iter([*every(partial(_learn, seen, test, context.fitting.cs), lessons)])
     curves = tuple(
         ControlCurve(
             name=plan.name,

@@ -177,55 +177,62 @@ def _found(grades: Sequence[Grade]) -> float:
     return sum(grade.span is not None for grade in grades) / len(grades)
 
 
+_LAYERS_ON_CUDA = 8
+"""Layers in a job on a GPU: what of the next cells is read while some are fitted, is read within a job."""
+
+
 @dataclass(frozen=True)
-class LayerJob:
-    """A layer of a site to fit, and what its probes are to predict."""
+class LayersJob:
+    """Layers of a site to fit, and what their probes are to predict."""
 
     site: Site
-    layer: int
+    layers: range
     labels: LabelledAnswers
     settings: GridSettings
 
 
 @dataclass(frozen=True)
-class OneLayer:
-    """A store of which one layer is seen: the only one there is."""
+class SomeLayers:
+    """A store of which some layers are seen, counted from 0."""
 
     store: StateStore
-    layer: int
+    layers: range
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        """What axis P of the layer holds."""
+        """What axis P of a layer holds."""
         return self.store.positions
 
     def layout(self) -> dict[Site, tuple[int, int]]:
-        """Return (1, d) of each site."""
-        return {site: (1, width) for site, (_, width) in self.store.layout().items()}
+        """Return how many layers are seen and d, of each site."""
+        return {site: (len(self.layers), width) for site, (_, width) in self.store.layout().items()}
 
     def read_layer(self, site: Site, layer: int, ids: Sequence[RowKey] | None = None) -> LayerStates:
-        """Read the one layer, which is number 0 here."""
-        return self.store.read_layer(site, self.layer + layer, ids)
+        """Read one of the layers."""
+        return self.store.read_layer(site, self.layers[layer], ids)
 
     def read_cell(self, site: Site, layer: int, position: Position, ids: Sequence[RowKey] | None = None) -> LayerStates:
-        """Read a cell of the one layer."""
-        return self.store.read_cell(site, self.layer + layer, position, ids)
+        """Read a cell of one of the layers."""
+        return self.store.read_cell(site, self.layers[layer], position, ids)
 
 
 def fit_layers(run: ActiveRun, labels: LabelledAnswers, settings: GridSettings, site: Site) -> GridFit:
-    """Fit the grid of a site, layer by layer, by whoever does the run."""
+    """Fit the grid of a site, some layers at a time, by whoever does the run."""
     n_layers, _ = run.store.layout()[site]
-    jobs = [Job(layer, (), LayerJob(site, layer, labels, settings), 1) for layer in range(n_layers)]
+    each = _LAYERS_ON_CUDA if settings.device.startswith("cuda") else 1
+    parts = [range(start, min(start + each, n_layers)) for start in range(0, n_layers, each)]
+    jobs = [Job(layers.start, (), LayersJob(site, layers, labels, settings), len(layers)) for layers in parts]
     with run.progress.stage(f"Fitting probes: {site}", n_layers) as advance:
-        fits = {done.number: done.result for done in run.executor.map(fit_layer, jobs, Tally(advance))}
-    return join_layers([fits[layer] for layer in range(n_layers)])
+        fits = {done.number: done.result for done in run.executor.map(fit_some_layers, jobs, Tally(advance))}
+    return join_layers([fits[layers.start] for layers in parts])
 
 
-def fit_layer(run: ActiveRun, job: LayerJob, advance: Advance) -> GridFit:  # noqa: ARG001 (every job is called so)
-    """Fit one layer."""
+def fit_some_layers(run: ActiveRun, job: LayersJob, advance: Advance) -> GridFit:
+    """Fit some layers."""
     # A worker that captured before has seen an index without the others' shards: read it anew.
-    source = OneLayer(StateStore(run.states_at), job.layer)
-    return fit_grids(source, job.labels, {RIGHT: job.labels.y}, job.site, job.settings)[RIGHT]
+    source = SomeLayers(StateStore(run.states_at), job.layers)
+    right = {RIGHT: job.labels.y}
+    return fit_grids(source, job.labels, right, job.site, job.settings, lambda done, _: advance(done))[RIGHT]
 
 
 def join_layers(fits: Sequence[GridFit]) -> GridFit:

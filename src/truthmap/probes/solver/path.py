@@ -10,12 +10,13 @@ Problems are rows, not columns: a thin matrix times the states is several times 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 
-from truthmap.probes.solver.descent import descend
+from truthmap.probes.solver.descent import Optima, descend
 from truthmap.probes.solver.preconditioner import Preconditioner
 from truthmap.probes.solver.products import matmul_transpose
 from truthmap.probes.solver.state import ProblemBatch
@@ -71,11 +72,35 @@ class Solutions:
     converged: torch.Tensor
 
 
-@torch.inference_mode()
 def solve_path(problems: Problems, cs: Sequence[float], tolerance: float = TOLERANCE) -> Iterator[Solutions]:
     """Solve all problems for each C, the smallest first."""
+    return follow_path(problems, cs, tolerance, Preconditioner, descend)
+
+
+class Begins(Protocol):
+    """A preconditioner, as far as the path goes."""
+
+    def begin(self, curvature: torch.Tensor) -> None:
+        """Start at a new C where the rows have curvatures (B, n)."""
+        ...
+
+
+Preconditions = TypeVar("Preconditions", bound=Begins)
+Descend = Callable[[torch.Tensor, ProblemBatch, "tuple[torch.Tensor, torch.Tensor]", Preconditions, float], Optima]
+"""What brings rows to their optimum: states, problems, start, preconditioner, tolerance."""
+
+
+@torch.inference_mode()
+def follow_path(
+    problems: Problems,
+    cs: Sequence[float],
+    tolerance: float,
+    make_preconditioner: Callable[[torch.Tensor, torch.Tensor], Preconditions],
+    descend_to: Descend[Preconditions],
+) -> Iterator[Solutions]:
+    """Solve all problems for each C, the smallest first, by a preconditioner and a descent that go together."""
     x = problems.x.contiguous()
-    precondition: Preconditioner | None = None
+    precondition: Preconditions | None = None
     weight, scores = torch.zeros_like(problems.scale), torch.zeros_like(problems.member)
     before = weight, scores
     for c in sorted(cs):
@@ -84,9 +109,9 @@ def solve_path(problems: Problems, cs: Sequence[float], tolerance: float = TOLER
         before = weight, scores
         length = _best_length(batch, before, ahead)
         start = weight + length * ahead[0], scores + length * ahead[1]
-        precondition = precondition or Preconditioner(x, batch.penalty)
+        precondition = precondition or make_preconditioner(x, batch.penalty)
         precondition.begin(batch.derivatives(start[1])[1])
-        found = descend(x, batch, start, precondition, tolerance)
+        found = descend_to(x, batch, start, precondition, tolerance)
         weight, scores, gap = found.weight, found.scores, found.gap
         # Scores have been added up step by step; what they differ from the weights' own by is the intercept.
         exact = matmul_transpose(weight, x)

@@ -19,7 +19,7 @@ _TRUSTED = 0.5  # share of the curvature that a sample of the answers has its ow
 _MOST_OWN = 2**26  # numbers, in the factors of the rows' own
 _EVEN = 0.5  # spread of the curvatures, relative to their mean, up to which one number stands for them all
 _HEAVY = 4.0  # times the penalty: answers that together curve the objective more leave it little to say
-_ROUNDING = 1e-5  # of the mean diagonal: what keeps a factor of float32 numbers from failing
+ROUNDING = 1e-5  # of the mean diagonal: what keeps a factor of float32 numbers from failing
 _FEW = 16  # uses after which a factor of inner products, which is cheap, is worth making anew
 # The same of a (d, d) matrix, as a share of d: of one made at another C, and of one made at this C (both at d = 577).
 _STALE, _WORN = 1 / 36, 1 / 9
@@ -135,7 +135,7 @@ class Preconditioner:
 
     def _factored(self, products: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
         diagonal = products.diagonal()
-        diagonal.add_(penalty + _ROUNDING * diagonal.mean())
+        diagonal.add_(penalty + ROUNDING * diagonal.mean())
         return cholesky(products)
 
     def _make_by_answer(self, curvature: torch.Tensor) -> None:

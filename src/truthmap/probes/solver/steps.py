@@ -43,19 +43,19 @@ def run_steps(
         state.steps += made
         precondition.use(made)
     else:
-        _step(x, batch, state, precondition(state.gradient))
+        step(x, batch, state, precondition(state.gradient))
         evaluate(x, batch, state)
 
 
-def _step(x: torch.Tensor, batch: ProblemBatch, state: SolverState, direction: torch.Tensor) -> None:
+def step(x: torch.Tensor, batch: ProblemBatch, state: SolverState, direction: torch.Tensor) -> None:
     """Go to the lowest point of the known directions and a new one: float (B, d)."""
     newest = 1 + state.steps % (state.directions.shape[1] - 1)
     known = min(state.steps + 2, state.directions.shape[1])
     state.directions[:, newest], state.direction_scores[:, newest] = direction, matmul_transpose(direction, x)
-    step, step_scores = _minimize_in_subspace(known, batch.penalty, state)
-    length, objective = _line_search(batch, state, step, step_scores)
-    state.weight, state.scores = state.weight + length * step, state.scores + length * step_scores
-    state.directions[:, newest], state.direction_scores[:, newest] = step, step_scores
+    move, move_scores = _minimize_in_subspace(known, batch.penalty, state)
+    length, objective = _line_search(batch, state, move, move_scores)
+    state.weight, state.scores = state.weight + length * move, state.scores + length * move_scores
+    state.directions[:, newest], state.direction_scores[:, newest] = move, move_scores
     state.objective, state.steps = objective, state.steps + 1
 
 
