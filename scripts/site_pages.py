@@ -89,7 +89,7 @@ def _schema_file(words: str) -> str:
 
 def _exit_codes_page() -> str:
     head = ["# Exit codes", "", "Of every command.", "", "| code | name | means |", "|---|---|---|"]
-    return "\n".join([*head, *(f"| {int(code)} | `{code.name}` | {code.meaning} |" for code in ExitCode), ""])
+    return "\n".join([*head, *(f"| {int(code)} | `{code.name}` | {_cell(code.meaning)} |" for code in ExitCode), ""])
 
 
 def _command_text(words: str, command: TyperCommand) -> str:

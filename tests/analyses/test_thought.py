@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.analyses.thinking_rows import RIGHT
 
+from truthmap.analyses.early_exit.command import early_exit
 from truthmap.analyses.early_exit.command import summarize as exit_summary
 from truthmap.analyses.early_exit.figure import draw_early_exit
 from truthmap.analyses.early_exit.measure import EarlyExit
 from truthmap.analyses.early_exit.run import early_exit_curve
 from truthmap.analyses.saved import read_analysis
-from truthmap.analyses.thought.command import summarize
+from truthmap.analyses.thought.command import summarize, thought
 from truthmap.analyses.thought.figure import draw_by_share, draw_by_token
 from truthmap.analyses.thought.measure import ThoughtMap, share_of_thought, thought_so_far, token_of_thought
 from truthmap.analyses.thought.run import thought_map
@@ -22,6 +24,7 @@ from truthmap.positions import Position
 from truthmap.records import Answer
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run, open_run
+from truthmap.terminal.reply import Reply, reply_schema
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,11 @@ def test_what_is_saved_reads_back_and_is_told(thinking: Run, found: ThoughtMap) 
     assert [cells[0] for cells in by_token.rows] == ["1 tokens", "2 tokens", "5 tokens"]
     assert draw_by_share(found).get_xlabel() == "Share of the thought (%)"
     assert draw_by_token(found).get_legend() is not None
+
+
+def test_what_json_prints_is_what_the_schema_says(thinking: Run, found: ThoughtMap) -> None:
+    for command, result in ((thought, found), (early_exit, early_exit_curve(thinking))):
+        Draft202012Validator(reply_schema(command)).validate(Reply(result, lambda: None).plain)
 
 
 def test_a_map_without_a_place_of_a_thought_is_refused(made_once: Path) -> None:

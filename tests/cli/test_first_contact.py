@@ -67,6 +67,8 @@ def test_groups_have_names_and_say_what_a_command_does() -> None:
         (("run", "--out", "file/x/y", "--limit", "3"), "file/x/y cannot be written: file is a file, and no folder"),
         (("run", "--write", "file/x.yaml"), "file/x.yaml cannot be written: file is a file, and no folder"),
         (("show", "nowhere"), "nowhere is no run folder"),
+        (("run", "--track", "mlfow"), "there is no tracker 'mlfow'; expected one of mlflow, tensorboard, wandb"),
+        (("scores", "nowhere", "--to", "xml"), "there is no format 'xml'; expected one of lm-eval, inspect, csv"),
         (("audit", "nowhere.csv"), "nowhere.csv"),
     ],
 )
@@ -93,6 +95,21 @@ def test_a_run_is_shown_again_and_audited_by_its_folder(made_once: Path, tmp_pat
     assert "Best cell" in shown("show", str(made_once))
     result = CliRunner().invoke(app, ["audit", str(made_once)])
     assert "0 rows graded right and 0 graded wrong are filled in" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("truthmap ru", ["run", "runs"]),
+        ("truthmap runs ", ["list", "compare", "remove"]),
+        ("truthmap run --track ", ["mlflow", "tensorboard", "wandb"]),
+        ("truthmap scores RUN --to i", ["inspect"]),
+        ("truthmap show --j", ["--json"]),
+    ],
+)
+def test_the_shell_is_told_what_can_come_next(words: str, offered: list[str]) -> None:
+    told = {"_TRUTHMAP_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    assert CliRunner(env=told).invoke(app, [], prog_name="truthmap").output.split() == offered
 
 
 def test_the_shell_completes_names_files_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from truthmap.detector.artifact import load_artifact
+from truthmap.detector.config import Role
+from truthmap.detector.score import Reading, judge
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline import seal
 from truthmap.pipeline.answer_scores import NO_DETECTOR, AnswerScore, RunScores, score_own_answers
@@ -25,7 +27,7 @@ from truthmap.questions.columns import Columns
 from truthmap.questions.loading import load_questions
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
-from truthmap.records import Outcome, Question, Split
+from truthmap.records import Grade, Outcome, Question, Span, Split
 from truthmap.runs.cells import chosen_cell, unseen_scores
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
@@ -142,6 +144,15 @@ def test_without_a_detector_there_is_a_score_alone(made_once: Path) -> None:
     assert {row.p_wrong for row in found.rows} == {None}
     unseen = unseen_scores(data, chosen_cell(data))
     assert [row.score for row in found.rows] == [unseen.get(grade.key) for grade in data.grades]
+
+
+def test_what_another_head_reads_is_never_accepted(sealed: Path) -> None:
+    artifact = load_artifact(sealed)
+    head = artifact.heads[Role.FALLBACK]
+    grade = Grade("q", Outcome.RIGHT, "candidates", Span(0, 1), "", "P", "")
+    judged = judge(artifact, Reading(head, 50.0, 0.0), grade, (), question_far=False)
+    assert judged.trusted is False
+    assert judged.p_wrong == pytest.approx(head.p_wrong(np.array([50.0]))[0])
 
 
 @pytest.mark.slow

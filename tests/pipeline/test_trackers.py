@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ def test_a_tracker_that_fails_is_told_and_the_next_one_comes(run: Run) -> None:
     assert [fault.split(":")[0] for fault in found.faults] == ["bad", "worse"]
     assert said == ["telling bad of the run", "telling worse of the run"]
     assert track_run(run, [], said.append).faults == ()
+
+
+def test_a_page_that_is_damaged_is_told_and_loses_nothing(made_once: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(made_once, tmp_path / "run")
+    (path / "report.html").write_text("something else")
+    found = track_run(open_run(path), [TRACKERS["mlflow"]], lambda _: None)
+    assert found.seen == ()
+    assert "mlflow" in found.faults[0]
+    assert "report.html is damaged" in found.faults[0]
 
 
 def test_a_tracker_that_is_not_there_is_told_before_the_run() -> None:

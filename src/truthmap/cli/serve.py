@@ -10,6 +10,7 @@ import typer
 from truthmap.cli.detector_folder import detector_folder
 from truthmap.cli.replies import Serving
 from truthmap.errors import UsageError
+from truthmap.terminal.exit_codes import ExitCode
 from truthmap.terminal.mode import output_mode
 from truthmap.terminal.options import DetectorArgument
 from truthmap.terminal.output import print_fault
@@ -102,4 +103,7 @@ def serve(
 
     level, colors = ("warning" if mode.quiet else "info"), (None if mode.color else False)
     config = server_config(app, settings, host=host, port=port, log_level=level, use_colors=colors)
-    ListeningServer(config, listening).run()
+    try:
+        ListeningServer(config, listening).run()
+    except KeyboardInterrupt as stopped:  # after the running requests, which is how a server is meant to end
+        raise typer.Exit(int(ExitCode.INTERRUPTED)) from stopped

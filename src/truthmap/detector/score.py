@@ -238,6 +238,8 @@ def _head_for(heads: Mapping[Role, Head], columns: Mapping[Position, slice]) -> 
 
 
 def _accepted(head: Head, score: float) -> bool:
+    if not head.config.guarantees:
+        return False  # only what the answer head reads is accepted: its guarantee counts all others as not accepted
     threshold = head.config.guarantees[0].threshold
     return threshold is not None and score >= threshold
 

@@ -50,7 +50,9 @@ class Subcommands(Commands):
     """Commands that belong together; the first of them is meant where none is named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the first command's name before what are its options."""
+        """Put the first command's name before what are its options; a shell that completes is shown all of them."""
+        if ctx.resilient_parsing:
+            return super().parse_args(ctx, args)
         first = next(iter(self.commands))
         is_named = bool(args) and (args[0] in self.commands or args[0] in ctx.help_option_names)
         is_word = bool(args) and not args[0].startswith("-")

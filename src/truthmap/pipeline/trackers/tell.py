@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from truthmap.errors import TruthmapError
 from truthmap.pipeline.trackers.base import as_tracked
 from truthmap.pipeline.trackers.registry import TrackerKind
 from truthmap.runs.run import Run
@@ -28,13 +29,20 @@ def track_run(run: Run, trackers: Sequence[TrackerKind], say: Callable[[str], No
     """
     if not trackers:
         return Tracked((), ())
-    seen, faults = [], []
-    with as_tracked(run) as told:
-        for tracker in trackers:
-            say(f"telling {tracker.name} of the run")
-            try:
-                seen.append(f"{tracker.name}: {tracker.load()(told)}")
-            except Exception as error:  # noqa: BLE001 - whatever a tracker raises, the run is finished
-                reason = " ".join(str(error).split())[:300] or type(error).__name__
-                faults.append(f"{tracker.name}: {reason}")
+    seen: list[str] = []
+    faults: list[str] = []
+    try:
+        with as_tracked(run) as told:
+            for tracker in trackers:
+                say(f"telling {tracker.name} of the run")
+                try:
+                    seen.append(f"{tracker.name}: {tracker.load()(told)}")
+                except Exception as error:  # noqa: BLE001 - whatever a tracker raises, the run is finished
+                    faults.append(f"{tracker.name}: {_reason(error)}")
+    except (TruthmapError, OSError) as error:
+        faults.append(f"{', '.join(each.name for each in trackers)}: {_reason(error)}")
     return Tracked(tuple(seen), tuple(faults))
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
