@@ -129,6 +129,10 @@ def test_the_map_is_drawn_on_given_axes(run: Run) -> None:
     assert run.plot().get_xlabel() == axes[1].get_xlabel() == "Token"
 
 
+def test_a_notebook_shows_the_map_without_pyplot(run: Run) -> None:
+    assert run.plot().figure._repr_png_().startswith(b"\x89PNG")
+
+
 def test_the_interactive_map_holds_the_grid(run: Run) -> None:
     grid, best = RunData.load(run).grid(), run.summary
     figure = run.plot_interactive()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -24,9 +25,18 @@ _SIZES = (0.5, 60.0)
 _CHARACTERS_PER_INCH = 11.5  # of letters of 10 points
 
 
+class InlineFigure(Figure):
+    """A figure that a notebook shows, whether or not pyplot was loaded there."""
+
+    def _repr_png_(self) -> bytes:
+        drawn = BytesIO()
+        self.savefig(drawn, format="png", dpi=72, bbox_inches="tight")
+        return drawn.getvalue()
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure of this size, in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = InlineFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
