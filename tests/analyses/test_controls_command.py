@@ -60,6 +60,7 @@ def made() -> Controls:
         findings=(
             finding("question-side", 0.1), finding("within-same-answer", 0.3), missing,
             finding("length", 0.01, ControlVerdict.UNCLEAR),
+            finding("causal", 0.0, ControlVerdict.APART),
         ),
     )  # fmt: skip
 
@@ -93,7 +94,7 @@ def test_tables_have_a_row_per_number(made: Controls) -> None:
         [0.8, 0.9, 0.1, 0.05, 1364]
     )
     assert pd.isna(table.loc[2, "value"])
-    assert len(curves_table(made)) == 9
+    assert len(curves_table(made)) == 12
 
 
 def test_figures_show_what_is_left(made: Controls) -> None:
@@ -101,8 +102,8 @@ def test_figures_show_what_is_left(made: Controls) -> None:
     labels = [label.get_text() for label in axes.get_yticklabels()]
     assert labels[1] == "question-side: part left"
     assert len(labels) == 4
-    assert len(controls_figure(made).axes) == 4
-    assert len(draw_control_curves(made).get_legend().get_texts()) == 3
+    assert len(controls_figure(made).axes) == 5
+    assert len(draw_control_curves(made).get_legend().get_texts()) == 4
 
 
 def test_controls_are_kept_and_added_to(

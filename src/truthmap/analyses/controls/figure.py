@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from truthmap.analyses.controls.measure import ControlCurve, ControlFinding, Controls, ControlVerdict, above_chance
+from truthmap.analyses.controls.measure import (
+    AUC,
+    CHANCE,
+    ControlCurve,
+    ControlFinding,
+    Controls,
+    ControlVerdict,
+    above_chance,
+)
 from truthmap.figures.canvas import new_axes, new_figure
 
 COLOURS = {
@@ -22,6 +31,8 @@ COLOURS = {
 _WHOLE = "0.9"
 _ACROSS = 4
 _MARKERS = "osD^vP"
+_WIDEST = 32
+"""Characters in a line of a small panel's title."""
 _ROOM = 1.5
 """How many times as large a step must be for both to have their numbers at an axis in ratios."""
 
@@ -31,11 +42,11 @@ def controls_figure(result: Controls) -> Figure:
     found = _curves(result)
     down = -(-len(found) // _ACROSS)
     height = 1.6 + 0.42 * (1 + len(_shown(result)))
-    figure = new_figure(12.0, height + 2.8 * down)
+    figure = new_figure(12.0, height + 3.0 * down)
     if not found:
         draw_controls(result, figure.add_subplot())
         return figure
-    grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=[height, *[2.8] * down])
+    grid = figure.add_gridspec(1 + down, _ACROSS, height_ratios=[height, *[3.0] * down])
     draw_controls(result, figure.add_subplot(grid[0, :]))
     for number, (finding, curve) in enumerate(found):
         draw_curve(result, finding, curve, figure.add_subplot(grid[1 + number // _ACROSS, number % _ACROSS]))
@@ -96,20 +107,21 @@ def draw_control_curves(result: Controls, axes: Axes | None = None) -> Axes:
 
 
 def draw_curve(result: Controls, finding: ControlFinding, curve: ControlCurve, axes: Axes) -> Axes:
-    """Draw one curve with its intervals; dashed: the probe as it is."""
+    """Draw one curve with its intervals; dashed, where it shows AUCs: the probe as it is."""
     at = [point.at for point in curve.points]
     axes.fill_between(
         at, [p.value.low for p in curve.points], [p.value.high for p in curve.points], color="#c6dbef", linewidth=0
     )
     axes.plot(at, [point.value.value for point in curve.points], "o-", color="#08519c", markersize=4)
-    axes.axhline(result.auc.value, color="#08306b", linewidth=0.8, linestyle="--")
-    axes.axhline(0.5, color="0.5", linewidth=0.8)
+    if curve.of == AUC:
+        axes.axhline(result.auc.value, color="#08306b", linewidth=0.8, linestyle="--")
+    axes.axhline(CHANCE if curve.of == AUC else 0, color="0.5", linewidth=0.8)
     if curve.logarithmic:
         _in_ratios(axes, at)
-    axes.set_xlabel(curve.along, fontsize=9)
+    axes.set_xlabel(fill(curve.along, _WIDEST), fontsize=9)
     axes.set_ylabel(curve.of, fontsize=9)
     axes.tick_params(labelsize=8)
-    axes.set_title(f"{finding.name}: {curve.name}", fontsize=9)
+    axes.set_title(fill(f"{finding.name}: {curve.name}", _WIDEST), fontsize=9)
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     return axes
@@ -125,7 +137,11 @@ def _in_ratios(axes: Axes, at: Sequence[float]) -> None:
 
 def _shown(result: Controls) -> Sequence[ControlFinding]:
     """Return the controls that say what is left."""
-    return [f for f in result.findings if f.headline is not None and f.headline.left is not None]
+    return [
+        finding
+        for finding in result.findings
+        if finding.verdict in COLOURS and finding.headline is not None and finding.headline.left is not None
+    ]
 
 
 def _curves(result: Controls) -> list[tuple[ControlFinding, ControlCurve]]:

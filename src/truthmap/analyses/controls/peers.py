@@ -166,6 +166,12 @@ class NamedPeer:
         own = context.active
         return ActiveRun(self.study, own.folder, own.keys, own.question_set, context.progress)
 
+    def has_weights_of(self, data: RunData) -> bool:
+        """Tell whether it is the very model of a run, asked otherwise, as far as its own run says."""
+        theirs = {} if self.run is None else self.run.settings.get("model_identity") or {}
+        own = data.settings.get("model_identity") or {}
+        return "weights" in own and theirs.get("weights") == own["weights"]
+
     def require_identity(self, active: ActiveRun) -> None:
         """See that the model which will read is the one of the peer's run.
 

@@ -2,9 +2,10 @@
 
 "Large Language Models Do NOT Really Know What They Don't Know" (Cheang et al., arXiv 2510.09033) sorts errors by how
 far the answer depends on the subject within the model. Here the subject is taken out of the question ("In which country
-is the city of?"), and the same answer is read behind what is left: by how much its exact answer loses in
-log-probability says how far it hangs on the subject. Right answers stand against the errors that lose at least as much
-as half of the test answers do, and against the others; what is left is the AUC against the former.
+is the city of?"), and out of the beginning of the answer, which likes to say it again ("The city of is located in …").
+By how much the exact answer loses in log-probability then says how far it hangs on the subject. Right answers stand
+against the errors that lose at least as much as half of the test answers do, and against the others; what is left is
+the AUC against the former.
 
 The subject of a question is what it does not share with the others: the words that at most half of the run's questions
 have.
@@ -12,9 +13,10 @@ have.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,16 +24,19 @@ from truthmap.analyses.controls.base import Control, ControlResult
 from truthmap.analyses.controls.context import ControlContext
 from truthmap.analyses.controls.recall_or_truth import Familiarity, split_errors, told_of_errors
 from truthmap.answers.log_likelihood import score_tokens
+from truthmap.answers.other_tokens import in_tokens_of
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import model_of
 from truthmap.grading.token_spans import span_tokens
-from truthmap.records import Question, RowKey, Span
+from truthmap.lm.model import LanguageModel
+from truthmap.records import Answer, Question, Span
 
 SHARED = 0.5
 """The share of a run's questions beyond which a word is part of how they ask, and not of what they ask about."""
 FEWEST_SHARED = 3
 """Words that a question must share with the others for its subject to be told from them."""
 _NAMES = ("errors that hang on it", "errors that do not", "the two")
+_PIECES = re.compile(r"\s*\S+|\s+")
 _MARKS = ".,;:!?¿¡。？！"
 
 
@@ -56,7 +61,7 @@ def measure_subject_removed(context: ControlContext) -> ControlResult:
     return replace(told_of_errors(named, "errors that hang on the subject"), facts=middle)
 
 
-def losses_behind(asked: Mapping[str, Question], context: ControlContext) -> dict[str, float]:
+def losses_behind(asked: Mapping[str, Bare], context: ControlContext) -> dict[str, float]:
     """Return what each test question's exact answer loses in log-probability (nats) when it is asked otherwise.
 
     Args:
@@ -65,28 +70,59 @@ def losses_behind(asked: Mapping[str, Question], context: ControlContext) -> dic
     """
     data = context.data
     rows = {row.question_id: row for row in context.tested.ids if row.question_id in asked}
-    places = {i: place for i, row in rows.items() if (place := _exact(context, row)) is not None}
-    if not places:
+    said = {i: data.grade_of(row).span for i, row in rows.items()}
+    if not any(said.values()):
         return {}
     lm, study = model_of(data.run, context.active), context.active.study
     task = context.active.question_set.task
-    answers = {i: data.answer_of(rows[i]) for i in places}
-    said = {i: answers[i].answer_ids[: span.end] for i, span in places.items()}
-    sequences = [(lm.question_ids(asked[i], task), ids) for i, ids in said.items()]
+    kept: dict[str, tuple[tuple[int, ...], tuple[int, ...], Span, Span]] = {}
+    for i, span in said.items():
+        answer = data.answer_of(rows[i])
+        place = None if span is None else span_tokens(answer, span)
+        if span is None or place is None:
+            continue
+        prompt = lm.question_ids(asked[i].question, task)
+        bare, there = bare_answer(lm, prompt, answer, span, asked[i].subject) or (None, None)
+        if bare is not None and there is not None:
+            kept[i] = (prompt, bare, place, there)
+    sequences = [(prompt, ids) for prompt, ids, _, _ in kept.values()]
     with context.progress.stage("Reading without the subject", len(sequences)) as advance:
         scored = score_tokens(lm, sequences, study.resources.batch_tokens, advance)
-    return {
-        i: sum(answers[i].log_probs[span.start : span.end]) - sum(scores.log_probs[span.start : span.end])
-        for (i, span), scores in zip(places.items(), scored, strict=True)
+    losses = {
+        i: sum(data.answer_of(rows[i]).log_probs[own.start : own.end]) - sum(scores.log_probs[there.start : there.end])
+        for (i, (_, _, own, there)), scores in zip(kept.items(), scored, strict=True)
     }
+    return {i: loss for i, loss in losses.items() if np.isfinite(loss)}
 
 
-def _exact(context: ControlContext, row: RowKey) -> Span | None:
-    span = context.data.grade_of(row).span
-    return None if span is None else span_tokens(context.data.answer_of(row), span)
+def bare_answer(
+    lm: LanguageModel, prompt: tuple[int, ...], answer: Answer, span: Span, subject: frozenset[str]
+) -> tuple[tuple[int, ...], Span] | None:
+    """Return an answer up to its exact answer, without the subject, in ids, and where its exact answer is in them.
+
+    Answers like to say again what they were asked. `None` where the tokens do not make the text.
+    """
+    place = span_tokens(answer, span)
+    begun = answer.text[: span.start]
+    left = "".join(piece for piece in _PIECES.findall(begun) if _word(piece) not in subject)
+    if left == begun and place is not None:
+        return answer.answer_ids[: place.end], place
+    text = left + answer.text[span.start : span.end]
+    shorter = replace(answer, answer_ids=(), offsets=(), text=text, finished=False, thought=None, final=None)
+    reread = in_tokens_of(lm, prompt, shorter)
+    there = None if reread is None else span_tokens(reread, Span(len(left), len(text)))
+    return None if reread is None or there is None else (reread.answer_ids[: there.end], there)
 
 
-def without_subjects(questions: Sequence[Question]) -> Mapping[str, Question]:
+@dataclass(frozen=True)
+class Bare:
+    """A question without its subject, and the words of that."""
+
+    question: Question
+    subject: frozenset[str]
+
+
+def without_subjects(questions: Sequence[Question]) -> Mapping[str, Bare]:
     """Return the questions without their subjects, by their ids; those that show none are left out.
 
     A question that brings its whole prompt is left out, too: its text is not what the model reads.
@@ -95,10 +131,11 @@ def without_subjects(questions: Sequence[Question]) -> Mapping[str, Question]:
     frame = {word for word, n in shared.items() if n > SHARED * len(questions)}
     found = {}
     for question in questions:
-        kept = list(_kept(question.text.split(), frame))
-        n_shared = sum(_word(word) in frame for word in question.text.split())
-        if question.prompt is None and FEWEST_SHARED <= n_shared < len(question.text.split()):
-            found[question.id] = replace(question, text=" ".join(kept))
+        words = question.text.split()
+        subject = frozenset(map(_word, words)) - frame
+        n_shared = sum(_word(word) in frame for word in words)
+        if question.prompt is None and FEWEST_SHARED <= n_shared < len(words):
+            found[question.id] = Bare(replace(question, text=" ".join(_kept(words, frame))), subject)
     return found
 
 
@@ -112,7 +149,7 @@ def _kept(words: Sequence[str], frame: set[str]) -> Iterator[str]:
 
 
 def _word(text: str) -> str:
-    return text.strip(_MARKS).casefold()
+    return text.strip().strip(_MARKS).casefold()
 
 
 CONTROL = Control(
