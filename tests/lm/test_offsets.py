@@ -83,7 +83,9 @@ def tokenizer_of(kind: str) -> PreTrainedTokenizerBase:
     """A tokenizer of words, pieces of words and bytes, with a decoder as models have them."""
     words = ["\u2581the", "\u2581a", "x", "\u2581", "ing", "é", "\u2581日本", "!", "\u2581word"]
     if kind == "wordpiece":
-        words = ["the", "a", "##x", "##ing", "é", "日本", "!", "word"]
+        words = ["the", "a", "##x", "##ing", "é", "日本", "!", "word", "##ed"]
+    if kind == "bpe":
+        words = ["the</w>", "a</w>", "x", "ing", "é</w>", "日本", "!</w>", "word", "ed</w>"]
     pieces = ["<unk>", "<s>", "</s>", *words, *[f"<0x{byte:02X}>" for byte in range(256)]]
     vocabulary = {piece: n for n, piece in enumerate(pieces)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
@@ -93,15 +95,18 @@ def tokenizer_of(kind: str) -> PreTrainedTokenizerBase:
         ),
         "metaspace": decoders.Metaspace(),
         "wordpiece": decoders.WordPiece(),
+        "bpe": decoders.BPEDecoder(),
+        "joined": None,
     }[kind]
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
 
 
+KINDS = ["sentencepiece", "metaspace", "wordpiece", "bpe", "joined"]
 BYTES = [12 + 0xC3, 12 + 0xA9, 12 + 0xE2, 12 + 0x41]
 """Ids of bytes that begin, end and break characters."""
 
 
-@pytest.mark.parametrize("kind", ["sentencepiece", "metaspace", "wordpiece"])
+@pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.one_of(st.integers(1, 11), st.sampled_from([12 + 0xC3, 12 + 0xA9, 12 + 0xE2, 12 + 0x41])), max_size=60)
@@ -117,9 +122,10 @@ def test_offsets_of_bytes_are_those_of_the_definition(lm: LanguageModel, ids: li
     assert token_offsets(lm.tokenizer, ids) == by_prefix(lm.tokenizer, ids)
 
 
-@pytest.mark.parametrize("kind", ["sentencepiece", "metaspace"])
-def test_each_id_of_a_long_answer_is_decoded_a_few_times(kind: str) -> None:
-    tokenizer, ids = tokenizer_of(kind), [3, 5, 7, 6, 10, 8] * 500
+@pytest.mark.parametrize("repeated", [[3, 5, 7, 6, 10, 8], [5], [9], [12 + 0xC3, 12 + 0xA9]], ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_id_of_a_long_answer_is_decoded_a_few_times(kind: str, repeated: list[int]) -> None:
+    tokenizer, ids = tokenizer_of(kind), (repeated * 1000)[:1000]
     decoded = 0
 
     class Counting:

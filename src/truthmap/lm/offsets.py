@@ -26,8 +26,7 @@ def token_offsets(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tup
     What each id adds is seen by decoding up to it, never by tokenising the text again: tokenising a text rarely gives
     back the ids that made it. A character whose bytes come from several ids belongs to each of them; a special token
     wrote nothing. Time grows with the number of ids, each being decoded behind a few before it; only where
-    those do not decode to the end of what they wrote (pieces of words that say whether they begin one) is all decoded
-    again for a block.
+    those do not decode to the end of what they wrote is all decoded again for a block.
     """
     text = decode(tokenizer, ids)
     special = set(tokenizer.all_special_ids)
@@ -53,8 +52,11 @@ def token_offsets(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> tup
 
 _BLOCK = 16
 """Ids that are decoded from the same place on."""
+_TRIES = 6
+"""Places from which decoding is tried to begin, the nearest first."""
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _BEFORE = 8
-"""Ids before a block that are decoded with it: what a tokenizer does at the start of a text happens there."""
+"""Ids before a block that are decoded with it: the last character may need them."""
 
 
 class _Whole(NamedTuple):
@@ -69,18 +71,23 @@ def _decoded(
 ) -> list[tuple[int, str]]:
     """Return for each id of a block how many characters of the text are sure, and what is decoded behind them.
 
-    What is sure is what the ids up to a place have written; decoding begins a few ids before that place. Where the ids
-    before it do not decode there to the end of what they wrote, all is decoded from the start.
+    What is sure is what the ids up to a place have written; decoding begins a few ids before that place, by itself or
+    behind the answer's first ids, so that what a tokenizer does at the start of a text is done there. Where the ids
+    before the place do not decode to what they wrote, another beginning is tried, and in the end the start.
     """
     sure = whole[-1]
-    begin = next((place for place in reversed(whole) if place.ids <= sure.ids - _BEFORE), whole[0])
-    several = [ids[begin.ids : sure.ids], *(ids[begin.ids : n + 1] for n in block)]
-    head, *prefixes = _decode_each(tokenizer, several)
-    if begin.ids and not (
-        all(p.startswith(head) for p in prefixes) and text[: sure.characters].endswith(head.lstrip())
-    ):
-        return [(0, prefix) for prefix in _decode_each(tokenizer, [ids[: n + 1] for n in block])]
-    return [(sure.characters, prefix[len(head) :]) for prefix in prefixes]
+    begins = [place for place in whole[1:] if place.ids <= sure.ids - _BEFORE][: -_TRIES - 1 : -1]
+    for begin, first in ((place, first) for place in begins for first in ((), ids[: whole[1].ids])):
+        start, head = _decode_each(tokenizer, [first, [*first, *ids[begin.ids : sure.ids]]])
+        wrote = head[len(start) :] if first else head.lstrip()
+        if not head.startswith(start) or not text[: sure.characters].endswith(wrote):
+            continue
+        prefixes = _decode_each(tokenizer, [[*first, *ids[begin.ids : n + 1]] for n in block])
+        # A run of bytes that ends inside a character decodes to replacement signs from its start on.
+        if all(prefix.startswith(head) or prefix.endswith(_REPLACEMENT) for prefix in prefixes):
+            behind = (p[len(head) :] if p.startswith(head) else _REPLACEMENT * len(p) for p in prefixes)
+            return [(sure.characters, prefix) for prefix in behind]
+    return [(0, prefix) for prefix in _decode_each(tokenizer, [ids[: n + 1] for n in block])]
 
 
 def _decode_each(tokenizer: PreTrainedTokenizerBase, several: Sequence[Sequence[int]]) -> list[str]:
