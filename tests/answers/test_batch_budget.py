@@ -29,10 +29,15 @@ def room_for(rows: int, sites: tuple[Site, ...]) -> int:
 
 
 def answered(settings: GenerateSettings) -> tuple[int, dict[str, tuple[int, ...]]]:
-    """Return the rows of the largest batch, and each prompt's answer."""
-    batches = list(generate_answers(language_model("llama"), PROMPTS, settings))
-    said = {answer.question_id: answer.answer_ids for batch in batches for answer in batch.answers}
-    return max(len(batch.answers) for batch in batches), said
+    """Return the most rows that the model read at once, and each prompt's answer."""
+    lm, rows = language_model("llama"), []
+    embeddings = lm.model.get_input_embeddings()
+    counting = embeddings.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
+    try:
+        batches = list(generate_answers(lm, PROMPTS, settings))
+    finally:
+        counting.remove()
+    return max(rows), {answer.question_id: answer.answer_ids for batch in batches for answer in batch.answers}
 
 
 def test_short_answers_keep_to_the_tokens_of_a_batch() -> None:

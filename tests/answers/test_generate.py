@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,12 @@ import torch
 
 from model_families import ALL, CONTEXT, FAMILIES, ROUNDING, hooks_of, language_model, sequences, traced_alone
 from truthmap.answers import generate as generating
+from truthmap.answers.decoding import Decoded, Decoder
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
+from truthmap.lm.prefix import NO_PREFIX
 from truthmap.records import Answer, Site
 
 SETTINGS = GenerateSettings(max_new_tokens=16)
@@ -87,14 +90,63 @@ def test_answers_depend_on_no_batch_prefix_or_kept_states() -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 60, 200, 10_000])
-def test_batches_keep_to_the_budget_short_prompts_first(budget: int) -> None:
+def test_rows_that_are_read_at_once_keep_to_the_budget(budget: int) -> None:
     lm, asked = language_model("llama"), prompts()
-    batches = list(generate_answers(lm, asked, replace(SETTINGS, batch_tokens=budget)))
-    for batch in batches:
-        longest = max(len(answer.prompt_ids) for answer in batch.answers)
-        assert len(batch.answers) == 1 or len(batch.answers) * longest <= budget
-    lengths = [len(answer.prompt_ids) for batch in batches for answer in batch.answers]
-    assert lengths == sorted(len(p.prompt_ids) for p in asked)
+    with shapes_read(lm) as shapes:
+        batches = list(generate_answers(lm, asked, replace(SETTINGS, batch_tokens=budget, share_prefix=False)))
+    longest = min(len(p.prompt_ids) for p in asked) + SETTINGS.max_new_tokens
+    assert max(rows for rows, _ in shapes) <= max(1, budget // longest)
+    assert len([answer for batch in batches for answer in batch.answers]) == len(asked)
+
+
+@contextmanager
+def shapes_read(lm: LanguageModel) -> Iterator[list[tuple[int, int]]]:
+    """Note rows and tokens of each forward pass inside the `with`."""
+    shapes: list[tuple[int, int]] = []
+    embeddings = lm.model.get_input_embeddings()
+    noting = embeddings.register_forward_hook(lambda _module, inputs, _output: shapes.append(tuple(inputs[0].shape)))
+    try:
+        yield shapes
+    finally:
+        noting.remove()
+
+
+LIMITS = [12, 3, 7, 1, 9, 4, 12, 2, 5]
+"""How long nine answers may get: they leave at different steps."""
+
+
+@pytest.mark.parametrize(("sites", "settings"), [((), SAMPLING), ((Site.RESIDUAL,), SETTINGS)])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom", "falcon", "mixtral", "gemma2, window", "mistral, window"])
+def test_rows_that_join_others_say_and_hold_what_they_do_alone(
+    family: str, sites: tuple[Site, ...], settings: GenerateSettings
+) -> None:
+    lm, asked = language_model(family), [*prompts(), *prompts(shared=5)][: len(LIMITS)]
+    decoder = Decoder(lm, NO_PREFIX, settings, sites, joins_from=0)
+    seen: set[int] = set()
+    for decoded in list(decoder.decode(asked, [3] * len(asked), LIMITS)):
+        for n, (place, row) in enumerate(zip(decoded.places, decoded.rows, strict=True)):
+            ((alone,),) = [each.rows for each in decoder.decode([asked[place]], [1], [LIMITS[place]])]
+            assert row.ids == alone.ids
+            seen.add(place)
+            if decoded.states is not None:
+                whole = traced_alone(lm, (*asked[place].prompt_ids, *row.ids))
+                kept = decoded.states.states[Site.RESIDUAL][:, n, : 1 + len(row.ids)]
+                torch.testing.assert_close(kept, whole[:, len(asked[place].prompt_ids) - 1 :], **ROUNDING)
+    assert seen == set(range(len(asked)))
+
+
+def test_rows_of_long_answers_join_others_unless_the_cache_forbids_it() -> None:
+    asked = [*prompts(), *prompts(shared=5)][: len(LIMITS)]
+    steps = {}
+    for family in ("llama", "gemma2, window"):
+        lm = language_model(family)
+        list(Decoder(lm, NO_PREFIX, SETTINGS, ()).decode(asked[:1], [1]))  # tried once for a model
+        with shapes_read(lm) as shapes:
+            list(Decoder(lm, NO_PREFIX, SETTINGS, (), joins_from=0).decode(asked, [3] * len(asked), LIMITS))
+        steps[family] = sum(tokens == 1 for _, tokens in shapes)
+    waiting = sum(max(LIMITS[n : n + 3]) - 1 for n in (0, 3, 6))
+    assert steps["gemma2, window"] == waiting
+    assert steps["llama"] < waiting
 
 
 def test_progress_counts_every_answer_once() -> None:
@@ -161,7 +213,7 @@ def test_when_memory_runs_out_the_batch_is_halved_and_nothing_is_lost(monkeypatc
         found.update({(answer.question_id, 0): answer.answer_ids for answer in batch.answers})
     assert found == whole
     assert states == 5
-    assert tried == [5, 2, 3, 1, 2]
+    assert tried == [5, 3, 2]
 
 
 def test_when_memory_does_not_hold_one_answer_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,17 +223,19 @@ def test_when_memory_does_not_hold_one_answer_the_error_says_so(monkeypatch: pyt
 
 
 def memory_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Make a batch of more than `rows` rows run out of memory; give the list that notes the batches tried."""
+    """Make more than `rows` rows at once run out of memory; give the list that notes how many were tried."""
     tried: list[int] = []
-    decode = generating.decode_batch
 
-    def cramped(lm: LanguageModel, asked: Sequence[Prompt], *rest: object) -> object:
-        tried.append(len(asked))
-        if len(asked) > rows:
-            raise torch.OutOfMemoryError("simulated")
-        return decode(lm, asked, *rest)  # type: ignore[arg-type]
+    class Cramped(Decoder):
+        def decode(
+            self, asked: Sequence[Prompt], most: Sequence[int], limits: Sequence[int] | None = None
+        ) -> Iterator[Decoded]:
+            tried.append(max(most))
+            if max(most) > rows:
+                raise torch.OutOfMemoryError("simulated")
+            yield from super().decode(asked, most, limits)
 
-    monkeypatch.setattr(generating, "decode_batch", cramped)
+    monkeypatch.setattr(generating, "Decoder", Cramped)
     return tried
 
 

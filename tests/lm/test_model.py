@@ -112,8 +112,8 @@ def answered_with(lm: LanguageModel, said: str, monkeypatch: pytest.MonkeyPatch)
     """Let the model say these words, token by token; give what was kept and whether it was closed."""
     script = lm.encode(said)
 
-    def scripted(logits: torch.Tensor, asked: object, step: int, settings: object) -> SampledToken:
-        return SampledToken(torch.tensor([script[step]]), torch.zeros(1))
+    def scripted(logits: torch.Tensor, asked: object, steps: list[int], settings: object) -> SampledToken:
+        return SampledToken(torch.tensor([script[steps[0]]]), torch.zeros(1))
 
     monkeypatch.setattr("truthmap.answers.decoding.sample_tokens", scripted)
     settings = GenerateSettings(max_new_tokens=len(script))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
 
 from truthmap.errors import ModelError
-from truthmap.lm.oom import halve_batches_on_oom
+from truthmap.lm.oom import fewer_on_oom, halve_batches_on_oom
 
 CPU = torch.device("cpu")
 
@@ -59,3 +59,30 @@ def test_one_item_that_does_not_fit_is_told_with_what_to_do() -> None:
 def test_other_errors_pass() -> None:
     with pytest.raises(RuntimeError, match="shapes do not match"):
         list(halve_batches_on_oom([range(2)], Cramped(0, RuntimeError("shapes do not match")), CPU, "number"))
+
+
+def two_by_two(room: int, tried: list[int]) -> object:
+    """Return work on numbers, two done at a time, for which memory holds `room` of them."""
+
+    def work(numbers: Sequence[int], most: int) -> Iterator[tuple[Sequence[int], int]]:
+        tried.append(most)
+        for start in range(0, len(numbers), 2):
+            if most > room and (start or not room):
+                raise torch.OutOfMemoryError
+            places = range(start, min(start + 2, len(numbers)))
+            yield places, sum(numbers[place] for place in places)
+
+    return work
+
+
+def test_what_was_done_before_memory_ran_out_is_not_done_again() -> None:
+    tried: list[int] = []
+    done = list(fewer_on_oom(range(9), 100, two_by_two(3, tried), CPU, "number"))  # type: ignore[arg-type]
+    assert sorted(n for part, _ in done for n in part) == list(range(9))
+    assert [total for _, total in done] == [sum(part) for part, _ in done]
+    assert tried == [9, 5, 3]
+
+
+def test_one_item_at_a_time_that_does_not_fit_is_told() -> None:
+    with pytest.raises(ModelError, match="does not hold one number"):
+        list(fewer_on_oom(range(9), 100, two_by_two(0, []), CPU, "number"))  # type: ignore[arg-type]

@@ -156,9 +156,9 @@ def test_other_answers_have_all_that_depends_on_them_made_again(
     (copy / "answers.parquet").unlink()
     second = decoding.sample_tokens
 
-    def another(logits, prompts, step, settings):  # type: ignore[no-untyped-def]
+    def another(logits, prompts, steps, settings):  # type: ignore[no-untyped-def]
         logits[:, 0] += 3.0
-        return second(logits, prompts, step, settings)
+        return second(logits, prompts, steps, settings)
 
     monkeypatch.setattr(decoding, "sample_tokens", another)
     run_study(with_settings(study, {"out": copy}))

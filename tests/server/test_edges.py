@@ -194,7 +194,7 @@ def test_no_temperature_overflows() -> None:
     logits = torch.tensor([[0.0, 80.0, -3e38, 79.0]])
     for temperature in (1e-3, 1e-39, 5e-324):
         settings = GenerateSettings(temperature=temperature)
-        assert sample_tokens(logits, [Prompt("q", (1,))], 0, settings).ids.tolist() == [1]
+        assert sample_tokens(logits, [Prompt("q", (1,))], [0], settings).ids.tolist() == [1]
 
 
 def test_more_names_or_stops_than_are_looked_for_are_refused(address: str, tiny_detector: Detector) -> None:

@@ -1,27 +1,34 @@
-"""The decoding loop of one batch: left padding, one token a step, rows leave when they are done."""
+"""The decoding loop: one token a step, rows leave when they are done, and those that wait take their places."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from truthmap.answers.cached_batch import CachedBatch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.rereading import RereadBatch
 from truthmap.answers.sampling import sample_tokens
 from truthmap.answers.thought_budget import ThoughtBudget
 from truthmap.answers.to_answer import ends_answer
 from truthmap.answers.token_recorder import PassRecorder, TokenRecorder
-from truthmap.lm.cache import CacheUse, cache_argument, select_cache_rows
-from truthmap.lm.forward_inputs import forward_inputs
-from truthmap.lm.hooks import select_rows
+from truthmap.lm.cache import CacheUse
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import Prefix
 from truthmap.records import RowKey, Site
 from truthmap.store.tokens import TokenStates
+
+_JOIN = 1 / 8
+"""Share of a batch's rows that must be free before others join: each time, prompts are read and the cache is copied.
+With a half or three quarters, less was gained where answers differ much in length (`benchmarks/long_answers.py`)."""
+_LONG = 256
+"""Tokens that answers may have from which on rows join others: a choice. Where answers are short, few steps are
+saved, and prompts are read in smaller groups."""
 
 
 @dataclass
@@ -35,69 +42,17 @@ class DecodeRow:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded batch: a row per prompt, and the states of its tokens if sites were asked for."""
+    """Prompts that are answered, each with its row, and the states of the rows' tokens if sites were asked for.
 
+    Attributes:
+        places: Which of the prompts they are.
+        rows: A row for each.
+        states: In the same order.
+    """
+
+    places: tuple[int, ...]
     rows: tuple[DecodeRow, ...]
     states: TokenStates | None
-
-
-@torch.inference_mode()
-def decode_batch(
-    lm: LanguageModel,
-    prompts: Sequence[Prompt],
-    prefix: Prefix,
-    settings: GenerateSettings,
-    sites: tuple[Site, ...],
-    limits: Sequence[int] | None = None,
-) -> Decoded:
-    """Answer a batch of prompts.
-
-    A row leaves the batch when it is done; with `sites` one step later, when the states of its last token are known.
-    Samples of one prompt share its computation.
-
-    Args:
-        lm: The model.
-        prompts: What to answer.
-        prefix: What all prompts begin with, computed already; none for a model that cannot go on from one.
-        settings: How to answer.
-        sites: Keep the states of the last prompt token and of every answer token at these sites.
-        limits: Most tokens of each row's answer; by default `max_new_tokens` for all.
-    """
-    limits = limits or [settings.max_new_tokens] * len(prompts)
-    rows = tuple(DecodeRow() for _ in prompts)
-    recorder = TokenRecorder(lm, sites, len(rows), 1 + max(limits))
-    longest = max(len(p.prompt_ids) + limit for p, limit in zip(prompts, limits, strict=True))
-    batch = decoding_batch(lm, prefix, recorder, longest)
-    budget = ThoughtBudget(lm, [p.prompt_ids for p in prompts], [settings.max_thinking_tokens] * len(prompts))
-    with recorder.recording():
-        batch.start([p.prompt_ids for p in prompts])
-        for step in range(max(limits)):
-            asked = [prompts[n] for n in batch.active]
-            chosen, log_probs = sample_tokens(batch.logits, asked, step, settings)
-            budget.choose(batch.active, batch.logits, chosen, log_probs)
-            for n, token, log_prob in zip(batch.active, chosen.tolist(), log_probs.tolist(), strict=True):
-                rows[n].finished = ends_answer(lm, rows[n].ids, token)
-                rows[n].ids.append(token)
-                rows[n].log_probs.append(log_prob)
-            going = [place for place, n in enumerate(batch.active) if not (rows[n].finished or step + 1 >= limits[n])]
-            if sites:
-                batch.feed(chosen, going)
-            else:
-                batch.keep(going)
-                if going:
-                    batch.feed(chosen[going], range(len(going)))
-            if not batch.active:
-                break
-    return Decoded(rows, _states(prompts, rows, recorder) if sites else None)
-
-
-def _states(prompts: Sequence[Prompt], rows: Sequence[DecodeRow], recorder: TokenRecorder) -> TokenStates:
-    return TokenStates(
-        ids=tuple(RowKey.of(p.question_id, p.sample) for p in prompts),
-        prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
-        answer_lengths=tuple(len(row.ids) for row in rows),
-        states=recorder.states,
-    )
 
 
 class DecodingBatch(Protocol):
@@ -111,8 +66,12 @@ class DecodingBatch(Protocol):
     active: list[int]
     logits: torch.Tensor
 
-    def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
-        """Read the prompts."""
+    @property
+    def takes_more(self) -> bool:
+        """Whether rows may join while others are decoded; an empty batch takes rows always."""
+
+    def admit(self, rows: Sequence[int], prompts: Sequence[tuple[int, ...]]) -> None:
+        """Read prompts, whose rows join the others."""
 
     def keep(self, places: Sequence[int]) -> None:
         """Let all rows but those at these places leave."""
@@ -135,85 +94,157 @@ def decoding_batch(lm: LanguageModel, prefix: Prefix, recorder: PassRecorder, lo
     return CachedBatch(lm, prefix, recorder)
 
 
-class CachedBatch:
-    """The rows that are still being decoded: their cache, their mask and the logits of their next token.
+class Decoder:
+    """Answers prompts with a model, several at a time.
 
-    Attributes:
-        active: Which rows of the batch are still decoded.
-        logits: float32 (active, vocabulary).
+    Args:
+        lm: The model.
+        prefix: What all prompts begin with, computed already; none for a model that cannot go on from one.
+        settings: How to answer.
+        sites: Keep the states of the last prompt token and of every answer token at these sites.
+        joins_from: Rows join others where answers may have at least so many tokens.
     """
 
-    def __init__(self, lm: LanguageModel, prefix: Prefix, recorder: PassRecorder) -> None:
-        self.active: list[int] = []
-        self.logits = torch.empty(0)
-        self._lm, self._prefix, self._recorder = lm, prefix, recorder
-        self._mask = torch.empty(0)
-        self._cache: Any = None
-        self._carried_as = cache_argument(lm.model) or "past_key_values"
-        self._column = 0
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prefix: Prefix,
+        settings: GenerateSettings,
+        sites: tuple[Site, ...],
+        joins_from: int = _LONG,
+    ) -> None:
+        self._lm, self._prefix, self.settings, self._sites = lm, prefix, settings, sites
+        self._joins_from = joins_from
 
-    def start(self, prompts: Sequence[tuple[int, ...]]) -> None:
-        """Read the prompts: each different one once."""
-        self.active = list(range(len(prompts)))
-        unique = list(dict.fromkeys(prompts))
-        origin = [unique.index(p) for p in prompts] if len(unique) < len(prompts) else None
-        own = [ids[self._prefix.length :] for ids in unique]
-        longest = max(map(len, own))
-        tokens = torch.zeros((len(own), longest), dtype=torch.long)
-        self._mask = torch.ones((len(own), self._prefix.length + longest), dtype=torch.long)
-        for n, ids in enumerate(own):
-            tokens[n, longest - len(ids) :] = torch.tensor(ids)
-            self._mask[n, self._prefix.length : self._prefix.length + longest - len(ids)] = 0
-        self._mask = self._mask.to(self._lm.device)
-        self._cache = self._prefix.cache_for(len(own))
-        self._recorder.expect(range(len(own)), 0)
-        self._forward(tokens.to(self._lm.device), start=self._prefix.length, wants_logits=True)
-        if origin is not None:
-            places = torch.tensor(origin, device=self._lm.device)
-            self._select(places)
-            self.logits = self.logits[places]
-            self._recorder.spread(places)
+    @torch.inference_mode()
+    def decode(
+        self, prompts: Sequence[Prompt], most: Sequence[int], limits: Sequence[int] | None = None
+    ) -> Iterator[Decoded]:
+        """Answer prompts, in their order.
 
-    def keep(self, places: Sequence[int]) -> None:
-        """Let all rows but those at these places leave."""
-        if len(places) < len(self.active):
-            self._keep_rows(places)
-            self.logits = self.logits[list(places)]
+        A row leaves when it is done; with sites one step later, when the states of its last token are known. Where
+        enough have left, answers may be long and the cache allows it, those that wait take their places; else they wait
+        until all have left.
+        Samples of one prompt that begin together share its computation.
 
-    def feed(self, tokens: torch.Tensor, going: Sequence[int]) -> None:
-        """Read one more token in each active row: tokens int64 (active,).
+        Args:
+            prompts: What to answer.
+            most: For each, with how many rows in all, its own included, it may be decoded: at least 1.
+            limits: Most tokens of each answer; by default `max_new_tokens` for all.
 
-        Then all rows leave but those at the places `going`. They alone pass the output head, which is a good part of a
-        small model's work.
+        Yields:
+            Answered prompts, whenever their places are taken by others, and at the end.
         """
-        self._column += 1
-        self._mask = torch.cat([self._mask, self._mask.new_ones((len(self.active), 1))], dim=-1)
-        start, leaving = self._mask.shape[1] - 1, len(going) < len(self.active)
-        head = self._lm.model.get_output_embeddings() if leaving and going else None
-        self._recorder.expect(self.active, self._column)
-        with select_rows(head, going) if head is not None else nullcontext():
-            self._forward(tokens[:, None], start=start, wants_logits=bool(going))
-        if leaving:
-            self._keep_rows(going)
-            if len(self.logits) > len(going):
-                self.logits = self.logits[list(going)]
+        limits = limits or [self.settings.max_new_tokens] * len(prompts)
+        n = min(max(most), len(prompts))
+        recorder = TokenRecorder(self._lm, self._sites, n, 1 + max(limits))
+        longest = max(len(p.prompt_ids) + limit for p, limit in zip(prompts, limits, strict=True))
+        work = _Work(self._lm, self.settings, prompts, limits, n)
+        batch = decoding_batch(self._lm, self._prefix, recorder, longest)
+        while work.waiting or batch.active:
+            with recorder.recording():  # not while whoever asks works on what is yielded, and maybe runs the model
+                self._decode_until_some_join(work, batch, most)
+            yield self._decoded(work, recorder, reused=bool(work.waiting))
 
-    def _keep_rows(self, places: Sequence[int]) -> None:
-        self.active = [self.active[place] for place in places]
-        if self.active:
-            self._select(torch.tensor(places, device=self._lm.device))
+    def _decode_until_some_join(self, work: _Work, batch: DecodingBatch, most: Sequence[int]) -> None:
+        """Decode until rows are needed of answers that have ended, or all are answered."""
+        while work.waiting or batch.active:
+            joining = work.joining(most, batch, self._joins_from)
+            if joining and work.ended:
+                return
+            if joining:
+                batch.admit(work.give_rows(joining), [work.prompts[place].prompt_ids for place in joining])
+            self._step(work, batch)
 
-    def _select(self, places: torch.Tensor) -> None:
-        select_cache_rows(self._cache, places)
-        self._mask = self._mask[places]
-
-    def _forward(self, tokens: torch.Tensor, *, start: int, wants_logits: bool) -> None:
-        lm = self._lm
-        inputs: dict[str, Any] = {**forward_inputs(lm.model, tokens, self._mask, start), "use_cache": True}
-        inputs[self._carried_as] = self._cache
-        if wants_logits:
-            output = lm.model(**inputs, **({"logits_to_keep": 1} if lm.keeps_logits else {}))
-            self.logits = output.logits[:, -1].float()
+    def _step(self, work: _Work, batch: DecodingBatch) -> None:
+        """Choose each row's next token, and read it where that is of use."""
+        chosen, going = work.choose(batch)
+        if self._sites:
+            batch.feed(chosen, going)
         else:
-            output = lm.model.base_model(**inputs)
-        self._cache = output[self._carried_as]
+            batch.keep(going)
+            if going:
+                batch.feed(chosen[going], range(len(going)))
+
+    def _decoded(self, work: _Work, recorder: TokenRecorder, *, reused: bool) -> Decoded:
+        """Take out what is answered; the rows may be used again."""
+        rows, places = work.take_ended()
+        answered = tuple(work.answers[place] for place in places)
+        if not self._sites:
+            return Decoded(places, answered, None)
+        prompts = [work.prompts[place] for place in places]
+        states = TokenStates(
+            ids=tuple(RowKey.of(p.question_id, p.sample) for p in prompts),
+            prompt_lengths=tuple(len(p.prompt_ids) for p in prompts),
+            answer_lengths=tuple(len(row.ids) for row in answered),
+            states=recorder.of(rows, copied=reused),
+        )
+        return Decoded(places, answered, states)
+
+
+class _Work:
+    """Prompts on their way: which wait, which row of the batch each has, and what was said so far."""
+
+    def __init__(
+        self,
+        lm: LanguageModel,
+        settings: GenerateSettings,
+        prompts: Sequence[Prompt],
+        limits: Sequence[int],
+        n_rows: int,
+    ) -> None:
+        self.prompts = prompts
+        self.waiting = deque(range(len(prompts)))
+        self.answers = [DecodeRow() for _ in prompts]
+        self.ended: list[int] = []
+        self._lm, self.settings, self._limits = lm, settings, limits
+        self._budget = ThoughtBudget(lm, [p.prompt_ids for p in prompts], [settings.max_thinking_tokens] * len(prompts))
+        self._free = list(range(n_rows))
+        self._place_of: dict[int, int] = {}
+
+    def joining(self, most: Sequence[int], batch: DecodingBatch, joins_from: int) -> list[int]:
+        """Return the places of the prompts that begin now."""
+        if not self.waiting or (batch.active and not (max(self._limits) >= joins_from and batch.takes_more)):
+            return []
+        free = len(self._free) + len(self.ended)
+        found: list[int] = []
+        for place in self.waiting:
+            if len(found) == free or len(batch.active) + len(found) >= most[place]:
+                break
+            found.append(place)
+        enough = min(len(self.waiting), math.ceil(_JOIN * most[self.waiting[0]]))
+        return found if not batch.active or len(found) >= enough else []
+
+    def give_rows(self, places: Sequence[int]) -> list[int]:
+        """Give prompts that begin a row of the batch each."""
+        rows = [self._free.pop(0) for _ in places]
+        self._place_of.update(zip(rows, places, strict=True))
+        for _ in places:
+            self.waiting.popleft()
+        return rows
+
+    def take_ended(self) -> tuple[list[int], tuple[int, ...]]:
+        """Return the rows that have ended and which prompts they had; the rows are free again."""
+        rows = sorted(self.ended, key=self._place_of.__getitem__)
+        self.ended = []
+        self._free = sorted([*self._free, *rows])
+        return rows, tuple(self._place_of.pop(row) for row in rows)
+
+    def choose(self, batch: DecodingBatch) -> tuple[torch.Tensor, list[int]]:
+        """Choose the next token of each active row; return them, int64 (active,), and the places of rows that go on."""
+        places = [self._place_of[row] for row in batch.active]
+        answers = [self.answers[place] for place in places]
+        steps = [len(answer.ids) for answer in answers]
+        chosen, log_probs = sample_tokens(batch.logits, [self.prompts[p] for p in places], steps, self.settings)
+        self._budget.choose(places, batch.logits, chosen, log_probs)
+        going = []
+        for n, (token, log_prob) in enumerate(zip(chosen.tolist(), log_probs.tolist(), strict=True)):
+            answer = answers[n]
+            answer.finished = ends_answer(self._lm, answer.ids, token)
+            answer.ids.append(token)
+            answer.log_probs.append(log_prob)
+            if answer.finished or len(answer.ids) >= self._limits[places[n]]:
+                self.ended.append(batch.active[n])
+            else:
+                going.append(n)
+        return chosen, going

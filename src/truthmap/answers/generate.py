@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from truthmap.answers.batch_budget import answer_budget
-from truthmap.answers.decoding import Decoded, decode_batch
+from truthmap.answers.decoding import Decoded, Decoder
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
 from truthmap.answers.to_answer import answer_of, fits, unanswered
-from truthmap.lm.batches import cut_into_batches
+from truthmap.lm.batches import even_budget
 from truthmap.lm.model import LanguageModel
-from truthmap.lm.oom import halve_batches_on_oom
+from truthmap.lm.oom import fewer_on_oom
 from truthmap.lm.prefix import NO_PREFIX, Prefix, PrefixCache
 from truthmap.records import Site
 
@@ -47,10 +47,9 @@ def generate_answers(
     prefix = _prefix_for(prefixes or PrefixCache(lm), fitting, settings)
     ordered = sorted(fitting, key=lambda p: len(p.prompt_ids))
     lengths = [len(p.prompt_ids) + settings.max_new_tokens for p in ordered]
-    budget = answer_budget(lm, ordered, settings, sites)
-    batches = (ordered[places.start : places.stop] for places in cut_into_batches(lengths, budget))
-    decode = partial(_decoded, lm, prefix, settings, sites)
-    for part, decoded in halve_batches_on_oom(batches, decode, lm.device, "answer being generated"):
+    budget = even_budget(lengths, answer_budget(lm, ordered, settings, sites))
+    decode = partial(_decoded, Decoder(lm, prefix, settings, sites), budget)
+    for part, decoded in fewer_on_oom(ordered, len(ordered), decode, lm.device, "answer being generated"):
         done += len(part)
         yield GeneratedBatch(
             tuple(
@@ -75,10 +74,8 @@ def _prefix_for(prefixes: PrefixCache, prompts: Sequence[Prompt], settings: Gene
 
 
 def _decoded(
-    lm: LanguageModel,
-    prefix: Prefix,
-    settings: GenerateSettings,
-    sites: tuple[Site, ...],
-    prompts: Sequence[Prompt],
-) -> Decoded:
-    return decode_batch(lm, prompts, prefix, settings, sites)
+    decoder: Decoder, budget: int, prompts: Sequence[Prompt], most: int
+) -> Iterator[tuple[tuple[int, ...], Decoded]]:
+    longest = (len(p.prompt_ids) + decoder.settings.max_new_tokens for p in prompts)
+    for decoded in decoder.decode(prompts, [max(1, min(most, budget // tokens)) for tokens in longest]):
+        yield decoded.places, decoded

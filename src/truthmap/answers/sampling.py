@@ -22,7 +22,7 @@ class SampledToken(NamedTuple):
 
 
 def sample_tokens(
-    logits: torch.Tensor, prompts: Sequence[Prompt], step: int, settings: GenerateSettings
+    logits: torch.Tensor, prompts: Sequence[Prompt], steps: Sequence[int], settings: GenerateSettings
 ) -> SampledToken:
     """Choose a token for each row.
 
@@ -31,14 +31,15 @@ def sample_tokens(
     Args:
         logits: float32 (rows, vocabulary).
         prompts: The rows' prompts.
-        step: Which answer token this is, from 0.
+        steps: Which token of its answer each row gets, from 0.
         settings: Temperature, top_p and seed.
     """
     log_probs = torch.log_softmax(logits, dim=-1)
     if settings.temperature == 0:
         ids = logits.argmax(dim=-1)
     else:
-        draws = [uniform_from("token", settings.seed, p.question_id, p.sample, step) for p in prompts]
+        asked = zip(prompts, steps, strict=True)
+        draws = [uniform_from("token", settings.seed, p.question_id, p.sample, step) for p, step in asked]
         ids = _drawn(_heated(logits, settings.temperature), torch.tensor(draws, dtype=torch.float64), settings.top_p)
     return SampledToken(ids, log_probs.gather(-1, ids[:, None]).squeeze(-1))
 

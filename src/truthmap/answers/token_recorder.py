@@ -25,15 +25,15 @@ def last_token(states: torch.Tensor) -> torch.Tensor:
 class PassRecorder(Protocol):
     """Whoever keeps states of a batch while it is decoded is told what each pass reads."""
 
-    def expect(self, rows: Sequence[int], column: int, newest: Newest = last_token, /) -> None:
+    def expect(self, rows: Sequence[int], columns: Sequence[int], newest: Newest = last_token, /) -> None:
         """Take note that the next pass reads these rows of the batch, and of each its token of this column.
 
-        Column 0 is the last prompt token; prompts that are alike are read once, as the first rows. `newest` picks the
-        states of those tokens.
+        Column 0 is the last prompt token; prompts that are alike are read once. `newest` picks the states of those
+        tokens.
         """
 
-    def spread(self, places: torch.Tensor) -> None:
-        """Take note of whose prompt each row of the batch has: places int64 (n,) among the rows just read."""
+    def spread(self, rows: Sequence[int], places: Sequence[int]) -> None:
+        """Take note of whose prompt each of some rows has: a place for each, among the rows just read."""
 
 
 class TokenRecorder:
@@ -53,9 +53,9 @@ class TokenRecorder:
         self._lm = lm
         self._buffers: dict[Site, torch.Tensor | None] = dict.fromkeys(sites)
         self._shape = (lm.n_layers, n, columns)
-        self._rows_on: dict[torch.device, torch.Tensor] = {}
-        self._rows: Sequence[int] = range(n)
-        self._column = 0
+        self._at: dict[torch.device, tuple[torch.Tensor, torch.Tensor | int]] = {}
+        self._rows: list[int] = []
+        self._columns: list[int] = []
         self._newest: Newest = last_token
 
     @property
@@ -70,16 +70,21 @@ class TokenRecorder:
             hooks.enter_context(record_hidden_states(self._lm.blocks.at(site), partial(self._record, site)))
         return hooks
 
-    def expect(self, rows: Sequence[int], column: int, newest: Newest = last_token, /) -> None:
+    def expect(self, rows: Sequence[int], columns: Sequence[int], newest: Newest = last_token, /) -> None:
         """Take note of what the next pass reads: see `PassRecorder`."""
-        if list(rows) != list(self._rows):
-            self._rows_on.clear()
-        self._rows, self._column, self._newest = list(rows), column, newest
+        self._at.clear()
+        self._rows, self._columns, self._newest = list(rows), list(columns), newest
 
-    def spread(self, places: torch.Tensor) -> None:
-        """Give every row of the batch the first column of another one: places int64 (n,)."""
+    def spread(self, rows: Sequence[int], places: Sequence[int]) -> None:
+        """Give rows the first column of others, which were just read: see `PassRecorder`."""
+        read = [self._rows[place] for place in places]
         for buffer in self.states.values():
-            buffer[:, :, 0] = buffer[:, places.to(buffer.device), 0]
+            buffer[:, list(rows), 0] = buffer[:, read, 0]
+
+    def of(self, rows: Sequence[int], *, copied: bool) -> dict[Site, torch.Tensor]:
+        """Return the states of rows: for each site (L, rows, columns, d); if not `copied`, it may be the buffer."""
+        own = not copied and list(rows) == list(range(self._shape[1]))
+        return {site: buffer if own else buffer[:, list(rows)] for site, buffer in self.states.items()}
 
     def _record(self, site: Site, layer: int, states: torch.Tensor) -> None:
         buffer = self._buffers[site]
@@ -87,6 +92,13 @@ class TokenRecorder:
             self._buffers[site] = buffer = states.new_zeros((*self._shape, states.shape[-1]))
         # Some families hand their projections (rows * tokens, width).
         newest = self._newest(states.reshape(len(self._rows), -1, states.shape[-1])).to(buffer.device)
-        if buffer.device not in self._rows_on:
-            self._rows_on[buffer.device] = torch.tensor(self._rows, device=buffer.device)
-        buffer[layer, self._rows_on[buffer.device], self._column] = newest
+        rows, columns = self._places_on(buffer.device)
+        buffer[layer, rows, columns] = newest
+
+    def _places_on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | int]:
+        """Return rows and columns of the pass for indexing a buffer there; one column where it is everybody's."""
+        if device not in self._at:
+            alike = len(set(self._columns)) == 1
+            columns = self._columns[0] if alike else torch.tensor(self._columns, device=device)
+            self._at[device] = torch.tensor(self._rows, device=device), columns
+        return self._at[device]

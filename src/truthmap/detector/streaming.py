@@ -89,7 +89,7 @@ def stream_decode(lm: LanguageModel, requests: Sequence[GenerationRequest], spec
         [r.thought_enough for r in requests],
     )
     with record_hidden_states([hook_points[layer] for layer in spec.layers], recorder.feed):
-        running.start([request.prompt.prompt_ids for request in requests])
+        running.admit(range(len(requests)), [request.prompt.prompt_ids for request in requests])
         for row, states in enumerate(recorder.states()):
             yield DecodedToken(row, None, 0.0, states, last=False, closed=False)
         while True:
@@ -174,14 +174,14 @@ class StateRecorder:
         self._pick: Newest = last_token
         self._newest: dict[int, torch.Tensor] = {}
 
-    def expect(self, rows: Sequence[int], _column: int, newest: Newest = last_token, /) -> None:
+    def expect(self, rows: Sequence[int], _columns: Sequence[int], newest: Newest = last_token, /) -> None:
         """Take note of what the next pass reads: see `PassRecorder`."""
         self._n_rows, self._pick = len(rows), newest
 
-    def spread(self, places: torch.Tensor) -> None:
+    def spread(self, _rows: Sequence[int], places: Sequence[int]) -> None:
         """Give every row the states of the prompt that it has."""
         self._n_rows = len(places)
-        self._newest = {layer: states[places.to(states.device)] for layer, states in self._newest.items()}
+        self._newest = {layer: states[list(places)] for layer, states in self._newest.items()}
 
     def feed(self, layer: int, states: torch.Tensor) -> None:
         """Keep a layer's states of the newest token: (rows, tokens, d), or the same flat (rows * tokens, d)."""
@@ -203,15 +203,16 @@ def _choose(
     answers: Sequence[_DecodedAnswer],
     budget: ThoughtBudget,
 ) -> tuple[torch.Tensor, list[float]]:
-    """Choose the next token of each active row, rows with the same settings and step together."""
-    alike: dict[tuple[GenerateSettings, int], list[int]] = {}
+    """Choose the next token of each active row, rows with the same settings together."""
+    alike: dict[GenerateSettings, list[int]] = {}
     for place, n in enumerate(running.active):
-        alike.setdefault((requests[n].settings, answers[n].n), []).append(place)
+        alike.setdefault(requests[n].settings, []).append(place)
     ids = torch.empty(len(running.active), dtype=torch.long, device=running.logits.device)
     log_probs = torch.empty(len(running.active), device=running.logits.device)
-    for (settings, step), places in alike.items():
-        prompts = [requests[running.active[place]].prompt for place in places]
-        chosen = sample_tokens(running.logits[places], prompts, step, settings)
+    for settings, places in alike.items():
+        rows = [running.active[place] for place in places]
+        prompts, steps = [requests[n].prompt for n in rows], [answers[n].n for n in rows]
+        chosen = sample_tokens(running.logits[places], prompts, steps, settings)
         ids[places], log_probs[places] = chosen.ids, chosen.log_probs
     budget.choose(running.active, running.logits, ids, log_probs)
     return ids, log_probs.tolist()

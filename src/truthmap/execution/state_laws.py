@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from truthmap.answers.decoding import decode_batch
+from truthmap.answers.decoding import Decoder
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.second_pass import CaptureSettings, capture_states
@@ -166,16 +166,18 @@ def _generated(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
 
 
 def _left(lm: LanguageModel, prompts: Sequence[Prompt]) -> Pairs:
-    """Answer in one batch whose rows are made to leave at different steps; and read each answer alone."""
+    """Answer with rows that are made to leave at different steps and others that join them; and read each alone."""
     limits = [1 + 4 * n % TOKENS for n in range(len(prompts))]
     shared = PrefixCache(lm).shared_by([p.prompt_ids for p in prompts]) if lm.window is None else NO_PREFIX
-    decoded = decode_batch(lm, prompts, shared, BRIEFLY, (Site.RESIDUAL,), limits)
-    assert decoded.states is not None
-    kept = decoded.states.states[Site.RESIDUAL].cpu()
+    decoder = Decoder(lm, shared, BRIEFLY, (Site.RESIDUAL,), joins_from=0)
     found, wanted = [], []
-    for n, (prompt, row) in enumerate(zip(prompts, decoded.rows, strict=True)):
-        found.append(kept[:, n, : 1 + len(row.ids)])
-        wanted.append(_states(lm, [(*prompt.prompt_ids, *row.ids)])[0][:, len(prompt.prompt_ids) - 1 :])
+    for decoded in decoder.decode(prompts, [max(2, len(prompts) - 1)] * len(prompts), limits):
+        assert decoded.states is not None
+        kept = decoded.states.states[Site.RESIDUAL].cpu()
+        for n, (place, row) in enumerate(zip(decoded.places, decoded.rows, strict=True)):
+            prompt_ids = prompts[place].prompt_ids
+            found.append(kept[:, n, : 1 + len(row.ids)])
+            wanted.append(_states(lm, [(*prompt_ids, *row.ids)])[0][:, len(prompt_ids) - 1 :])
     return Pairs(found, wanted)
 
 

@@ -17,9 +17,15 @@ def cut_into_batches(lengths: Sequence[int], budget: int) -> list[range]:
     Returns:
         For each batch the places of its sequences.
     """
+    return _filled(lengths, even_budget(lengths, budget))
+
+
+def even_budget(lengths: Sequence[int], budget: int) -> int:
+    """Return the smallest budget that cuts sequences into no more batches than `budget` does.
+
+    Filled to the budget, they would leave a last batch of a few rows, which costs nearly as much as a full one.
+    """
     fewest = _filled(lengths, budget)
-    # Filled to the budget, they would leave a last batch of a few rows, which costs nearly as much as a full one:
-    # the smallest budget that needs no more batches spreads the rows.
     low, high = 0, budget
     while high - low > 1:
         middle = (low + high) // 2
@@ -27,7 +33,7 @@ def cut_into_batches(lengths: Sequence[int], budget: int) -> list[range]:
             high = middle
         else:
             low = middle
-    return _filled(lengths, high)
+    return high
 
 
 def _filled(lengths: Sequence[int], budget: int) -> list[range]:

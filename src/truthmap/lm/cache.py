@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.functional import pad
 
 from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
 from truthmap.records import StrEnum
@@ -51,6 +52,31 @@ def select_cache_rows(cache: Any, places: torch.Tensor) -> None:
         cache.reorder_cache(places)  # recurrent layers know no other way
     else:
         cache.batch_select_indices(places)
+
+
+def can_be_joined(cache: Any) -> bool:
+    """Return whether rows may join a cache that others have gone on with: its layers hold keys and values, and all.
+
+    A sliding window has forgotten what it does not see, and counts padding; a recurrent state knows no padding.
+    """
+    from transformers.cache_utils import DynamicLayer
+
+    return all(type(layer) is DynamicLayer for layer in cache.layers)
+
+
+def join_caches(cache: Any, other: Any) -> None:
+    """Put the rows of another cache behind those of a cache, in place; the narrower one is padded on the left."""
+    for layer, joining in zip(cache.layers, other.layers, strict=True):
+        for name in ("keys", "values"):
+            held = [getattr(layer, name), getattr(joining, name)]
+            width = max(each.shape[-2] for each in held)
+            setattr(layer, name, torch.cat([pad(each, (0, 0, width - each.shape[-2], 0)) for each in held]))
+
+
+def drop_columns(cache: Any, count: int) -> None:
+    """Drop the first columns of a cache that can be joined, in place."""
+    for layer in cache.layers:
+        layer.keys, layer.values = layer.keys[:, :, count:], layer.values[:, :, count:]
 
 
 def repeated(cache: Any, rows: int) -> Any:

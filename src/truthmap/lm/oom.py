@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -40,7 +41,7 @@ def halve_batches_on_oom(
         while waiting:
             part = waiting.pop(0)
             if most is None or len(part) <= most:
-                done = _unless_out_of_memory(do, part, device, what)
+                done = _unless_out_of_memory(partial(do, part), len(part), device, what)
                 if done is not None:
                     yield part, done[0]
                     continue
@@ -49,16 +50,56 @@ def halve_batches_on_oom(
             waiting[:0] = [part[:half], part[half:]]
 
 
-def _unless_out_of_memory(
-    do: Callable[[Sequence[Item]], Result], part: Sequence[Item], device: torch.device, what: str
-) -> tuple[Result] | None:
+def fewer_on_oom(
+    items: Sequence[Item],
+    most: int,
+    do: Callable[[Sequence[Item], int], Iterator[tuple[Sequence[int], Result]]],
+    device: torch.device,
+    what: str,
+) -> Iterator[tuple[list[Item], Result]]:
+    """Work on items, several at a time, on half as many where memory runs out.
+
+    Args:
+        items: The items.
+        most: At most so many at a time.
+        do: Works on items, at most so many at a time: yields the places of those that are done, with their result.
+        device: Where the work is done.
+        what: One item, for the message when not even one fits.
+
+    Yields:
+        Items that are done, with their result.
+
+    Raises:
+        ModelError: memory does not hold even one item.
+    """
+    waiting, most = list(items), min(most, len(items))
+    while waiting:
+        done: set[int] = set()
+        running = do(waiting, most)
+        while True:
+            found = _unless_out_of_memory(partial(_next_of, running), most, device, what)
+            if found is None:
+                most -= most // 2
+            if found is None or found[0] is None:
+                break
+            places, result = found[0]
+            done.update(places)
+            yield [waiting[place] for place in places], result
+        waiting = [item for place, item in enumerate(waiting) if place not in done]
+
+
+def _next_of(running: Iterator[Result]) -> Result | None:
+    return next(running, None)
+
+
+def _unless_out_of_memory(do: Callable[[], Result], size: int, device: torch.device, what: str) -> tuple[Result] | None:
     """Return the result, or `None` where memory ran out: what the failed try held is free again by then."""
     try:
-        return (do(part),)
+        return (do(),)
     except RuntimeError as error:
         if not _is_out_of_memory(error):
             raise
-        if len(part) == 1:
+        if size == 1:
             raise ModelError(
                 f"the memory of {device} does not hold one {what}: take a narrower --dtype, "
                 "--quantization, --device-map or a smaller model"

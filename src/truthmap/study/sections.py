@@ -237,7 +237,11 @@ class ResourcesSection(Section):
 
     device: str = Field("auto", description="auto (CUDA, MPS, CPU), or a torch device")
     device_map: str | None = Field(None, description="Spread a large model over GPUs: auto, balanced, sequential")
-    batch_tokens: PositiveInt = Field(8192, description="Tokens in one batch, padding included")
+    batch_tokens: PositiveInt = Field(
+        8192,
+        description="Tokens in one batch, padding and the answers' room included; where that would be few long "
+        "answers, up to 64, as far as caches and states fit into half of a GPU's memory, an eighth of a CPU's",
+    )
     capture: Capturing = Field(
         "auto",
         description="What reads the hidden states: transformers (the loaded model), vllm, or auto: vllm where it "
