@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.analyses.thinking_rows import row
 from tests.forging import forge_ledger
 
 from truthmap.analyses.diff.command import summarize
@@ -133,3 +134,30 @@ def test_maps_of_like_size_are_compared_as_they_are() -> None:
     assert not needs_equal_n(480, 500)
     assert needs_equal_n(841, 157)
     assert needs_equal_n(157, 841)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_a_model_with_an_adapter_is_held_against_its_base(tiny_model: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    save_adapter(tiny_model, adapter)
+    asked = {"questions": [row(n) for n in range(90)], "positions": "last_q,exact[-1],-1", "permutations": 4}
+    base, adapted = (
+        run_study(Study(model=str(tiny_model), adapter=named, **asked, out=tmp_path / name, device="cpu"))
+        for name, named in (("base", None), ("adapted", str(adapter)))
+    )
+    result = diff_runs(base, adapted, tmp_path / "out")
+    assert (result.first.model, result.second.model) == (str(tiny_model), f"{tiny_model} with {adapter}")
+    assert result.both == result.first.answers == result.second.answers
+    assert np.nanmax(np.abs(array_of(result.difference))) > 0, "the adapter changes every state"
+
+
+def save_adapter(base: Path, folder: Path) -> None:
+    """Write a random LoRA adapter of a model that changes every projection."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    settings = LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings).save_pretrained(folder)

@@ -28,6 +28,7 @@ from truthmap.positions import Position, column_of
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run
+from truthmap.study.study import Study
 from truthmap.terminal.progress import Progress, Silence
 
 NAME = "diff"
@@ -157,9 +158,10 @@ def _only_at(shared: Sequence[Position], positions: Sequence[Position], scores: 
 
 
 def _side(name: str, run: Run, site: Site, scores: MapScores) -> MapSide:
+    adapter = Study(**run.settings["settings"], out=run.address).model.adapter
     return MapSide(
         name=name,
-        model=run.summary.model,
+        model=run.summary.model if adapter is None else f"{run.summary.model} with {adapter}",
         questions=run.summary.questions,
         site=site,
         answers=len(scores.ids),
