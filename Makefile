@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: demo test slow check docs audit soak bench simulate examples notebooks wheel families gpu clean
+.PHONY: demo test slow check docs audit soak bench simulate examples notebooks wheel families newest gpu clean
 
 # What truthmap itself needs, in the versions that the tests run with.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -74,8 +74,13 @@ wheel: $(READY)  ## the wheel, in empty environments with the newest and the old
 families: $(READY)  ## every kind of model that transformers has, as a tiny one: writes docs/verified.md
 	$(BIN)/python -m benchmarks.families
 
+newest: $(READY)  ## the tests of models, answers and states with the newest transformers that the index has
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .newest transformers
+	PYTHONPATH=.newest $(BIN)/python -c 'import transformers; print("transformers", transformers.__version__)'
+	PYTHONPATH=.newest $(PYTEST) -m "not slow" tests/lm tests/answers tests/capture
+
 gpu: $(READY)  ## what one GPU does, in under eight minutes and without a network: writes docs/gpu.md
 	$(BIN)/python -m benchmarks.gpu
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
