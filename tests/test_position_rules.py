@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -13,12 +14,13 @@ from truthmap.records import Span
 
 # Three tokens of prompt; an answer of ten: a thought of six, a final part of three with an exact answer of two, a
 # closing token.
-SPANS = {
-    SpanName.PROMPT: Span(0, 3),
-    SpanName.ANSWER: Span(3, 13),
-    SpanName.THOUGHT: Span(3, 9),
-    SpanName.FINAL: Span(9, 13),
-    SpanName.EXACT: Span(10, 12),
+SPANS: dict[SpanName, Sequence[int]] = {
+    SpanName.PROMPT: range(3),
+    SpanName.ANSWER: range(3, 13),
+    SpanName.THOUGHT: range(3, 9),
+    SpanName.FINAL: range(9, 13),
+    SpanName.EXACT: range(10, 12),
+    SpanName.STEPS: (4, 8),
 }
 
 
@@ -39,6 +41,11 @@ SPANS = {
         ("mean(prompt)", Span(0, 3)),
         ("mean(thought)", Span(3, 9)),
         ("mean(exact)", Span(10, 12)),
+        ("steps[0]", Span(4, 5)),
+        ("steps[-1]", Span(8, 9)),
+        ("steps[1]+1", Span(9, 10)),
+        ("steps[50%]", Span(8, 9)),
+        ("steps[2]", None),
     ],
 )
 def test_a_rule_names_tokens_or_none(rule: str, tokens: Span | None) -> None:
@@ -47,7 +54,7 @@ def test_a_rule_names_tokens_or_none(rule: str, tokens: Span | None) -> None:
 
 @pytest.mark.parametrize("length", range(1, 30))
 def test_shares_go_from_a_spans_first_token_to_its_last(length: int) -> None:
-    span = {SpanName.THOUGHT: Span(5, 5 + length)}
+    span = {SpanName.THOUGHT: range(5, 5 + length)}
     places = [Rule.of(f"thought[{share}%]").tokens(span, 100) for share in range(101)]
     starts = [place.start for place in places if place is not None]
     assert (starts[0], starts[-1]) == (5, 4 + length)
@@ -57,7 +64,7 @@ def test_shares_go_from_a_spans_first_token_to_its_last(length: int) -> None:
 
 @pytest.mark.parametrize("rule", ["thought[0]", "thought[50%]", "mean(thought)"])
 def test_without_its_span_every_rule_is_missing(rule: str) -> None:
-    assert Rule.of(rule).tokens({SpanName.ANSWER: Span(3, 8)}, 8) is None
+    assert Rule.of(rule).tokens({SpanName.ANSWER: range(3, 8)}, 8) is None
 
 
 @pytest.mark.parametrize("text", ["exact[-1]+1", "thought[12.5%]", "mean(final)", "answer[7]-2", "prompt[-1]"])

@@ -22,7 +22,7 @@ from truthmap.positions import (
 from truthmap.records import Site, Span
 
 # Three tokens of prompt, five of answer; the exact answer is the answer's second and third.
-SPANS = {SpanName.PROMPT: Span(0, 3), SpanName.ANSWER: Span(3, 8), SpanName.EXACT: Span(4, 6)}
+SPANS = {SpanName.PROMPT: range(3), SpanName.ANSWER: range(3, 8), SpanName.EXACT: range(4, 6)}
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_a_rule_names_one_token_or_none(rule: str, token: int | None) -> None:
 
 
 def test_a_rule_of_a_span_that_is_not_there_is_missing() -> None:
-    assert Position.of("exact[0]").rule.tokens({SpanName.ANSWER: Span(3, 8)}, 8) is None
+    assert Position.of("exact[0]").rule.tokens({SpanName.ANSWER: range(3, 8)}, 8) is None
 
 
 @pytest.mark.parametrize("text", ["", "answer", "answer[]", "words[0]", "answer[0]+", "exact[1.5]", " exact[0]"])
 def test_what_is_no_rule_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"a span \(prompt, answer, thought, final, exact\) with an index"):
+    with pytest.raises(UsageError, match=r"a span \(prompt, answer, thought, final, exact, steps\) with an index"):
         Position.of(text)
 
 

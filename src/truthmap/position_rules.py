@@ -1,14 +1,15 @@
 """The grammar of positions: a rule names a span of the sequence and a place in it.
 
 `exact[-1]+1` is the token after the exact answer's last one, `thought[50%]` the token half-way through the thought,
-`mean(final)` the mean of the states over the final part. The sequence is prompt ids, then answer ids.
+`steps[0]` the last token of its first step, `mean(final)` the mean of the states over the final part. The sequence is
+prompt ids, then answer ids.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from truthmap.errors import UsageError
@@ -28,11 +29,18 @@ class SpanName(StrEnum):
     THOUGHT = "thought"
     FINAL = "final"
     EXACT = "exact"
+    STEPS = "steps"
+    """The last token of each step of the thought, one behind the other."""
 
     @property
     def wording(self) -> str:
         """How a sentence for a reader names it."""
         return _WORDING[self]
+
+    @property
+    def unit(self) -> str:
+        """What it is made of, for a reader."""
+        return "step's end" if self is SpanName.STEPS else "token"
 
 
 _WORDING = {
@@ -41,6 +49,7 @@ _WORDING = {
     SpanName.THOUGHT: "the thought",
     SpanName.FINAL: "the final part",
     SpanName.EXACT: "the exact answer",
+    SpanName.STEPS: "the thought",
 }
 
 GRAMMAR = (
@@ -72,10 +81,11 @@ class At:
         """Whether a span of any length has it."""
         return self.index in (0, -1)
 
-    def tokens(self, span: Span) -> Span | None:
+    def tokens(self, span: Sequence[int]) -> Span | None:
         """Return its token, or `None` where the span is too short."""
-        token = self.index + (span.start if self.index >= 0 else span.end)
-        return Span(token, token + 1) if span.start <= token < span.end else None
+        if not -len(span) <= self.index < len(span):
+            return None
+        return Span(span[self.index], span[self.index] + 1)
 
     def within(self, span: SpanName) -> str:
         """Write it as a part of a rule."""
@@ -83,8 +93,8 @@ class At:
 
     def told(self, span: SpanName) -> str:
         """Name it in plain words."""
-        named = {0: "the first token", 1: "the second token", -1: "the last token"}
-        return f"{named.get(self.index, f'token {self.index}')} of {span.wording}"
+        named = {0: f"the first {span.unit}", 1: f"the second {span.unit}", -1: f"the last {span.unit}"}
+        return f"{named.get(self.index, f'{span.unit} {self.index}')} of {span.wording}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +105,9 @@ class Share:
     from_start = False
     in_every_span = True
 
-    def tokens(self, span: Span) -> Span:
+    def tokens(self, span: Sequence[int]) -> Span:
         """Return its token: the nearest one, the later of two that are as near."""
-        token = span.start + math.floor(self.percent * (span.end - span.start - 1) / 100 + 0.5)
+        token = span[math.floor(self.percent * (len(span) - 1) / 100 + 0.5)]
         return Span(token, token + 1)
 
     def within(self, span: SpanName) -> str:
@@ -106,7 +116,7 @@ class Share:
 
     def told(self, span: SpanName) -> str:
         """Name it in plain words."""
-        return f"the token {self.percent:.7g} % of the way through {span.wording}"
+        return f"the {span.unit} {self.percent:.7g} % of the way through {span.wording}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +126,9 @@ class Mean:
     from_start = False
     in_every_span = True
 
-    def tokens(self, span: Span) -> Span:
+    def tokens(self, span: Sequence[int]) -> Span:
         """Return the span."""
-        return span
+        return Span(span[0], span[-1] + 1)
 
     def within(self, span: SpanName) -> str:
         """Write it as a rule."""
@@ -157,7 +167,10 @@ class Rule:
         if mean is not None:
             if mean[2]:
                 raise _no_rule(text, f"nothing may follow {text.removesuffix(mean[2])!r}")
-            return cls(_span(text, mean[1]), Mean())
+            span = _span(text, mean[1])
+            if span is SpanName.STEPS:
+                raise _no_rule(text, "ends of steps are no span to take a mean over: take mean(thought)")
+            return cls(span, Mean())
         if token is None:
             raise _no_rule(text)
         name, place, offset = token.groups()
@@ -187,10 +200,15 @@ class Rule:
         count = abs(self.offset)
         return f"the token {count} {'after' if self.offset > 0 else 'before'} {place}"
 
-    def tokens(self, spans: Mapping[SpanName, Span], length: int) -> Span | None:
-        """Return the tokens that it names in a sequence of `length` tokens with these spans; `None`: it is missing."""
+    def tokens(self, spans: Mapping[SpanName, Sequence[int]], length: int) -> Span | None:
+        """Return the tokens that it names in a sequence of `length` tokens; `None`: it is missing.
+
+        Args:
+            spans: The tokens of each span that the sequence has, ascending.
+            length: Of the sequence.
+        """
         span = spans.get(self.span)
-        found = None if span is None else self.place.tokens(span)
+        found = self.place.tokens(span) if span else None
         if found is None or not 0 <= found.start + self.offset < length:
             return None
         return Span(found.start + self.offset, found.end + self.offset)

@@ -21,7 +21,7 @@ from truthmap.shown import ShortRepr
 
 __all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]
 
-_PAPER, _THOUGHT, _ALONG = "paper", "thought", "along_thought"
+_PAPER, _THOUGHT, _ALONG, _STEPS = "paper", "thought", "along_thought", "steps"
 
 
 class Group(StrEnum):
@@ -57,6 +57,7 @@ _GROUP_OF_SPAN = {
     SpanName.THOUGHT: Group.THOUGHT,
     SpanName.FINAL: Group.FINAL,
     SpanName.EXACT: Group.EXACT,
+    SpanName.STEPS: Group.THOUGHT,
 }
 
 
@@ -141,10 +142,10 @@ def _named(name: str, rule: str, wording: str, *sets: str) -> Position:
 
 
 POSITIONS: tuple[Position, ...] = (
-    _named("last_q", "prompt[-1]", "the last token of the prompt", _PAPER, _THOUGHT, _ALONG),
+    _named("last_q", "prompt[-1]", "the last token of the prompt", _PAPER, _THOUGHT, _ALONG, _STEPS),
     _named("first_answer", "answer[0]", "the first token of the answer", _PAPER),
     _named("second_answer", "answer[1]", "the second token of the answer", _PAPER),
-    Position.by_rule("thought[0]", _THOUGHT, _ALONG),
+    Position.by_rule("thought[0]", _THOUGHT, _ALONG, _STEPS),
     *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (10, 20)),
     Position.by_rule("thought[25%]", _THOUGHT),
     *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (30, 40)),
@@ -154,14 +155,16 @@ POSITIONS: tuple[Position, ...] = (
     *(Position.by_rule(f"thought[{share}%]", _ALONG) for share in (80, 90)),
     Position.by_rule("thought[-1]", _THOUGHT, _ALONG),
     *(Position.by_rule(f"thought[{2**k}]", _ALONG) for k in range(2, 13)),
-    Position.by_rule("final[0]", _THOUGHT, _ALONG),
+    *(Position.by_rule(f"steps[{k}]", _STEPS) for k in (*range(8), *range(9, 16, 2), *range(19, 32, 4))),
+    Position.by_rule("steps[-1]", _STEPS),
+    Position.by_rule("final[0]", _THOUGHT, _ALONG, _STEPS),
     Position.by_rule("final[1]", _THOUGHT),
     _named("exact_answer_before_first", "exact[0]-1", "the token before the exact answer", _PAPER, _THOUGHT),
     _named("exact_answer_first", "exact[0]", "the first token of the exact answer", _PAPER, _THOUGHT),
-    _named("exact_answer_last", "exact[-1]", "the last token of the exact answer", _PAPER, _THOUGHT, _ALONG),
+    _named("exact_answer_last", "exact[-1]", "the last token of the exact answer", _PAPER, _THOUGHT, _ALONG, _STEPS),
     _named("exact_answer_after_last", "exact[-1]+1", "the token after the exact answer", _PAPER, _THOUGHT),
     *(Position.by_rule(f"final[-{k}]", _THOUGHT) for k in range(8, 1, -1)),
-    Position.by_rule("final[-1]", _THOUGHT, _ALONG),
+    Position.by_rule("final[-1]", _THOUGHT, _ALONG, _STEPS),
     *(_named(f"-{k}", f"answer[-{k}]", f"token -{k} of the whole sequence", _PAPER) for k in range(8, 1, -1)),
     _named("-1", "answer[-1]", "the last token of all", _PAPER),
 )

@@ -11,7 +11,7 @@ from truthmap.pipeline.runner import run_study
 from truthmap.runs.run import Run
 from truthmap.study.study import Study
 
-PLACES = "last_q,thought[0],thought[50%],thought[-1],thought[1],thought[4],thought[4000],exact[-1],final[-1]"
+PLACES = "last_q,thought[0],thought[50%],thought[-1],thought[1],thought[4],thought[4000],steps[0],exact[-1],final[-1]"
 NAMES = ["Peru", "France"]
 RIGHT = np.random.default_rng(0).random(90) < 0.5
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from truthmap.answer_parts import parted
 from truthmap.arrays import Ints32
+from truthmap.grading.thought_steps import step_tokens
 from truthmap.positions import MISSING, PAPER, Position, SpanName
 from truthmap.records import Answer, Span
 
@@ -67,8 +68,8 @@ def span_tokens(answer: Answer, span: Span) -> Span | None:
     return Span(touching[0], touching[-1] + 1) if touching else None
 
 
-def _spans(answer: Answer, span: Span | None, *, drop_closing_token: bool) -> dict[SpanName, Span]:
-    """Return the spans of the sequence that the answer has, as ranges of its tokens."""
+def _spans(answer: Answer, span: Span | None, *, drop_closing_token: bool) -> dict[SpanName, Sequence[int]]:
+    """Return the spans of the sequence that the answer has, as the tokens of each."""
     prompt, count = len(answer.prompt_ids), len(answer.answer_ids)
     end = count - 1 if drop_closing_token and is_closed_by_token(answer) else count
     whole = parted(answer)
@@ -78,11 +79,13 @@ def _spans(answer: Answer, span: Span | None, *, drop_closing_token: bool) -> di
         SpanName.FINAL: None if whole.final is None else whole.final.tokens,
         SpanName.EXACT: None if span is None else span_tokens(answer, span),
     }
-    found = {
-        name: Span(prompt + part.start, prompt + min(part.end, end))
+    found: dict[SpanName, Sequence[int]] = {
+        name: range(prompt + part.start, prompt + min(part.end, end))
         for name, part in in_answer.items()
         if part is not None and part.start < end
     }
     if prompt:
-        found[SpanName.PROMPT] = Span(0, prompt)
+        found[SpanName.PROMPT] = range(prompt)
+    if whole.thought is not None:
+        found[SpanName.STEPS] = [prompt + token for token in step_tokens(whole, whole.thought)]
     return found

@@ -32,7 +32,7 @@ def thought(
 ) -> Reply:
     """Read the correctness of final answers along their thoughts: when the model knows.
 
-    The run's map must have places of the thought: `truthmap run --positions along_thought`.
+    The run's map must have places of the thought: `truthmap run --positions along_thought`, or `steps`.
     """
     from truthmap.analyses.thought.run import thought_map
 
@@ -43,6 +43,8 @@ def thought(
 
 def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
     """Return what is read at each place of the thought, and what that is held against."""
+    from truthmap.analyses.thought.measure import step_of_thought
+
     facts = [
         ("scored answers that think", f"{result.scored} (median {result.median_tokens:.0f} tokens)"),
         ("scored answers without a thought", str(result.without)),
@@ -57,7 +59,12 @@ def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
     tables = [SummaryTable(title, ("", ""), tuple(facts))]
     by_share = tuple((f"{place.share:.0%}", *_row(place)) for place in result.by_share)
     by_token = tuple((f"{place.tokens:.0f} tokens", *_row(place)) for place in result.by_token)
-    named = (("By share of the thought", by_share), ("By token of the thought", by_token))
+    by_step = tuple((f"step {(step_of_thought(place.position) or 0) + 1}", *_row(place)) for place in result.by_step)
+    named = (
+        ("By share of the thought", by_share),
+        ("By token of the thought", by_token),
+        ("At the ends of its steps", by_step),
+    )
     return (*tables, *(SummaryTable(name, _HEADS, rows) for name, rows in named if rows))
 
 
@@ -90,6 +97,7 @@ ANALYSIS = Analysis(
         (
             FigureKind("thought", "AUC against the share of the thought", f"{_FIGURE}:draw_by_share"),
             FigureKind("thought-tokens", "AUC against the tokens of the thought", f"{_FIGURE}:draw_by_token"),
+            FigureKind("thought-steps", "AUC at the ends of the thought's steps", f"{_FIGURE}:draw_by_step"),
         ),
     ),
 )

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace
+from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace, step_of_thought
 from truthmap.figures.canvas import new_axes, new_figure
 from truthmap.metrics.estimate import Estimate
 
@@ -17,11 +17,11 @@ _SIZE = (6.4, 4.0)
 
 
 def thought_figure(result: ThoughtMap) -> Figure:
-    """Draw both: against the share of the thought on the left, against its tokens on the right."""
-    figure = new_figure(2 * _SIZE[0], _SIZE[1] + 0.4)
-    left, right = figure.subplots(1, 2)
-    draw_by_share(result, left)
-    draw_by_token(result, right)
+    """Draw all: against the share of the thought, against its tokens, and at its steps where the map has any."""
+    kinds = [draw_by_share, draw_by_token, *([draw_by_step] if result.by_step else [])]
+    figure = new_figure(len(kinds) * _SIZE[0], _SIZE[1] + 0.4)
+    for draw, axes in zip(kinds, figure.subplots(1, len(kinds)), strict=True):
+        draw(result, axes)
     figure.suptitle(f"{result.model} on {result.questions}: when does it know whether its final answer will be right?")
     return figure
 
@@ -57,6 +57,19 @@ def draw_by_token(result: ThoughtMap, axes: Axes | None = None) -> Axes:
         axes.set_xticks(tokens, [f"{int(t)}\n({p.n})" for t, p in zip(tokens, places, strict=True)], fontsize="small")
         axes.minorticks_off()
     axes.set_xlabel("Tokens of the thought (answers that still think)")
+    _finish(axes)
+    return axes
+
+
+def draw_by_step(result: ThoughtMap, axes: Axes | None = None) -> Axes:
+    """Draw the AUC at the end of each step of the thought, with how many answers still think there."""
+    axes = new_axes(*_SIZE) if axes is None else axes
+    places = result.by_step
+    steps = [1.0 + (step_of_thought(place.position) or 0) for place in places]
+    _draw(axes, steps, places)
+    if steps:
+        axes.set_xticks(steps, [f"{int(k)}\n({p.n})" for k, p in zip(steps, places, strict=True)], fontsize="small")
+    axes.set_xlabel("End of step (answers that still think)")
     _finish(axes)
     return axes
 

@@ -79,6 +79,7 @@ class ThoughtMap(AnalysisResult, BaseModel):
         length: The AUC of a short thought as a sign of a right answer, over all scored answers that think.
         by_share: Places at shares of the thought, the first first: every thought has all of them.
         by_token: Places at tokens of the thought: the longer, the fewer thoughts are left.
+        by_step: Places at the ends of its steps, likewise.
         skipped: Places without a probe: too few right or wrong answers still think there.
     """
 
@@ -96,6 +97,7 @@ class ThoughtMap(AnalysisResult, BaseModel):
     length: Estimate | None
     by_share: tuple[ThoughtPlace, ...]
     by_token: tuple[ThoughtPlace, ...]
+    by_step: tuple[ThoughtPlace, ...] = ()
     skipped: tuple[Position, ...]
 
 
@@ -121,6 +123,13 @@ def token_of_thought(position: Position) -> int | None:
         return None
     assert isinstance(rule.place, At)
     return rule.place.index
+
+
+def step_of_thought(position: Position) -> int | None:
+    """Return which step of a thought a position ends, from 0, or `None`: it is another place."""
+    place = position.rule.place
+    counted = position.rule.span is SpanName.STEPS and not position.rule.offset and isinstance(place, At)
+    return place.index if counted and isinstance(place, At) and place.from_start else None
 
 
 def thought_so_far(answer: Answer, end: int) -> Answer:

@@ -10,7 +10,13 @@ import pandas as pd
 from truthmap.analyses.probing import best_cell_at, has_probe, probe_settings
 from truthmap.analyses.results import write_analysis
 from truthmap.analyses.thought.figure import thought_figure
-from truthmap.analyses.thought.measure import ThoughtMap, ThoughtPlace, share_of_thought, token_of_thought
+from truthmap.analyses.thought.measure import (
+    ThoughtMap,
+    ThoughtPlace,
+    share_of_thought,
+    step_of_thought,
+    token_of_thought,
+)
 from truthmap.analyses.thought.so_far import SoFar, said_so_far, text_rival
 from truthmap.answer_parts import parted
 from truthmap.errors import NotEnoughDataError, RunFolderError
@@ -50,7 +56,8 @@ def thought_map(run: Run, *, site: Site | None = None, progress: Progress | None
     """
     data, progress = RunData.load(run), progress or Silence()
     grid = data.grid(site)
-    places = [p for p in grid.positions if share_of_thought(p) is not None or token_of_thought(p) is not None]
+    kinds: tuple[Callable[[Position], float | int | None], ...] = (share_of_thought, token_of_thought, step_of_thought)
+    places = [p for p in grid.positions if any(of(p) is not None for of in kinds)]
     if not places:
         raise RunFolderError(
             f"the map of {run.address} has no place of a thought: run the study again with --positions along_thought "
@@ -71,7 +78,7 @@ def thought_map(run: Run, *, site: Site | None = None, progress: Progress | None
             found.update({} if place is None else {position: place})
             advance(done)
     lengths = np.array([0 if t.tokens is None else t.tokens.end - t.tokens.start for t in thoughts.values()])
-    shares, tokens = (_ordered(found, of) for of in (share_of_thought, token_of_thought))
+    shares, tokens, steps = (_ordered(found, of) for of in kinds)
     result = ThoughtMap(
         model=run.summary.model,
         questions=run.summary.questions,
@@ -85,6 +92,7 @@ def thought_map(run: Run, *, site: Site | None = None, progress: Progress | None
         length=_length(data, {row: -float(n) for row, n in zip(thoughts, lengths, strict=True)}),
         by_share=shares,
         by_token=tokens,
+        by_step=steps,
         skipped=tuple(place for place in places if place not in found),
     )
     write_analysis(run.folder / ANALYSES, NAME, result, places_table(result), thought_figure(result), [run])
@@ -96,7 +104,7 @@ _FINAL_GROUPS = (Group.FINAL, Group.EXACT)
 
 
 def places_table(result: ThoughtMap) -> pd.DataFrame:
-    """Return the places as a table, a row each, those at shares first."""
+    """Return the places as a table, a row each, those at shares first, then at tokens and at steps."""
     frame: pd.DataFrame = pd.DataFrame(
         [
             {
@@ -115,7 +123,7 @@ def places_table(result: ThoughtMap) -> pd.DataFrame:
                 "named_kept": None if place.said is None else place.said.kept,
                 **_columns("unnamed", None if place.said is None else place.said.unnamed),
             }
-            for place in (*result.by_share, *result.by_token)
+            for place in (*result.by_share, *result.by_token, *result.by_step)
         ]
     )
     return frame
