@@ -35,7 +35,7 @@ from truthmap.runs.run import Run, open_run
 from truthmap.runs.summary import StackedCells
 from truthmap.store.tensors import TensorReader
 from truthmap.study.stage_settings import grid_settings
-from truthmap.terminal.progress import Bars
+from truthmap.terminal.progress import Bars, Silence
 
 
 @pytest.fixture
@@ -244,6 +244,17 @@ def test_each_other_look_at_the_test_part_is_counted(run: Run, tmp_path: Path) -
     config = load_artifact(tmp_path / "c").config
     assert any("4 detectors with other cells, limits or confidence were tested" in note for note in config.warnings)
     assert "one of 4 detectors tested on the same answers" in config.guarantee_sentence
+
+
+def test_other_ends_of_the_same_answers_are_another_look(run: Run) -> None:
+    labels, cell = RunData.load(run).labels, CellAt(layer=1, position=CELL.position, C=0.1)
+    seen = [
+        look_at(labels, Site.RESIDUAL, (cell,), None, SealSettings(), drop_closing_token=dropped)
+        for dropped in (False, True, False)
+    ]
+    counted = [count_look(run.folder, look, Silence()) for look in seen]
+    assert counted[1] == counted[0] + 1
+    assert counted[2] == counted[1]
 
 
 class TakenFolder(RunFolder):

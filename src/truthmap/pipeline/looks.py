@@ -25,6 +25,7 @@ class Look(BaseModel):
         answers: Digest of the test answers with their outcomes.
         site, cells, stack_c: Where the detector reads, and how it was fitted.
         limits, confidence, false_alarms: What it was to guarantee, and what it may flag as out of distribution.
+        drop_closing_token: Its positions are counted without the token that closes an answer: other states.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,10 +37,17 @@ class Look(BaseModel):
     limits: tuple[float, ...]
     confidence: float
     false_alarms: float
+    drop_closing_token: bool = False
 
 
 def look_at(
-    labels: LabelledAnswers, site: Site, cells: Sequence[CellAt], stack_c: float | None, settings: SealSettings
+    labels: LabelledAnswers,
+    site: Site,
+    cells: Sequence[CellAt],
+    stack_c: float | None,
+    settings: SealSettings,
+    *,
+    drop_closing_token: bool = False,
 ) -> Look:
     """Return the look at the test part that a detector takes."""
     tested = labels.of(test=True)
@@ -51,6 +59,7 @@ def look_at(
         limits=(settings.limit, *settings.more_limits),
         confidence=settings.confidence,
         false_alarms=settings.false_alarms,
+        drop_closing_token=drop_closing_token,
     )
 
 
@@ -62,6 +71,8 @@ def count_look(folder: RunFolder, look: Look, progress: Progress) -> int:
     """
     # What the cells' names mean is no part of it, so that looks of older versions are counted as they were.
     content = look.model_dump(mode="json", exclude={"cells": {"__all__": {"rule"}}})
+    if not look.drop_closing_token:
+        del content["drop_closing_token"]  # likewise
     name = f"{digest_of(content)}.json"
     noted = {path.name for path in Path(folder.path / LOOKS).glob("*.json")}
     if name not in noted:
