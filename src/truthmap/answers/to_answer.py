@@ -61,9 +61,10 @@ def ready_answer(lm: LanguageModel, question_id: str, prompt_ids: tuple[int, ...
     """Return the record of an answer that came with its question, in the model's tokens, without log-probabilities.
 
     The record's text is what its token ids say, so that offsets hold even where the tokenizer changes a character.
-    Thought and final part are found by the tags in it.
+    Thought and final part are found by the tags in it, which become the model's own where it has control tokens for
+    them: it never reads a spelled-out tag otherwise.
     """
-    ids = lm.encode(text)
+    ids = lm.thought_tags.encoded(text, prompt_ids, lm.encode)
     too_long = lm.max_length is not None and len(prompt_ids) + len(ids) > lm.max_length
     answer = Answer(
         question_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from truthmap.answer_parts import PromptEnd, TagTokens, parted
 from truthmap.lm.prompt_encoding import tokenizer_errors
 from truthmap.records import Answer
 from truthmap.thought_formats import FORMATS, TagPair
-from truthmap.thought_text import Formats
+from truthmap.thought_text import Formats, ThoughtSpans, find_thought
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -72,6 +72,37 @@ class ThoughtTags:
         with tokenizer_errors(self.name):
             return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def encoded(
+        self, text: str, prompt_ids: Sequence[int], encode: Callable[[str], tuple[int, ...]]
+    ) -> tuple[int, ...]:
+        """Return the ids of a ready answer as the model would have written it: its tags are its own control tokens.
+
+        Only the tags that open and close the thought are; whatever else looks like a control token stays text.
+
+        Args:
+            text: The answer.
+            prompt_ids: What it answers.
+            encode: Encodes a text without control tokens.
+        """
+        ids: list[int] = []
+        done = 0
+        for start, end in self._control_tags(text, prompt_ids):
+            if done < start:
+                ids += encode(text[done:start])
+            ids += self.ids_of(text[start:end])
+            done = end
+        return (*ids, *(encode(text[done:]) if done < len(text) or not ids else ()))
+
+    def _control_tags(self, text: str, prompt_ids: Sequence[int]) -> list[tuple[int, int]]:
+        """Return where the tags stand that open and close the thought of a text, if they have control tokens."""
+        formats, end = self.tokens.formats, self.prompt_end(prompt_ids)
+        found = find_thought(text, formats, inside=end.inside, closed=end.closed)
+        ranges = [(tag.start, tag.end) for tag in formats.tags_in(text) if _opens(tag.end, found)][:1]
+        if found.final_tag is not None and found.final is not None:
+            start, end_of_tag = found.final_tag
+            ranges.append((start, max(end_of_tag, found.final[0])))  # with what a format puts before the final part
+        return [(a, b) for a, b in ranges if any(i in self.tokens.unwritten for i in self.ids_of(text[a:b]))]
+
     def _own_pairs(self) -> Iterator[TagPair]:
         """Yield the pairs that the tokenizer has besides the known ones: two tokens whose names go together."""
         known = {tag for pair in FORMATS for tag in pair.shown}
@@ -84,3 +115,8 @@ class ThoughtTags:
             closing = next((name for name in (*slashed, *renamed) if name in names), None)
             if closing is not None:
                 yield TagPair.of(opening, closing)
+
+
+def _opens(end: int, found: ThoughtSpans) -> bool:
+    """Tell whether a tag that ends at a place of a text opens its thought."""
+    return found.thought is not None and end == found.thought[0]
