@@ -9,6 +9,9 @@ from scipy.stats import norm
 
 from simulations.data import Population
 from simulations.result import Result, Wanted
+from simulations.thoughts import draw_thoughts, right_given_up, wrong_among_ended
+from truthmap.analyses.early_exit.guarantee import guarantee_ending, guarantee_giving_up
+from truthmap.analyses.early_exit.measure import ThoughtsSoFar
 from truthmap.detector import (
     Risk,
     ScoredAnswers,
@@ -33,6 +36,11 @@ def run(draws: int) -> Iterator[Result]:
         said = "scores of four values" if population.levels else "100 questions of 5 answers"
         broken = [_broken(population, Risk.SELECTIVE_RISK, k) for k in range(draws)]
         yield Result.of(f"guarantee: {Risk.SELECTIVE_RISK}", said, Wanted.LEVEL, broken)
+    truth = draw_thoughts(20_000, seed=2**31)
+    for ending in (True, False):
+        broken = [exit_broken(truth, k, ending=ending) for k in range(draws)]
+        told = "thoughts that are ended: wrong ones" if ending else "thoughts given up: right ones"
+        yield Result.of(f"guarantee: {told}", "200 thoughts of four places", Wanted.LEVEL, broken)
     for n, width in ((150, 16), (300, 16), (300, 200), (1000, 64)):
         rates = [_flagged(n, width, k) for k in range(max(4, draws // 20))]
         yield Result.of("out-of-distribution flag", f"{n} answers, {width} dimensions", Wanted.RATE, rates)
@@ -47,6 +55,23 @@ def _broken(population: Population, risk: Risk, seed: int) -> bool:
     choosing, testing = (_one_each(population, 2 * seed + part) for part in (0, 1))
     found = guarantee_risk(risk, limit, choosing, testing)
     return found.holds and found.threshold is not None and _true_risk(population, risk, found.threshold) > limit
+
+
+def exit_broken(truth: ThoughtsSoFar, seed: int, *, ending: bool) -> bool:
+    """Say whether ending thoughts, or giving them up, is guaranteed at a threshold whose true risk is above the limit.
+
+    Args:
+        truth: Many thoughts, whose shares count as true.
+        seed: Which draw.
+        ending: Of ending thoughts, else of giving them up.
+    """
+    limit = _LIMITS[1 + seed % 2]
+    choosing, testing = draw_thoughts(300, 2 * seed), draw_thoughts(200, 2 * seed + 1)
+    if ending:
+        found = guarantee_ending(choosing, testing, limit).threshold
+        return found is not None and wrong_among_ended(truth, found) > limit
+    found = guarantee_giving_up(choosing, testing, 2, limit).threshold
+    return found is not None and right_given_up(truth, 2, found) > limit
 
 
 def _one_each(population: Population, seed: int) -> ScoredAnswers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,14 @@ from truthmap.analyses.early_exit.measure import EarlyExit
 from truthmap.analyses.early_exit.run import early_exit_curve
 from truthmap.analyses.saved import read_analysis
 from truthmap.analyses.thought.command import summarize, thought
-from truthmap.analyses.thought.figure import draw_by_share, draw_by_token
+from truthmap.analyses.thought.figure import draw_by_share, draw_by_step, draw_by_token
 from truthmap.analyses.thought.measure import ThoughtMap, share_of_thought, thought_so_far, token_of_thought
 from truthmap.analyses.thought.run import thought_map
 from truthmap.answer_parts import parted
+from truthmap.detector.artifact import load_artifact
+from truthmap.detector.fit_head import SealSettings
 from truthmap.errors import RunFolderError
+from truthmap.pipeline.seal import DetectorSettings, seal_detector
 from truthmap.positions import Position
 from truthmap.records import Answer
 from truthmap.runs.file_names import ANALYSES
@@ -66,10 +70,12 @@ def test_answers_within_a_thought_are_graded_at_their_place(found: ThoughtMap) -
 
 def test_what_is_saved_reads_back_and_is_told(thinking: Run, found: ThoughtMap) -> None:
     assert read_analysis(thinking.folder / ANALYSES, "thought", ThoughtMap) == found
-    facts, by_share, by_token = summarize(found)
+    facts, by_share, by_token, by_step = summarize(found)
     assert ("scored answers without a thought", "9") in facts.rows
     assert [cells[0] for cells in by_share.rows] == ["0%", "50%", "100%"]
     assert [cells[0] for cells in by_token.rows] == ["1 tokens", "2 tokens", "5 tokens"]
+    assert [cells[0] for cells in by_step.rows] == ["step 1"]
+    assert draw_by_step(found).get_xlabel() == "End of step (answers that still think)"
     assert draw_by_share(found).get_xlabel() == "Share of the thought (%)"
     assert draw_by_token(found).get_legend() is not None
 
@@ -110,8 +116,18 @@ def test_ending_these_thoughts_early_saves_tokens(thinking: Run) -> None:
     assert found.by_share[-1].lost.value == 0  # each thought has named its final answer by its end
     assert found.n == sum(split == "test" for split in thinking.answers()["split"]) - found_without(thinking)
     assert read_analysis(thinking.folder / ANALYSES, "early_exit", EarlyExit) == found
-    assert len(exit_summary(found)) == 3
+    assert len(exit_summary(found)) == 4
     assert draw_early_exit(found).get_xlabel() == "Tokens of thoughts saved (%)"
+
+
+def test_a_detector_seals_what_it_reads_along_thoughts(thinking: Run, tmp_path: Path) -> None:
+    copy = open_run(shutil.copytree(thinking.path, tmp_path / "run"))
+    sealed = seal_detector(copy, tmp_path / "detector", DetectorSettings(SealSettings(limit=0.3))).config.early_exit
+    assert sealed is not None
+    assert (sealed.tokens, sealed.give_up_at) == ((0, 1, 4, 4000), 4)
+    assert (sealed.end.limit, sealed.give_up.limit) == (0.3, 0.3)
+    assert sealed.end.n == early_exit_curve(copy).n
+    assert load_artifact(tmp_path / "detector").config.early_exit == sealed
 
 
 def found_without(run: Run) -> int:

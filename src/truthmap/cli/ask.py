@@ -44,8 +44,8 @@ def ask(
         int | None, typer.Option(min=1, help="Longest answer in tokens", show_default="as in the run")
     ] = None,
     early_exit: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="End a thought once P(right) is at least this", show_default=False),
+        str | None,
+        typer.Option(help="End a thought once P(right) is at least this; or: guaranteed", show_default=False),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
@@ -76,9 +76,11 @@ def ask(
     from truthmap.cli.ask_loop import ask_each, piped_questions, typed_questions
     from truthmap.cli.output_verdict import print_forecast, print_verdict
     from truthmap.detector.detector import load_detector
+    from truthmap.detector.exit_rule import early_exit_at
     from truthmap.detector.score_file import score_file
     from truthmap.detector.verdict import forecast_row, verdict_row
 
+    exit_at = early_exit_at(early_exit)
     folder = detector_folder(detector)
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
@@ -94,7 +96,7 @@ def ask(
         if before:
             forecast = loaded.forecast(asked)
             return Reply(forecast_row(forecast), lambda: print_forecast(loaded.config, forecast, end))
-        verdict = loaded.ask(asked, max_new_tokens, early_exit) if answer is None else loaded.score(asked, answer)
+        verdict = loaded.ask(asked, max_new_tokens, exit_at) if answer is None else loaded.score(asked, answer)
         return Reply(verdict_row(verdict), lambda: print_verdict(loaded.config, verdict, end))
 
     if question is not None:

@@ -57,6 +57,11 @@ def print_detector(config: DetectorConfig, folder: str, pushed: str | None = Non
         covered = f"coverage {guarantee.coverage:.0%} of all {guarantee.n_answers} test answers"
         result = covered if guarantee.holds else "not guaranteed"
         console.print(Text(f"  {result}: {guarantee.why}"))
+    if config.early_exit is not None:
+        console.print(Text("Ending thoughts early (--early-exit guaranteed)", "bold"))
+        for found in (config.early_exit.end, config.early_exit.give_up):
+            sign, colour = ("–", "yellow") if found.threshold is None else ("✓", "green")
+            console.print(Text(f"{sign} {found.sentence}", colour))
     for warning in config.warnings:
         console.print(Text(f"Note: {warning}.", "yellow"))
     console.print(Text(f'Sealed in {folder}; ask it with: truthmap ask {folder} "…"'), soft_wrap=True)

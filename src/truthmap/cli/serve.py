@@ -48,8 +48,8 @@ def serve(
     ] = 20.0,
     max_batch: Annotated[int, typer.Option(min=1, help="Requests that are answered together")] = 32,
     early_exit: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="End a thought once P(right) is at least this", show_default=False),
+        str | None,
+        typer.Option(help="End a thought once P(right) is at least this; or: guaranteed", show_default=False),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="Where the model is now", show_default="the name it was sealed with")
@@ -65,6 +65,8 @@ def serve(
     --json prints the address as soon as requests are taken, which tells the port that --port 0 found. Stopped with
     Ctrl-C or SIGTERM, it finishes the requests that are running.
     """
+    from truthmap.detector.exit_rule import early_exit_at
+
     try:
         from truthmap.server.app import create_app
         from truthmap.server.protocol import ListeningServer, server_config
@@ -85,7 +87,7 @@ def serve(
         timeout=timeout,
         max_batch=max_batch,
         client_timeout=client_timeout,
-        early_exit=early_exit,
+        early_exit=early_exit_at(early_exit),
     )
     os.environ.pop(_KEY, None)
     if not loopback and api_key is None:

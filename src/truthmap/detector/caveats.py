@@ -31,6 +31,8 @@ class Caveat(StrEnum):
     """It ended where it would not have ended in training: at another length limit, or at a stop text."""
     EARLY_EXIT = "early_exit"
     """Its thought was closed because the detector had read enough (`--early-exit`)."""
+    GAVE_UP = "gave_up"
+    """Its thought was closed because the detector had nowhere read that it comes right (`--early-exit guaranteed`)."""
     OTHER_MODEL = "other_model"
     """The model is not the sealed one (`--allow-different`)."""
     NO_ANSWER = "no_answer"
@@ -70,6 +72,7 @@ _OF_ASKING = frozenset(
         Caveat.OTHER_CANDIDATES,
         Caveat.OTHER_LENGTH,
         Caveat.EARLY_EXIT,
+        Caveat.GAVE_UP,
         Caveat.OTHER_MODEL,
     }
 )
@@ -82,6 +85,7 @@ _LABELS = {
     Caveat.OTHER_CANDIDATES: "other candidates",
     Caveat.OTHER_LENGTH: "another length",
     Caveat.EARLY_EXIT: "a thought ended early",
+    Caveat.GAVE_UP: "a thought given up",
     Caveat.OTHER_MODEL: "another model",
     Caveat.NO_ANSWER: "no answer",
     Caveat.NO_EXACT_ANSWER: "no exact answer found",
@@ -97,6 +101,7 @@ _SENTENCES = {
     Caveat.OTHER_PROMPT: "it was asked with another prompt than the training questions",
     Caveat.OTHER_CANDIDATES: "its exact answer was looked for among other candidates than in training",
     Caveat.EARLY_EXIT: "its thought was ended early, and the detector was measured on whole thoughts",
+    Caveat.GAVE_UP: "its thought was given up, and the detector was measured on whole thoughts",
     Caveat.OTHER_LENGTH: "it was cut off elsewhere than the training answers",
     Caveat.OTHER_MODEL: "the model is not the one that the detector was sealed for",
     Caveat.NO_ANSWER: "there is no answer to score",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from truthmap.detector.calibration import Calibrator, Reliability
+from truthmap.detector.exit_guarantee import ExitConfig
 from truthmap.detector.guarantee import RiskGuarantee
 from truthmap.lm.load_settings import DATE, Day, Thinking
 from truthmap.metrics.estimate import Estimate
@@ -241,7 +242,11 @@ class TrainingConfig(BaseModel):
 
 
 class DetectorConfig(ShortRepr, BaseModel):
-    """The whole of `config.json` but for its seal."""
+    """The whole of `config.json` but for its seal.
+
+    Attributes:
+        early_exit: Where thoughts can be ended early under a guarantee; `None` where that was not measured.
+    """
 
     model_config = _STRICT
 
@@ -253,6 +258,7 @@ class DetectorConfig(ShortRepr, BaseModel):
     asking: AskingConfig
     training: TrainingConfig
     heads: tuple[HeadConfig, ...] = Field(min_length=1, max_length=3)
+    early_exit: ExitConfig | None = None
     files: dict[str, _Digest]
 
     def head(self, role: Role) -> HeadConfig | None:

@@ -16,6 +16,7 @@ from truthmap.detector.caveats import Caveat, caveats_of_question, caveats_of_so
 from truthmap.detector.compatibility import model_load_settings, require_match
 from truthmap.detector.config import DetectorConfig
 from truthmap.detector.described import headline_of, tables_of
+from truthmap.detector.exit_rule import EarlyExitAt, ExitRule
 from truthmap.detector.hub import detector_at, push_detector
 from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
@@ -81,7 +82,7 @@ class Detector(Shown):
         return Question(id=text, text=text, candidates=own, turns=tuple(turns))
 
     def ask(
-        self, question: str | Question, max_new_tokens: int | None = None, early_exit: float | None = None
+        self, question: str | Question, max_new_tokens: int | None = None, early_exit: EarlyExitAt | None = None
     ) -> Verdict:
         """Ask the model a question, as the run did, and return the verdict on its answer: see `ask_batch`."""
         return self.ask_batch([question], max_new_tokens, early_exit)[0]
@@ -90,15 +91,15 @@ class Detector(Shown):
         self,
         questions: Sequence[str | Question],
         max_new_tokens: int | None = None,
-        early_exit: float | None = None,
+        early_exit: EarlyExitAt | None = None,
     ) -> list[Verdict]:
         """Ask questions in batches; the verdicts come in their order.
 
         Args:
             questions: What to ask.
             max_new_tokens: Longest answer, in tokens; by default as in the run.
-            early_exit: Close a thought once P(right), read at its newest token, is at least this. Nothing is claimed of
-                an answer whose thought was closed so.
+            early_exit: Close a thought once P(right), read at its newest token, is at least this; or `guaranteed`: as
+                the sealed guarantees have it. Nothing is claimed of an answer whose thought was closed so.
         """
         asked = [self._as_question(question) for question in questions]
         # Prompts of like length share a batch, so that little of it is padding.
@@ -173,7 +174,7 @@ class Detector(Shown):
         settings: GenerateSettings | None = None,
         prompt_ids: tuple[int, ...] | None = None,
         should_stop: Callable[[], bool] = lambda: False,
-        early_exit: float | None = None,
+        early_exit: EarlyExitAt | None = None,
     ) -> StreamScorer:
         """Return a scorer for one answer, to be handed to `stream_batch`.
 
@@ -192,7 +193,8 @@ class Detector(Shown):
         if prompt_ids is not None and Caveat.OTHER_PROMPT not in asked and ids != self.prompt_ids(question):
             asked.append(Caveat.OTHER_PROMPT)
         request = GenerationRequest(Prompt(question.id, ids), settings, should_stop)
-        return StreamScorer(self.artifact, self.lm, question, request, asked, early_exit)
+        rule = ExitRule.of(early_exit, self.config.early_exit)
+        return StreamScorer(self.artifact, self.lm, question, request, asked, rule)
 
     def stream_batch(self, scorers: Sequence[StreamScorer]) -> Iterator[tuple[StreamScorer, TokenEvent]]:
         """Answer the scorers' prompts in one batch and yield each token's event as it comes.

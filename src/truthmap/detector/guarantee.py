@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from truthmap.arrays import Bools, Floats, Ints
+from truthmap.arrays import Bools, Floats
 from truthmap.errors import UsageError
 from truthmap.metrics.intervals import binomial_cdf, exact_upper_bound
+from truthmap.metrics.learn_then_test import RiskCounts, first_to_test, last_to_pass, spread_thresholds
 from truthmap.records import StrEnum
 from truthmap.shown import ShortRepr
 
-_MOST_THRESHOLDS = 200
 _MUCH_MORE = 20  # times the answers there are: nobody will ask so many
 
 
@@ -115,13 +115,8 @@ def guarantee_risk(
     if not 0 < limit < 1 or not 0 < confidence < 1:
         raise UsageError(f"limit and confidence must lie between 0 and 1, got {limit} and {confidence}")
     thresholds = _sequence(risk, limit, choosing, len(testing.scores))
-    counts = _count(risk, thresholds, testing)
-    p_values = binomial_cdf(counts.hits, counts.tested, limit)
-    passed = p_values <= 1 - confidence
-    if len(passed) and not passed.all():
-        passed[int(np.argmin(passed)) :] = False  # nothing behind the first failure is tested
-    if passed.any():
-        last = int(passed.sum()) - 1
+    last = last_to_pass(_count(risk, thresholds, testing), limit, confidence)
+    if last is not None:
         return _guarantee_at((risk, limit, confidence), float(thresholds[last]), testing, holds=True)
     return _guarantee_at((risk, limit, confidence), _guess(risk, limit, choosing), testing, holds=False)
 
@@ -131,29 +126,19 @@ def fewest_for(limit: float, confidence: float) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(1 - limit))
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """For each of m thresholds: how many answers count for the risk, int64 (m,), and how many of them against it."""
-
-    tested: Ints
-    hits: Ints
-
-
-def _count(risk: Risk, thresholds: Floats, scored: ScoredAnswers) -> _Counts:
+def _count(risk: Risk, thresholds: Floats, scored: ScoredAnswers) -> RiskCounts:
     n_abstained = np.searchsorted(np.sort(scored.scores), thresholds, side="left")
     right = np.sort(scored.scores[scored.right])
     n_right_abstained = np.searchsorted(right, thresholds, side="left")
     if risk is Risk.FALSE_ABSTENTION:
-        return _Counts(np.full(len(thresholds), len(right)), n_right_abstained)
+        return RiskCounts(np.full(len(thresholds), len(right)), n_right_abstained)
     n_accepted = len(scored.scores) - n_abstained
-    return _Counts(n_accepted, n_accepted - (len(right) - n_right_abstained))
+    return RiskCounts(n_accepted, n_accepted - (len(right) - n_right_abstained))
 
 
 def _candidates(risk: Risk, scores: Floats) -> Floats:
     """Return the thresholds that could be tried, the safest first."""
-    distinct = np.unique(scores[np.isfinite(scores)])
-    places = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _MOST_THRESHOLDS)).round().astype(int))
-    ascending = distinct[places]
+    ascending = spread_thresholds(scores)
     return np.asarray(ascending if risk is Risk.FALSE_ABSTENTION else ascending[::-1], dtype=np.float64)
 
 
@@ -165,11 +150,8 @@ def _sequence(risk: Risk, limit: float, choosing: ScoredAnswers, n_testing: int)
     thresholds = _candidates(risk, choosing.scores)
     if not len(thresholds):
         return thresholds
-    counts = _count(risk, thresholds, choosing)
     share = n_testing / len(choosing.scores)
-    expected = np.floor(counts.tested * share)
-    hits = np.ceil(counts.hits * share)
-    first = int(np.argmin(binomial_cdf(np.minimum(hits, expected), expected, limit)))
+    first = first_to_test(_count(risk, thresholds, choosing), share, limit)
     return np.asarray(thresholds[first:])
 
 

@@ -13,6 +13,7 @@ from truthmap.arrays import Floats32
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.caveats import Caveat, ended_elsewhere
 from truthmap.detector.config import Role
+from truthmap.detector.exit_rule import ExitRule, ExitWatch
 from truthmap.detector.score import (
     AnswerStates,
     locate_exact_answer,
@@ -73,7 +74,7 @@ class StreamScorer:
         question: Question,
         request: GenerationRequest,
         asked: Sequence[Caveat],
-        early_exit: float | None = None,
+        early_exit: ExitRule | None = None,
     ) -> None:
         """Start with no token.
 
@@ -83,9 +84,10 @@ class StreamScorer:
             question: What is asked.
             request: The prompt and how it is answered.
             asked: In what that is not as in training.
-            early_exit: Close a thought once P(right), read at its newest token, is at least this.
+            early_exit: When its thought is closed; by default it is left alone.
         """
-        self._early_exit, self._exits = early_exit, False
+        self._exit = None if early_exit is None else ExitWatch(early_exit)
+        self._thought_ids: list[int] = []
         enough = None if early_exit is None else self._has_thought_enough
         self.request, self.question = replace(request, thought_enough=enough), question
         self.finish_reason: str | None = None
@@ -129,9 +131,11 @@ class StreamScorer:
         score = token_log_odds(self._artifact, decoded.states[None])
         sorted_gain = self._thoughts.take(decoded.token, gained, last=decoded.last)
         index, read = len(self._ids) - 1, float(score[0])
-        if self._early_exit is not None and self._thoughts.is_thinking and not self._exits:
-            p_wrong = float(self._artifact.heads[Role.ANSWER].p_wrong(score)[0])
-            self._exits = 1 - p_wrong >= self._early_exit
+        if self._exit is not None and self._thoughts.is_thinking:
+            if self._thought_ids or sorted_gain.thought.strip():
+                self._thought_ids.append(decoded.token)
+            p_right = 1 - float(self._artifact.heads[Role.ANSWER].p_wrong(score)[0])
+            self._exit.take(p_right, written=bool(self._thought_ids), named=self._thought_names_an_answer)
         return TokenEvent(
             index, decoded.token, sorted_gain.answer, read, verdict, decoded.last, thought=sorted_gain.thought
         )
@@ -146,13 +150,28 @@ class StreamScorer:
         return self._score(self._answer(n_tokens), cut=True)
 
     def _has_thought_enough(self) -> bool:
-        return self._exits
+        return self._exit is not None and self._exit.closes
+
+    def _thought_names_an_answer(self) -> bool:
+        ids = tuple(self._thought_ids)
+        so_far = Answer(
+            self.question.id,
+            prompt_ids=self.request.prompt.prompt_ids,
+            answer_ids=ids,
+            text=self._lm.decode(ids),
+            log_probs=(),
+            offsets=self._lm.offsets(ids),
+            finished=False,
+        )
+        found = locate_exact_answer(self.question, so_far, self._artifact.config.asking, NO_GRADERS)
+        return found.span is not None
 
     def _score(self, answer: Answer, *, cut: bool, graders: Graders = NO_GRADERS) -> Verdict:
         fed = self._states[: len(answer.answer_ids) + 1]
         states = np.stack(fed) if fed else np.empty((0, 0, 0), dtype=np.float32)
         asked = (*self._asked, *([Caveat.OTHER_LENGTH] if cut and answer.answer_ids else []))
-        asked = (*asked, *([Caveat.EARLY_EXIT] if self._exits else []))
+        if self._exit is not None and self._exit.closes:
+            asked = (*asked, Caveat.GAVE_UP if self._exit.gave_up else Caveat.EARLY_EXIT)
         return score_answer(self._artifact, AnswerStates(self.question, answer, states), asked, graders)
 
     def _gain(self, *, last: bool) -> str:
@@ -179,10 +198,13 @@ class StreamScorer:
         span = locate_exact_answer(self.question, answer, self._artifact.config.asking, NO_GRADERS).span
         if span is None or span.end >= len(answer.text) or span == self._closed_at:
             return None
-        self._closed_at = span
         # With another limit than in training it is not known yet whether the answer will end as it would have there.
         limit = self._artifact.config.asking.max_new_tokens
-        return self._score(answer, cut=self.request.settings.max_new_tokens != limit)
+        verdict = self._score(answer, cut=self.request.settings.max_new_tokens != limit)
+        if verdict.role is not Role.ANSWER:
+            return None  # its place lies some tokens on, and may still come
+        self._closed_at = span
+        return verdict
 
     def _answer(self, n_tokens: int) -> Answer:
         ids = tuple(self._ids[:n_tokens])

@@ -21,6 +21,7 @@ from truthmap.detector.config import (
     Role,
     TrainingConfig,
 )
+from truthmap.detector.exit_guarantee import ExitConfig
 from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.detector.fit_head import SealSettings, fit_head
 from truthmap.detector.heads import Head
@@ -41,6 +42,7 @@ from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import SAME
 from truthmap.pipeline.kept_answers import LIMIT
 from truthmap.pipeline.looks import count_look, look_at
+from truthmap.pipeline.seal_exits import exit_config
 from truthmap.probes.grid import Cell, Grid
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
@@ -92,10 +94,12 @@ def seal_detector(
     progress = progress or Silence()
     heads = _fit_heads(inputs, training, roles, settings.seal, progress)
     answer = heads[Role.ANSWER].config
-    look = look_at(data.labels, site, answer.cells, answer.stack_c, settings.seal)
+    dropped = inputs.study.states.drop_closing_token
+    look = look_at(data.labels, site, answer.cells, answer.stack_c, settings.seal, drop_closing_token=dropped)
     looks = count_look(run.folder, look, progress)
     records = training_records(data.labels, data.questions, data.grades) if settings.keep_records else ()
-    artifact = Artifact(_config(inputs, site, heads, looks), heads, records)
+    exits = exit_config(data, site, heads[Role.ANSWER], inputs.question_set.task, settings.seal)
+    artifact = Artifact(_config(inputs, site, heads, looks, exits), heads, records)
     started, own = time.perf_counter(), _is_own(run, out)
     target = run.folder / DETECTOR if own else out
     with run.held(patient=True) if own else syncing(target):
@@ -190,7 +194,9 @@ def measured_stack_c(summary: Summary, cells: tuple[Cell, ...]) -> float | None:
     return summary.stack.C if measured == cells else None
 
 
-def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int) -> DetectorConfig:
+def _config(
+    inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int, exits: ExitConfig | None
+) -> DetectorConfig:
     run, study, task = inputs.run, inputs.study, inputs.question_set.task
     n_layers, width = inputs.data.states.layout()[site]
     shared_candidates = {question.candidates for question in inputs.data.questions}
@@ -235,6 +241,7 @@ def _config(inputs: _RunInputs, site: Site, heads: dict[Role, Head], looks: int)
             looks=looks,
         ),
         heads=tuple(head.config for head in heads.values()),
+        early_exit=exits,
         files={},
     )
 

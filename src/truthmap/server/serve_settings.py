@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from truthmap.detector.exit_rule import EarlyExitAt
 from truthmap.errors import UsageError
 
 
@@ -26,7 +27,8 @@ class ServeSettings:
         max_batch: Requests that are answered together.
         batch_tokens: Tokens in one batch, padding and the answers' room included.
         batch_wait: Seconds that the first request of a batch waits for others.
-        early_exit: Close a thought once P(right), read at its newest token, is at least this; `None`: never.
+        early_exit: Close a thought once P(right), read at its newest token, is at least this, or as the
+            sealed guarantees have it; `None`: never.
     """
 
     api_key: str | None = None
@@ -42,7 +44,7 @@ class ServeSettings:
     max_batch: int = 32
     batch_tokens: int = 16384
     batch_wait: float = 0.005
-    early_exit: float | None = None
+    early_exit: EarlyExitAt | None = None
 
     def __post_init__(self) -> None:
         for name in (

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from truthmap.analyses.early_exit.figure import exit_figure
-from truthmap.analyses.early_exit.measure import EarlyExit, ThoughtsSoFar, exit_points
+from truthmap.analyses.early_exit.gather import Reading, gather_thoughts
+from truthmap.analyses.early_exit.guarantee import guarantee_ending, guarantee_giving_up
+from truthmap.analyses.early_exit.measure import EarlyExit, exit_point, exit_points, giving_up
 from truthmap.analyses.probing import best_cell_at, has_probe, probe_settings
 from truthmap.analyses.results import write_analysis
 from truthmap.analyses.thought.measure import share_of_thought
-from truthmap.analyses.thought.so_far import SoFar
-from truthmap.answer_parts import parted
-from truthmap.arrays import Floats
 from truthmap.errors import NotEnoughDataError, RunFolderError, UsageError
-from truthmap.grading.grade import grade_many
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.metrics.intervals import share_of
 from truthmap.positions import Position
 from truthmap.probes.grid import Grid
 from truthmap.probes.test_part import score_on_test
-from truthmap.questions.tasks import Task
-from truthmap.records import Outcome, RowKey, Site
+from truthmap.records import RowKey, Site
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
@@ -31,9 +27,11 @@ from truthmap.study.stage_settings import load_question_set
 from truthmap.study.study import Study
 
 NAME = "early_exit"
+GIVE_UP_AT = 0.5
+"""The share of a thought at which it may be given up: the nearest place that the map has."""
 
 
-def early_exit_curve(run: Run, *, site: Site | None = None) -> EarlyExit:
+def early_exit_curve(run: Run, *, site: Site | None = None, limit: float = 0.1, confidence: float = 0.95) -> EarlyExit:
     """Measure what ending thoughts early would save and cost, from captured states: writes `analyses/early_exit.*`.
 
     At each share of the thought that the run's map has, the layer that is best there on train + validation reads
@@ -44,10 +42,14 @@ def early_exit_curve(run: Run, *, site: Site | None = None) -> EarlyExit:
     Args:
         run: A finished run whose map has places of the thought (`--positions along_thought`).
         site: What was read; by default the site of the best cell.
+        limit: The bound of both guarantees: of the ended thoughts that had named a wrong answer, and of those that come
+            to a right one that are given up.
+        confidence: How sure each guarantee is.
 
     Raises:
         RunFolderError: the map has no place of a thought, or not of this site.
-        UsageError: what thoughts have named can be graded by a model or a program only.
+        UsageError: limit or confidence is outside (0, 1), or what thoughts have named can be graded by a model or a
+            program only.
         NotEnoughDataError: too few answers think.
     """
     data = RunData.load(run)
@@ -61,11 +63,17 @@ def early_exit_curve(run: Run, *, site: Site | None = None) -> EarlyExit:
     task = load_question_set(Study(**data.settings["settings"], out=run.address), kept_in=run.folder).task
     if needs_judge(task) or needs_grader(task) or needs_locator(task):
         raise UsageError("what thoughts have named is graded by a rule here; choose one with --grading")
-    known = _known(data, grid, places, task)
+    known, choosing = (
+        gather_thoughts(data, places, task, _reading(data, grid, test=test), test=test) for test in (True, False)
+    )
     if known.right.all() or not known.right.any():
         raise NotEnoughDataError(f"the test answers of {run.address} that think are all right, or all wrong")
     shares = tuple(map(_share, places))
     by_probe, by_share = exit_points(known, shares)
+    half = min(range(len(shares)), key=lambda place: abs(shares[place] - GIVE_UP_AT))
+    ending = guarantee_ending(choosing, known, limit, confidence)
+    giving = guarantee_giving_up(choosing, known, half, limit, confidence)
+    end, below = ending.threshold, giving.threshold
     result = EarlyExit(
         model=run.summary.model,
         questions=run.summary.questions,
@@ -75,6 +83,11 @@ def early_exit_curve(run: Run, *, site: Site | None = None) -> EarlyExit:
         whole=share_of(known.right, known.group),
         by_probe=by_probe,
         by_share=by_share,
+        ending=ending,
+        ended=None if end is None else exit_point(known, end, known.may_end(end)),
+        giving_up=giving,
+        give_up_at=shares[half],
+        gave_up=None if below is None else giving_up(known, half, below),
     )
     write_analysis(run.folder / ANALYSES, NAME, result, points_table(result), exit_figure(result), [run])
     return result
@@ -92,7 +105,11 @@ def points_table(result: EarlyExit) -> pd.DataFrame:
                 **_columns("accuracy", point.accuracy.value, point.accuracy.low, point.accuracy.high),
                 **_columns("lost", point.lost.value, point.lost.low, point.lost.high),
             }
-            for by, points in (("probe", result.by_probe), ("share", result.by_share))
+            for by, points in (
+                ("probe", result.by_probe),
+                ("share", result.by_share),
+                ("guarantee", () if result.ended is None else (result.ended,)),
+            )
             for point in points
         ]
     )
@@ -109,35 +126,16 @@ def _share(position: Position) -> float:
     return share
 
 
-def _known(data: RunData, grid: Grid, places: list[Position], task: Task) -> ThoughtsSoFar:
-    """Gather what is known of the test answers that think, place by place."""
-    test = data.labels.of(test=True)
-    thoughts = {row: thought.tokens for row in test.ids if (thought := parted(data.answer_of(row)).thought)}
-    rows = [row for row, tokens in thoughts.items() if tokens is not None]
-    labels = test.take(np.array([row in rows for row in test.ids], dtype=bool))
-    tokens = np.array([float(t.end - t.start) for row in labels.ids if (t := thoughts[row]) is not None])
-    columns = [_at(data, grid, place, task, labels.ids) for place in places]
-    p_right, right_now, spent = (np.stack(each, axis=1) for each in zip(*columns, strict=True))
-    spent = np.where(np.isnan(spent), tokens[:, None], spent)
-    return ThoughtsSoFar(p_right, right_now, spent, labels.y, tokens, labels.group)
+def _reading(data: RunData, grid: Grid, *, test: bool) -> Reading:
+    """Read P(right) with the probes of the map: of test rows with the refitted one, of the others out of fold."""
 
+    def read(place: Position, _rows: tuple[RowKey, ...]) -> dict[RowKey, float]:
+        cell = best_cell_at(grid, place)
+        if test:
+            source = TensorReader(data.states)
+            scores = score_on_test(source, data.labels, grid, cell, probe_settings(data)).scores
+        else:
+            scores = data.out_of_fold(grid.site).at(cell)
+        return {row: float(expit(score)) for row, score in scores.items()}
 
-def _at(
-    data: RunData, grid: Grid, place: Position, task: Task, ids: tuple[RowKey, ...]
-) -> tuple[Floats, Floats, Floats]:
-    """Return P(right), whether what was named is right, and the tokens spent, of rows at one place: each float (n,)."""
-    scores = score_on_test(
-        TensorReader(data.states), data.labels, grid, best_cell_at(grid, place), probe_settings(data)
-    ).scores
-    answers = SoFar.of(data, place).answers
-    there = [row for row in ids if row in answers]
-    graded = grade_many([(data.question_of(row), answers[row]) for row in there], task)
-    said = {
-        row: float(grade.outcome is Outcome.RIGHT)
-        for row, grade in zip(there, graded, strict=True)
-        if grade.span is not None and grade.outcome is not Outcome.UNSCORED
-    }
-    p_right = np.array([float(expit(scores[row])) if row in scores else np.nan for row in ids])
-    right_now = np.array([said.get(row, np.nan) for row in ids])
-    spent = np.array([float(len(answers[row].answer_ids)) if row in answers else np.nan for row in ids])
-    return p_right, right_now, spent
+    return read
