@@ -92,7 +92,7 @@ def test_a_rule_is_written_as_it_is_read(text: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_rule_is_said(text: str, why: str) -> None:
-    allowed = r"expected a span \(prompt, answer, thought, final, exact\) with an index"
+    allowed = r"expected a span \(prompt, answer, thought, final, exact, steps\) with an index"
     with pytest.raises(UsageError, match=rf"is no rule for a position \(.*{why}.*\): {allowed}"):
         Position.of(text)
 
