@@ -21,13 +21,13 @@ ROOT = Path(__file__).parent.parent
 KINDS = ("newest", "oldest")
 _SMOKE = (
     ("--version",),
-    ("questions", "cities", "--limit", "20"),
+    ("questions", "cities"),
     ("run", "--model", "smollm2", "--questions", "cities", "--limit", "120", "--permutations", "5", "--out", "run"),
     ("run", "--model", "smollm2", "--questions", "cities", "--limit", "120", "--permutations", "5", "--out", "run"),
     ("show", "run"),
     ("figure", "run", "roc", "--out", "roc.pdf"),
     ("export", "run", "--to", "npz"),
-    ("detector", "run", "--limit", "0.4"),
+    ("detector", "run", "--at-most", "0.4"),
     ("ask", "run/detector", "In which country is the city of Lima?"),
     ("verify", "run"),
 )
