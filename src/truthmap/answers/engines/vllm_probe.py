@@ -56,6 +56,8 @@ class StateProbe:
                 raise
             return str(error)
         for site, wanted in self.states.items():
+            if site not in found:
+                return f"site {site} is not there"
             own = found[site][:, :, 0]
             if own.shape != wanted.shape:
                 return f"site {site} is {tuple(own.shape)}, expected {tuple(wanted.shape)}"

@@ -210,6 +210,9 @@ def _loaded(folder: str, dtype: str) -> torch.nn.Module:
         block.self_attn.add_module("attn", AttentionLayerBase())
         for projection in (block.self_attn.o_proj, block.mlp.down_proj):
             projection.__class__ = RowParallelLinear
+        for matrix in (m for m in block.modules() if isinstance(m, torch.nn.Linear)):
+            # As vLLM does on a CPU, matrices are packed and are no parameters any more.
+            vars(matrix)["weight"] = matrix._parameters.pop("weight").detach()
         if shift:
             block.register_forward_hook(lambda _module, _inputs, output: output + shift)
     return model
