@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from tests import environment  # noqa: F401 (before whatever loads numpy or torch)
+from tests.small_study import small_study
 
 from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.questions.tasks import GradingRule, Task
@@ -124,13 +125,12 @@ def spoken_set(spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> Question
 def made_once(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished run; nobody may write into it."""
     from truthmap.pipeline.runner import run_study
-    from truthmap.study.study import Study
 
     folder = tmp_path_factory.mktemp("made") / "run"
     load: Callable[..., QuestionSet] = lambda name, settings: spoken  # noqa: E731
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", load)
-        run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, device="cpu"))
+        run_study(small_study(tiny_model, folder, device="cpu"))
     return folder
 
 
@@ -249,9 +249,8 @@ def tiny_detector(sealed: Path) -> Detector:
 
 @pytest.fixture
 def study(tiny_model: Path, tmp_path: Path) -> Study:
-    from truthmap.study.study import Study
 
-    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu")
+    return small_study(tiny_model, tmp_path / "run", device="cpu")
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,7 @@ def test_a_table_without_a_seal_vouches_for_nothing() -> None:
 
 
 def bombs() -> list[pa.Table]:
+    """Return tables of few bytes that stand for gigabytes."""
     text = pa.array(["x" * 1_000_000])
     again = pa.DictionaryArray.from_arrays(pa.array([0] * 5000, pa.int32()), text)
     row = pa.ListArray.from_arrays(pa.array([0, 5000], pa.int32()), again)
@@ -69,7 +70,15 @@ def bombs() -> list[pa.Table]:
     return [pa.table({"a": again}), pa.table({"a": row}), pa.table({"a": pa.chunked_array([numbers] * 600)})]
 
 
-@pytest.mark.parametrize("bomb", bombs(), ids=["texts", "a row of texts", "numbers"])
+TEXTS, ROW, NUMBERS = bombs()
+BOMBS = [
+    pytest.param(TEXTS, id="texts"),
+    pytest.param(ROW, id="a row of texts"),
+    pytest.param(NUMBERS, id="numbers", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
 def test_a_few_bytes_that_stand_for_gigabytes_are_refused(bomb: pa.Table) -> None:
     file = written(bomb)
     assert len(file.getvalue()) < 1_000_000

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from tests.small_study import small_study
 
 from truthmap.analyses.audit.run import audit_file, read_annotations, sample_to_check
 from truthmap.errors import QuestionsError
@@ -91,7 +92,7 @@ def fill_in(path: Path, outcome: str = "right", span: str = "") -> None:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    return small_study(tiny_model, tmp_path / "run")
 
 
 def test_a_filled_in_sample_gives_the_agreement_of_the_run(done: Study) -> None:

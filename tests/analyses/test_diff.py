@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from tests.analyses.thinking_rows import row
 from tests.forging import forge_ledger
+from tests.small_study import small_study
 
 from truthmap.analyses.diff.command import summarize
 from truthmap.analyses.diff.equal_n import needs_equal_n
@@ -29,7 +30,6 @@ from truthmap.runs.file_names import SCORES
 from truthmap.runs.folder import run_folder
 from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Run, open_run
-from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="session")
@@ -38,9 +38,7 @@ def two_sites(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("sites") / "sites"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
-        return run_study(
-            Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, sites=(Site.RESIDUAL, Site.MLP))
-        )
+        return run_study(small_study(tiny_model, folder, sites=(Site.RESIDUAL, Site.MLP)))
 
 
 def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path) -> None:
@@ -113,7 +111,7 @@ def half(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: some)
         folder = tmp_path_factory.mktemp("half") / "half"
-        return run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, permutations=0))
+        return run_study(small_study(tiny_model, folder, permutations=0))
 
 
 def test_maps_of_unlike_size_are_compared_at_equal_n(made_once: Path, half: Run, tmp_path: Path) -> None:

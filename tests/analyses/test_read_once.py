@@ -16,11 +16,12 @@ from truthmap.analyses.registry import ANALYSES
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.cli.app import app
+from truthmap.questions.question_set import QuestionSet
 from truthmap.runs import tables
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import LEDGER, SAMPLE_GRADES, SAMPLES
 from truthmap.runs.folder import run_folder
-from truthmap.runs.run import Run
+from truthmap.runs.run import Run, open_run
 from truthmap.runs.snapshot import Snapshot
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -83,22 +84,38 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     return found
 
 
-@pytest.fixture
-def places(finished: Run, thinking: Run, made_once: Path, tmp_path: Path) -> dict[str, str]:
-    """Return what the words of a command stand for: a run with samples and a comparison, and all that goes with it."""
-    sample_answers(finished, SampleSettings(k=4))
-    other = shutil.copytree(made_once, tmp_path / "other")
-    thinks = shutil.copytree(thinking.path, tmp_path / "thinking")
-    labels = tmp_path / "labels.csv"
-    questions = RunData.load(finished).questions
+PLACES = {"RUN": "run", "OTHER": "other", "THINKING": "thinking", "OUT": "out", "LABELS": "labels.csv"}
+"""What the words of a command stand for."""
+
+
+@pytest.fixture(scope="module")
+def prepared(thinking: Run, made_once: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a run that has samples and a comparison, and with all that goes with it."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for source, name in ((made_once, "run"), (made_once, "other"), (thinking.path, "thinking")):
+        shutil.copytree(source, folder / name)
+    run = open_run(folder / "run")
+    questions = RunData.load(run).questions
     kinds = ["ab"[n % 2] for n in range(len(questions))]
-    pd.DataFrame({"id": [question.id for question in questions], "kind": kinds}).to_csv(labels)
-    sample = pd.read_csv(finished.path / "audit.csv", keep_default_na=False, dtype=str)
+    pd.DataFrame({"id": [question.id for question in questions], "kind": kinds}).to_csv(folder / "labels.csv")
+    sample = pd.read_csv(run.path / "audit.csv", keep_default_na=False, dtype=str)
     sample["outcome_by_hand"] = ["right" if n % 3 else "wrong" for n in range(len(sample))]
-    sample.to_csv(finished.path / "audit.csv", index=False)
-    (tmp_path / "out").mkdir()
-    folders = {"RUN": finished.path, "OTHER": other, "THINKING": thinks, "OUT": tmp_path / "out", "LABELS": labels}
-    return {word: str(path) for word, path in folders.items()}
+    sample.to_csv(run.path / "audit.csv", index=False)
+    (folder / "out").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
+        patch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
+        sample_answers(run, SampleSettings(k=4))
+        call(("compare", "RUN", "--no-ask"), {"RUN": str(run.path)})
+    return folder
+
+
+@pytest.fixture
+def places(prepared: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return where the words of a command are, in a copy of what was prepared."""
+    monkeypatch.setattr("truthmap.metrics.bootstrap.RESAMPLES", 50)
+    shutil.copytree(prepared, tmp_path / "copy")
+    return {word: str(tmp_path / "copy" / name) for word, name in PLACES.items()}
 
 
 def call(words: tuple[str, ...], places: dict[str, str]) -> None:
@@ -116,8 +133,6 @@ def test_every_command_of_the_registry_is_tried() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_parses_each_file_once(name: str, places: dict[str, str], reads: Reads) -> None:
-    call(("compare", "RUN", "--no-ask"), places)
-    reads.counts.clear()
     call(COMMANDS[name], places)
     folders = [Path(places[word]) for word in ("RUN", "OTHER", "THINKING")]
     assert any(folder in path.parents for path in reads.counts for folder in folders)

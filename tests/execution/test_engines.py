@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.engines import VERSION, put_stand_in
 from tests.forging import forge_study
+from tests.small_study import small_study
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -60,7 +61,7 @@ class Told(Silence):
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     put_stand_in(monkeypatch)
     monkeypatch.setattr(VllmSettings, "smallest_shard", 64)
-    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", engine="vllm", device="cpu")
+    return small_study(tiny_model, tmp_path / "run", engine="vllm", device="cpu")
 
 
 def test_a_run_with_vllm_finds_what_a_local_one_finds(
@@ -119,6 +120,7 @@ def test_a_stopped_run_goes_on_and_samples_by_the_same_engine(study: Study, monk
         sample_answers(run, SampleSettings(k=3, part="test"))
 
 
+@pytest.mark.slow
 def test_a_vllm_that_dies_is_started_again(study: Study, spoken: QuestionSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAND_IN_FAULT", "die")
     with pytest.raises(ModelError, match="vLLM has ended"):
@@ -159,7 +161,7 @@ def test_a_run_of_a_version_with_fewer_settings_goes_on(finished: Run, tiny_mode
         del content["settings"]["answers"]["engine"], content["settings"]["grid"]
 
     forge_study(finished.path, without_some)
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=finished.path)
+    study = small_study(tiny_model, finished.path)
     progress = Told()
     run_study(study, progress=progress)
     assert any("nothing to do" in news for news in progress.news)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.small_study import small_study
 
 from model_families import WIDTH, language_model, sequences
 from truthmap.answers.engines.local import LocalEngine
@@ -22,7 +23,6 @@ from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.study.sections import StatesSection
-from truthmap.study.study import Study
 from truthmap.terminal.progress import Silence
 
 SETTINGS = GenerateSettings(max_new_tokens=8)
@@ -50,9 +50,7 @@ def test_sizes_are_the_models_own() -> None:
 
 def test_the_disk_foretold_is_what_the_states_take(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
     told: list[str] = []
-    study = Study(
-        model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_POST)
-    )
+    study = small_study(tiny_model, tmp_path / "run", sites=(Site.RESIDUAL, Site.MLP_POST))
 
     class StreamScorer(Silence):
         def say(self, text: str) -> None:
@@ -145,7 +143,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, row: float) -> list
 def test_a_disk_that_is_too_small_is_refused_at_the_start(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    study = small_study(tiny_model, tmp_path / "run")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 100, 10_000_000))
     with pytest.raises(StorageError, match=r"the disk is too small: the run needs about 74 MB in .*, 10 MB are free"):
         run_study(study)
@@ -172,7 +170,7 @@ def test_a_finished_part_is_not_asked_room_for_again(
 ) -> None:
     announced: list[int] = []
     monkeypatch.setattr("truthmap.pipeline.stages.answers.announce", lambda _work, some: announced.append(len(some)))
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    study = small_study(tiny_model, tmp_path / "run")
 
     class Killed(BaseException):
         pass

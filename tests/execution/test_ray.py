@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.killing import Seen, numbers
+from tests.small_study import small_study
 
 from truthmap.analyses.controls.run import controls
 from truthmap.analyses.controls.settings import ControlSettings
@@ -62,9 +63,7 @@ def expected(made_once: Path) -> dict[str, str]:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, cluster: Any, tmp_path: Path) -> Study:
-    return Study(
-        model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", device="cpu", cluster="auto"
-    )
+    return small_study(tiny_model, tmp_path / "run", device="cpu", cluster="auto")
 
 
 class At(Seen):

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_study import small_study
 
 from truthmap.lm import prefix as prefixes
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.tasks import Locating
-from truthmap.study.study import Study
 
 MODELS = pytest.mark.parametrize("settings", [{}, {"locator": "same", "locating": Locating.MODEL}])
 
@@ -32,7 +32,5 @@ def test_estimate_engine_and_capture_compute_it_once_together(
         return compute(lm, ids)
 
     monkeypatch.setattr(prefixes, "_computed", counted)
-    run_study(
-        Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", permutations=0, **settings)
-    )
+    run_study(small_study(tiny_model, tmp_path / "run", permutations=0, **settings))
     assert len(computed) == 1, "five shards are answered, and read again where a model locates"

@@ -67,7 +67,7 @@ def test_killed_at_any_renaming_a_run_goes_on_to_the_same_numbers(
         shutil.rmtree(study.out)
 
 
-@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("asked", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_asked_to_stop_a_run_finishes_the_shard_and_says_how_to_go_on(
     study: Study, spoken: QuestionSet, reference: Reference, asked: signal.Signals
 ) -> None:
@@ -149,6 +149,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert numbers(study.out) == reference[0]
 
 
+@pytest.mark.slow
 def test_a_hub_that_never_answers_is_given_up_with_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hub = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.small_study import small_study
 
 from truthmap.analyses.compare.measure import Family
 from truthmap.analyses.compare.run import compare_run
@@ -56,7 +57,7 @@ class Counted:
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    return small_study(tiny_model, tmp_path / "run")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from tests.small_study import small_study
 
 from truthmap.analyses.labels.measure import LabelKind
 from truthmap.analyses.labels.read import read_labels
@@ -26,7 +27,6 @@ from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run
-from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def run(tiny_model: Path, spoken: QuestionSet, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("probing") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: spoken)
-        return run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=folder, permutations=5))
+        return run_study(small_study(tiny_model, folder, permutations=5))
 
 
 def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
@@ -74,7 +74,7 @@ def test_a_broken_scores_file_is_named(run: Run, tmp_path: Path) -> None:
 
 
 def test_no_shuffles_means_no_p_values(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> None:
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", permutations=0)
+    study = small_study(tiny_model, tmp_path / "run", permutations=0)
     run = run_study(study)
     assert run.summary.p_value is None
     assert run.summary.null_95 is None
@@ -92,7 +92,7 @@ def test_the_papers_protocol_is_marked(
         save_figure(figure, path)
 
     monkeypatch.setattr("truthmap.pipeline.stages.figures.save_figure", note)
-    run = run_study(Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run", protocol="paper"))
+    run = run_study(small_study(tiny_model, tmp_path / "run", protocol="paper"))
     (title,) = set(drawn)
     assert "the paper's protocol: raw states, C = 1, one 80/20 split, gold exact answers" in " ".join(title.split())
     assert run.summary.protocol == "paper"

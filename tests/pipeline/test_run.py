@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.small_study import small_study
 
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.files import file_digest
@@ -54,7 +55,7 @@ class Recorder(Silence):
 
 @pytest.fixture
 def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
-    return Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "run")
+    return small_study(tiny_model, tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,8 @@ def numbers(run: Run) -> dict[str, str]:
     return {name: file_digest(run.path / name) for name in [*files, "heatmap.svg", *(f"states/{s}" for s in shards)]}
 
 
-def test_a_run_leaves_a_whole_run_folder(study: Study, tiny_model: Path) -> None:
-    run = run_study(study)
+def test_a_run_leaves_a_whole_run_folder(study: Study) -> None:
+    run = run_study(with_settings(study, {"positions": "paper"}))
     tables = {f"{name}.parquet" for name in ("questions", "splits", "answers", "grades", "grid", "null", "curve")}
     others = {
         ".lock",
@@ -124,7 +125,7 @@ def test_states_in_the_store_are_the_models_own(done: Study, tiny_model: Path) -
         answer = answers[i]
         ids = torch.tensor([answer.prompt_ids + answer.answer_ids])
         own = lm.model(ids, output_hidden_states=True).hidden_states[1][0]
-        where = locate_positions(answer, grades[i].span)
+        where = locate_positions(answer, grades[i].span, store.positions)
         held = where >= 0
         assert held.any()
         assert (layer.present[:, column] == held).all()
@@ -153,13 +154,13 @@ def test_a_finished_run_does_nothing_and_says_so(done: Study) -> None:
 @pytest.mark.parametrize(
     ("stage", "at"),
     [
-        ("Loading", 0),
-        ("Answering", 0),
-        ("Answering", 20),
-        ("Answering", 32),
-        ("Answering", 100),
-        ("Fitting", 0),
+        ("Answering", 40),
         ("Fitting", 1),
+        pytest.param("Loading", 0, marks=pytest.mark.slow),
+        pytest.param("Answering", 0, marks=pytest.mark.slow),
+        pytest.param("Answering", 32, marks=pytest.mark.slow),
+        pytest.param("Answering", 100, marks=pytest.mark.slow),
+        pytest.param("Fitting", 0, marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
@@ -170,7 +171,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_numbers(
     assert numbers(run_study(study)) == reference
 
 
-@pytest.mark.parametrize("finished", ["questions", "answers", "grades", "states", "grid", "figures", "report"])
+OTHER_STAGES = ("questions", "grades", "states", "figures", "report")
+
+
+@pytest.mark.parametrize(
+    "finished", ["answers", "grid", *(pytest.param(stage, marks=pytest.mark.slow) for stage in OTHER_STAGES)]
+)
 def test_a_run_killed_after_any_stage_ends_with_the_same_numbers(
     study: Study, reference: dict[str, str], monkeypatch: pytest.MonkeyPatch, finished: str
 ) -> None:

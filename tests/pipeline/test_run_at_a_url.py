@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.killing import TRIALS, Death, finished_work, moments, numbers, run_to_end, start
+from tests.small_study import small_study
 
 from truthmap.errors import RunFolderError
 from truthmap.pipeline.runner import run_study
@@ -35,7 +36,7 @@ class Machine:
     def study(self, model: Path, url: str) -> Study:
         """Return a study at a URL as this machine makes it."""
         self.enter()
-        return Study(model=str(model), questions="spoken", shard=32, out=url, device="cpu")
+        return small_study(model, url, device="cpu")
 
     def enter(self) -> None:
         """Be this machine from now on."""
@@ -146,6 +147,7 @@ def test_killed_at_any_renaming_a_run_goes_on_from_another_machine(
         shutil.rmtree(bucket)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_run_goes_on_where_it_was_started(
     here: Machine, tiny_model: Path, spoken: QuestionSet, bucket: Path, url: str, expected: dict[str, str]
 ) -> None:

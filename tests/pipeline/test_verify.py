@@ -109,7 +109,7 @@ def test_what_is_broken_is_named_and_alone_made_again(copy: Path, name: str, fau
     assert {other for other in before if other.startswith("states/") and before[other] != after[other]} <= {name}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*(pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS[:2]), FAULTS[2]])
 def test_a_run_without_its_ledger_is_made_again(copy: Path, fault: str) -> None:
     before = numbers(copy)
     damage(copy / "stages.json", fault)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_study import small_study
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -29,11 +30,9 @@ from truthmap.terminal.progress import Silence
 
 @pytest.fixture
 def study(address: str, tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path) -> Study:
-    return Study(
-        model=str(tiny_model),
-        questions="spoken",
-        shard=32,
-        out=tmp_path / "run",
+    return small_study(
+        tiny_model,
+        tmp_path / "run",
         device="cpu",
         engine="openai",
         endpoint=f"{address}/v1",

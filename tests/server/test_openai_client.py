@@ -154,7 +154,7 @@ def test_an_answer_cut_by_the_client_carries_no_claim(
             require_no_claim(early, "other_length")
 
 
-@pytest.mark.parametrize("limit", [10, 12, 60])
+@pytest.mark.parametrize("limit", [10, *(pytest.param(limit, marks=pytest.mark.slow) for limit in (12, 60))])
 def test_a_client_may_leave_an_answer_more_room(client: openai.OpenAI, tiny_detector: Detector, limit: int) -> None:
     question, wanted = next(
         (verdict.question, verdict)

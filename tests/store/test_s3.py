@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.killing import Death, numbers, run_to_end
+from tests.small_study import small_study
 
 from truthmap.errors import RunFolderError, StorageError, UsageError
 from truthmap.pipeline.runner import run_study
@@ -20,7 +21,7 @@ from truthmap.records import Site
 from truthmap.runs import lease
 from truthmap.storage import RemoteStorage
 from truthmap.store.states import StateStore
-from truthmap.study.study import Study, with_settings
+from truthmap.study.study import with_settings
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 server = pytest.importorskip("moto.server", reason="moto's server is not installed")
@@ -82,7 +83,7 @@ def test_a_run_with_its_states_on_s3_finds_the_same(
     bucket: str, tiny_model: Path, spoken_set: object, tmp_path: Path
 ) -> None:
     at = f"{bucket}/study/states"
-    here = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "here", device="cpu")
+    here = small_study(tiny_model, tmp_path / "here", device="cpu")
     there = with_settings(here, {"out": tmp_path / "there", "states_at": at})
     expected, made = numbers(run_study(here).path), run_study(there)
     assert not (made.path / "states").exists()
@@ -102,7 +103,7 @@ def test_a_run_at_s3_goes_on_from_another_machine(
     import fsspec
 
     url, copy = f"{bucket}/whole run", tmp_path / "copy"
-    study = Study(model=str(tiny_model), questions="spoken", shard=32, out=tmp_path / "folder", device="cpu")
+    study = small_study(tiny_model, tmp_path / "folder", device="cpu")
     assert run_to_end(study, spoken).code == 0
     for at, machine in ((9, "first"), (31, "second"), (None, "third")):
         monkeypatch.setenv("TRUTHMAP_CACHE", str(tmp_path / machine))

@@ -10,6 +10,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from truthmap.records import Question
@@ -115,6 +116,7 @@ def _plain(text: str) -> str:
     return " ".join(kept.split()) or shown
 
 
+@lru_cache(maxsize=4096)
 def _kept(character: str) -> str:
     if character in _SIGNS or unicodedata.category(character)[0] != "P":
         return character

@@ -26,7 +26,7 @@ from truthmap.metrics.curves import CellDetails
 from truthmap.positions import Position, column_of
 from truthmap.records import Site
 from truthmap.report.figure_kinds import ANALYSIS_FIGURES, FIGURES
-from truthmap.report.maps import SiteMap, site_map
+from truthmap.report.maps import SiteMap, site_columns, site_scores
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import ANALYSES, DETECTOR
 from truthmap.runs.run import Run
@@ -166,7 +166,7 @@ def _site(data: RunData, choice: FigureChoice) -> SiteMap:
     site = choice.site or data.summary.site
     if site not in data.sites:
         raise UsageError(f"{data.run.address} has no site {site}; it has {', '.join(sorted(map(str, data.sites)))}")
-    return site_map(data, site)
+    return site_columns(data, site)
 
 
 def _best(data: RunData, found: SiteMap) -> tuple[int, int] | None:
@@ -191,13 +191,14 @@ def _cell(data: RunData, choice: FigureChoice) -> _Cell:
     n_layers, _ = found.shape
     if not 0 <= layer < n_layers:
         raise UsageError(f"there is no layer {layer}; the map has layers 0 to {n_layers - 1}")
-    if found.scores is None:
+    scores = site_scores(data, found.site)
+    if scores is None:
         raise RunFolderError(
             f"{data.run.address} keeps no scores of its cells; run the study again to have them computed"
         )
     column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
-    return _Cell(f"layer {layer}, {position}", auc, found.scores.cell(layer, column))
+    return _Cell(f"layer {layer}, {position}", auc, scores.cell(layer, column))
 
 
 def _answer_head(data: RunData) -> HeadConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,12 @@ def site_maps(data: RunData) -> tuple[SiteMap, ...]:
 
 
 def site_map(data: RunData, site: Site) -> SiteMap:
-    """Return one site's map: every column that grid.parquet has of it, and the out-of-fold scores if there are any."""
+    """Return one site's map with the out-of-fold scores, if there are any."""
+    return replace(site_columns(data, site), scores=site_scores(data, site))
+
+
+def site_columns(data: RunData, site: Site) -> SiteMap:
+    """Return one site's map: every column that grid.parquet has of it, without the scores."""
     cells = data.cells
     frame = cells[cells["site"] == str(site)]
     positions = each_once(frame.sort_index()["position"])
@@ -107,7 +112,7 @@ def site_map(data: RunData, site: Site) -> SiteMap:
     # A control that was not computed is NaN everywhere.
     known = [name for name in numeric if name != "column" and frame[name].notna().any()]
     columns = {name: frame[name].to_numpy().reshape(shape) for name in known}
-    return SiteMap(site, positions, columns, site_scores(data, site))
+    return SiteMap(site, positions, columns)
 
 
 def site_scores(data: RunData, site: Site) -> SiteScores | None:
