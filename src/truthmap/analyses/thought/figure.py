@@ -37,10 +37,10 @@ def draw_by_share(result: ThoughtMap, axes: Axes | None = None) -> Axes:
         axes.plot(
             *zip(*named, strict=True), color=_NAMED, linestyle=":", label="share that names an answer, if it ended here"
         )
-    for estimate, x, label in ((result.before, -6.0, "prompt"), (result.after, 106.0, "final part")):
+    for estimate, x, label in ((result.before, -6.0, "prompt"), (result.after, 107.0, "final part")):
         if estimate is not None:
             _point(axes, x, estimate, label)
-    axes.set_xlim(-10, 110)
+    axes.set_xlim(-13, 116)
     axes.set_xlabel("Share of the thought (%)")
     _finish(axes)
     return axes
