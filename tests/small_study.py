@@ -7,7 +7,7 @@ from typing import Any
 
 from truthmap.study.study import Study
 
-COLUMNS = ("last_q", "first_answer", "exact_answer_first", "exact_answer_last", "-1")
+COLUMNS = ("last_q", "first_answer", "exact_answer_first", "exact_answer_last", "-2", "-1")
 """A column of each group: what stands in a cell does not depend on how many others there are."""
 SHUFFLES = 10
 

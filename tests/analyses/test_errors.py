@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.small_study import COLUMNS
 
 from truthmap.analyses.errors.measure import ErrorType, ErrorTypes, TypeProtocol
 from truthmap.analyses.errors.run import error_grids, type_errors
@@ -12,7 +13,6 @@ from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
 from truthmap.analyses.saved import read_analysis
 from truthmap.errors import RunFolderError
-from truthmap.positions import PAPER
 from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 
@@ -41,7 +41,7 @@ def test_types_with_enough_questions_have_a_map_and_a_test_score(sampled: Run) -
         assert score.test is not None
         assert score.position is not None
         grid = grids[score.type]
-        assert grid.auc.shape == (2, len(PAPER))
+        assert grid.auc.shape == (2, len(COLUMNS))
         assert score.validation is not None
         wide = grid.auc[:, grid.n.max(axis=0) * 2 >= grid.n.max()]
         assert score.validation.value == pytest.approx(np.nanmax(wide))

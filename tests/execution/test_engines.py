@@ -158,7 +158,7 @@ def test_the_engine_is_part_of_the_key_and_how_fast_it_is_is_not(study: Study) -
 
 def test_a_run_of_a_version_with_fewer_settings_goes_on(finished: Run, tiny_model: Path) -> None:
     def without_some(content: dict[str, Any]) -> None:
-        del content["settings"]["answers"]["engine"], content["settings"]["grid"]
+        del content["settings"]["answers"]["engine"], content["settings"]["grid"]["text_model"]
 
     forge_study(finished.path, without_some)
     study = small_study(tiny_model, finished.path)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from tests.small_study import small_study
+from tests.small_study import COLUMNS, small_study
 
 from truthmap.analyses.labels.measure import LabelKind
 from truthmap.analyses.labels.read import read_labels
@@ -20,7 +20,7 @@ from truthmap.grading.gold import at_gold
 from truthmap.metrics.auc import round_scores
 from truthmap.metrics.auc_interval import auc_many
 from truthmap.pipeline.runner import run_study
-from truthmap.positions import PAPER
+from truthmap.positions import column_of
 from truthmap.probes.text_baseline import TEXT_KINDS
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
@@ -49,7 +49,7 @@ def test_the_run_keeps_what_the_controls_found(run: Run) -> None:
     null = RunData.load(run).permutation_null
     assert len(null) == 5
     summary = run.summary
-    best = (summary.layer, PAPER.index(summary.position))
+    best = (summary.layer, column_of(grid.positions, summary.position))
     assert summary.p_value == (1 + (null >= grid.auc[best]).sum()) / 6
     assert summary.text_baseline.validation.value == pytest.approx(grid.text_baseline_auc[best])
     assert {"size", "repeat", "auc", "site", "layer", "position", "C"} == set(RunData.load(run).learning_curve.columns)
@@ -134,7 +134,7 @@ def test_two_labels_make_one_map_and_more_make_one_each(run: Run) -> None:
     folder = run.path / "analyses"
     assert read_analysis(folder, "labels-kind", LabelMaps) == three
     table = pd.read_parquet(folder / "labels-kind.parquet")
-    assert len(table) == 3 * 2 * len(PAPER)
+    assert len(table) == 3 * 2 * len(COLUMNS)
     assert {path.suffix for path in folder.glob("labels-kind.*")} == {".json", ".parquet", ".png", ".svg"}
 
 
@@ -155,7 +155,7 @@ def test_numbers_are_predicted_and_scored_by_their_ranks(run: Run) -> None:
     assert unread.test is not None
     assert unread.test.low < 0.1
     table = pd.read_parquet(run.path / "analyses" / "labels-number.parquet")
-    assert len(table) == 2 * len(PAPER)
+    assert len(table) == 2 * len(COLUMNS)
     assert table["spearman"].max() == pytest.approx(score.validation.value)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from tests.killing import TRIALS, Death, finished_work, moments, numbers, run_to_end, start
-from tests.small_study import small_study
+from tests.small_study import COLUMNS, small_study
 
 from truthmap.errors import RunFolderError
 from truthmap.pipeline.runner import run_study
 from truthmap.pipeline.verify import repair_run, verify_run
-from truthmap.positions import PAPER, Position
+from truthmap.positions import Position
 from truthmap.questions.question_set import QuestionSet
 from truthmap.records import Site
 from truthmap.runs.data import RunData
@@ -114,7 +114,7 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     assert count[0] == cell.states.numel() * 4
     layers = store.layout()[Site.RESIDUAL][0]
     assert (
-        layers * len(PAPER) * count[0]
+        layers * len(COLUMNS) * count[0]
         > 0.8
         * sum(size for name, size in RemoteStorage(f"{url}/states").sizes().items() if name.endswith(".safetensors"))
         - 5 * 20_000

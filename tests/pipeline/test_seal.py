@@ -23,7 +23,7 @@ from truthmap.errors import RunFolderError, UsageError
 from truthmap.metrics.estimate import Estimate
 from truthmap.pipeline.looks import count_look, look_at
 from truthmap.pipeline.seal import DetectorSettings, chosen_cells, measured_stack_c, seal_detector
-from truthmap.positions import PAPER, Position
+from truthmap.positions import Position
 from truthmap.probes.grid import Cell
 from truthmap.probes.labels import label_answers
 from truthmap.probes.test_part import score_on_test
@@ -122,8 +122,8 @@ def test_scores_are_those_of_the_probe_on_stored_states(run: Run, tmp_path: Path
     reference = score_on_test(
         TensorReader(RunData.load(run).states), labels, RunData.load(run).grid(), cell, grid_settings()
     )
-    layer = TensorReader(RunData.load(run).states).read_layer(Site.RESIDUAL, 1, list(reference.scores))
-    states = layer.states[PAPER.index(cell.position)].numpy()[:, None]
+    store = TensorReader(RunData.load(run).states)
+    states = store.read_cell(Site.RESIDUAL, 1, cell.position, list(reference.scores)).states[0].numpy()[:, None]
     np.testing.assert_allclose(
         artifact.heads[Role.ANSWER].score(states), list(reference.scores.values()), rtol=1e-6, atol=1e-6
     )
@@ -143,11 +143,8 @@ def test_asking_again_gives_what_the_run_saw(run: Run, tmp_path: Path) -> None:
     assert {i: verdict.exact_answer for i, verdict in verdicts.items()} == {i: grades[i].span for i in ids}
     scored = [i for i in ids if grades[i].outcome is not Outcome.UNSCORED]
     assert scored
-    stored = (
-        TensorReader(RunData.load(run).states)
-        .read_layer(Site.RESIDUAL, 1, scored)
-        .states[PAPER.index(Position.of("exact_answer_last"))]
-    )
+    store = TensorReader(RunData.load(run).states)
+    stored = store.read_cell(Site.RESIDUAL, 1, Position.of("exact_answer_last"), scored).states[0]
     wanted = detector.artifact.heads[Role.ANSWER].score(stored.numpy()[:, None])
     assert [verdicts[i].score for i in scored] == pytest.approx(wanted.tolist(), abs=1e-2)
 
@@ -295,8 +292,7 @@ def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: 
     store = TensorReader(RunData.load(run).states)
     for question, verdict in zip(chosen, detector.ask_batch([q.text for q in chosen]), strict=True):
         stored = [
-            store.read_layer(Site.RESIDUAL, cell.layer, [question.id]).states[PAPER.index(cell.position)].numpy()
-            for cell in cells
+            store.read_cell(Site.RESIDUAL, cell.layer, cell.position, [question.id]).states[0].numpy() for cell in cells
         ]
         assert verdict.role is Role.ANSWER
         assert verdict.score == pytest.approx(float(head.score(np.stack(stored, axis=1))[0]), abs=1e-2)

@@ -13,7 +13,7 @@ from truthmap.analyses.registry import ANALYSES
 from truthmap.errors import UsageError
 from truthmap.figures.interactive import interactive_map
 from truthmap.metrics.estimate import Estimate
-from truthmap.positions import PAPER, Position
+from truthmap.positions import Position
 from truthmap.probes.grid import Grid
 from truthmap.records import Answer, Site, Span
 from truthmap.runs.answer_view import SCORES
@@ -140,7 +140,7 @@ def test_the_interactive_map_holds_the_grid(run: Run) -> None:
     np.testing.assert_array_equal(np.asarray(heat.z, dtype=float), grid.auc)
     assert (star.y[0], grid.positions[star.x[0]]) == (best.layer, best.position)
     assert f"AUC {Estimate.__str__(grid.estimate(grid.cell(1, 2)))}" in heat.text[1][2]
-    assert [str(position) for position in PAPER] == list(figure.layout.xaxis.ticktext)
+    assert [str(position) for position in grid.positions] == list(figure.layout.xaxis.ticktext)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
