@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from tests.analyses.thinking_rows import row
 from tests.forging import forge_ledger
-from tests.small_study import small_study
+from tests.small_study import COLUMNS, small_study
 
 from truthmap.analyses.diff.command import summarize
 from truthmap.analyses.diff.equal_n import needs_equal_n
@@ -30,6 +30,7 @@ from truthmap.runs.file_names import SCORES
 from truthmap.runs.folder import run_folder
 from truthmap.runs.out_of_fold import write_out_of_fold
 from truthmap.runs.run import Run, open_run
+from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +52,7 @@ def test_the_difference_is_that_of_the_saved_maps(two_sites: Run, tmp_path: Path
     assert result.both == result.first.answers == result.second.answers
     assert result.first.name.endswith("(residual)")
     assert read_analysis(tmp_path, "diff", MapDifference) == result
-    assert len(pd.read_parquet(tmp_path / "diff.parquet")) == 30
+    assert len(pd.read_parquet(tmp_path / "diff.parquet")) == 2 * len(COLUMNS)
     assert (tmp_path / "diff.svg").exists()
 
 
@@ -100,7 +101,7 @@ def test_maps_are_compared_at_the_positions_that_both_have(made_once: Path, tmp_
     forge_ledger(copy.path)
     result = diff_runs(open_run(made_once), open_run(copy.path), tmp_path / "out")
     assert [str(position) for position in result.positions] == ["first_answer", "exact_answer_last"]
-    assert (len(result.in_one_only), result.mean.value) == (13, 0)
+    assert (len(result.in_one_only), result.mean.value) == (len(COLUMNS) - 2, 0)
     assert read_analysis(tmp_path / "out", "diff", MapDifference) == result
 
 

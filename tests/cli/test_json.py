@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 from jsonschema import Draft202012Validator
+from tests.small_study import COLUMNS, SHUFFLES
 
 from truthmap.cli.app import app, main
 from truthmap.questions.question_set import QuestionSet
@@ -21,7 +22,22 @@ LOG = Path(__file__).parents[1] / "questions" / "logs" / "lm_eval_generate.jsonl
 TABLE = commands_of(typer.main.get_command(app))
 
 RECIPES: dict[str, tuple[str, ...]] = {
-    "run": ("--model", "MODEL", "--questions", "spoken", "--out", "RUN", "--device", "cpu", "--shard", "32"),
+    "run": (
+        "--model",
+        "MODEL",
+        "--questions",
+        "spoken",
+        "--out",
+        "RUN",
+        "--device",
+        "cpu",
+        "--shard",
+        "32",
+        "--positions",
+        ",".join(COLUMNS),
+        "--permutations",
+        str(SHUFFLES),
+    ),
     "questions": (),
     "import": (str(LOG),),
     "audit": ("RUN",),

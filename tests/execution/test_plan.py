@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.small_study import small_study
 
 from truthmap.errors import UsageError
 from truthmap.execution.ceilings import Ceilings
@@ -19,7 +20,6 @@ from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import open_run
 from truthmap.study.sections import StatesSection
-from truthmap.study.study import Study
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "gpu.md"
 SLOW = Rates("a toy", "cuda", 10**9, Ceilings(1e6, 1e5), Shares(0.5, 0.25, 1e-3, 2e-3, "here"), "here", spare=0.1)
@@ -136,9 +136,9 @@ def test_answers_that_leave_no_room_are_refused() -> None:
 
 def test_the_disk_planned_is_that_of_a_finished_run(made_once: Path, tiny_model: Path) -> None:
     data = RunData.load(open_run(made_once))
-    study = Study(model=str(tiny_model), shard=32, max_new_tokens=10, dtype="float32")
+    study = small_study(tiny_model, "run", max_new_tokens=10, dtype="float32", device="cpu")
     planned = costs_of(study, Asked(questions=len(data.states.ids)), replace(SLOW, kind="cpu"))
     sizes = {path: path.stat().st_size for path in made_once.rglob("*") if path.is_file()}
     states = sum(size for path, size in sizes.items() if path.suffix == ".safetensors" and path.parent.name == "states")
-    assert planned.states_on_disk() == pytest.approx(states, rel=0.03), "but for the files' headers"
+    assert planned.states_on_disk() == pytest.approx(states, rel=0.05), "but for the files' headers"
     assert sum(sizes.values()) - states < planned.tables_on_disk()

@@ -203,4 +203,4 @@ def test_the_python_of_the_export_page_runs(
     names: dict[str, object] = {}
     for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         exec(compile(block, "export.md", "exec"), names)
-    assert "(24,) norm 1" in capsys.readouterr().out
+    assert "(24,) norm 1.0" in capsys.readouterr().out

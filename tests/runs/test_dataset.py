@@ -42,7 +42,7 @@ def test_a_stored_cell_comes_with_its_labels(data: RunData) -> None:
 
 
 def test_rows_without_the_position_are_left_out_and_counted(data: RunData) -> None:
-    cell = data.dataset(0, "-8")
+    cell = data.dataset(0, "-2")
     assert len(cell.ids) + cell.missing == len(data.labels.ids)
     assert len(cell.x) == len(cell.y) == len(cell.fold) == len(cell.group) == len(cell.ids)
 
