@@ -73,7 +73,7 @@ _ON_A_CPU = Shares(
     reading=0.75,
     probing=0.67 / (1000 * 4096),
     shuffling=70 / 42 * 0.67 / (1000 * 4096),
-    measured="docs/benchmarks.md, x86-64, 2026-11-25; probes: of one core",
+    measured="docs/benchmarks.md, x86-64, 2026-11-25; probes: of one core; decoding is guessed",
 )
 SHARES: Mapping[str, Shares] = MappingProxyType({"cuda": _ON_CUDA, "cpu": _ON_A_CPU})
 """By kind of device; what was measured on none is taken for a CUDA device."""
