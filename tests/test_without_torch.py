@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.small_study import COLUMNS, SHUFFLES
+
 from truthmap.report.figure_kinds import ANALYSIS_FIGURES, FIGURES
 
 READERS = ("runs.data", "pipeline.up_to_date", "report.build", "report.figures", "cli.run", "cli.show", "cli.figure")
@@ -17,12 +19,12 @@ from importlib import import_module
 from pkgutil import resolve_name
 from truthmap.cli.app import app
 
-modules, named, run, model, out = sys.argv[1:]
+modules, named, run, model, out, chosen = sys.argv[1:]
 for name in modules.split():
     import_module(f"truthmap.{name}")
 for name in named.split():
     resolve_name(name)
-own = ["--model", model, "--questions", "spoken", "--device", "cpu", "--shard", "32"]
+own = ["--model", model, "--questions", "spoken", "--device", "cpu", "--shard", "32", *chosen.split()]
 for words in (["figure", run, "map", "--out", f"{out}/map.png"], ["report", run, "--out", f"{out}/page.html"],
               ["run", *own, "--out", run], ["show", run]):
     with contextlib.suppress(SystemExit):
@@ -36,6 +38,7 @@ def test_figures_pages_and_finished_runs_load_no_torch(made_once: Path, tiny_mod
     named = [kind.draw for kind in FIGURES.values()]
     named += [analysis.saved.kind for analysis in ANALYSIS_FIGURES.values() if analysis.saved]
     words = [" ".join(READERS), " ".join(named), str(made_once), str(tiny_model), str(tmp_path)]
+    words.append(f"--positions {','.join(COLUMNS)} --permutations {SHUFFLES}")
     done = subprocess.run([sys.executable, "-c", CODE, *words], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["loaded:"], done.stdout + done.stderr
     assert "nothing to do" in done.stdout + done.stderr

@@ -10,7 +10,7 @@ import torch
 
 from truthmap.execution.preview import MapPreview, auc_of_cells, sketch
 from truthmap.positions import Position
-from truthmap.records import Grade, Outcome, RowKey, Site, Split
+from truthmap.records import Grade, Outcome, RowKey, Site
 from truthmap.runs.folder import run_folder
 from truthmap.store.shards import StateShard
 
@@ -37,10 +37,11 @@ def batches(n: int) -> list[tuple[dict[RowKey, Grade], StateShard]]:
     return made
 
 
-def shown(folder: Path, n: int, *, split: Split = Split.TRAIN, worth: float = 0.0, share: float = 1e9) -> list[str]:
+def shown(folder: Path, n: int, *, learned: int = 10**6, worth: float = 0.0, share: float = 1e9) -> list[str]:
+    """Return what is said of `n` answers, of which the first `learned` are outside the test part."""
     said: list[str] = []
-    parts = {f"q{number}": split for number in range(n)}
-    preview = MapPreview(run_folder(folder), lambda: parts, n, said.append, first=100, worth=worth, share=share)
+    groups = {f"q{number}": str(number) for number in range(min(n, learned))}
+    preview = MapPreview(run_folder(folder), lambda: groups, n, said.append, first=100, worth=worth, share=share)
     for grades, piece in batches(n):
         preview.add(BATCH, grades, piece)
     return said
@@ -56,7 +57,7 @@ def test_a_preview_sees_where_the_outcome_stands(tmp_path: Path) -> None:
 
 
 def test_test_answers_are_not_looked_at(tmp_path: Path) -> None:
-    assert shown(tmp_path, 300, split=Split.TEST) == []
+    assert shown(tmp_path, 300, learned=0) == []
 
 
 def test_nobody_waits_for_a_preview_of_a_map_about_to_be_there(tmp_path: Path) -> None:
@@ -69,14 +70,23 @@ def test_a_preview_that_takes_too_long_leaves_answers_out(tmp_path: Path) -> Non
 
 def test_what_cannot_be_told_apart_is_at_chance() -> None:
     draw = np.random.default_rng(3)
-    auc, reach = auc_of_cells(draw.normal(size=(2, 2, 400)), draw.random(400) < 0.5)
+    auc, reach = auc_of_cells(draw.normal(size=(2, 2, 400)), draw.random(400) < 0.5, [str(n) for n in range(400)])
     assert np.abs(auc - 0.5).max() < reach.max() < 0.1
+
+
+def test_answers_of_one_group_count_as_one() -> None:
+    draw = np.random.default_rng(5)
+    once, y = draw.normal(size=(1, 1, 100)), draw.random(100) < 0.5
+    names = [str(n) for n in range(100)]
+    _, alone = auc_of_cells(once, y, names)
+    _, copied = auc_of_cells(np.tile(once, 4), np.tile(y, 4), names * 4)
+    assert copied == pytest.approx(alone, rel=0.05)
 
 
 def test_a_position_that_few_answers_have_is_blank() -> None:
     scores = np.ones((1, 2, 40))
     scores[0, 1, 5:] = np.nan
-    auc, _ = auc_of_cells(scores, np.arange(40) % 2 == 0)
+    auc, _ = auc_of_cells(scores, np.arange(40) % 2 == 0, [str(n) for n in range(40)])
     assert auc[0, 0] == 0.5
     assert np.isnan(auc[0, 1])
 

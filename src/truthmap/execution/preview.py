@@ -22,7 +22,7 @@ from truthmap.figures.canvas import figure_of, save_figure
 from truthmap.figures.heatmap import draw_heatmap
 from truthmap.metrics.auc_interval import auc_many
 from truthmap.positions import Position
-from truthmap.records import Grade, Outcome, RowKey, Split
+from truthmap.records import Grade, Outcome, RowKey
 from truthmap.runs.file_names import HEATMAP_PREVIEW
 from truthmap.runs.folder import RunFolder
 from truthmap.store.shards import StateShard
@@ -44,7 +44,7 @@ class MapPreview:
 
     Attributes:
         folder: The run's folder, into which `heatmap-preview.png` is written.
-        read_split: Reads the part of each question; called once, when the first answers come.
+        read_groups: Reads the group of each question outside the test part; called once, when the first answers come.
         total: How many questions are asked.
         say: Told what there is to see.
         first: Answers before the first look.
@@ -53,7 +53,7 @@ class MapPreview:
     """
 
     folder: RunFolder
-    read_split: Callable[[], Mapping[str, Split]]
+    read_groups: Callable[[], Mapping[str, str]]
     total: int
     say: Callable[[str], None]
     first: int = FIRST
@@ -67,10 +67,11 @@ class MapPreview:
     _direction: torch.Tensor | None = None
     _scores: list[torch.Tensor] = field(default_factory=list)
     _y: list[bool] = field(default_factory=list)
+    _group: list[str] = field(default_factory=list)
 
     @cached_property
-    def _split(self) -> Mapping[str, Split]:
-        return self.read_split()
+    def _groups(self) -> Mapping[str, str]:
+        return self.read_groups()
 
     def add(self, answered: int, grades: Mapping[RowKey, Grade], piece: StateShard) -> None:
         """Take in a batch of answers; where enough have come, show the map.
@@ -88,7 +89,7 @@ class MapPreview:
             self._spent += time.monotonic() - started
 
     def _take_in(self, grades: Mapping[RowKey, Grade], piece: StateShard) -> None:
-        rows = [n for n, row in enumerate(piece.ids) if self._split[row.question_id] is not Split.TEST]
+        rows = [n for n, row in enumerate(piece.ids) if row.question_id in self._groups]
         if rows:
             y = [grades[piece.ids[n]].outcome is Outcome.RIGHT for n in rows]
             self._read(piece, rows, y)
@@ -98,7 +99,7 @@ class MapPreview:
             while self._next <= self._answered:
                 self._next *= 2
             self._direction = self._new_direction()
-            self._scores, self._y = [], []
+            self._scores, self._y, self._group = [], [], []
 
     def _read(self, piece: StateShard, rows: Sequence[int], y: Sequence[bool]) -> None:
         states = next(iter(piece.states.values()))[:: _stride(piece)][:, :, rows].float()  # (L, P, n, d)
@@ -108,6 +109,7 @@ class MapPreview:
             scores = torch.einsum("lpnd,lpd->lpn", states, self._direction)
             self._scores.append(torch.where(present[None], scores, torch.nan))
             self._y += y
+            self._group += [self._groups[piece.ids[n].question_id] for n in rows]
         for outcome in (True, False):
             chosen = [n for n, right in enumerate(y) if right is outcome]
             if chosen:
@@ -129,7 +131,7 @@ class MapPreview:
         y = np.array(self._y, dtype=bool)
         if min(int(y.sum()), int((~y).sum())) < _FEWEST:
             return
-        auc, reach = auc_of_cells(torch.cat(self._scores, dim=2).double().numpy(), y)
+        auc, reach = auc_of_cells(torch.cat(self._scores, dim=2).double().numpy(), y, self._group)
         if not np.isfinite(auc).any():
             return
         stride = _stride(piece)
@@ -184,8 +186,8 @@ def _stride(piece: StateShard) -> int:
     return min(n_layers, -(-n_layers * n_positions * width // _MOST_NUMBERS))
 
 
-def auc_of_cells(scores: Floats, y: Bools) -> tuple[Floats, Floats]:
-    """Return each cell's AUC and half the width of its 95 % interval: scores (L, P, n) → (L, P) each.
+def auc_of_cells(scores: Floats, y: Bools, group: Sequence[str]) -> tuple[Floats, Floats]:
+    """Return each cell's AUC and half the width of its 95 % interval by groups: scores (L, P, n) → (L, P) each.
 
     NaN in a score: the answer lacks the position; NaN in the result: too few answers have it.
     """
@@ -195,7 +197,7 @@ def auc_of_cells(scores: Floats, y: Bools) -> tuple[Floats, Floats]:
         here = np.isfinite(scores[:, column]).all(axis=0)
         right = y[here]
         if min(int(right.sum()), int((~right).sum())) >= _FEWEST:
-            found = auc_many(scores[:, column, here], right)
+            found = auc_many(scores[:, column, here], right, [group[n] for n in np.flatnonzero(here)])
             auc[:, column], reach[:, column] = found.auc, (found.high - found.low) / 2
     return auc, reach
 

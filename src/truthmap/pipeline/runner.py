@@ -31,6 +31,7 @@ from truthmap.pipeline.stages.second_grades import grade_again
 from truthmap.pipeline.stages.states import capture_missing_states
 from truthmap.pipeline.up_to_date import bring_up_to_date, is_up_to_date
 from truthmap.pipeline.without_map import end_without_map
+from truthmap.questions.groups import group_questions
 from truthmap.questions.tasks import Task
 from truthmap.records import Split, SplitAssignment
 from truthmap.runs.file_names import HEATMAP_PREVIEW, SCRATCH, SPLITS
@@ -125,10 +126,12 @@ def _with_preview(run: ActiveRun) -> ActiveRun:
     if resources.no_preview or resources.cluster is not None or len(questions) <= FIRST:
         return run
 
-    def read_split() -> dict[str, Split]:
-        return {each.question_id: each.split for each in read_records(run.folder / SPLITS, SplitAssignment)}
+    def read_groups() -> dict[str, str]:
+        splits = {each.question_id: each.split for each in read_records(run.folder / SPLITS, SplitAssignment)}
+        groups = group_questions(questions).of
+        return {i: ":".join(group) for i, group in groups.items() if splits[i] is not Split.TEST}
 
-    run.preview = MapPreview(run.folder, read_split, len(questions), run.progress.say)
+    run.preview = MapPreview(run.folder, read_groups, len(questions), run.progress.say)
     return run
 
 

@@ -32,6 +32,9 @@ def gather_thoughts(
     thoughts = {row: thought.tokens for row in part.ids if (thought := parted(data.answer_of(row)).thought)}
     labels = part.take(np.array([thoughts.get(row) is not None for row in part.ids], dtype=bool))
     tokens = np.array([float(t.end - t.start) for row in labels.ids if (t := thoughts[row]) is not None])
+    if not labels.ids:
+        nothing = np.zeros((0, len(places)))
+        return ThoughtsSoFar(nothing, nothing, nothing, labels.y, tokens, labels.group)
     columns = []
     for place in places:
         said, found = _said_at(data, place, task, labels.ids), read(place, labels.ids)
