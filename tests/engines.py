@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from truthmap.answers.engines.vllm_engine import VllmLaunch
+from truthmap.answers.engines.vllm_launch import VllmLaunch
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Site
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from truthmap.answers.engines.vllm_engine import VllmEngine, VllmLaunch
+from truthmap.answers.engines.vllm_engine import VllmEngine
+from truthmap.answers.engines.vllm_launch import VllmLaunch
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.capture.engine_capture import EngineCapture
 from truthmap.capture.gather import gather

@@ -197,7 +197,7 @@ def auc_of_cells(scores: Floats, y: Bools, group: Sequence[str]) -> tuple[Floats
         here = np.isfinite(scores[:, column]).all(axis=0)
         right = y[here]
         if min(int(right.sum()), int((~right).sum())) >= _FEWEST:
-            found = auc_many(scores[:, column, here], right, [group[n] for n in np.flatnonzero(here)])
+            found = auc_many(scores[:, column, here], right, [group[n] for n in np.flatnonzero(here).tolist()])
             auc[:, column], reach[:, column] = found.auc, (found.high - found.low) / 2
     return auc, reach
 

@@ -69,7 +69,8 @@ class VllmSettings(EngineSettings):
         Raises:
             ModelError: vLLM cannot be started; or its states are required, and are others.
         """
-        from truthmap.answers.engines.vllm_engine import VllmEngine, VllmLaunch
+        from truthmap.answers.engines.vllm_engine import VllmEngine
+        from truthmap.answers.engines.vllm_launch import VllmLaunch
         from truthmap.answers.engines.vllm_probe import StateProbe
         from truthmap.lm.load import model_source, pick_device, pick_dtype
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import torch
 
 from truthmap.answers.decoding import DecodeRow
+from truthmap.answers.engines.vllm_launch import VllmLaunch
 from truthmap.answers.engines.vllm_process import VllmProcess
 from truthmap.answers.engines.vllm_states import KeptTokens, SharedStates, Spans, StatesLayout, VllmTokenStates
 from truthmap.answers.prompt import GeneratedBatch, GenerateSettings, Prompt
@@ -27,33 +28,6 @@ _SHARE = 1 / 8
 """Share of the machine's memory that states may take while they wait to be picked from."""
 _FEW = 64
 """Where fewer answers than so many would fit with their states, answering without them and reading again is faster."""
-
-
-@dataclass(frozen=True)
-class VllmLaunch:
-    """What vLLM is started with.
-
-    Attributes:
-        source: Folder or hub id of the model.
-        revision: Revision of a hub model.
-        dtype: What the model computes in, by torch's name.
-        trust_remote_code: Run the Python code that comes with a hub model.
-        longest: Tokens of the longest prompt with its answer; the room that each sequence is given.
-        tensor_parallel: GPUs that share the model.
-        gpu_memory: Share of a GPU's memory that vLLM takes; `None`: vLLM's own default.
-        sites: Where hidden states may be asked for; none: vLLM may compile its blocks.
-        step_tokens: Tokens that vLLM computes at once, so that longer prompts are cut; `None`: as it likes.
-    """
-
-    source: str
-    revision: str | None
-    dtype: str
-    trust_remote_code: bool
-    longest: int
-    tensor_parallel: int = 1
-    gpu_memory: float | None = None
-    sites: tuple[Site, ...] = ()
-    step_tokens: int | None = None
 
 
 class VllmEngine:
