@@ -12,7 +12,7 @@ import pytest
 import torch
 from tests.engines import VERSION, put_stand_in
 from tests.forging import forge_study
-from tests.small_study import small_study
+from tests.small_study import COLUMNS, small_study
 
 from truthmap.analyses.samples.run import sample_answers
 from truthmap.analyses.samples.settings import SampleSettings
@@ -207,7 +207,7 @@ def test_a_key_in_an_address_is_refused_and_not_shown(tmp_path: Path) -> None:
     [
         ({"capture": "transformers"}, ["Starting vLLM", "Capturing states"]),
         ({"engine": "transformers", "capture": "vllm"}, ["Capturing states", "Starting vLLM"]),
-        ({"positions": "paper,mean(prompt)"}, ["Starting vLLM", "Capturing states"]),
+        ({"positions": ",".join((*COLUMNS, "mean(prompt)"))}, ["Starting vLLM", "Capturing states"]),
     ],
 )
 def test_states_may_be_read_by_vllm_or_transformers(

@@ -16,6 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow.parquet as pq
 import pytest
 from tests.fault_readers import READERS, THOUGHT_READERS, Read, found_by
 from tests.killing import Seen, numbers
@@ -149,10 +150,15 @@ def test_every_flipped_bit_is_verified(whole: Path, tmp_path: Path, spoken_set: 
     unseen = set()
     for name in files_of(whole):
         (copy / name).write_bytes(flipped(whole / name, chance))
-        unseen |= set() if verify_run(copy) else {name}
+        unseen |= set() if verify_run(copy) or holds_the_same(copy / name, whole / name) else {name}
         shutil.copy2(whole / name, copy / name)
-    # A list to fill in by hand; and what vouches for what it holds: a flip may change nothing of that.
-    assert {n for n in unseen if not n.startswith(("sample_states/", "confidence", "exact_p"))} <= {"audit.csv"}
+    # A list to fill in by hand, and states that are read again where their own digests do not fit.
+    assert {name for name in unseen if not name.startswith("sample_states/")} <= {"audit.csv"}
+
+
+def holds_the_same(one: Path, other: Path) -> bool:
+    """Tell whether two files are tables that hold the same: what vouches for what it holds may have another byte."""
+    return one.suffix == ".parquet" and pq.read_table(one).equals(pq.read_table(other))
 
 
 @pytest.mark.skipif(not SOAK, reason="make soak")

@@ -86,7 +86,7 @@ def fetch_detector(address: HubAddress, api: HfApi | None = None) -> Path:
     known = address.revision or ""
     if _COMMIT.fullmatch(known) and (place / known / CONFIG).exists():
         return place / known
-    with _faults_of_the_hub(address):
+    with _faults_of_the_hub(address, f"there is no folder {address}, and "):
         from huggingface_hub import HfApi
 
         api = api or HfApi()
@@ -171,8 +171,8 @@ def _is_detector(api: HfApi, address: HubAddress) -> bool:
 
 
 @contextmanager
-def _faults_of_the_hub(address: HubAddress) -> Iterator[None]:
-    """Say in one line what the hub refused, and what can be done.
+def _faults_of_the_hub(address: HubAddress, before: str = "") -> Iterator[None]:
+    """Say in one line what the hub refused, behind what stands `before` it, and what can be done.
 
     Raises:
         RunFolderError: it has no such repository, revision or file.
@@ -186,14 +186,14 @@ def _faults_of_the_hub(address: HubAddress) -> Iterator[None]:
     except TruthmapError:
         raise
     except errors.LocalEntryNotFoundError as error:
-        raise StorageError(f"the hub cannot be reached for {address}: {_reason(error)}") from error
+        raise StorageError(f"{before}the hub cannot be reached for {address}: {_reason(error)}") from error
     except missing as error:
         raise RunFolderError(
             f"there is no folder {address}, and the hub has no detector of that name, or none that you may read "
             "(HF_TOKEN); name a folder, or owner/name@revision"
         ) from error
     except Exception as error:  # the hub's library raises those of the HTTP client that it has today
-        raise StorageError(f"the hub cannot be reached for {address}, or refuses: {_reason(error)}") from error
+        raise StorageError(f"{before}the hub cannot be reached for {address}, or refuses: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
