@@ -25,7 +25,7 @@ demo: $(INSTALLED)  ## the map of a real model on real questions
 
 # Two workers, each on one core: the models of the tests are too small for more threads than one.
 WORKERS := 2
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 
 test: $(READY)  ## every day's tests
 	$(PYTEST) -m "not slow"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
+from tests.lm.quantized_checkpoints import write_checkpoint
 from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
 from model_families import language_model
@@ -15,6 +18,13 @@ from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.quantized import KINDS, quantized_as
 
 CPU = LoadSettings(device="cpu")
+_LACKS_PACKAGE = pytest.mark.skipif(find_spec("compressed_tensors") is None, reason="compressed-tensors is not there")
+CHECKPOINTS = [
+    ("llama", "fp8"),
+    ("qwen3_moe", "fp8"),
+    ("gpt_oss", "mxfp4"),
+    pytest.param("llama", "compressed-tensors", marks=_LACKS_PACKAGE),
+]
 _READ_BY_TRANSFORMERS = {"fp8", "mxfp8", "mxfp4", "bitnet", "gguf", "fbgemm_fp8", "fouroversix", "gemma", "metal"}
 
 
@@ -45,6 +55,24 @@ def test_a_missing_package_is_named_with_its_command(
     with pytest.raises(ModelError, match=f"are quantized by .*, and {package} reads them.*{command}") as told:
         load_model(said_to_be(tmp_path, **how), CPU)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(("dtype", "allowed"), [("float32", 1e-5), ("bfloat16", 0.1)])
+@pytest.mark.parametrize(("family", "kind"), CHECKPOINTS)
+def test_what_runs_on_a_cpu_is_the_model_of_the_full_weights(
+    tmp_path: Path, family: str, kind: str, dtype: str, allowed: float
+) -> None:
+    full = write_checkpoint(tmp_path, language_model("llama").tokenizer, family, kind)
+    lm = load_model(str(tmp_path), LoadSettings(device="cpu", dtype=dtype))
+    ids = list(range(3, 20))
+    found = lm.states(ids)
+    assert isinstance(found, torch.Tensor)
+    assert lm.dtype is found.dtype is getattr(torch, dtype)
+    with torch.no_grad():
+        wanted = full.base_model(input_ids=torch.tensor([ids]), output_hidden_states=True).hidden_states
+    for layer in range(lm.n_layers - 1):  # the last one is told behind the final norm
+        difference = found[layer].float() - wanted[layer + 1][0]
+        assert difference.norm() <= allowed * wanted[layer + 1][0].norm()
 
 
 def test_a_model_that_is_not_quantized_needs_nothing() -> None:

@@ -20,7 +20,7 @@ from truthmap.lm.load_errors import POSSIBLE, as_model_error, hub_answers
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.processor_template import processor_template
-from truthmap.lm.quantized import require_packages
+from truthmap.lm.quantized import align_widened, quantized_as, require_packages, widen_where_needed
 from truthmap.lm.whole_weights import require_regular, require_whole
 
 if TYPE_CHECKING:
@@ -45,19 +45,23 @@ def load_model(name: str, settings: LoadSettings | None = None) -> LanguageModel
     adapter = None if settings.adapter is None else adapter_folder(settings.adapter)
     files = locate_files(name, settings)
     source, options = files.source, files.options
-    config = read_config(files)  # what cannot be loaded is refused before gigabytes are fetched
+    config, dtype = read_config(files), pick_dtype(settings.dtype, device)  # refused before gigabytes are fetched
+    quantized = quantized_as(config)  # before what widens the weights takes that note away
+    widen_where_needed(config)
     with as_model_error(name, source, settings.revision), quiet():
         tokenizer = _tokenizer(files)
         model, loading = auto_class(config).from_pretrained(
             source,
             config=config,
-            dtype=pick_dtype(settings.dtype, device),
+            dtype=dtype,
             use_safetensors=True,  # weights in pickles are not read, not even by an unpickler that takes only tensors
             output_loading_info=True,
             **options,
             **_placement(settings, device),
         )
         require_whole(name, loading)
+        if quantized is not None:
+            align_widened(model, dtype)
         if adapter is not None:
             model = merge_adapter(model, str(settings.adapter), adapter)
     if settings.device_map is None and settings.quantization is None:

@@ -8,10 +8,12 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from truthmap.errors import ModelError
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,13 @@ class QuantizedKind:
     Attributes:
         needs: The packages that read them, as they are imported.
         install: What `pip install` is told to get these.
+        widened: The weights are widened as they are loaded: what reads them would widen them when the model is called
+            as a whole, and its states are read inside.
     """
 
     needs: tuple[str, ...] = ()
     install: str = ""
+    widened: bool = False
 
 
 _BITSANDBYTES = QuantizedKind(("bitsandbytes",), "'truthmap[gpu]'")
@@ -32,7 +37,7 @@ KINDS: Mapping[str, QuantizedKind] = MappingProxyType(
     {
         "gptq": QuantizedKind(("gptqmodel", "optimum"), "gptqmodel optimum"),
         "awq": QuantizedKind(("gptqmodel",), "gptqmodel"),
-        "compressed-tensors": QuantizedKind(("compressed_tensors",), "'compressed-tensors>=0.15'"),
+        "compressed-tensors": QuantizedKind(("compressed_tensors",), "'compressed-tensors>=0.15'", widened=True),
         "fp8": QuantizedKind(),
         "mxfp8": QuantizedKind(),
         "mxfp4": QuantizedKind(),
@@ -91,6 +96,26 @@ def require_packages(name: str, config: PretrainedConfig) -> None:
             f"the weights of {name} are quantized by {method}, and {' and '.join(missing)} reads them, which is not "
             f"installed here: pip install {kind.install}, or take a checkpoint that is not quantized"
         )
+
+
+def widen_where_needed(config: PretrainedConfig) -> None:
+    """Have the weights of a kind that cannot be read inside the model widened as they are loaded."""
+    kind = KINDS.get(quantized_as(config) or "")
+    said: Any = getattr(config, "quantization_config", None)
+    if kind is not None and kind.widened and isinstance(said, Mapping):
+        config.quantization_config = {**said, "dequantize": True}
+
+
+def align_widened(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Bring weights of a quantized model that came as float32 to the dtype that it was loaded in.
+
+    transformers widens to the dtype of the scales, whatever the rest of the model has.
+    """
+    fields = ("_keep_in_fp32_modules", "_keep_in_fp32_modules_strict")
+    kept = {module for field in fields for module in getattr(model, field, None) or ()}
+    for name, parameter in model.named_parameters():
+        if parameter.dtype is torch.float32 and not any(module in name for module in kept):
+            parameter.data = parameter.data.to(dtype)
 
 
 def _is_there(package: str) -> bool:
