@@ -178,3 +178,14 @@ def test_reading_within_one_answer_is_claimed_only_above_chance(findings: Findin
 
 def test_every_position_has_a_name_in_words() -> None:
     assert len({place_in_words(position) for position in PAPER}) == len(PAPER)
+
+
+@pytest.mark.parametrize(("shuffles", "shown"), [(5, False), (18, False), (19, True), (100, True)])
+def test_few_shuffles_are_said_and_are_no_noise(findings: Findings, shuffles: int, shown: bool) -> None:
+    lowest = np.full(findings.auc.shape, 1 / (shuffles + 1))
+    found = replace(findings, p_value=lowest, shuffles=shuffles)
+    said = " ".join(sentence.text for sentence in sentences(found))
+    assert found.is_shown is shown
+    assert (f"from {shuffles} shuffles of the labels no p-value is below" in said) is not shown
+    assert ("--permutations 100 --update" in said) is not shown
+    assert "is noise" not in said

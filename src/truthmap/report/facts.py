@@ -157,6 +157,7 @@ def findings_of(data: RunData, best: SiteMap) -> Findings:
         high=columns["high"],
         n=columns["n"],
         p_value=columns.get("p_value"),
+        shuffles=Study(**data.settings["settings"]).grid.permutations,
         own_answers=any(question.answer is None for question in data.questions),
         text_baseline=summary.text_baseline,
         free_score=summary.free_score,

@@ -16,6 +16,8 @@ from truthmap.records import Site
 
 CHANCE = 0.5
 LEVEL = 0.05
+ENOUGH_SHUFFLES = 19
+"""Shuffles of the labels with which a p-value can be as small as `LEVEL`."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Findings:
         auc, low, high: float64 (L, P), the map of its site, cross-validated.
         n: int64 (L, P), answers of each cell.
         p_value: float64 (L, P), corrected for looking at every cell; `None`: the labels were not shuffled.
+        shuffles: How often the labels were shuffled for it; 0: it is not known.
         own_answers: The model gave the answers itself; otherwise they came with the questions.
         text_baseline: The best text baseline, against the chosen cell on the test part.
         free_score: The best score that comes with an answer, likewise.
@@ -49,12 +52,18 @@ class Findings:
     high: Floats
     n: Ints
     p_value: Floats | None = None
+    shuffles: int = 0
     own_answers: bool = True
     text_baseline: Rival | None = None
     free_score: Rival | None = None
     before_answering: Rival | None = None
     within: WithinAnswer | None = None
     few: bool = False
+
+    @property
+    def has_few_shuffles(self) -> bool:
+        """Whether no p-value could be small enough, whatever the states hold: it is 1 / (shuffles + 1) at least."""
+        return self.p_value is not None and 0 < self.shuffles < ENOUGH_SHUFFLES
 
     @property
     def is_shown(self) -> bool:
@@ -115,6 +124,9 @@ def best_place(found: Findings) -> Sentence:
         if found.few
         else "an interval that includes chance (0.5)"
         if found.test.low <= CHANCE
+        else f"but from {found.shuffles} shuffles of the labels no p-value is below {1 / (found.shuffles + 1):.2f} "
+        "(run it again with --permutations 100 --update)"
+        if found.has_few_shuffles
         else "but shuffled labels reach as much where it was chosen, somewhere on the map"
     )
     return Sentence(
@@ -137,6 +149,11 @@ def how_sharp(found: Findings) -> Sentence:
     if found.p_value is None:
         return Sentence(f"Of the {n:,} cells {sharp}.", claims=alike <= 1)
     significant = int((fitted & (found.p_value <= LEVEL)).sum())
+    if found.has_few_shuffles:
+        return Sentence(
+            f"{found.shuffles} shuffles of the labels are too few to tell which of the {n:,} cells beat them; {sharp}.",
+            claims=False,
+        )
     if not significant:
         return Sentence(
             f"None of the {n:,} cells beats shuffled labels (corrected for looking at all of them): what differs "
