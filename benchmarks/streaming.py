@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks._demo import demo_detector
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.detector.detector import Detector
-from truthmap.detector.score import state_spec
+from truthmap.detector.reading import state_spec
 from truthmap.detector.streaming import GenerationRequest, StateSpec, stream_decode
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.records import Question

@@ -9,7 +9,8 @@ import torch
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import Role
 from truthmap.detector.detector import Detector
-from truthmap.detector.score import AnswerStates, score_answer, state_spec
+from truthmap.detector.reading import state_spec
+from truthmap.detector.score import AnswerStates, score_answer
 from truthmap.detector.streaming import DecodedToken, record_answer_states
 from truthmap.detector.verdict import Verdict
 from truthmap.errors import UsageError

@@ -72,9 +72,7 @@ def place(study: Study, tmp_path: Path) -> Study:
     return with_settings(study, {"out": tmp_path / "place" / "run"})
 
 
-@pytest.mark.parametrize(
-    ("command", "event"), [("sample", 5), pytest.param("detector --out", 1, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("command", "event"), [("sample", 5), ("detector --out", 1)])
 def test_killed_a_command_ends_as_if_never_killed(
     place: Study, made_once: Path, spoken: QuestionSet, command: str, event: int
 ) -> None:

@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from truthmap.detector.artifact import load_artifact
 from truthmap.detector.config import Role
-from truthmap.detector.score import Reading, judge
+from truthmap.detector.reading import Reading
+from truthmap.detector.score import judge
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.pipeline import seal
 from truthmap.pipeline.answer_scores import NO_DETECTOR, AnswerScore, RunScores, score_own_answers

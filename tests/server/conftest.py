@@ -12,18 +12,19 @@ import pytest
 import uvicorn
 
 from truthmap.detector.detector import Detector
-from truthmap.server.app import create_app
+from truthmap.server.app import StartRunner, create_app
+from truthmap.server.batcher import Batcher
 from truthmap.server.protocol import server_config
 from truthmap.server.serve_settings import ServeSettings
 
 
 @contextmanager
-def serving(detector: Detector, settings: ServeSettings | None = None) -> Iterator[str]:
+def serving(detector: Detector, settings: ServeSettings | None = None, runner: StartRunner = Batcher) -> Iterator[str]:
     """Serve a detector while inside the `with`; gives the address."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     settings = settings or ServeSettings()
-    config = server_config(create_app(detector, settings), settings, log_level="warning", lifespan="on")
+    config = server_config(create_app(detector, settings, runner), settings, log_level="warning", lifespan="on")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -46,7 +46,17 @@ def serve(
     client_timeout: Annotated[
         float, typer.Option(min=0.001, help="Seconds in which a client must send its request, and take the reply (408)")
     ] = 20.0,
-    max_batch: Annotated[int, typer.Option(min=1, help="Requests that are answered together")] = 32,
+    max_batch: Annotated[
+        int | None, typer.Option(min=1, help="Requests that are answered together", show_default="32; with vLLM 256")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What answers: transformers (the model, loaded here) or vllm (a vLLM of its own)")
+    ] = "transformers",
+    tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs that vLLM spreads the model over")] = 1,
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1, help="Share of the GPU's memory that vLLM takes", show_default="vLLM's own"),
+    ] = None,
     early_exit: Annotated[
         str | None,
         typer.Option(help="End a thought once P(right) is at least this; or: guaranteed", show_default=False),
@@ -69,12 +79,16 @@ def serve(
 
     try:
         from truthmap.server.app import create_app
+        from truthmap.server.engines import serving_engine
         from truthmap.server.protocol import ListeningServer, server_config
         from truthmap.server.serve_settings import ServeSettings
     except ImportError as error:
         raise UsageError(f"serving needs more packages ({error.name}): pip install 'truthmap[serve]'") from error
+    from truthmap.answers.engines.vllm import VllmSettings
     from truthmap.detector.detector import load_detector
+    from truthmap.lm.meta_model import release_memory
 
+    chosen = serving_engine(engine)
     loopback = host in ("127.0.0.1", "localhost", "::1")
     named = ("localhost", "127.0.0.1", "[::1]", *(allow_host or ()))
     settings = ServeSettings(
@@ -85,7 +99,7 @@ def serve(
         max_prompt_tokens=max_prompt_tokens,
         max_queue=max_queue,
         timeout=timeout,
-        max_batch=max_batch,
+        max_batch=max_batch or chosen.max_batch,
         client_timeout=client_timeout,
         early_exit=early_exit_at(early_exit),
     )
@@ -96,11 +110,15 @@ def serve(
     loaded = load_detector(
         folder, model, device=device, allow_different=allow_different, trust_remote_code=trust_remote_code
     )
-    app = create_app(loaded, settings)
+    vllm = VllmSettings(tensor_parallel=tensor_parallel, gpu_memory=gpu_memory)
+    prepared, held = chosen.prepare(loaded, settings, vllm), loaded.lm.device
+    del loaded
+    release_memory(held)
+    app = create_app(prepared.detector, settings, prepared.start(settings))
     mode = output_mode()
 
     def listening(url: str) -> None:
-        found = Serving(url=url, detector=detector, model=loaded.lm.name, asks_for_key=api_key is not None)
+        found = Serving(url=url, detector=detector, model=prepared.detector.lm.name, asks_for_key=api_key is not None)
         tell(Reply(found, lambda: None))  # for a reader the server's log says it
 
     level, colors = ("warning" if mode.quiet else "info"), (None if mode.color else False)

@@ -11,6 +11,7 @@ import numpy as np
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.prompted import LocalTextModel
 from truthmap.answers.to_answer import ready_answer
+from truthmap.arrays import AnyArray
 from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.caveats import Caveat, caveats_of_question, caveats_of_source
 from truthmap.detector.compatibility import model_load_settings, require_match
@@ -18,7 +19,8 @@ from truthmap.detector.config import DetectorConfig
 from truthmap.detector.described import headline_of, tables_of
 from truthmap.detector.exit_rule import EarlyExitAt, ExitRule
 from truthmap.detector.hub import detector_at, push_detector
-from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer, state_spec
+from truthmap.detector.reading import state_spec
+from truthmap.detector.score import AnswerStates, forecast_prompt, score_answer
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
 from truthmap.detector.streaming import GenerationRequest, record_answer_states, stream_decode
 from truthmap.detector.verdict import PromptForecast, Verdict
@@ -132,7 +134,11 @@ class Detector(Shown):
         """
         asked = self._as_question(question)
         states = record_answer_states(self.lm, [(self.prompt_ids(asked), ())], state_spec(self.artifact))
-        return forecast_prompt(self.artifact, asked, states[0][0], self._caveats(asked))
+        return self.forecast_from(asked, states[0][0])
+
+    def forecast_from(self, question: Question, states: AnyArray) -> PromptForecast:
+        """Return the forecast by the states of the prompt's last token: see `forecast_prompt`."""
+        return forecast_prompt(self.artifact, question, states, self._caveats(question))
 
     def score(self, question: str | Question, answer: str) -> Verdict:
         """Return the verdict on a given answer, read as if the model had said it.
@@ -144,11 +150,8 @@ class Detector(Shown):
     def score_batch(self, pairs: Sequence[tuple[str | Question, str]]) -> list[Verdict]:
         """Score given answers in batches: (question, answer) each; the verdicts come in their order."""
         questions = [self._as_question(question) for question, _ in pairs]
-        answers = [self._as_answer(question, text) for question, (_, text) in zip(questions, pairs, strict=True)]
-        of_source = caveats_of_source(self.config.asking, given=True)
-        asked = [(*of_source, *self._caveats(question)) for question in questions]
-        verdicts: dict[int, Verdict] = {}
-        empty = np.empty((0, 0, 0), dtype=np.float32)
+        answers = [self.given_answer(question, text) for question, (_, text) in zip(questions, pairs, strict=True)]
+        states: dict[int, AnyArray] = {}
         readable = sorted(
             (n for n, a in enumerate(answers) if a.answer_ids),
             key=lambda n: len(answers[n].prompt_ids + answers[n].answer_ids),
@@ -157,12 +160,26 @@ class Detector(Shown):
             places = readable[start : start + _BATCH]
             sequences = [(answers[n].prompt_ids, answers[n].answer_ids) for n in places]
             recorded = record_answer_states(self.lm, sequences, state_spec(self.artifact))
-            for n, states in zip(places, recorded, strict=True):
-                inputs = AnswerStates(questions[n], answers[n], states)
-                verdicts[n] = score_answer(self.artifact, inputs, asked[n], self.graders)
-        for n in set(range(len(answers))) - verdicts.keys():
-            verdicts[n] = score_answer(self.artifact, AnswerStates(questions[n], answers[n], empty), asked[n])
-        return [verdicts[n] for n in range(len(answers))]
+            states.update(zip(places, recorded, strict=True))
+        return [self.verdict_on_given(questions[n], answers[n], states.get(n)) for n in range(len(answers))]
+
+    def verdict_on_given(self, question: Question, answer: Answer, states: AnyArray | None) -> Verdict:
+        """Return the verdict on a given answer by its states, as in `score.AnswerStates`; none: it has no tokens."""
+        asked = (*caveats_of_source(self.config.asking, given=True), *self._caveats(question))
+        graders = Graders() if states is None else self.graders
+        read = np.empty((0, 0, 0), dtype=np.float32) if states is None else states
+        return score_answer(self.artifact, AnswerStates(question, answer, read), asked, graders)
+
+    def given_answer(self, question: Question, text: str) -> Answer:
+        """Return the record of a given answer, closed as the training answers were."""
+        answer = ready_answer(self.lm, question.id, self.prompt_ids(question), text)
+        closing = self.config.asking.closing_id
+        if closing is None or not answer.answer_ids:
+            return answer
+        ids = (*answer.answer_ids, closing)
+        text, offsets = self.lm.decode(ids), self.lm.offsets(ids)
+        closed = replace(answer, answer_ids=ids, text=text, offsets=offsets, thought=None, final=None)
+        return self.lm.thought_tags.part(closed)
 
     def prompt_ids(self, question: Question) -> tuple[int, ...]:
         """Return the whole prompt that asks a question, as the run did."""
@@ -250,17 +267,6 @@ class Detector(Shown):
 
     def _as_question(self, question: str | Question) -> Question:
         return question if isinstance(question, Question) else self.question(question)
-
-    def _as_answer(self, question: Question, text: str) -> Answer:
-        """Return the record of a given answer, closed as the training answers were."""
-        answer = ready_answer(self.lm, question.id, self.prompt_ids(question), text)
-        closing = self.config.asking.closing_id
-        if closing is None or not answer.answer_ids:
-            return answer
-        ids = (*answer.answer_ids, closing)
-        text, offsets = self.lm.decode(ids), self.lm.offsets(ids)
-        closed = replace(answer, answer_ids=ids, text=text, offsets=offsets, thought=None, final=None)
-        return self.lm.thought_tags.part(closed)
 
 
 def load_detector(

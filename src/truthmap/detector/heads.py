@@ -59,9 +59,12 @@ class Head:
         """Return the Mahalanobis distance to the training states: states (n, K, d) → float64 (n,)."""
         return self.gaussian.distance(states.reshape(len(states), -1))
 
-    def nearest(self, state: AnyArray, k: int) -> Ints:
-        """Return the training records whose states lie nearest to one state (K, d), the nearest first: int64 (k,)."""
-        point = self.gaussian.coordinates(state.reshape(1, -1))[0]
+    def locate(self, states: AnyArray) -> Floats:
+        """Return where states lie in the Gaussian: states (n, K, d) → float64 (n, r), whitened."""
+        return self.gaussian.coordinates(states.reshape(len(states), -1))
+
+    def nearest(self, point: Floats, k: int) -> Ints:
+        """Return the training records nearest to a point (r,) in the Gaussian, the nearest first: int64 (k,)."""
         return np.asarray(self.record_index[nearest(self.coordinates, point, k)])
 
 

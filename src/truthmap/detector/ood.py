@@ -41,17 +41,31 @@ class GaussianOOD(ShortRepr):
 
     def coordinates(self, states: AnyArray) -> Floats:
         """Return the whitened coordinates along the directions: states (n, d) → float64 (n, r)."""
-        x = (states.astype(np.float64) - self.mean) / self.scale
-        return np.asarray(x @ self.directions.T.astype(np.float64) / np.sqrt(self.variance), dtype=np.float64)
+        return self.whitened(self._standardised(states) @ self.directions.T.astype(np.float64))
 
     def distance(self, states: AnyArray) -> Floats:
         """Return the Mahalanobis distance: states (n, d) → float64 (n,)."""
-        x = (states.astype(np.float64) - self.mean) / self.scale
-        along = x @ self.directions.T.astype(np.float64)
-        squared = (along**2 / self.variance).sum(axis=1)
+        x = self._standardised(states)
+        return self.distance_along(x @ self.directions.T.astype(np.float64), (x**2).sum(axis=1))
+
+    def whitened(self, along: Floats) -> Floats:
+        """Return whitened coordinates: those of standardised states along the directions (n, r) → float64 (n, r)."""
+        return np.asarray(along / np.sqrt(self.variance), dtype=np.float64)
+
+    def distance_along(self, along: Floats, squared: Floats) -> Floats:
+        """Return the Mahalanobis distance, float64 (n,), by what is known of standardised states.
+
+        Args:
+            along: float64 (n, r), their coordinates along the directions.
+            squared: float64 (n,), their squared lengths.
+        """
+        total = (along**2 / self.variance).sum(axis=1)
         if self.noise > 0:
-            squared += np.maximum((x**2).sum(axis=1) - (along**2).sum(axis=1), 0) / self.noise
-        return np.asarray(np.sqrt(squared), dtype=np.float64)
+            total += np.maximum(squared - (along**2).sum(axis=1), 0) / self.noise
+        return np.asarray(np.sqrt(total), dtype=np.float64)
+
+    def _standardised(self, states: AnyArray) -> Floats:
+        return np.asarray((states.astype(np.float64) - self.mean) / self.scale, dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from truthmap.arrays import Floats, Floats32
+from truthmap.arrays import AnyArray
 from truthmap.detector.acceptance import lacks_exact_answer
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.caveats import Caveat, because
 from truthmap.detector.config import AskingConfig, DetectorConfig, Role
 from truthmap.detector.heads import Head
-from truthmap.detector.streaming import StateSpec
+from truthmap.detector.reading import Reading, read_state, token_log_odds
 from truthmap.detector.verdict import PromptForecast, TokenScore, Verdict
 from truthmap.errors import UsageError
 from truthmap.grading.grade import grade as grade_answer
@@ -21,8 +19,6 @@ from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.grading.token_spans import locate_ranges
 from truthmap.positions import MISSING, Position
 from truthmap.records import Answer, Grade, Outcome, Question
-
-_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
@@ -32,18 +28,13 @@ class AnswerStates:
     Attributes:
         question: What was asked.
         answer: What the model said, or is taken to have said.
-        states: float32 (1 + answer tokens, layers, d), the last prompt token first.
+        states: float32 (1 + answer tokens, layers, d), the last prompt token first; or what `projections_of` the
+            detector give of them, float64 (1 + answer tokens, numbers).
     """
 
     question: Question
     answer: Answer
-    states: Floats32
-
-
-def state_spec(artifact: Artifact) -> StateSpec:
-    """Return which hidden states of every token this detector needs."""
-    layers = sorted({layer for head in artifact.heads.values() for layer in head.layers})
-    return StateSpec(artifact.config.site, tuple(layers))
+    states: AnyArray
 
 
 def locate_exact_answer(question: Question, answer: Answer, asking: AskingConfig, graders: Graders) -> Grade:
@@ -81,10 +72,8 @@ def score_answer(
     head = _head_for(artifact.heads, columns)
     if head is None:
         return _unanswered(inputs, asked)
-    layers = state_spec(artifact).layers
-    cells = head.config.cells
-    state = np.stack([inputs.states[columns[cell.position], layers.index(cell.layer)].mean(axis=0) for cell in cells])
-    reading = _read(head, state)
+    placed = read_state(artifact, head, inputs.states, [columns[cell.position] for cell in head.config.cells])
+    reading = placed.reading
     has_forecast = Role.BEFORE in artifact.heads
     forecast = forecast_prompt(artifact, inputs.question, inputs.states[0], asked) if has_forecast else None
     question_far = forecast is not None and forecast.out_of_distribution
@@ -102,7 +91,7 @@ def score_answer(
         distance=reading.distance,
         out_of_distribution=reading.out_of_distribution,
         question_out_of_distribution=question_far,
-        similar=tuple(artifact.records[row] for row in head.nearest(state, _NEIGHBOURS)) if artifact.records else (),
+        similar=placed.similar(artifact),
         tokens=token_scores(artifact, inputs.answer, inputs.states[1:]),
         caveats=caveats,
         guarantee=None if caveats else artifact.config.guarantee,
@@ -113,14 +102,14 @@ def score_answer(
 
 
 def forecast_prompt(
-    artifact: Artifact, question: Question, states: Floats32, asked: Sequence[Caveat]
+    artifact: Artifact, question: Question, states: AnyArray, asked: Sequence[Caveat]
 ) -> PromptForecast:
     """Return what is to be expected before an answer token is generated.
 
     Args:
         artifact: The detector.
         question: What is asked.
-        states: float32 (layers, d) of the last prompt token.
+        states: float32 (layers, d) of the last prompt token; or what `projections_of` the detector give of them.
         asked: In what it is not put as the training questions were; with any of it, nothing is claimed.
 
     Raises:
@@ -132,8 +121,7 @@ def forecast_prompt(
             "expected a detector with a head that reads the prompt alone, but this one has none; seal one anew with "
             "`truthmap detector RUN`"
         )
-    layers = state_spec(artifact).layers
-    reading = _read(head, np.stack([states[layers.index(cell.layer)] for cell in head.config.cells]))
+    reading = read_state(artifact, head, states[None], [slice(0, 1)] * len(head.config.cells)).reading
     caveats = (*asked, *([Caveat.QUESTION_OUT_OF_DISTRIBUTION] if reading.out_of_distribution else []))
     expected = f"of 100 questions like this, about {round(100 * reading.p_wrong)} are answered wrongly"
     return PromptForecast(
@@ -147,44 +135,13 @@ def forecast_prompt(
     )
 
 
-def token_scores(artifact: Artifact, answer: Answer, states: Floats32) -> tuple[TokenScore, ...]:
-    """Score every answer token as if it stood at the sealed position: states float32 (tokens, layers, d)."""
+def token_scores(artifact: Artifact, answer: Answer, states: AnyArray) -> tuple[TokenScore, ...]:
+    """Score every answer token as if it stood at the sealed position; its states are as in `AnswerStates`."""
     read = token_log_odds(artifact, states)
     return tuple(
         TokenScore(token, start, end, float(score))
         for token, (start, end), score in zip(answer.answer_ids, answer.offsets, read, strict=True)
     )
-
-
-def token_log_odds(artifact: Artifact, states: Floats32) -> Floats:
-    """Return the log-odds that the answer head reads at each token: float32 (tokens, layers, d) → float64 (tokens,)."""
-    head = artifact.heads[Role.ANSWER]
-    layers = state_spec(artifact).layers
-    return head.score(states[:, [layers.index(layer) for layer in head.layers]])
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a head reads in one state.
-
-    Attributes:
-        head: The head.
-        score, p_wrong, distance, out_of_distribution: As in `Verdict`.
-    """
-
-    head: Head
-    score: float
-    distance: float
-
-    @property
-    def p_wrong(self) -> float:
-        """The calibrated probability that the answer is wrong, whatever keeps it from being claimed."""
-        return float(self.head.p_wrong(np.array([self.score]))[0])
-
-    @property
-    def out_of_distribution(self) -> bool:
-        """Whether the state is far from those of the training answers."""
-        return self.distance > self.head.config.ood.threshold
 
 
 @dataclass(frozen=True)
@@ -212,11 +169,6 @@ def judge(
     if caveats:
         return Judgement(None, None, caveats)
     return Judgement(_accepted(reading.head, reading.score), reading.p_wrong, ())
-
-
-def _read(head: Head, state: Floats32) -> Reading:
-    """Read one state: float32 (K, d)."""
-    return Reading(head, float(head.score(state[None])[0]), float(head.distance(state[None])[0]))
 
 
 def _caveats_of_state(artifact: Artifact, grade: Grade, reading: Reading, *, question_far: bool) -> list[Caveat]:

@@ -9,16 +9,16 @@ import numpy as np
 
 from truthmap.answers.thought_stream import ThoughtStream
 from truthmap.answers.to_answer import PROMPT_TOO_LONG
-from truthmap.arrays import Floats32
+from truthmap.arrays import AnyArray
 from truthmap.detector.artifact import Artifact
 from truthmap.detector.caveats import Caveat, ended_elsewhere
 from truthmap.detector.config import Role
 from truthmap.detector.exit_rule import ExitRule, ExitWatch
+from truthmap.detector.reading import token_log_odds
 from truthmap.detector.score import (
     AnswerStates,
     locate_exact_answer,
     score_answer,
-    token_log_odds,
 )
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
 from truthmap.detector.verdict import Verdict
@@ -95,7 +95,7 @@ class StreamScorer:
         self._artifact, self._lm, self._asked = artifact, lm, tuple(asked)
         self._ids: list[int] = []
         self._log_probs: list[float] = []
-        self._states: list[Floats32] = []
+        self._states: list[AnyArray] = []
         self._text = ""
         self._thoughts = ThoughtStream(lm, request.prompt.prompt_ids)
         self._closed_at: Span | None = None

@@ -13,7 +13,7 @@ from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.sampling import sample_tokens
 from truthmap.answers.thought_budget import ThoughtBudget
 from truthmap.answers.token_recorder import Newest, last_token
-from truthmap.arrays import Floats32
+from truthmap.arrays import AnyArray, Floats32
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
@@ -55,7 +55,8 @@ class DecodedToken:
         row: Which request it belongs to.
         token: Its id; `None`: the prompt was read, and the states are those of its last token.
         log_prob: Natural log-probability of the token when it was chosen.
-        states: float32 (layers, d), after the token was read; empty (0, 0) where the spec has no layers.
+        states: float32 (layers, d), after the token was read; empty (0, 0) where the spec has no layers. Or what
+            `projections_of` a detector give of them, float64 (numbers,).
         last: The answer ends here.
         closed: The model closed the answer itself.
     """
@@ -63,7 +64,7 @@ class DecodedToken:
     row: int
     token: int | None
     log_prob: float
-    states: Floats32
+    states: AnyArray
     last: bool
     closed: bool
 

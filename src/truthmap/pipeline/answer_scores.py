@@ -18,8 +18,9 @@ from truthmap.detector.artifact import Artifact, load_artifact
 from truthmap.detector.caveats import Caveat, caveats_of_source
 from truthmap.detector.config import Role
 from truthmap.detector.heads import Head
+from truthmap.detector.reading import Reading
 from truthmap.detector.readout import fit_readout
-from truthmap.detector.score import Judgement, Reading, judge
+from truthmap.detector.score import Judgement, judge
 from truthmap.detector.training_data import TrainingData, read_head_data
 from truthmap.detector.verdict import NO_CLAIM, NOT_TRUSTED, TRUSTED
 from truthmap.errors import RunFolderError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from importlib import resources
 from typing import Any
 
@@ -18,7 +18,7 @@ from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import TokenEvent
 from truthmap.detector.verdict import PromptForecast, Verdict, forecast_row, token_rows, verdict_row
 from truthmap.errors import TruthmapError
-from truthmap.server.batcher import Batcher, JobEvent, ScoringJob
+from truthmap.server.batcher import Batcher, JobEvent, JobRunner, ScoringJob
 from truthmap.server.http_errors import HttpError
 from truthmap.server.middleware import SecurityMiddleware
 from truthmap.server.openapi import describe
@@ -37,12 +37,16 @@ _PAGE = {
 }
 
 
+StartRunner = Callable[[Detector, ServeSettings, Telemetry], JobRunner]
+"""Starts what answers jobs."""
+
+
 class Server:
     """What the routes share: the detector, its settings, its counters and the batcher that owns the model."""
 
-    def __init__(self, detector: Detector, settings: ServeSettings) -> None:
+    def __init__(self, detector: Detector, settings: ServeSettings, runner: StartRunner) -> None:
         self.detector, self.settings, self.telemetry = detector, settings, Telemetry()
-        self.batcher = Batcher(detector, settings, self.telemetry)
+        self.batcher = runner(detector, settings, self.telemetry)
 
     async def chat(self, request: Request) -> Response:
         """Answer a conversation."""
@@ -140,15 +144,16 @@ class Server:
         yield DONE
 
 
-def create_app(detector: Detector, settings: ServeSettings | None = None) -> FastAPI:
+def create_app(detector: Detector, settings: ServeSettings | None = None, runner: StartRunner = Batcher) -> FastAPI:
     """Make the application that serves a detector.
 
     Args:
         detector: A loaded detector.
         settings: Limits and the key.
+        runner: Starts what answers jobs; by default the detector's own model, in batches.
     """
     settings = settings or ServeSettings()
-    server = Server(detector, settings)
+    server = Server(detector, settings, runner)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import StreamScorer, TokenEvent
@@ -52,6 +53,34 @@ class ScoringJob:
         return cls(task, send), events
 
 
+class JobRunner(Protocol):
+    """Whatever answers jobs."""
+
+    def submit(self, job: ScoringJob) -> None:
+        """Take a job.
+
+        Raises:
+            HttpError: it is not taken now.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Finish what waits and runs."""
+        ...
+
+
+def require_room(settings: ServeSettings, n_waiting: int, *, stopping: bool) -> None:
+    """Refuse a job that cannot wait.
+
+    Raises:
+        HttpError: too many wait (429), or the server is stopping (503).
+    """
+    if stopping:
+        raise HttpError(503, "the server is stopping", "stopping")
+    if n_waiting >= settings.max_queue:
+        raise HttpError(429, f"{settings.max_queue} requests wait already; try again later", "queue_full")
+
+
 class Batcher:
     """Owns the model: takes jobs, puts those that wait into one batch, sends each its events."""
 
@@ -69,10 +98,7 @@ class Batcher:
         Raises:
             HttpError: too many wait (429), or the server is stopping (503).
         """
-        if self._stopping.is_set():
-            raise HttpError(503, "the server is stopping", "stopping")
-        if self._waiting.qsize() >= self._settings.max_queue:
-            raise HttpError(429, f"{self._settings.max_queue} requests wait already; try again later", "queue_full")
+        require_room(self._settings, self._waiting.qsize(), stopping=self._stopping.is_set())
         self._waiting.put(job)
         self._telemetry.waiting.set(self._waiting.qsize())
 

@@ -24,6 +24,7 @@ from truthmap.lm.sizes import device_memory
 from truthmap.records import Answer, Site
 from truthmap.seeding import seed_from
 
+_RECORDER = "truthmap.answers.engines.vllm_worker.StateRecorder"
 _SHARE = 1 / 8
 """Share of the machine's memory that states may take while they wait to be picked from."""
 _FEW = 64
@@ -51,7 +52,8 @@ class VllmEngine:
         self._lm = lm
         self._room = int(device_memory(torch.device("cpu")) * _SHARE) if memory is None else memory
         asked = {**asdict(settings), "longest": settings.longest + 1}  # one more is chosen, and thrown away
-        self._process = VllmProcess({**asked, "stop_ids": sorted(lm.stop_ids | lm.line_ids)})
+        stop_ids, extension = sorted(lm.stop_ids | lm.line_ids), _RECORDER if settings.sites else None
+        self._process = VllmProcess({**asked, "stop_ids": stop_ids, "extension": extension})
         self.block = int(self._process.ready["block"])
         self.layout, self.fault = _layout(self._process.ready["ready"])
 

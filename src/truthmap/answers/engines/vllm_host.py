@@ -8,30 +8,35 @@ do not pass through it: vLLM's workers write them into memory that is shared wit
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from queue import SimpleQueue
 from typing import Any, TextIO
 
 Tell = Callable[[Mapping[str, Any]], None]
 
-_RECORDER = "truthmap.answers.engines.vllm_worker.StateRecorder"
-
 
 def main() -> None:
-    """Start vLLM with the settings on the first line; do what every line after it asks."""
+    """Do what is asked for on standard input, as `run` has it."""
     # Whatever vLLM and its libraries print goes to standard error, not among the answers.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    tell: Tell = partial(_tell, out)
-    settings = json.loads(sys.stdin.readline())
+    run(sys.stdin, partial(_tell, out))
+
+
+def run(lines: TextIO, tell: Tell) -> None:
+    """Start vLLM with the settings on the first line; do what every line after it asks."""
+    settings = json.loads(lines.readline())
     llm = _start(settings)
-    host = _Host(llm, frozenset(settings["stop_ids"]), tell)
+    host = _Host(llm, frozenset(settings["stop_ids"]), tell, lines)
     tell({"ready": host.installed(settings["sites"]), "block": int(llm.llm_engine.vllm_config.cache_config.block_size)})
-    for line in sys.stdin:
+    for line in lines:
         asked = json.loads(line)
         tell({"done_with": getattr(host, asked["do"])(asked)})
 
@@ -50,8 +55,9 @@ def _start(settings: Mapping[str, Any]) -> Any:
     options: dict[str, Any] = (
         {"enforce_eager": True, "enable_chunked_prefill": False} if current_platform.is_cpu() else {}
     )
-    if settings["sites"]:
-        options |= {"enforce_eager": True, "worker_extension_cls": _RECORDER}  # compiled blocks call no hooks
+    if settings["extension"] is not None:
+        # Compiled blocks call no hooks.
+        options |= {"enforce_eager": True, "worker_extension_cls": settings["extension"]}
     if settings["step_tokens"] is not None:
         tokens = settings["step_tokens"]
         options |= {"enable_chunked_prefill": True, "max_num_batched_tokens": tokens, "max_num_seqs": min(tokens, 256)}
@@ -90,7 +96,10 @@ class _Growing:
     log_probs: list[float] = field(default_factory=list)
     length: int | None = None
 
-    def take(self, token: int, log_prob: float) -> None:
+    def __post_init__(self) -> None:
+        self.length = None if self.most else 0
+
+    def take(self, token: int, log_prob: float = math.nan) -> None:
         """Take in a token that vLLM has chosen."""
         self.ids.append(token)
         self.log_probs.append(log_prob)
@@ -106,9 +115,9 @@ class _Growing:
 class _Host:
     """Does what is asked for, with a vLLM."""
 
-    def __init__(self, llm: Any, stop_ids: frozenset[int], tell: Tell) -> None:
+    def __init__(self, llm: Any, stop_ids: frozenset[int], tell: Tell, lines: TextIO) -> None:
         self._llm, self._engine = llm, llm.llm_engine
-        self._stop_ids, self._tell = stop_ids, tell
+        self._stop_ids, self._tell, self._lines = stop_ids, tell, lines
         self._numbers = count()
 
     def installed(self, sites: Sequence[str]) -> Any:
@@ -165,7 +174,72 @@ class _Host:
             self._settle()
         return found
 
-    def _add(self, ids: Sequence[int], kept: Mapping[str, Any] | None, **settings: Any) -> str:
+    def call(self, asked: Mapping[str, Any]) -> Any:
+        """Let the workers do something, and return what the first of them says."""
+        return self._llm.collective_rpc(asked["method"], args=tuple(asked["args"]))[0]
+
+    def serve(self, _asked: Mapping[str, Any]) -> bool:
+        """Answer what comes, as it comes, until nothing can come any more.
+
+        Lines in: `add`, requests; `abort`, numbers of requests. Lines out: `news`, `[number, tokens, over]` each. A
+        token that vLLM has chosen is told once those before it have been read; a request is over once all have.
+        """
+        lines: SimpleQueue[str | None] = SimpleQueue()
+        threading.Thread(target=_read_lines, args=(self._lines, lines), daemon=True).start()
+        growing: dict[str, _Growing] = {}
+        while True:
+            came = [] if self._engine.has_unfinished_requests() else [lines.get()]
+            while not lines.empty():
+                came.append(lines.get())
+            aborted: list[list[Any]] = []
+            for line in came:
+                if line is None:
+                    return True
+                aborted.extend(self._take_line(json.loads(line), growing))
+            # What was aborted is over once nothing that was begun for it can still be written.
+            news = [*self._advance(growing), *aborted]
+            if news:
+                self._tell({"news": news})
+
+    def _take_line(self, line: Mapping[str, Any], growing: dict[str, _Growing]) -> list[list[Any]]:
+        """Begin and end requests; return news of those that end."""
+        ended: list[list[Any]] = []
+        for asked in line.get("add", ()):
+            number, most = str(asked["number"]), int(asked["most"])
+            growing[number] = _Growing(most, self._stop_ids, fed=True)
+            settings = {name: asked[name] for name in ("temperature", "top_p", "seed")}
+            try:
+                settings |= {"max_tokens": most + 1, "skip_reading_prefix_cache": asked["fresh"]}
+                self._add(asked["ids"], asked["read"], number, **settings)
+            except Exception as error:  # noqa: BLE001 - one request that vLLM does not take is no reason to fail all
+                del growing[number]
+                ended.append([int(number), [], True, f"{type(error).__name__}: {error}"[:500]])
+        gone = [str(number) for number in line.get("abort", ()) if str(number) in growing]
+        self._engine.abort_request(gone)
+        for number in gone:
+            del growing[number]
+            ended.append([int(number), [], True])
+        return ended
+
+    def _advance(self, growing: dict[str, _Growing]) -> list[list[Any]]:
+        """Compute one step, and return what came of it."""
+        news: list[list[Any]] = []
+        for output in self._engine.step() if self._engine.has_unfinished_requests() else ():
+            answer = growing.get(output.request_id)
+            if answer is None:
+                continue
+            before = len(answer.ids)
+            for token in output.outputs[0].token_ids:
+                answer.take(int(token))
+            over = answer.is_done or output.finished
+            if over:
+                del growing[output.request_id]
+                if not output.finished:
+                    self._engine.abort_request([output.request_id])
+            news.append([int(output.request_id), answer.ids[before : answer.length], over])
+        return news
+
+    def _add(self, ids: Sequence[int], kept: Any, number: str | None = None, **settings: Any) -> str:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -176,7 +250,7 @@ class _Host:
             extra_args=None if kept is None else {"truthmap": kept},
             **settings,
         )
-        number = str(next(self._numbers))
+        number = str(next(self._numbers)) if number is None else number
         self._engine.add_request(number, {"prompt_token_ids": ids}, params)
         return number
 
@@ -201,6 +275,12 @@ class _Host:
     def _settle(self) -> None:
         """Wait until every worker has written the states of what it has computed."""
         self._llm.collective_rpc("truthmap_settle")
+
+
+def _read_lines(source: TextIO, lines: SimpleQueue[str | None]) -> None:
+    for line in iter(source.readline, ""):
+        lines.put(line)
+    lines.put(None)
 
 
 if __name__ == "__main__":

@@ -55,10 +55,14 @@ class StateProbe:
             if engine.ended:
                 raise
             return str(error)
+        return self.difference({site: states[:, :, 0] for site, states in found.items()})
+
+    def difference(self, found: Mapping[Site, torch.Tensor]) -> str | None:
+        """Return in what states, for each site (L, T, d), differ by more than rounding, if in anything."""
         for site, wanted in self.states.items():
             if site not in found:
                 return f"site {site} is not there"
-            own = found[site][:, :, 0]
+            own = found[site]
             if own.shape != wanted.shape:
                 return f"site {site} is {tuple(own.shape)}, expected {tuple(wanted.shape)}"
             difference = relative_difference(own, wanted)

@@ -62,8 +62,8 @@ class VllmProcess:
         assert self._process.stdout is not None
         self._to, self._from = self._process.stdin, self._process.stdout
         try:
-            self._send(settings)
-            self.ready: Mapping[str, Any] = self._receive()
+            self.send(settings)
+            self.ready: Mapping[str, Any] = self.receive()
         except BaseException:
             self.close()
             raise
@@ -80,13 +80,21 @@ class VllmProcess:
         Raises:
             ModelError: vLLM has ended.
         """
-        self._busy = True
-        self._send({"do": what, **asked})
-        while "done_with" not in (message := self._receive()):
+        self.begin(what, asked)
+        while "done_with" not in (message := self.receive()):
             if on_progress is not None:
                 on_progress(int(message["done"]))
         self._busy = False
         return message["done_with"]
+
+    def begin(self, what: str, asked: Mapping[str, Any]) -> None:
+        """Let the host do something that is talked with by `send` and `receive` while it is done.
+
+        Raises:
+            ModelError: vLLM has ended.
+        """
+        self._busy = True
+        self.send({"do": what, **asked})
 
     def close(self) -> None:
         """End the process, and with it all that it holds."""
@@ -101,14 +109,24 @@ class VllmProcess:
         self._from.close()
         self._log.close()
 
-    def _send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a line to the host.
+
+        Raises:
+            ModelError: vLLM has ended.
+        """
         try:
             self._to.write(json.dumps(message) + "\n")
             self._to.flush()
         except OSError as error:
             raise self._failure() from error
 
-    def _receive(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
+        """Wait for a line of the host.
+
+        Raises:
+            ModelError: vLLM has ended.
+        """
         line = self._from.readline()
         if not line:
             raise self._failure()

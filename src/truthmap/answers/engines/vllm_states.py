@@ -107,7 +107,7 @@ class SharedStates:
 
         It has no name in any folder, where the system can do that: nothing is left behind, whoever is killed.
         """
-        with _anonymous_file(self._size) as (descriptor, path):
+        with anonymous_file(self._size) as (descriptor, path):
             shared = mmap.mmap(descriptor, self._size)
             self._seen, states = views(shared, self.kept.n_slots, self.layout.sites)
             self._states = {Site(site): each for site, each in states.items()}
@@ -173,7 +173,7 @@ class VllmTokenStates:
 
 
 @contextmanager
-def _anonymous_file(size: int) -> Iterator[tuple[int, str]]:
+def anonymous_file(size: int) -> Iterator[tuple[int, str]]:
     """Give a file's descriptor and the path by which it can be opened while inside the `with`."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("truthmap-states")

@@ -76,7 +76,7 @@ class StateRecorder:
             places = places_of(site, blocks, width)
             found[site] = places if isinstance(places, str) else places[0].width
             for place in () if isinstance(places, str) else places:
-                _hook(place, self._taker(site))
+                hook(place, self._taker(site))
         model.register_forward_pre_hook(self._begin, with_kwargs=True)
         model.register_forward_hook(self._end)
         dtype = str(self.model_config.dtype).removeprefix("torch.")
@@ -245,7 +245,8 @@ def _last_projection(modules: Sequence[nn.Module]) -> Any:
     return found[0] if len(found) == 1 else f"{len(found)} last projections in a block of vLLM's model"
 
 
-def _hook(place: Place, take: Callable[[Any], None]) -> None:
+def hook(place: Place, take: Callable[[Any], None]) -> None:
+    """Let a function have what is read at a place, each time that it is computed."""
     if place.reads_input:
         place.module.register_forward_pre_hook(lambda _module, inputs: take(inputs[0]))
     else:

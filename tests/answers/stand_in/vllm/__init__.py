@@ -1,4 +1,4 @@
-"""As much of vLLM as truthmap calls, one request at a time: stands in for it where it is not installed.
+"""As much of vLLM as truthmap calls, one request after the other: stands in for it where it is not installed.
 
 `STAND_IN_FAULT` makes it fail: `start`, `generate`, or `die` (the process is gone without a word). `STAND_IN_BLOCK` is
 how many tokens lie in a block of its cache: what another request has computed of whole blocks is not computed again, so
@@ -78,6 +78,7 @@ class Worker:
             get_model=lambda: model, input_batch=None, query_start_loc=None, requests={}, device=torch.device("cpu")
         )
         config = model.config
+        self.parallel_config = SimpleNamespace(tensor_parallel_size=1)
         self.model_config = SimpleNamespace(
             get_total_num_hidden_layers=lambda: config.num_hidden_layers,
             get_hidden_size=lambda: config.hidden_size,
@@ -87,7 +88,7 @@ class Worker:
 
 @dataclass
 class Engine:
-    """Computes the first request that waits; at most `step` tokens at once, where that is set."""
+    """Computes a request at each step, in turn; at most `step` tokens at once, where that is set."""
 
     model: torch.nn.Module
     worker: Worker
@@ -122,7 +123,8 @@ class Engine:
         self.waiting = [request for request in self.waiting if request.number not in numbers]
 
     def step(self) -> list[RequestOutput]:
-        request = self.waiting[0]
+        request = self.waiting.pop(0)
+        self.waiting.append(request)
         end = min(len(request.ids), request.n_computed + (self.step_tokens or self.longest))
         every = self._forward(request, end)
         logits = every[-1]
