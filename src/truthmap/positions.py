@@ -290,10 +290,7 @@ def chosen_positions(texts: Iterable[str]) -> tuple[Position, ...]:
     Raises:
         UsageError: one of them is none.
     """
-    found: dict[Position, None] = {}
-    for text in texts:
-        found |= dict.fromkeys(SETS[text] if text in SETS else (_chosen(text),))
-    return tuple(found)
+    return tuple(dict.fromkeys(p for text in texts for p in (SETS[text] if text in SETS else (_chosen(text),))))
 
 
 def _chosen(text: str) -> Position:

@@ -74,3 +74,11 @@ def test_diff(
     assert "both maps are the same one" in capsys.readouterr().err
     assert run_command(monkeypatch, "diff", str(finished.path), str(made_once), "--site", "ear") == 2
     assert "a site must be one of residual" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["12", "x:-1", "3:nowhere", "-1:-1"])
+def test_what_is_no_cell_is_refused(
+    text: str, finished: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    assert run_command(monkeypatch, "detector", str(finished.path), "--cell", text) == 2
+    assert "is no cell: expected LAYER:POSITION" in capsys.readouterr().err

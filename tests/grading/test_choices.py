@@ -111,3 +111,37 @@ def test_reviews_are_read_by_their_first_label() -> None:
     assert label("Positive. Although some of it is negative …", "positive").outcome is Outcome.RIGHT
     assert label("The review is not positive; it is negative.", "negative").outcome is Outcome.RIGHT
     assert label("It is either positive or negative.", "negative").outcome is Outcome.UNSCORED
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "accepted"),
+    [
+        ("Is ice hot?", "The answer is, of course, no. Ice is cold.", "no"),
+        ("Is ice hot?", "Certainly: no.", "no"),
+        ("Is gold a metal?", "The answer is, of course, yes.", "yes"),
+        ("Ist Eis heiß?", "Natürlich: nein.", "no"),
+        ("Is the Sun a planet?", "The Sun is a celestial body, but it's not a planet. It is a star.", "no"),
+        ("Is a whale a fish?", "That is a matter of taste. While whales are mammals, they are not fish.", "no"),
+        ("Is gold a metal?", "Gold is precious, and it is a metal.", "yes"),
+        ("Do spiders have six legs?", "Spiders are arachnids, so they do not have six legs.", "no"),
+    ],
+)
+def test_yes_or_no_is_read_from_what_is_said(asked: str, text: str, accepted: str) -> None:
+    result = _grade(Question("q", asked, (accepted,)), text, GradingRule.CHOICE)
+    assert result.outcome is Outcome.RIGHT, result
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("Is water wet?", "Water is indeed a liquid, but it's not a solid substance."),
+        ("Is the Sun a planet?", "The Sun is bright, and if it is not a planet, what is it?"),
+        ("Is the Sun a planet?", "Mars is a planet, and it is not a star."),
+        ("Is the Sun a planet?", "Some say that the Sun moves, but it is not a planet that moves like Mars."),
+        ("Are tomatoes fruit?", "Botanists ask this often; they are fruit."),
+        ("Is Peru in Asia?", "Lima is large, and it is old."),
+    ],
+)
+def test_what_says_neither_yes_nor_no_is_unscored(asked: str, text: str) -> None:
+    result = _grade(Question("q", asked, ("yes",)), text, GradingRule.CHOICE)
+    assert result.outcome is Outcome.UNSCORED, result

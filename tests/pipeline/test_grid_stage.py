@@ -27,6 +27,7 @@ from truthmap.records import Answer, Grade, Outcome, Question, Site, Span
 from truthmap.runs.data import RunData
 from truthmap.runs.out_of_fold import read_out_of_fold
 from truthmap.runs.run import Run
+from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="module")
@@ -238,3 +239,9 @@ def test_label_files_with_faults_are_refused(tmp_path: Path, name: str, content:
         read_labels(tmp_path / name, "topic")
     with pytest.raises(UsageError, match="is not there"):
         read_labels(tmp_path / "nowhere.csv", "topic")
+
+
+def test_the_grid_table_reads_back_as_the_grid(done: Study) -> None:
+    run = run_study(done)
+    grid = RunData.load(run).grid()
+    pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from tests.small_study import small_study
 
@@ -296,9 +295,3 @@ def test_too_few_answers_are_refused_with_their_counts(
     monkeypatch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings: few)
     with pytest.raises(NotEnoughDataError, match=r"needs 10 right and 10 wrong outside the test part, has \d and \d"):
         run_study(study)
-
-
-def test_the_grid_table_reads_back_as_the_grid(done: Study) -> None:
-    run = run_study(done)
-    grid = RunData.load(run).grid()
-    pd.testing.assert_frame_equal(grid.to_frame(), RunData.load(run).cells)

@@ -296,9 +296,3 @@ def test_two_cells_score_alike_while_asking_and_from_states(run: Run, tmp_path: 
         ]
         assert verdict.role is Role.ANSWER
         assert verdict.score == pytest.approx(float(head.score(np.stack(stored, axis=1))[0]), abs=1e-2)
-
-
-@pytest.mark.parametrize("text", ["12", "x:-1", "3:nowhere", "-1:-1"])
-def test_what_is_no_cell_is_refused(run: Run, text: str) -> None:
-    with pytest.raises(UsageError, match="is no cell: expected LAYER:POSITION"):
-        app(["detector", str(run.path), "--cell", text], standalone_mode=False)

@@ -284,8 +284,7 @@ class DetectorConfig(ShortRepr, BaseModel):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What whoever uses the detector should know beside its numbers."""
-        training = self.training
-        told = []
+        training, told = self.training, list[str]()
         if training.looks > 1:
             told.append(
                 f"{training.looks} detectors with other cells, limits or confidence were tested on these test answers: "

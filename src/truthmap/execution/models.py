@@ -19,8 +19,9 @@ from truthmap.lm.identity import model_digest
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.meta_model import meta_model, release_memory
-from truthmap.lm.model import LanguageModel, require_blocks
+from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import PrefixCache
+from truthmap.lm.sites import Blocks
 from truthmap.questions.tasks import Task
 from truthmap.records import Site
 from truthmap.storage import cache_folder
@@ -86,7 +87,7 @@ class ModelHolder:
             self.close()
             with self._progress.stage("Loading the model", None):
                 loaded = _studied(self._study)
-                require_blocks(loaded)
+                _require_blocks(loaded)
             self._model = loaded
         return self._model
 
@@ -251,3 +252,12 @@ def text_model_of(name: str, load: Callable[[str], LanguageModel], batch_tokens:
         batch_tokens: Tokens in one batch of a local model.
     """
     return EndpointTextModel.of(name) if "://" in name else LocalTextModel(load(name), batch_tokens)
+
+
+def _require_blocks(lm: LanguageModel) -> Blocks:
+    """Find the blocks of a model that is to be studied, before anything is asked of it.
+
+    Raises:
+        ModelError: it is an encoder, or its blocks cannot be found or have no state for each token.
+    """
+    return lm.blocks

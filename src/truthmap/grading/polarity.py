@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -38,6 +38,10 @@ _AUXILIARIES = frozenset(
     ]
 )
 _PRONOUNS = frozenset(["it", "he", "she", "they", "this", "that", "there", "we", "you", "i", "these", "those"])
+_SUBJECTS = frozenset(["it", "he", "she", "they"])
+_JOINS = frozenset(["but", "and", "so", "though", "although"])
+_NOT = frozenset(["not"])
+_SENTENCES = 3  # that are looked through for what is said of "it"
 _LEADS = (Sign.ANSWERS, Sign.CONCLUDES, Sign.CONTRASTS, Sign.VERB, Sign.CORRECTS, Sign.AND, Sign.OR)
 _ELLIPSIS = frozenset(("...", "…"))
 
@@ -70,7 +74,7 @@ def read_polarity(reading: Reading, question: str) -> tuple[Polarity | None, boo
             return None, True
         chosen = _concluded(reading, said)
         return Polarity(chosen.yes, _span(reading, chosen.mark.start, chosen.mark.end)), False
-    return _by_statement(reading, question), False
+    return _by_statement(reading, question) or _by_pronoun(reading, question), False
 
 
 def asks_polarity(question: str) -> bool:
@@ -93,7 +97,17 @@ def _words(reading: Reading) -> list[_Word]:
     alone = [mark for mark in marks if _stands_alone(reading, mark)]
     alone = alone or _opening_word(reading)
     found = [_Word(mark, mark.sign is Sign.YES, _stance(reading, mark)) for mark in alone]
-    return [_negated(reading, word) for word in found]
+    return [_negated(reading, word) for word in _without_stress(reading, found)]
+
+
+def _without_stress(reading: Reading, found: list[_Word]) -> list[_Word]:
+    """Leave out what only stresses the yes or no right behind it: "of course, no", "certainly: yes"."""
+    stressed = set[int]()
+    for number, (earlier, later) in enumerate(pairwise(found)):
+        between = reading.tokens[earlier.mark.end : later.mark.start]
+        if reading.tokens[earlier.mark.start].norm not in YES_WORDS | NO_WORDS and not any(t.word for t in between):
+            stressed.add(number)
+    return [word for number, word in enumerate(found) if number not in stressed]
 
 
 def _opening_word(reading: Reading) -> list[Mark]:
@@ -200,6 +214,39 @@ def _by_statement(reading: Reading, question: str) -> Polarity | None:
     return Polarity(not negates, span)
 
 
+def _by_pronoun(reading: Reading, question: str) -> Polarity | None:
+    """Read a later clause that says of the question's subject what was asked: "The Sun is hot, but it is no planet"."""
+    asked = [token for token in tokenize(question) if token.word]
+    wanted = _content(reading, asked)
+    if not asks_polarity(question) or any(token.norm in _NOT or token.norm.endswith("n't") for token in asked):
+        return None
+    for low, high in reading.sentences[:_SENTENCES]:
+        named = set[str]()
+        for start, end in _clauses(reading, low, high):
+            words = [token for token in reading.tokens[start:end] if token.word]
+            said = _said_of_it(words)
+            own = _content(reading, said or words)
+            if said and own < wanted <= own | named and own:
+                negates = any(mark is not None and mark.sign is Sign.NEGATES for mark in reading.sign_at[start:end])
+                return Polarity(not negates, Span(words[0].start, words[-1].end))
+            named |= own & wanted
+    return None
+
+
+def _clauses(reading: Reading, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Give the clauses of a sentence, as its commas and semicolons part it."""
+    cuts = [index for index in range(low, high) if reading.tokens[index].norm in (";", ":", ",")]
+    return zip([low, *(cut + 1 for cut in cuts)], [*cuts, high], strict=True)
+
+
+def _said_of_it(words: Sequence[Token]) -> Sequence[Token]:
+    """Return what a clause that begins with "it is", "but they do not" goes on with; nothing of another clause."""
+    begin = 1 if words and words[0].norm in _JOINS else 0
+    norms = [token.norm for token in words[begin : begin + 2]]
+    is_one = len(norms) > 1 and norms[0] in _SUBJECTS and norms[1].removesuffix("n't") in _AUXILIARIES | {"s", "re"}
+    return words[begin + 2 :] if is_one else ()
+
+
 def _content(reading: Reading, asked: Sequence[Token]) -> set[str]:
     return {
         _stem(token.norm)
@@ -209,7 +256,7 @@ def _content(reading: Reading, asked: Sequence[Token]) -> set[str]:
 
 
 def _stem(word: str) -> str:
-    for ending in ("ing", "es", "ed", "s"):
+    for ending in ("ing", "es", "ed", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

@@ -292,12 +292,3 @@ class LanguageModel(ShortRepr):
     @cached_property
     def _own_identity(self) -> dict[str, str]:
         return identity_of(self.model, self.tokenizer)
-
-
-def require_blocks(lm: LanguageModel) -> Blocks:
-    """Find the blocks of a model that is to be studied, before anything is asked of it.
-
-    Raises:
-        ModelError: it is an encoder, or its blocks cannot be found or have no state for each token.
-    """
-    return lm.blocks
