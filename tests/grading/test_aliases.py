@@ -112,3 +112,14 @@ def test_a_span_found_folds_to_the_alias_it_was_found_by(before: list[str], alia
     piece = text[mention.span.start : mention.span.end]
     wanted, found = normalized_answer(phrase), normalized_answer(piece)
     assert wanted in normalize(found).text or found == wanted
+
+
+def test_what_was_found_as_the_answer_is_not_taken_back_by_a_later_word() -> None:
+    text = "The Red Planet is known as Mars. However, the actual planet is actually called the Red Planet."
+    result = say(text, "Mars", asked="Which planet is known as the Red Planet?")
+    assert (result.outcome, result.exact_answer) == (Outcome.RIGHT, "Mars")
+    assert (
+        say("It is Lima. No, actually it is Quito.", "Lima", asked="What is the capital of Peru?").exact_answer
+        == "Quito"
+    )
+    assert say("It is Lima. No, actually it is Quito.", "Lima").outcome is Outcome.WRONG

@@ -101,7 +101,12 @@ def _is_said(reading: Reading, question: Question, mention: AliasMention, given:
     low, high = reading.sentence_of(first)
     return not is_opposite_event(
         words_of(question.text), [token.norm for token in reading.tokens[low:high]]
-    ) and not _is_withdrawn(reading, first)
+    ) and (_is_given(given, mention) or not reading.corrected_after(first))
+
+
+def _is_given(given: OpenAnswer, mention: AliasMention) -> bool:
+    """Return whether a place is the very answer that was found without the accepted ones, corrections weighed."""
+    return given.span is not None and given.span.start <= mention.span.start and mention.span.end <= given.span.end
 
 
 def _overlap(one: Span, other: Span) -> bool:
@@ -125,7 +130,3 @@ def _goes_on(reading: Reading, last: int, stance: Stance) -> bool:
     if stance is Stance.ASKED:
         return any(token.word for token in reading.tokens[end:])
     return reading.contrasts_after(last)
-
-
-def _is_withdrawn(reading: Reading, first: int) -> bool:
-    return reading.corrected_after(first)
