@@ -15,9 +15,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-# The tools of those who work on it, too.
+# The tools of those who work on it, too; and what every process would else compile for itself.
 $(READY): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -q src
+	$(BIN)/python -c 'from truthmap.probes.solver.compile import compile_solver; compile_solver()'
 	touch $@
 
 demo: $(INSTALLED)  ## the map of a real model on real questions

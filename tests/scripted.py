@@ -48,6 +48,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
+    disable_nagle_algorithm = True  # an answer in two writes would wait for the client's word
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:

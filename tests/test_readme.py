@@ -45,6 +45,7 @@ def stand_in(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypa
     return spoken_set
 
 
+@pytest.mark.slow
 def test_the_readmes_commands_run_one_after_the_other(
     stand_in: QuestionSet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +66,7 @@ def test_the_readmes_python_runs(stand_in: QuestionSet, capsys: pytest.CaptureFi
     assert re.search(r"\d\.\d{3} \[", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_library_page_runs(stand_in: QuestionSet, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, object] = {}
     for block in blocks("python", LIBRARY):

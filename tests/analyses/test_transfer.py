@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.forging import forge_ledger, forge_study
+from tests.small_study import small_study
 
 from truthmap.analyses.probing import fit_cell_probe, read_cell
 from truthmap.analyses.saved import read_analysis
@@ -23,7 +24,6 @@ from truthmap.questions.question_set import QuestionSet, question_set
 from truthmap.records import Site
 from truthmap.runs.data import RunData
 from truthmap.runs.run import Run, open_run
-from truthmap.study.study import Study
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def three(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("truthmap.study.stage_settings.load_questions", lambda name, settings, other=other: other)
             folder = tmp_path_factory.mktemp(name) / name
-            runs.append(run_study(Study(model=str(tiny_model), questions=name, out=folder)))
+            runs.append(run_study(small_study(tiny_model, folder, questions=name)))
     return tuple(runs)
 
 

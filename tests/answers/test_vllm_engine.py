@@ -144,6 +144,7 @@ def test_a_vllm_that_does_not_start_is_told_and_leaves_no_process(
     assert not is_alive(begun[0])
 
 
+@pytest.mark.slow
 def test_closing_ends_the_process_idle_or_busy(lm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     put_stand_in(monkeypatch)
     begun = noted_processes(monkeypatch)

@@ -25,6 +25,7 @@ def url(finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return place.address
 
 
+@pytest.mark.slow
 def test_every_command_takes_a_url(
     url: str, made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.small_study import COLUMNS, SHUFFLES
 
 from truthmap.cli.app import main
 from truthmap.plain_yaml import read_yaml
 from truthmap.settings_base import Option, marker
 from truthmap.study.study import settings_of_a_study
+
+SMALL = ("--positions", ",".join(COLUMNS), "--permutations", str(SHUFFLES))
 
 Command = Callable[..., int]
 
@@ -59,7 +62,7 @@ def test_settings_are_written_to_a_file_and_options_override_it(
     truthmap: Command, tiny_model: Path, spoken_set: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "study.yaml"
-    words = ("--model", tiny_model, "--questions", "spoken")
+    words = ("--model", tiny_model, "--questions", "spoken", "--positions", ",".join(COLUMNS))
     assert truthmap("run", *words, "--permutations", "0", "--limit", "9", "--write", file) == 0
     assert not (tmp_path / "run").exists()
     assert truthmap("run", file, "--limit", "150", "--out", tmp_path / "run") == 0
@@ -75,7 +78,7 @@ def test_settings_are_written_to_a_file_and_options_override_it(
 def test_a_run_ends_with_its_table(
     truthmap: Command, tiny_model: Path, spoken_set: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("run", "--model", tiny_model, "--questions", "spoken", "--out", tmp_path / "run")
+    words = ("run", "--model", tiny_model, "--questions", "spoken", "--out", tmp_path / "run", *SMALL)
     assert truthmap(*words) == 0
     said = capsys.readouterr().out
     for piece in ("160: ", " right, ", " wrong", "unscored", "Best cell", "AUC where chosen", "AUC on test"):
@@ -151,7 +154,7 @@ def test_a_full_disk_loses_nothing_and_the_run_goes_on_later(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = ("run", "--model", tiny_model, "--questions", "spoken", "--out", tmp_path / "run")
+    words = ("run", "--model", tiny_model, "--questions", "spoken", "--out", tmp_path / "run", *SMALL)
     synced = os.fsync
     room = iter([True] * 14)
 

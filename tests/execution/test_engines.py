@@ -64,6 +64,7 @@ def study(tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch
     return small_study(tiny_model, tmp_path / "run", engine="vllm", device="cpu")
 
 
+@pytest.mark.slow
 def test_a_run_with_vllm_finds_what_a_local_one_finds(
     study: Study, made_once: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

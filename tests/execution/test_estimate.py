@@ -165,6 +165,7 @@ def test_room_is_looked_for_where_the_folder_will_be(tmp_path: Path, monkeypatch
         require_room(tmp_path, 91)
 
 
+@pytest.mark.slow
 def test_a_finished_part_is_not_asked_room_for_again(
     tiny_model: Path, spoken_set: QuestionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def goes_on(study: Study, questions: QuestionSet, expected: dict[str, str]) -> N
     assert not list(study.out.rglob(".*.part"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trials", TRIALS)
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_numbers(
     study: Study, spoken: QuestionSet, reference: Reference, trials: range

@@ -77,6 +77,7 @@ def test_another_rule_redoes_the_grades_and_not_the_answers(done: Study) -> None
     assert (done.out / "answers.parquet").stat().st_mtime_ns == stamp
 
 
+@pytest.mark.slow
 def test_a_locator_is_asked_once_for_each_answer_also_after_a_kill(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_study import COLUMNS
 
 from truthmap.pipeline.runner import run_study
 from truthmap.questions.question_set import QuestionSet
@@ -51,8 +52,8 @@ def rows(spoken: QuestionSet) -> list[dict[str, Any]]:
 def study(tiny_model: Path, rows: list[dict[str, Any]], tmp_path: Path) -> Study:
     old = [row for row in rows if int(row["id"][1:]) % 10 < 7]
     return Study(
-        model=str(tiny_model), questions=old, max_new_tokens=10, shard=32, permutations=2, out=tmp_path / "run",
-        device="cpu",
+        model=str(tiny_model), questions=old, max_new_tokens=10, shard=32, positions=COLUMNS, permutations=2,
+        out=tmp_path / "run", device="cpu",
     )  # fmt: skip
 
 
@@ -70,9 +71,10 @@ def test_growing_asks_only_what_is_new(study: Study, rows: list[dict[str, Any]])
     assert all(splits[split.question_id] == split for split in old_splits)
     assert not (grown.out / "kept-answers").exists()
     # Asked in another way, all are asked again; with fewer, none are.
-    again = Counting()
-    run_study(with_settings(grown, {"questions": rows[:80]}), update=True, progress=again)
+    again, other = Counting(kill=True), Counting(kill=True)
+    with pytest.raises(Killed):
+        run_study(with_settings(grown, {"questions": rows[:80]}), update=True, progress=again)
     assert again.begun["Answering"] == (80, 80)
-    other = Counting()
-    run_study(with_settings(grown, {"system_prompt": None, "max_new_tokens": 9}), update=True, progress=other)
+    with pytest.raises(Killed):
+        run_study(with_settings(grown, {"max_new_tokens": 9}), update=True, progress=other)
     assert other.begun["Answering"] == (MORE, 0)

@@ -72,7 +72,9 @@ def place(study: Study, tmp_path: Path) -> Study:
     return with_settings(study, {"out": tmp_path / "place" / "run"})
 
 
-@pytest.mark.parametrize(("command", "event"), [("sample", 5), ("detector --out", 1)])
+@pytest.mark.parametrize(
+    ("command", "event"), [("sample", 5), pytest.param("detector --out", 1, marks=pytest.mark.slow)]
+)
 def test_killed_a_command_ends_as_if_never_killed(
     place: Study, made_once: Path, spoken: QuestionSet, command: str, event: int
 ) -> None:

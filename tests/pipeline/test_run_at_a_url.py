@@ -121,6 +121,7 @@ def test_a_cell_is_read_without_the_rest_of_the_store(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trials", TRIALS)
 def test_killed_at_any_renaming_a_run_goes_on_from_another_machine(
     here: Machine, there: Machine, tiny_model: Path, spoken: QuestionSet, bucket: Path, url: str,
@@ -165,6 +166,7 @@ def test_killed_at_any_moment_a_run_goes_on_where_it_was_started(
     assert numbers(bucket) == expected
 
 
+@pytest.mark.slow
 def test_of_two_machines_the_second_refuses(
     here: Machine, there: Machine, tiny_model: Path, spoken: QuestionSet, bucket: Path, url: str,
     expected: dict[str, str],

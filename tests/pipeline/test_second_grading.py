@@ -105,6 +105,7 @@ def test_a_judge_is_asked_of_every_answer_and_once(finished: Run, server: Server
     assert read_records(run.path / SECOND_GRADES, Grade) == second
 
 
+@pytest.mark.slow
 def test_a_first_judge_is_asked_once_over_runs(finished: Run, server: Server, judge: Judge) -> None:
     settings = {"grading": "judge", "judge": f"{server.url}#j", "out": finished.path.parent / "other", "limit": 100}
     run = run_study(study_of(finished, **settings))

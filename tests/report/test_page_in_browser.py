@@ -21,7 +21,7 @@ from truthmap.runs.run import Run, open_run
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EXACT_LAST = PAPER.index(Position.of("exact_answer_last"))
 

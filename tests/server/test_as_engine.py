@@ -74,6 +74,7 @@ def test_a_run_over_the_server_has_the_texts_of_a_local_one(study: Study, addres
     assert all(len(a.log_probs) == len(a.answer_ids) for own in drawn.answers.values() for a in own)
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_dies_costs_no_finished_shard(
     study: Study, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_study import COLUMNS, SHUFFLES
 
 from truthmap.errors import ModelError, RunFolderError, UsageError
 from truthmap.execution.reopen import model_of, reopen
@@ -44,7 +45,8 @@ def rows(spoken: QuestionSet) -> list[dict[str, Any]]:
 def made(lm: LanguageModel, rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Return a study of given things whose run is finished."""
     study = Study(
-        model=(lm.model, lm.tokenizer), questions=rows, grader=even, max_new_tokens=8, permutations=10,
+        model=(lm.model, lm.tokenizer), questions=rows, grader=even, max_new_tokens=8, positions=COLUMNS,
+        permutations=SHUFFLES,
         out=tmp_path_factory.mktemp("given") / "run", device="cpu",
     )  # fmt: skip
     run_study(study)
@@ -70,7 +72,7 @@ def test_the_same_things_again_have_nothing_to_do(made: Study, lm: LanguageModel
 
 
 def _rest(study: Study) -> dict[str, Any]:
-    return {"max_new_tokens": 8, "permutations": 10, "out": study.out, "device": "cpu"}
+    return {"max_new_tokens": 8, "positions": COLUMNS, "permutations": SHUFFLES, "out": study.out, "device": "cpu"}
 
 
 def test_others_are_refused_by_name(made: Study, lm: LanguageModel, rows: list[Any]) -> None:

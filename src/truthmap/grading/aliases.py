@@ -99,9 +99,9 @@ def _is_said(reading: Reading, question: Question, mention: AliasMention, given:
     if stance in (Stance.SUPPOSED, Stance.ASKED) and _goes_on(reading, last, stance):
         return False
     low, high = reading.sentence_of(first)
-    return not is_opposite_event(
-        words_of(question.text), [token.norm for token in reading.tokens[low:high]]
-    ) and (_is_given(given, mention) or not reading.corrected_after(first))
+    return not is_opposite_event(words_of(question.text), [token.norm for token in reading.tokens[low:high]]) and (
+        _is_given(given, mention) or not reading.corrected_after(first)
+    )
 
 
 def _is_given(given: OpenAnswer, mention: AliasMention) -> bool:

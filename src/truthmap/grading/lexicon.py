@@ -66,6 +66,7 @@ REFUSAL = (Sign.REFUSES, Sign.SOFTENS, Sign.OFFERS, Sign.ADVISES)
 POLARITY = (Sign.YES, Sign.NO, Sign.NEUTRAL)
 """What bears on whether an answer says yes or no."""
 GREETING = (Sign.GREETS,)
+_SHORT_NOT = "n't"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +118,25 @@ class Language:
         found: list[Mark] = []
         index = 0
         while index < len(tokens):
+            if not self._may_begin(tokens[index].norm):
+                index += 1
+                continue
             best = max((self._longest(tokens, index, sign) for sign in signs), key=lambda mark: mark.end)
             if best.end > index:
                 found.append(best)
             index = max(best.end, index + 1)
         return found
 
+    def _may_begin(self, word: str) -> bool:
+        """Return whether a phrase may begin with a word; most words of a text begin none."""
+        return word in self.known or word.endswith(_SHORT_NOT)
+
     def _longest(self, tokens: Sequence[Token], start: int, sign: Sign) -> Mark:
         for words in self._index.get(sign, {}).get(tokens[start].norm, ()):
             end = start + len(words)
             if end <= len(tokens) and all(tokens[start + k].norm == word for k, word in enumerate(words)):
                 return Mark(start, end, sign)
-        denies = sign is Sign.NEGATES and tokens[start].norm.endswith("n't")
+        denies = sign is Sign.NEGATES and tokens[start].norm.endswith(_SHORT_NOT)
         return Mark(start, start + 1 if denies else start, sign)
 
 

@@ -9,6 +9,7 @@ from truthmap.analyses.base import Analysis, FigureKind
 from truthmap.analyses.registry import ANALYSES
 
 _HERE = "truthmap.report.figures"
+_OF_DETECTOR = "truthmap.report.detector_figures"
 
 RUN_FIGURES = (
     FigureKind("map", "AUC in every cell", f"{_HERE}:draw_map"),
@@ -36,12 +37,12 @@ RUN_FIGURES = (
     FigureKind(
         "risk-coverage",
         "selective risk over coverage (truthmap detector)",
-        f"{_HERE}:draw_detector_risk",
+        f"{_OF_DETECTOR}:draw_detector_risk",
     ),
     FigureKind(
         "reliability",
         "how well the detector's P(wrong) holds (truthmap detector)",
-        f"{_HERE}:draw_detector_reliability",
+        f"{_OF_DETECTOR}:draw_detector_reliability",
     ),
 )
 """Figures of the run itself: each draws (records of the run, what of it, axes or `None`) and returns the axes."""

@@ -9,9 +9,6 @@ from matplotlib.axes import Axes
 
 from truthmap.analyses.saved import SavedAnalysis
 from truthmap.arrays import Floats
-from truthmap.detector.artifact import load_artifact
-from truthmap.detector.config import HeadConfig
-from truthmap.detector.figures import draw_reliability, draw_risk_coverage
 from truthmap.errors import RunFolderError, UsageError
 from truthmap.figures.canvas import set_wrapped_title
 from truthmap.figures.curves import (
@@ -28,7 +25,7 @@ from truthmap.records import Site
 from truthmap.report.figure_kinds import ANALYSIS_FIGURES, FIGURES
 from truthmap.report.maps import SiteMap, site_columns, site_scores
 from truthmap.runs.data import RunData
-from truthmap.runs.file_names import ANALYSES, DETECTOR
+from truthmap.runs.file_names import ANALYSES
 from truthmap.runs.run import Run
 
 _SIGNIFICANT = 0.05
@@ -145,16 +142,6 @@ def draw_null(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
     return draw_permutation_null(largest, data.summary.validation.value, axes)
 
 
-def draw_detector_risk(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
-    """Draw the detector's selective risk over coverage."""
-    return draw_risk_coverage(_answer_head(data), axes)
-
-
-def draw_detector_reliability(data: RunData, _choice: FigureChoice, axes: Axes | None) -> Axes:
-    """Draw how well the detector's P(wrong) holds on the test part."""
-    return draw_reliability(_answer_head(data), axes)
-
-
 @dataclass(frozen=True)
 class _Cell:
     name: str
@@ -199,10 +186,3 @@ def _cell(data: RunData, choice: FigureChoice) -> _Cell:
     column = column_of(found.positions, position)
     auc = float(found.columns["auc"][layer, column])
     return _Cell(f"layer {layer}, {position}", auc, scores.cell(layer, column))
-
-
-def _answer_head(data: RunData) -> HeadConfig:
-    folder, run = data.path(DETECTOR), data.run
-    if not folder.is_dir():
-        raise RunFolderError(f"{run.address} has no detector yet; make it with `truthmap detector {run.address}`")
-    return load_artifact(folder).config.heads[0]
