@@ -14,6 +14,7 @@ from truthmap.answers.prompt import GenerateSettings
 from truthmap.errors import ModelError
 from truthmap.execution.doctor import Checkup, examine
 from truthmap.execution.state_laws import CheckStatus
+from truthmap.lm.accepted import cache_argument
 from truthmap.lm.cache import TOLERANCES, CacheUse
 from truthmap.lm.load import load_model
 from truthmap.lm.load_settings import LoadSettings
@@ -142,7 +143,7 @@ def test_rows_that_leave_wrongly_are_found() -> None:
 
     def generate(**inputs: Any) -> Any:
         output = forward(**inputs)
-        for layer in output.past_key_values.layers:
+        for layer in output[cache_argument(lm.model)].layers:
             layer.batch_select_indices = partial(forgetful, layer)
         return output
 

@@ -9,6 +9,7 @@ from model_families import ALL, LAYERS, WINDOW, language_model, sequences
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.prompt import GenerateSettings
 from truthmap.capture.second_pass import StateCapture
+from truthmap.lm.accepted import carried
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, PrefixCache, shared_ids
@@ -32,7 +33,7 @@ def test_using_the_prefix_leaves_it_as_it_was() -> None:
     prefix = PrefixCache(lm).shared_by(sequences(12))
     before = [layer.keys.clone() for layer in prefix.cache_for(1).layers]
     used = prefix.cache_for(3)
-    lm.model(torch.full((3, 4), 5), past_key_values=used, use_cache=True)
+    lm.model(torch.full((3, 4), 5), **carried(lm.model, used))
     for layer, kept, extended in zip(prefix.cache_for(1).layers, before, used.layers, strict=True):
         assert torch.equal(layer.keys, kept)
         assert len(extended.keys) == 3

@@ -10,7 +10,8 @@ import torch
 from torch.nn.functional import pad
 
 from truthmap.answers.token_recorder import PassRecorder
-from truthmap.lm.cache import cache_argument, can_be_joined, drop_columns, join_caches, select_cache_rows
+from truthmap.lm.accepted import cache_argument
+from truthmap.lm.cache import can_be_joined, drop_columns, join_caches, select_cache_rows
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import select_rows
 from truthmap.lm.model import LanguageModel

@@ -12,6 +12,7 @@ import torch
 
 from truthmap.arrays import Ints, Ints32
 from truthmap.capture.gather import require_finite
+from truthmap.lm.accepted import carried
 from truthmap.lm.batches import cut_into_batches
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.forward_inputs import forward_inputs
@@ -192,4 +193,4 @@ def _read(
         for site in sites:
             hooks.enter_context(record_hidden_states(lm.blocks.at(site), partial(look, site)))
         cache = prefix.cache_for(len(part))
-        lm.model.base_model(**inputs, past_key_values=cache, use_cache=cache is not None)
+        lm.model.base_model(**inputs, **carried(lm.model, cache))

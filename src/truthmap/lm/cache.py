@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.functional import pad
 
-from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
+from truthmap.lm.accepted import cache_argument, is_recurrent
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.records import StrEnum
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_ARGUMENTS = ("past_key_values", "cache_params")
-"""What transformers' models call their cache, as an argument and as an output."""
 _ROWS = ((5, 4, 9, 7, 6), (5, 4, 8))
 """The sequences that the ways are tried on: they begin alike and go on at different lengths."""
 _SHARED = 2
@@ -38,12 +37,6 @@ class CacheUse(StrEnum):
     """Every row goes on from its own cache; no prefix is shared (recurrent states, places counted over padding)."""
     NONE = "none"
     """There is no cache, or padding spoils it: every step reads the whole row again. Slow, and right."""
-
-
-def cache_argument(model: PreTrainedModel) -> str | None:
-    """Return the name of the argument that carries a model's cache, or `None` where it has none."""
-    accepted = accepted_arguments(type(model.base_model).forward)
-    return next((name for name in _ARGUMENTS if name in accepted), None)
 
 
 def select_cache_rows(cache: Any, places: torch.Tensor) -> None:
@@ -85,11 +78,6 @@ def repeated(cache: Any, rows: int) -> Any:
     if rows > 1:
         extended.batch_repeat_interleave(rows)
     return extended
-
-
-def is_recurrent(cache_layer: object) -> bool:
-    """Return whether a layer of a cache carries a recurrent state, alone or beside keys and values."""
-    return hasattr(cache_layer, "recurrent_states")
 
 
 def shortest_window(model: PreTrainedModel) -> int | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import torch
+
+from truthmap.lm.accepted import accepted_arguments, is_all_recurrent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,7 +30,7 @@ def forward_inputs(
     """
     accepted = accepted_arguments(type(model.base_model).forward)
     # A model of recurrent layers alone has no use for a mask over what it has read already, and takes it amiss.
-    inputs = {"input_ids": tokens, "attention_mask": mask[:, start:] if "cache_params" in accepted else mask}
+    inputs = {"input_ids": tokens, "attention_mask": mask[:, start:] if start and is_all_recurrent(model) else mask}
     if "position_ids" in accepted:
         inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)[:, start:] + first_place(model)
     return inputs
@@ -69,9 +68,3 @@ def _tried_first_place(model: PreTrainedModel) -> int:
     if distance(0) <= _ALIKE * float(own.norm()):
         return 0
     return min((0, 1, 2, *([padding + 1] if isinstance(padding, int) and padding > 1 else [])), key=distance)
-
-
-@cache
-def accepted_arguments(forward: Callable[..., object]) -> frozenset[str]:
-    """Return the names of the arguments that a kind of module takes in its forward pass."""
-    return frozenset(inspect.signature(forward).parameters)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from truthmap.errors import ModelError, UsageError
+from truthmap.lm.accepted import accepted_arguments
 from truthmap.lm.cache import CacheUse, find_cache_use, shortest_window
 from truthmap.lm.ending_ids import left_open, line_ids_of, stop_ids_of
-from truthmap.lm.forward_inputs import accepted_arguments, forward_inputs
+from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.identity import identity_of
 from truthmap.lm.load_settings import LoadSettings

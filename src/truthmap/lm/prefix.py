@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from truthmap.lm.accepted import cache_argument
 from truthmap.lm.cache import CacheUse, repeated
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.offsets import shared_length
@@ -84,4 +85,4 @@ def shared_ids(lm: LanguageModel, sequences: Sequence[Sequence[int]]) -> tuple[i
 def _computed(lm: LanguageModel, ids: tuple[int, ...]) -> Prefix:
     tokens = torch.tensor([ids], device=lm.device)
     output = lm.model.base_model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=True)
-    return Prefix(ids, output.past_key_values)
+    return Prefix(ids, output[cache_argument(lm.model)])

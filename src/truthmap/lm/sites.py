@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from truthmap.errors import ModelError, UsageError
-from truthmap.lm.cache import is_recurrent
-from truthmap.lm.forward_inputs import accepted_arguments
+from truthmap.lm.accepted import recurrent_layers
 from truthmap.lm.hooks import HookPoint
 from truthmap.lm.trial_pass import try_pass
 from truthmap.records import Site
@@ -128,9 +127,11 @@ def _inner_sites(
                 projection if isinstance(projection, str) else HookPoint(projection.module, reads_input=True)
             )
     found = {site: _all_or_reason(hook_points) for site, hook_points in sites.items()}
-    recurrent = _recurrent_layers(model)
+    recurrent = recurrent_layers(model)
     if not recurrent:
-        return {**found, Site.MIXER: "every block attends; take attention"}
+        attention = found[Site.ATTENTION]
+        why = attention if isinstance(attention, str) else "every block attends; take attention"
+        return {**found, Site.MIXER: why}
     which = ", ".join(map(str, recurrent[:4])) + (" …" if len(recurrent) > 4 else "")
     return {
         **found,
@@ -138,17 +139,6 @@ def _inner_sites(
         Site.ATTENTION: f"block {which} is recurrent; take mixer",
         Site.HEAD: f"block {which} is recurrent and has no heads",
     }
-
-
-def _recurrent_layers(model: PreTrainedModel) -> list[int]:
-    """Return the blocks that carry a recurrent state and no keys and values."""
-    from transformers import DynamicCache
-    from transformers.cache_utils import DynamicLayer
-
-    if "cache_params" in accepted_arguments(type(model.base_model).forward):
-        return list(range(int(model.config.get_text_config().num_hidden_layers)))
-    layers = DynamicCache(config=model.config).layers
-    return [n for n, layer in enumerate(layers) if is_recurrent(layer) and not isinstance(layer, DynamicLayer)]
 
 
 def _children(block: nn.Module) -> tuple[list[nn.Module], list[nn.Module]]:

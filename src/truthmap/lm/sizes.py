@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from truthmap.lm.accepted import cache_argument
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.model import LanguageModel
 from truthmap.lm.sites import Blocks
@@ -73,7 +74,7 @@ def sizes_of(model: PreTrainedModel, blocks: Blocks, sites: tuple[Site, ...]) ->
     tensors = [*model.parameters(), *model.buffers()]
     return Sizes(
         weights=sum(t.numel() * t.element_size() for t in tensors),
-        cache_token=_cached(output.get("past_key_values")) // _TOKENS,
+        cache_token=_cached(output.get(cache_argument(model))) // _TOKENS,
         state=state,
         logits=4 * int(model.config.get_text_config().vocab_size),
         number=max(numbers, default=model.dtype.itemsize),

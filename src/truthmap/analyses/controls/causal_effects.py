@@ -11,6 +11,7 @@ import torch
 from scipy.special import expit
 
 from truthmap.arrays import Bools, Floats
+from truthmap.lm.accepted import carried
 from truthmap.lm.forward_inputs import forward_inputs
 from truthmap.lm.hooks import record_hidden_states
 from truthmap.lm.interventions import Ablation, Shift, edit_hidden_states
@@ -150,7 +151,7 @@ def _one_pass(
         hooks.enter_context(edit_hidden_states(points[layer], Shift(changes.shifts), moved))
         hooks.enter_context(record_hidden_states(points, look))
         inputs = forward_inputs(lm.model, tokens, mask, start)
-        output = lm.model(**inputs, past_key_values=cache, use_cache=cache is not None)
+        output = lm.model(**inputs, **carried(lm.model, cache))
     log_probs = torch.log_softmax(output.logits[:, :-1].float(), dim=-1)
     chosen = log_probs.gather(-1, tokens[:, 1:, None])[..., 0].double().cpu().numpy()
     likeliest = (log_probs.argmax(dim=-1) == tokens[:, 1:]).cpu().numpy()
