@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from truthmap.errors import UsageError
+from truthmap.errors import PartialError, RunFolderError, StorageError, UsageError
 from truthmap.positions import Position
 from truthmap.records import Site
 from truthmap.runs.file_names import DETECTOR
@@ -15,6 +15,9 @@ from truthmap.runs.run import open_run
 from truthmap.terminal.options import RunArgument, local, path_in_run
 from truthmap.terminal.progress import Bars
 from truthmap.terminal.reply import Reply, replies
+
+if TYPE_CHECKING:
+    from truthmap.detector.artifact import Artifact
 
 
 @replies("truthmap.cli.output_verdict:SealedDetector")
@@ -54,11 +57,15 @@ def detector(
     """Seal the best cell of a run as a detector: refitted, calibrated, with thresholds that have a guarantee."""
     from truthmap.cli.output_verdict import SealedDetector, print_detector
     from truthmap.detector.fit_head import SealSettings
-    from truthmap.detector.hub import push_detector
+    from truthmap.detector.hub import require_repository
     from truthmap.pipeline.seal import DetectorSettings, seal_detector
     from truthmap.probes.grid import Cell
 
     opened = open_run(run)
+    if push is not None:
+        require_repository(push)  # before the work, not behind it
+    elif private:
+        raise UsageError("--private goes with --push: it says who sees the repository that --push makes")
     if site is not None and not cell:
         raise UsageError("--site goes with --cell")
     cells = tuple(Cell(site or opened.summary.site, *_cell(text)) for text in cell or ())
@@ -67,10 +74,27 @@ def detector(
         opened, out or opened.folder / DETECTOR, DetectorSettings(seal, cells or None, keep_records=records), Bars()
     )
     folder = str(out or path_in_run(run, DETECTOR))
-    pushed = None if push is None else push_detector(artifact, push, private=private or None)
+    pushed = None if push is None else _pushed(artifact, folder, push, private)
     return Reply(
         SealedDetector(folder, artifact.config, pushed), lambda: print_detector(artifact.config, folder, pushed)
     )
+
+
+def _pushed(artifact: Artifact, folder: str, repo: str, private: bool) -> str:
+    """Push what was sealed; return what it is called on the hub.
+
+    Raises:
+        PartialError: it was not pushed; it is sealed all the same.
+    """
+    from truthmap.detector.hub import push_detector
+
+    try:
+        return push_detector(artifact, repo, private=private or None)
+    except (RunFolderError, StorageError) as error:
+        raise PartialError(
+            f"the detector is sealed in {folder}, but was not pushed: {error}; in Python "
+            f'load_detector("{folder}").push_to_hub("{repo}") pushes what is sealed'
+        ) from error
 
 
 def _cell(text: str) -> tuple[int, Position]:

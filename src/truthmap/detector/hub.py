@@ -111,6 +111,17 @@ def _fetch(api: HfApi, address: HubAddress, commit: str, folder: Path) -> None:
             write_bytes(folder / name, read_regular(Path(str(path)), MAX_BYTES[name]))
 
 
+def require_repository(repo: str) -> str:
+    """Return the name of a repository of the hub, `owner/name`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if _ADDRESS.fullmatch(repo) is None or "@" in repo:
+        raise UsageError(f"{repo!r} names no repository of the hub: expected owner/name")
+    return repo
+
+
 def push_detector(
     artifact: Artifact, repo: str, *, private: bool | None = None, revision: str | None = None, api: HfApi | None = None
 ) -> str:
@@ -133,9 +144,7 @@ def push_detector(
         RunFolderError: the repository holds something that is no detector.
         StorageError: the hub cannot be reached, or refuses.
     """
-    if _ADDRESS.fullmatch(repo) is None or "@" in repo:
-        raise UsageError(f"{repo!r} names no repository of the hub: expected owner/name")
-    address = HubAddress(repo, revision)
+    address = HubAddress(require_repository(repo), revision)
     with _faults_of_the_hub(address), tempfile.TemporaryDirectory(prefix="truthmap-") as scratch:
         from huggingface_hub import HfApi
 

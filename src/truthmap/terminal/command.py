@@ -93,8 +93,14 @@ def describe(param: Any, ctx: Any) -> None:
         return
     shown = param.metavar
     if shown is None and isinstance(param, TyperOption):
-        shown = (param.display_type_rich(ctx) or "").strip("<>")
+        shown = _type_shown(param, ctx)
     values = (shown or "").split("|")
     if len(values) > 1 and len(shown or "") > _LONGEST:
         param.metavar = "NAME"
         param.help = f"{param.help or ''}; one of {', '.join(values)}".removeprefix("; ")
+
+
+def _type_shown(param: Any, ctx: Any) -> str:
+    """Return what typer itself would show for the values of an option: before 0.29 another method says it."""
+    told = getattr(param, "display_type_rich", None) or getattr(param, "make_metavar", None)
+    return "" if told is None else (told(ctx) or "").strip("<>[]")

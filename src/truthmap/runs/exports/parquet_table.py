@@ -31,5 +31,7 @@ def _states(export: CellExport) -> pa.Array:
     """Return the state of each row of the table, null where it has none."""
     rows = export.dataset
     place = {str(row): n for n, row in enumerate(rows.ids)}
-    states = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(rows.x).ravel()), rows.x.shape[1])
+    n, d = rows.x.shape
+    # Lists of any length: pyarrow 24 and older ones cannot read back those of a fixed length where some are null.
+    states = pa.LargeListArray.from_arrays(np.arange(n + 1) * d, pa.array(np.ascontiguousarray(rows.x).ravel()))
     return states.take(pa.array([place.get(row) for row in export.table["id"]], type=pa.int64()))
