@@ -49,7 +49,7 @@ def recurrent_layers(model: PreTrainedModel) -> tuple[int, ...]:
 
 def is_all_recurrent(model: PreTrainedModel) -> bool:
     """Return whether no block of a model attends."""
-    return len(recurrent_layers(model)) == model.config.get_text_config().num_hidden_layers
+    return bool(len(recurrent_layers(model)) == model.config.get_text_config().num_hidden_layers)
 
 
 def _found_recurrent_layers(model: PreTrainedModel) -> tuple[int, ...]:

@@ -129,8 +129,8 @@ def _inner_sites(
     found = {site: _all_or_reason(hook_points) for site, hook_points in sites.items()}
     recurrent = recurrent_layers(model)
     if not recurrent:
-        attention = found[Site.ATTENTION]
-        why = attention if isinstance(attention, str) else "every block attends; take attention"
+        attends = found[Site.ATTENTION]
+        why = attends if isinstance(attends, str) else "every block attends; take attention"
         return {**found, Site.MIXER: why}
     which = ", ".join(map(str, recurrent[:4])) + (" …" if len(recurrent) > 4 else "")
     return {
