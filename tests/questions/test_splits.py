@@ -131,3 +131,14 @@ def test_another_seed_deals_differently() -> None:
 def test_shares_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(ValidationError, match=r"must add up to 1, but add up to 1\.1"):
         SplitSettings(train=0.6)
+
+
+def test_questions_asked_again_with_another_answer_are_told() -> None:
+    again = Question("a", "Where is Kyoto?", ("Japan",)), Question("b", "where is kyoto", ("It is in China.",))
+    same = Question("c", "Where is Lima?", ("Peru",)), Question("d", "Where is Lima?", ("Peru", "Perú"))
+    ready = Question("e", "Where is Oslo?", ("Norway",), answer="In Peru."), Question("f", "Where is Oslo?", ("Peru",))
+    groups = group_questions([*again, *same, *ready])
+    assert groups.disputed == 2
+    assert "2 of 6 questions are asked again with another accepted answer" in str(groups.warning)
+    assert group_questions([*same, *ready]).warning is None
+    assert group_questions(QUESTIONS).warning is None

@@ -85,7 +85,9 @@ def _show_set(found: QuestionSet, sample: Sequence[Question]) -> None:
         console.print(
             plain(f"{report.rows:,} rows: {report.rows - report.bad - report.left_out:,} questions{left_out}")
         )
-    console.print(plain(group_questions(found.questions).described()), soft_wrap=True)
+    groups = group_questions(found.questions)
+    for line in filter(None, (groups.described(), groups.warning)):
+        console.print(plain(line), soft_wrap=True)
     if report.log is not None:
         show_log(report.log)
     for question in sample:

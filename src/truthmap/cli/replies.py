@@ -120,6 +120,7 @@ class QuestionsRead(ReplyModel):
         grading, locating: How answers are graded, and how exact answers are found in them.
         rules: Grading rule → questions that it goes with, in a file of mixed questions.
         groups, near_duplicates: Groups of questions that stay together, and questions that are nearly the same.
+        disputed: Questions that are asked again with another accepted answer.
         answered: Questions that came with an answer.
         outcomes: Outcome → questions that came with it.
         log: What was taken from a log; `None` for a question file.
@@ -138,6 +139,7 @@ class QuestionsRead(ReplyModel):
     rules: dict[str, int]
     groups: int
     near_duplicates: int
+    disputed: int
     answered: int
     outcomes: dict[str, int]
     log: LogFacts | None
@@ -167,6 +169,7 @@ class QuestionsRead(ReplyModel):
             rules=dict(report.rules),
             groups=groups.count,
             near_duplicates=groups.near_duplicates,
+            disputed=groups.disputed,
             answered=sum(each.answer is not None for each in found.questions),
             outcomes=dict(outcomes),
             log=report.log,

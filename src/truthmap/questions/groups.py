@@ -20,6 +20,9 @@ from truthmap.text import normalized
 FEW = 10
 """Up to so many candidates are options that the question offers; more are a list of all that could be named."""
 
+_COMPARED = 50
+"""Different answers to one question that each of its rows is held against: enough to tell, and soon done."""
+
 _SIGNS = frozenset("%*/&@#\\")  # punctuation that changes what is asked: 3 * 4 is not 3 / 4
 
 
@@ -30,10 +33,12 @@ class QuestionGroups(ShortRepr):
     Attributes:
         of: Question id → the group's kind and name: `("group", …)` from the group column, else `("text", …)`.
         near_duplicates: Questions that have the same words as one of another group, in another order.
+        disputed: Questions that ask what another asks, and accept no answer that it accepts.
     """
 
     of: Mapping[str, tuple[str, str]]
     near_duplicates: int
+    disputed: int
 
     @property
     def count(self) -> int:
@@ -46,6 +51,17 @@ class QuestionGroups(ShortRepr):
         groups = "each a group of its own" if alone else f"in {self.count:,} groups (duplicates, group column)"
         near = f"; {self.near_duplicates:,} have the same words as another in another order"
         return f"{len(self.of):,} questions, {groups}{near if self.near_duplicates else ''}"
+
+    @property
+    def warning(self) -> str | None:
+        """What is to be known before these are asked; `None`: nothing."""
+        if not self.disputed:
+            return None
+        return (
+            f"{self.disputed:,} of {len(self.of):,} questions are asked again with another accepted answer: the model "
+            "says the same each time, and each row is graded by its own. If those are texts to be judged, put them in "
+            "a column named response, and whether they are right in one named outcome"
+        )
 
 
 def group_questions(questions: Iterable[Question]) -> QuestionGroups:
@@ -66,7 +82,7 @@ def group_questions(questions: Iterable[Question]) -> QuestionGroups:
     for question in asked:
         members[_root(above, next(_marks(question)))].append(question)
     of = {question.id: name for together in members.values() for name in [_name(together)] for question in together}
-    return QuestionGroups(MappingProxyType(of), _near_duplicates(asked, of))
+    return QuestionGroups(MappingProxyType(of), _near_duplicates(asked, of), _disputed(asked))
 
 
 def _marks(question: Question) -> Iterator[tuple[str, ...]]:
@@ -107,6 +123,17 @@ def _near_duplicates(questions: Iterable[Question], of: Mapping[str, tuple[str, 
         options = sorted(map(normalized, question.accepted)) if _has_options(question) else []
         alike[tuple(words + options)].append(of[question.id])
     return sum(len(groups) for groups in alike.values() if len(set(groups)) > 1)
+
+
+def _disputed(questions: Iterable[Question]) -> int:
+    """Count questions whose text is that of another which accepts other answers; ready answers are not counted."""
+    alike: dict[tuple[str, str], list[frozenset[str]]] = defaultdict(list)
+    for question in questions:
+        if question.answer is None and question.accepted and not _has_options(question):
+            text = (_plain(question.text), _plain(_given(question)))
+            alike[text].append(frozenset(map(normalized, question.accepted)))
+    repeated = [(accepted, list(dict.fromkeys(accepted))[:_COMPARED]) for accepted in alike.values()]
+    return sum(any(one.isdisjoint(other) for other in others) for accepted, others in repeated for one in accepted)
 
 
 def _plain(text: str) -> str:

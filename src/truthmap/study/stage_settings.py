@@ -17,6 +17,7 @@ from truthmap.grading.second_grader import SecondGrader, second_grader
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.probes.grid_settings import GridSettings
 from truthmap.probes.protocols import info_of
+from truthmap.questions.groups import group_questions
 from truthmap.questions.loading import QuestionSettings, load_questions
 from truthmap.questions.question_set import QuestionSet
 from truthmap.questions.splits import SplitSettings
@@ -147,7 +148,9 @@ def load_question_set(
     if len(asked) < len(question_set.questions):
         left_out = len(question_set.questions) - len(asked)
         say(f"left out {left_out:,} of {len(question_set.questions):,} questions: they are among the examples")
-    report = question_set.report
+    warning, report = group_questions(asked).warning, question_set.report
+    if warning is not None:
+        say(warning)
     if report.bad:
         say(f"skipped {report.bad:,} of {report.rows:,} rows: {report.counted()}")
     if report.log is not None:
