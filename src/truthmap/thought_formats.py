@@ -21,6 +21,7 @@ class TagPair:
         answers: What closes also begins the final part of a text that did not think: nobody writes it by chance.
         bare: Its tags are what is left of control tokens: a model itself writes others.
         own_marks: What a chat template that knows the tags has in it, where that is not the tags.
+        begins: With what its tags begin that may be written in several ways; none: they are written as shown.
     """
 
     opening: str
@@ -30,6 +31,7 @@ class TagPair:
     answers: bool = False
     bare: bool = False
     own_marks: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
 
     @cached_property
     def opening_tag(self) -> re.Pattern[str]:
@@ -62,6 +64,11 @@ class TagPair:
             return self.shown[1] if opened else self.shown[1][self.shown[1].index("<|channel|>") :]
         return self.closes if opened else f"{self.shown[0]}\n{self.closes}"
 
+    def may_begin(self, text: str) -> bool:
+        """Tell whether a text, case folded, may be the beginning of one of its tags."""
+        whole = any(tag.casefold().startswith(text) for tag in self.shown)
+        return whole or any(begin.startswith(text) or text.startswith(begin) for begin in self.begins)
+
     @classmethod
     def of(cls, opening: str, closing: str) -> TagPair:
         """Make a pair of two tags as they are written."""
@@ -77,6 +84,7 @@ _HARMONY = TagPair(
     nests=False,
     answers=True,
     own_marks=("<|channel|>",),
+    begins=("<|start|>assistant", "<|channel|>", "<|end|>", "<|return|>", "<|call|>"),
 )
 _BARE_HARMONY = TagPair(
     # The same with its control tokens left out, as most tools decode it.

@@ -130,7 +130,7 @@ class _Reading:
         `None`: there is no thought. No place: it does not close.
         """
         if inside:
-            return 0, self._closing_of(0, 1)
+            return self._behind_repeated_tag(), self._closing_of(0, 1)
         for place, tag in enumerate(self._tags):
             if not tag.opens:
                 if closed:
@@ -174,6 +174,11 @@ class _Reading:
                 last, end = self._tags[closes], self._tags[closes].start
             place = closes + 1
         return end, last
+
+    def _behind_repeated_tag(self) -> int:
+        """Return where a thought begins whose opening tag stands in the prompt: behind that tag, if it is repeated."""
+        first = self._tags[0] if self._tags else None
+        return first.end if first is not None and first.opens and not self._text[: first.start].strip() else 0
 
     def _closing_of(self, place: int, depth: int) -> int | None:
         """Return which tag closes a thought that is `depth` deep before a place; where none does, the last closing one.

@@ -44,3 +44,13 @@ def test_a_stream_without_a_thought_is_its_text(name: str) -> None:
 
 def test_a_stream_that_never_stops_thinking_says_nothing() -> None:
     assert streamed("qwen3", written("qwen3", "<think>Canberra </th", finished=False)) == ("Canberra </th", "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_an_opening_tag_that_repeats_the_prompts_is_no_thought(name: str, between: str) -> None:
+    form = FORMATS[name]
+    answer = written(name, f"{between}{form.opening}\nPerth?{form.closing}Canberra.", form.prefilled)
+    assert thought_text(answer) == "Perth?"
+    thought, said = streamed(name, answer)
+    assert (thought.strip(), said) == ("Perth?", "Canberra.")

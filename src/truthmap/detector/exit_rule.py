@@ -92,16 +92,15 @@ class ExitWatch:
         """Whether the thought is to be closed."""
         return self.ended or self.gave_up
 
-    def take(self, p_right: float, *, written: bool, named: Callable[[], bool]) -> None:
-        """Take in what was read at the thought's newest token.
+    def take(self, p_right: float, *, named: Callable[[], bool]) -> None:
+        """Take in what was read at the thought's next token.
 
         Args:
             p_right: P(right) there.
-            written: The token wrote something other than white space of the thought, or stands behind one that did.
-            named: Tells whether the thought has named an answer.
+            named: Tells whether the thought has named an answer by then.
         """
         rule = self._rule
-        if self.closes or (rule.tokens is not None and not written):
+        if self.closes:
             return
         token, self._next = self._next, self._next + 1
         if rule.tokens is not None and token not in rule.tokens:

@@ -21,6 +21,7 @@ from truthmap.detector.score import (
     score_answer,
 )
 from truthmap.detector.streaming import DecodedToken, GenerationRequest
+from truthmap.detector.thought_readings import ThoughtReadings
 from truthmap.detector.verdict import Verdict
 from truthmap.grading.kinds import needs_locator
 from truthmap.grading.text_model import NO_GRADERS, Graders
@@ -87,7 +88,6 @@ class StreamScorer:
             early_exit: When its thought is closed; by default it is left alone.
         """
         self._exit = None if early_exit is None else ExitWatch(early_exit)
-        self._thought_ids: list[int] = []
         enough = None if early_exit is None else self._has_thought_enough
         self.request, self.question = replace(request, thought_enough=enough), question
         self.finish_reason: str | None = None
@@ -98,6 +98,7 @@ class StreamScorer:
         self._states: list[AnyArray] = []
         self._text = ""
         self._thoughts = ThoughtStream(lm, request.prompt.prompt_ids)
+        self._readings = ThoughtReadings(self._thoughts, lm.thought_tags.tokens.unwritten)
         self._closed_at: Span | None = None
         self._looks = 0
         cells = artifact.heads[Role.ANSWER].config.cells
@@ -131,11 +132,10 @@ class StreamScorer:
         score = token_log_odds(self._artifact, decoded.states[None])
         sorted_gain = self._thoughts.take(decoded.token, gained, last=decoded.last)
         index, read = len(self._ids) - 1, float(score[0])
-        if self._exit is not None and self._thoughts.is_thinking:
-            if self._thought_ids or sorted_gain.thought.strip():
-                self._thought_ids.append(decoded.token)
+        if self._exit is not None:
             p_right = 1 - float(self._artifact.heads[Role.ANSWER].p_wrong(score)[0])
-            self._exit.take(p_right, written=bool(self._thought_ids), named=self._thought_names_an_answer)
+            for earlier in self._readings.take(decoded.token, gained, sorted_gain, p_right):
+                self._exit.take(earlier, named=self._thought_names_an_answer)
         return TokenEvent(
             index, decoded.token, sorted_gain.answer, read, verdict, decoded.last, thought=sorted_gain.thought
         )
@@ -153,7 +153,7 @@ class StreamScorer:
         return self._exit is not None and self._exit.closes
 
     def _thought_names_an_answer(self) -> bool:
-        ids = tuple(self._thought_ids)
+        ids = tuple(self._readings.ids)
         so_far = Answer(
             self.question.id,
             prompt_ids=self.request.prompt.prompt_ids,
