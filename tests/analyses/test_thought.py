@@ -107,7 +107,9 @@ def test_a_thought_so_far_is_an_answer_that_was_cut_off_there() -> None:
     said = parted(Answer("q", (1, 2), tuple(range(10, 16)), "".join(pieces), (), offsets, finished=True))
     so_far = thought_so_far(said, 5)
     assert (so_far.text, so_far.answer_ids, so_far.offsets) == ("So it", (11, 12), ((0, 2), (2, 5)))
-    assert not so_far.finished
+    assert [thought_so_far(said, end, may_be_over=known).finished for end in (5, 6) for known in (False, True)] == [
+        False, False, False, True,
+    ]  # fmt: skip
 
 
 def test_ending_these_thoughts_early_saves_tokens(thinking: Run) -> None:

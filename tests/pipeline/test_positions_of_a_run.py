@@ -67,7 +67,7 @@ def test_places_are_counted_without_the_closing_token(chosen: tuple[Run, Path]) 
     )
 
 
-@pytest.mark.parametrize("rule", ["mean(answer)", "answer[50%]"])
+@pytest.mark.parametrize("rule", ["mean(answer)", "answer[50%]", "exact[-1]"])
 def test_a_detector_reads_what_the_run_read(
     chosen: tuple[Run, Path], rule: str, spoken_set: QuestionSet, tmp_path: Path
 ) -> None:
@@ -85,6 +85,9 @@ def test_a_detector_reads_what_the_run_read(
     verdicts = detector.ask_batch([question.text for question in asked])
     assert [verdict.role for verdict in verdicts] == [Role.ANSWER] * len(asked)
     assert [verdict.score for verdict in verdicts] == pytest.approx(expected.tolist(), abs=1e-2)
+    streamed = [event.verdict for event in detector.stream(asked[0].text) if event.verdict is not None]
+    assert [verdict.score for verdict in streamed] == pytest.approx([expected[0]] * len(streamed), abs=1e-2)
+    assert streamed
 
 
 def test_a_cell_inside_the_prompt_is_no_detectors(

@@ -215,6 +215,7 @@ def test_the_detector_is_described_with_its_guarantee(address: str, tiny_detecto
     assert about["cells"] == ["layer 1, exact_answer_last"]
     assert set(about["test_auc"]) == {"value", "low", "high", "n"}
     assert about["model"] == model_id(tiny_detector)
+    assert about["verdict"] == "as soon as the exact answer closes, while the answer goes on"
 
 
 def test_every_reply_carries_a_strict_policy(address: str) -> None:

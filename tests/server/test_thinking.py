@@ -13,6 +13,7 @@ from tests.thinkers import scripted_model
 
 from truthmap.answer_parts import final_answer, thought_text
 from truthmap.detector.config import Role
+from truthmap.detector.described import verdict_stands
 from truthmap.detector.detector import Detector
 from truthmap.detector.exit_guarantee import ExitConfig, ExitGuarantee, ExitRisk
 from truthmap.detector.exit_rule import early_exit_at
@@ -85,7 +86,8 @@ def reading(detector: Detector, rule: str) -> Detector:
     cells = (head.config.cells[0].model_copy(update={"position": Position.of(rule), "rule": rule}),)
     moved = replace(head, config=head.config.model_copy(update={"cells": cells}))
     heads = {**detector.artifact.heads, Role.ANSWER: moved}
-    return Detector(replace(detector.artifact, heads=heads), detector.lm)
+    config = detector.config.model_copy(update={"heads": (moved.config, *detector.config.heads[1:])})
+    return Detector(replace(detector.artifact, heads=heads, config=config), detector.lm)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,22 @@ def test_a_place_by_a_rule_is_read_in_a_stream_as_at_the_end(thinking: Detector,
     assert last is not None
     early = [event.verdict for event in events[:-1] if event.verdict is not None]
     assert {(verdict.role, verdict.score) for verdict in early} <= {(Role.ANSWER, last.score)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("exact[-1]+1", "as soon as the exact answer closes, while the answer goes on"),
+        ("mean(thought)", "as soon as the exact answer closes, while the answer goes on"),
+        ("mean(final)", "when the answer is complete: where mean(final) stands is not known before"),
+        ("-2", "when the answer is complete: where -2 stands is not known before"),
+    ],
+)
+def test_a_detector_says_when_its_verdict_stands(thinking: Detector, rule: str, said: str) -> None:
+    detector = reading(thinking, rule)
+    assert verdict_stands(detector.config) == said
+    early = [event.verdict is not None for event in detector.stream(QUESTION, 60)][:-1]
+    assert not any(early) or said.startswith("as soon as")
 
 
 def sealed(thinking: Detector, end: float | None, give_up: float | None) -> Detector:
@@ -125,6 +143,15 @@ def test_under_a_guarantee_a_thought_ends_where_it_has_named_an_answer(thinking:
     ended = sealed(thinking, 0.0, None).ask(QUESTION, 60, early_exit="guaranteed")
     assert thought_text(ended.answer) == "France"  # at its first token that is read, of those that have named one
     assert "early_exit" in ended.caveats
+
+
+def test_a_thought_that_is_over_before_its_token_is_not_given_up(thinking: Detector) -> None:
+    detector = sealed(thinking, None, 1.0)
+    exits = detector.config.early_exit.model_copy(update={"tokens": (0, 7), "give_up_at": 7})  # type: ignore[union-attr]
+    config = detector.config.model_copy(update={"early_exit": exits})
+    asked = Detector(replace(detector.artifact, config=config), detector.lm).ask(QUESTION, 60, early_exit="guaranteed")
+    assert thought_text(asked.answer) == "France?"  # its tokens are 0 to 6; behind it stand white space and the tag
+    assert "gave_up" not in asked.caveats
 
 
 def test_under_a_guarantee_a_thought_is_given_up_at_its_token(thinking: Detector) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from truthmap.answer_parts import final_answer, in_final, thought_text
 from truthmap.detector.caveats import Caveat
 from truthmap.detector.config import DetectorConfig, Role
+from truthmap.detector.described import verdict_stands
 from truthmap.detector.verdict import PromptForecast, Verdict
 from truthmap.terminal.output import print_lines, terminal
 from truthmap.text import sanitize
@@ -50,6 +51,7 @@ def print_detector(config: DetectorConfig, folder: str, pushed: str | None = Non
             )
         )
         console.print(Text(f"  {head.ood.false_alarms.value:.1%} of the test answers flagged as out of distribution"))
+    console.print(Text(f"A verdict stands {verdict_stands(config)}"))
     console.print(Text(f"Guarantees, about {config.asking.answers.described}", "bold"))
     for guarantee in config.heads[0].guarantees:
         sign, colour = ("✓", "green") if guarantee.holds else ("–", "yellow")

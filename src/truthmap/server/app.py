@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from truthmap._version import __version__
+from truthmap.detector.described import verdict_stands
 from truthmap.detector.detector import Detector
 from truthmap.detector.stream_scorer import TokenEvent
 from truthmap.detector.verdict import PromptForecast, Verdict, forecast_row, token_rows, verdict_row
@@ -224,6 +225,7 @@ def about_detector(detector: Detector) -> dict[str, Any]:
         "answers": str(config.asking.answers),
         "about": config.asking.answers.described,
         "coverage": head.guarantees[0].coverage,
+        "verdict": verdict_stands(config),
         "warnings": list(config.warnings),
     }
 

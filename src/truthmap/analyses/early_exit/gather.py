@@ -53,9 +53,9 @@ class _SaidAt:
 
 
 def _said_at(data: RunData, place: Position, task: Task, ids: tuple[RowKey, ...]) -> _SaidAt:
-    """Grade what the thoughts of rows have named at a place."""
+    """Grade what the thoughts of rows have named at a place; where a thought is over there, nothing is left to end."""
     answers = SoFar.of(data, place).answers
-    there = [row for row in ids if row in answers]
+    there = [row for row in ids if row in answers and not answers[row].finished]
     graded = grade_many([(data.question_of(row), answers[row]) for row in there], task)
     said = {
         row: float(grade.outcome is Outcome.RIGHT)

@@ -27,7 +27,7 @@ class ThoughtsSoFar:
         p_right: float (n, S), what the probe of the place reads in answers that nothing of it was fitted to; NaN where
             there is none.
         right_now: float (n, S): 1 where what the thought has named by then is right, 0 where it is wrong, NaN where it
-            has named nothing that can be graded.
+            has named nothing that can be graded, or is known to be over.
         spent: float (n, S), tokens of the thought up to the place.
         right: bool (n,), whether the final answer is.
         tokens: float (n,), of the whole thought.

@@ -132,12 +132,13 @@ def step_of_thought(position: Position) -> int | None:
     return place.index if counted and isinstance(place, At) and place.from_start else None
 
 
-def thought_so_far(answer: Answer, end: int) -> Answer:
+def thought_so_far(answer: Answer, end: int, *, may_be_over: bool = False) -> Answer:
     """Return an answer's thought up to a token as an answer of its own, cut off there.
 
     Args:
         answer: An answer that thinks.
         end: One past the last token, in prompt ids + answer ids.
+        may_be_over: Whoever stands there knows whether the thought goes on: where it does not, nothing is cut off.
     """
     thought = parted(answer).thought
     assert thought is not None
@@ -151,7 +152,7 @@ def thought_so_far(answer: Answer, end: int) -> Answer:
         text=text,
         log_probs=(),
         offsets=tuple((low - start, high - start) for low, high in answer.offsets[first:last]),
-        finished=False,
+        finished=may_be_over and last == thought.tokens.end and parted(answer).final is not None,
         thought=None,
         final=None,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from truthmap.analyses.thought.measure import SaidSoFar, thought_so_far
+from truthmap.analyses.thought.measure import SaidSoFar, thought_so_far, token_of_thought
 from truthmap.grading.grade import grade_many
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.grading.token_spans import locate_ranges
@@ -43,13 +43,17 @@ class SoFar:
 
     @classmethod
     def of(cls, data: RunData, position: Position) -> SoFar:
-        """Cut the thoughts of a run's scored rows at a place."""
+        """Cut the thoughts of a run's scored rows at a place.
+
+        At a share of a thought it is known where the thought ends; at a token that is counted from its start it is not.
+        """
+        known = token_of_thought(position) is None
         found: dict[RowKey, Answer] = {}
         for row in data.labels.ids:
             answer = data.answer_of(row)
             (start, end), *_ = locate_ranges(answer, data.grade_of(row).span, (position,)).tolist()
             if start != MISSING:
-                found[row] = thought_so_far(answer, end)
+                found[row] = thought_so_far(answer, end, may_be_over=known)
         return cls(position, found)
 
     @property
