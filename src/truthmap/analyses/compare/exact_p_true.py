@@ -7,17 +7,17 @@ from collections.abc import Mapping
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, probability_true, true_or_false_prompt
+from truthmap.analyses.compare.kept_replies import KEY, kept_replies
 from truthmap.analyses.compare.self_report import letter_ids
 from truthmap.answers.log_likelihood import next_token_log_probs
-from truthmap.errors import DamagedFileError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import digest_of, reason_of
+from truthmap.files import digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import RowKey
 from truthmap.runs.file_names import EXACT_P_TRUE
 from truthmap.runs.run import Run
-from truthmap.runs.tables import read_sealed, write_sealed
+from truthmap.runs.tables import write_sealed
 from truthmap.study.sections import SHARD
 
 _VERSION = 1
@@ -30,7 +30,8 @@ def exact_p_true(run: Run, active: ActiveRun, exact: Mapping[RowKey, str]) -> di
     Raises:
         RunFolderError: the model is not the run's any more.
     """
-    known = {row: p for row, (said, p) in _known(active).items() if exact.get(row) == said}
+    kept = kept_replies(active, EXACT_P_TRUE, _key(active), _said)
+    known = {row: p for row, (said, p) in kept.items() if exact.get(row) == said}
     wanted = [row for row in exact if row not in known]
     if wanted:
         lm = model_of(run, active)
@@ -60,21 +61,11 @@ def _key(active: ActiveRun) -> str:
     return digest_of({"version": _VERSION, "answers": active.keys["answers"]})
 
 
-def _known(active: ActiveRun) -> dict[RowKey, tuple[str, float]]:
-    path = active.folder / EXACT_P_TRUE
-    if not path.exists():
-        return {}
-    try:
-        table = read_sealed(path)
-        if not len(table) or set(table["key"]) != {_key(active)}:
-            return {}
-        rows = zip(table["row"], table["exact_answer"], table["p_true"], strict=True)
-        return {RowKey(row): (str(said), float(p)) for row, said, p in rows}
-    except (DamagedFileError, KeyError, TypeError, ValueError) as error:
-        active.progress.say(f"{path} cannot be used ({reason_of(error)}); asking the model again")
-        return {}
+def _said(table: pd.DataFrame) -> dict[RowKey, tuple[str, float]]:
+    rows = zip(table["row"], table["exact_answer"], table["p_true"], strict=True)
+    return {RowKey(row): (str(said), float(p)) for row, said, p in rows}
 
 
 def _write(active: ActiveRun, known: Mapping[RowKey, float], exact: Mapping[RowKey, str]) -> None:
-    rows = [{"key": _key(active), "row": row, "exact_answer": exact[row], "p_true": p} for row, p in known.items()]
+    rows = [{KEY: _key(active), "row": row, "exact_answer": exact[row], "p_true": p} for row, p in known.items()]
     write_sealed(active.folder / EXACT_P_TRUE, pd.DataFrame(rows))

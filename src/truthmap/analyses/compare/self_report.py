@@ -10,19 +10,20 @@ from typing import Any
 import pandas as pd
 
 from truthmap.analyses.compare.confidences import FALSE_FIRST, TRUE_FIRST, percent_prompt, true_or_false_prompt
+from truthmap.analyses.compare.kept_replies import KEY, kept_replies
 from truthmap.answer_parts import final_answer
 from truthmap.answers.generate import generate_answers
 from truthmap.answers.log_likelihood import next_token_log_probs, score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
-from truthmap.errors import DamagedFileError, ModelError
+from truthmap.errors import ModelError
 from truthmap.execution.active_run import ActiveRun
 from truthmap.execution.reopen import model_of
-from truthmap.files import AnyPath, digest_of, reason_of
+from truthmap.files import digest_of
 from truthmap.lm.model import LanguageModel
 from truthmap.records import Answer, RowKey
 from truthmap.runs.file_names import SELF_REPORTS
 from truthmap.runs.run import Run
-from truthmap.runs.tables import read_sealed, write_sealed
+from truthmap.runs.tables import write_sealed
 from truthmap.study.sections import SHARD
 from truthmap.terminal.progress import Advance
 
@@ -58,7 +59,7 @@ def self_reports(run: Run, active: ActiveRun, answers: Sequence[Answer]) -> dict
     Raises:
         RunFolderError: the model is not the run's any more.
     """
-    known = _known(active)
+    known = kept_replies(active, SELF_REPORTS, _key(active), _reports)
     wanted = [answer for answer in answers if answer.key not in known]
     if wanted:
         lm = model_of(run, active)
@@ -130,22 +131,8 @@ def _key(active: ActiveRun) -> str:
     return digest_of({"version": _VERSION, "answers": active.keys["answers"]})
 
 
-def _path(active: ActiveRun) -> AnyPath:
-    return active.folder / SELF_REPORTS
-
-
-def _known(active: ActiveRun) -> dict[RowKey, SelfReport]:
-    path = _path(active)
-    if not path.exists():
-        return {}
-    try:
-        table = read_sealed(path)
-        if not len(table) or set(table["key"]) != {_key(active)}:
-            return {}
-        return {report.answer: report for report in map(_report_of, table.to_dict("records"))}
-    except (DamagedFileError, KeyError, TypeError, ValueError, AttributeError) as error:
-        active.progress.say(f"{path} cannot be used ({reason_of(error)}); asking the model again")
-        return {}
+def _reports(table: pd.DataFrame) -> dict[RowKey, SelfReport]:
+    return {report.answer: report for report in map(_report_of, table.to_dict("records"))}
 
 
 def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
@@ -162,5 +149,5 @@ def _report_of(row: Mapping[Hashable, Any]) -> SelfReport:
 
 
 def _write(active: ActiveRun, reports: Mapping[RowKey, SelfReport]) -> None:
-    rows = [{"key": _key(active), **asdict(report)} for report in reports.values()]
-    write_sealed(_path(active), pd.DataFrame(rows).rename(columns={"answer": "question_id"}))
+    rows = [{KEY: _key(active), **asdict(report)} for report in reports.values()]
+    write_sealed(active.folder / SELF_REPORTS, pd.DataFrame(rows).rename(columns={"answer": "question_id"}))
