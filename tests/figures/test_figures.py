@@ -17,7 +17,7 @@ import truthmap
 from truthmap.errors import UsageError
 from truthmap.figures.canvas import FigureStyle, draw_and_save, figure_of
 from truthmap.figures.curves import draw_calibration, draw_histogram, draw_roc
-from truthmap.figures.heatmap import draw_gain, draw_heatmap, draw_significance, draw_within
+from truthmap.figures.heatmap import draw_correlations, draw_gain, draw_heatmap, draw_significance, draw_within
 from truthmap.metrics.curves import CellDetails
 from truthmap.positions import PAPER
 
@@ -155,3 +155,18 @@ def test_there_is_one_canvas() -> None:
 def code_of(path: Path) -> str:
     """Return a module's code without its docstring."""
     return path.read_text(encoding="utf-8").split("from __future__", 1)[-1]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: draw_heatmap(AUC, best=(2, 5)),
+        lambda: draw_correlations(AUC, title="year", best=(2, 5)),
+    ],
+)
+def test_the_best_cell_has_a_star_and_a_line_that_says_so(draw: Callable[[], Axes]) -> None:
+    axes = draw()
+    assert [tuple(line.get_xydata()[0]) for line in axes.lines] == [(5, 2)]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert f"best cell, {AUC[2, 5]:.2f} cross-validated" in [text.get_text() for text in legend.get_texts()]

@@ -70,15 +70,28 @@ def draw_heatmap(
     if not_significant is not None:
         for layer, start, end in _stretches(not_significant):
             axes.add_patch(Rectangle((start - 0.5, layer - 0.5), end - start, 1, **_HATCHED))
-    if best is not None:
-        mark_cell(axes, best)
-    entries: list[Artist] = []
-    if best is not None:
-        entries.append(Line2D([], [], linestyle="none", label=f"best cell, {auc[best]:.2f} cross-validated", **_STAR))
+    entries = _star(axes, auc, best)
     if not_significant is not None and not_significant.any():
         entries.append(Patch(label="not significant (p > 0.05)", **_HATCHED))
     _explain(axes, auc, positions, entries)
     return axes
+
+
+def draw_correlations(
+    spearman: Floats, *, title: str, positions: Sequence[Position] = PAPER, best: tuple[int, int] | None = None
+) -> Axes:
+    """Draw where a number can be read: Spearman's rank correlation in each cell (L, P), NaN where there is none."""
+    axes = draw_cells(spearman, Scale("Spearman correlation", 0.0, 1.0), title=title, positions=positions)
+    _explain(axes, spearman, positions, _star(axes, spearman, best))
+    return axes
+
+
+def _star(axes: Axes, values: Floats, best: tuple[int, int] | None) -> list[Artist]:
+    """Mark the best cell, if there is one; return what says so."""
+    if best is None:
+        return []
+    mark_cell(axes, best)
+    return [Line2D([], [], linestyle="none", label=f"best cell, {values[best]:.2f} cross-validated", **_STAR)]
 
 
 def mark_cell(axes: Axes, cell: tuple[int, int]) -> None:

@@ -64,7 +64,7 @@ def summarize(found: LabelMaps) -> tuple[SummaryTable, ...]:
     """Return a row per label: where it is read best, and how well."""
     rows = (
         (
-            score.label if score.against is None else f"{score.label} (against {score.against})",
+            score.told,
             str(score.n),
             f"layer {score.layer}, {score.position}",
             str(score.validation),

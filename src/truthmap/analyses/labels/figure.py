@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from truthmap.figures.canvas import figure_of, new_figure
-from truthmap.figures.heatmap import Scale, draw_cells, draw_heatmap
+from truthmap.figures.heatmap import draw_correlations, draw_heatmap
 from truthmap.positions import Position
-from truthmap.probes.grid import Grid
+from truthmap.probes.grid import Grid, best_cell
 from truthmap.probes.ridge import RidgeMap
 from truthmap.text import cut
 
@@ -17,7 +17,14 @@ _COLUMNS = 3
 
 
 def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
-    """Draw one map for each label; cells that are not significant are hatched where p-values were computed."""
+    """Draw one map for each label, its best cell marked.
+
+    Cells that are not significant are hatched where p-values were computed.
+
+    Args:
+        grids: What stands above each map → its grid.
+        title: Stands above them all.
+    """
     across = min(_COLUMNS, len(grids))
     down = -(-len(grids) // across)
     n_layers = max(grid.auc.shape[0] for grid in grids.values())
@@ -26,7 +33,10 @@ def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
     for place, (label, grid) in zip(places, grids.items(), strict=False):
         known = bool((grid.p_value >= 0).any())
         hatched = grid.p_value > 0.05 if known else None
-        draw_heatmap(grid.auc, place, title=cut(label, 40), not_significant=hatched, positions=grid.positions)
+        draw_heatmap(
+            grid.auc, place, title=cut(label, 60), not_significant=hatched, positions=grid.positions,
+            best=grid.index(best_cell(grid)),
+        )  # fmt: skip
         place.title.set_parse_math(False)
     for place in places[len(grids) :]:
         place.set_axis_off()
@@ -36,8 +46,6 @@ def draw_label_maps(grids: Mapping[str, Grid], title: str) -> Figure:
 
 def draw_number_map(found: RidgeMap, positions: Sequence[Position], title: str) -> Figure:
     """Draw where a number can be read; the colour is Spearman's rank correlation, out of fold."""
-    axes = draw_cells(
-        found.spearman, Scale("Spearman correlation", 0.0, 1.0), title=cut(title, 40), positions=positions
-    )
+    axes = draw_correlations(found.spearman, title=cut(title, 40), positions=positions, best=found.best())
     axes.title.set_parse_math(False)
     return figure_of(axes)

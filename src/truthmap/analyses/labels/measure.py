@@ -49,6 +49,11 @@ class LabelScore(BaseModel):
     p_corrected: float | None = None
     test: Estimate | None
 
+    @property
+    def told(self) -> str:
+        """What is told from what."""
+        return self.label if self.against is None else f"{self.label} (against {self.against})"
+
 
 class LabelMaps(AnalysisResult, BaseModel):
     """The maps of a column of labels.

@@ -166,7 +166,7 @@ def _corrected(scores: Sequence[LabelScore]) -> tuple[LabelScore, ...]:
 
 def _write(run: Run, name: str, result: LabelMaps, fits: Mapping[str, GridFit]) -> None:
     tables = [fit.grid.to_frame().assign(label=label) for label, fit in fits.items()]
-    figure = draw_label_maps({label: fit.grid for label, fit in fits.items()}, result.column)
+    figure = draw_label_maps({score.told: fits[score.label].grid for score in result.scores}, result.column)
     write_analysis(run.folder / ANALYSES, name, result, pd.concat(tables, ignore_index=True), figure, [run])
 
 
