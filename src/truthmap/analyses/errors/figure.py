@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from truthmap.analyses.errors.measure import ErrorType, ErrorTypes
 from truthmap.figures.canvas import new_axes, new_figure
 from truthmap.figures.heatmap import draw_heatmap
-from truthmap.probes.grid import Grid
+from truthmap.probes.grid import Grid, best_cell
 
 COLOURS = {
     ErrorType.CONSISTENTLY_RIGHT: "#31a354",
@@ -35,7 +35,8 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
     for axes, (kind, grid) in zip(places[1:], grids.items(), strict=False):
         test, site = scores[kind].test, scores[kind].site
         said = "" if test is None else f" ({site}): test AUC {test.short}"
-        draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}", positions=grid.positions)
+        best = grid.index(best_cell(grid))
+        draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}", positions=grid.positions, best=best)
     for axes in places[n:]:
         axes.set_axis_off()
     return figure
