@@ -123,7 +123,8 @@ def test_a_vllm_that_is_lost_is_told(tiny_detector: Detector) -> None:
         # A draw that the stand-in cannot make ends it.
         lost = client.post("/v1/chat/completions", json={**body, "temperature": 1e-320})
         later = client.post("/v1/chat/completions", json=body)
-    assert [lost.status_code, later.status_code] == [500, 503]
+        health = client.get("/healthz")
+    assert [lost.status_code, later.status_code, health.status_code] == [500, 503, 503]
     assert "vLLM has ended" in later.json()["error"]["message"]
 
 

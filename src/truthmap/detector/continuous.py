@@ -34,6 +34,7 @@ class _Growing(Generic[Key]):
         is_given: It is only read.
         past_cache: Nothing is taken from the cache: what lies there was read for somebody else.
         n_read: How many slots have been handed out.
+        n_given: How many of its tokens stood there when vLLM was asked last.
         slot: The first of its slots: one for the last token of the prompt, and one for each of its own.
         number: The request to vLLM that is under way for it; -1: none is.
     """
@@ -46,6 +47,7 @@ class _Growing(Generic[Key]):
     is_given: bool = False
     past_cache: bool = False
     n_read: int = 0
+    n_given: int = 0
     slot: int = -1
     number: int = -1
 
@@ -122,7 +124,7 @@ class ContinuousDecoder(Generic[Key]):
             yield each.key, reason
 
     def _begin(self, growing: _Growing[Key]) -> bool:
-        slot = self._stream.slots.take(growing.n_slots)
+        slot = self._stream.memory.slots.take(growing.n_slots)
         if slot is None:
             return False
         growing.slot = slot
@@ -134,6 +136,7 @@ class ContinuousDecoder(Generic[Key]):
         before, growing.number = growing.number, next(self._numbers)
         abort = [before] if self._growing.pop(before, None) is not None else []
         growing.past_cache |= bool(abort)
+        growing.n_given = len(growing.ids)
         self._growing[growing.number] = growing
         prompt, settings = growing.request.prompt, growing.request.settings
         most = 0 if growing.is_complete else settings.max_new_tokens - len(growing.ids)
@@ -175,8 +178,10 @@ class ContinuousDecoder(Generic[Key]):
             return
         if growing.is_complete:
             yield from self._end(growing, None)
-        else:  # the end of a line has closed it, before it has begun
+        elif len(growing.ids) > growing.n_given:  # the end of a line has closed it, before it has begun
             self._ask(growing)
+        else:
+            yield from self._end(growing, ModelError("vLLM has ended this request"))
 
     def _accept(self, growing: _Growing[Key], token: int) -> bool:
         """Take a token in; false: its thought is closed instead, and vLLM must read that before it goes on."""
@@ -205,7 +210,7 @@ class ContinuousDecoder(Generic[Key]):
         n = 1 + len(growing.ids) - growing.n_read
         if not n:
             return
-        rows = self._stream.values(growing.slot + growing.n_read, n)
+        rows = self._stream.memory.values(growing.slot + growing.n_read, n)
         if rows is None and not growing.past_cache:
             self._ask(growing)
         elif rows is None:
@@ -237,4 +242,4 @@ class ContinuousDecoder(Generic[Key]):
     def _release(self, number: int) -> None:
         lent = self._lent.pop(number, None)
         if lent is not None:
-            self._stream.release(*lent)
+            self._stream.memory.release(*lent)

@@ -86,6 +86,7 @@ def token_log_odds(artifact: Artifact, states: AnyArray) -> Floats:
     """Return the log-odds that the answer head reads at each token: float64 (tokens,), states as in `AnswerStates`."""
     head = artifact.heads[Role.ANSWER]
     if states.ndim == 2:
-        return read_projected(head, [states[:, columns] for columns in columns_of(artifact, head)]).scores
+        scores: Floats = np.sum([states[:, columns.start] for columns in columns_of(artifact, head)], axis=0)
+        return scores
     layers = state_spec(artifact).layers
     return head.score(states[:, [layers.index(layer) for layer in head.layers]])

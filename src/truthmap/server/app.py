@@ -198,7 +198,8 @@ def create_app(detector: Detector, settings: ServeSettings | None = None, runner
 
     @app.get("/healthz", response_model=None)
     async def healthz() -> Response:
-        return JSONResponse({"status": "ok"})
+        lost = server.batcher.lost
+        return JSONResponse({"status": "ok"}) if lost is None else JSONResponse({"status": f"{lost}"}, 503)
 
     @app.get("/metrics", response_model=None)
     async def metrics() -> Response:

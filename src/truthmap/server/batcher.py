@@ -56,6 +56,11 @@ class ScoringJob:
 class JobRunner(Protocol):
     """Whatever answers jobs."""
 
+    @property
+    def lost(self) -> Exception | None:
+        """Why it will answer nothing any more."""
+        ...
+
     def submit(self, job: ScoringJob) -> None:
         """Take a job.
 
@@ -83,6 +88,8 @@ def require_room(settings: ServeSettings, n_waiting: int, *, stopping: bool) -> 
 
 class Batcher:
     """Owns the model: takes jobs, puts those that wait into one batch, sends each its events."""
+
+    lost = None
 
     def __init__(self, detector: Detector, settings: ServeSettings, telemetry: Telemetry) -> None:
         self._detector, self._settings, self._telemetry = detector, settings, telemetry

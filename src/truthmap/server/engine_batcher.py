@@ -41,7 +41,7 @@ class EngineBatcher:
         self._waiting: deque[ScoringJob] = deque()
         self._given: dict[ScoringJob, _Given] = {}
         self._stopping = threading.Event()
-        self._lost: ModelError | None = None
+        self.lost: ModelError | None = None
         stream.begin()
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
@@ -56,8 +56,8 @@ class EngineBatcher:
         Raises:
             HttpError: too many wait (429), the server is stopping, or vLLM has ended (503).
         """
-        if self._lost is not None:
-            raise HttpError(503, f"{self._lost}", "engine_lost")
+        if self.lost is not None:
+            raise HttpError(503, f"{self.lost}", "engine_lost")
         require_room(self._settings, len(self._waiting), stopping=self._stopping.is_set())
         self._waiting.append(job)
         self._telemetry.waiting.set(len(self._waiting))
@@ -159,7 +159,7 @@ class EngineBatcher:
 
     def _fail(self, reason: ModelError) -> None:
         """Tell everybody that vLLM has ended."""
-        self._lost = reason
+        self.lost = reason
         lost = RuntimeError("vLLM has ended")
         for job, _ in self._decoder.failed(lost):
             job.send(lost)

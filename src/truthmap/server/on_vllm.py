@@ -11,9 +11,12 @@ import torch
 
 from truthmap.answers.engines.vllm import VllmSettings
 from truthmap.answers.engines.vllm_launch import VllmLaunch
+from truthmap.answers.engines.vllm_memory import LayerTap
 from truthmap.answers.engines.vllm_probe import StateProbe
 from truthmap.answers.engines.vllm_process import VllmProcess
-from truthmap.answers.engines.vllm_stream import LayerTap, VllmStream
+from truthmap.answers.engines.vllm_stream import VllmStream
+from truthmap.arrays import AnyArray
+from truthmap.detector.artifact import Artifact
 from truthmap.detector.detector import Detector
 from truthmap.detector.projections import CellProjection, projections_of
 from truthmap.detector.reading import state_spec
@@ -97,10 +100,7 @@ class VllmServing:
         stream = VllmStream(self.detector.lm, self.launch, layers, process)
         try:
             self._require_states(stream)
-            projections = projections_of(artifact)
-            taps = None if projections is None else [_tap(each) for each in projections]
-            numbers = len(layers) * stream.width if taps is None else sum(tap.size for tap in taps)
-            room = int(device_memory(torch.device("cpu")) * _SHARE) // (8 * numbers)
+            taps, room = taps_of(artifact), most_tokens(artifact)
             wanted = settings.max_batch * (1 + settings.max_tokens)
             stream.use(taps, max(self.launch.longest + 1, min(wanted, room)))
         except BaseException:
@@ -109,12 +109,33 @@ class VllmServing:
         return partial(EngineBatcher, stream=stream)
 
     def _require_states(self, stream: VllmStream) -> None:
-        found = torch.from_numpy(stream.read_states(self.probe.ids)).permute(1, 0, 2)
-        site = self.launch.sites[0]
-        wanted = replace(self.probe, states={site: self.probe.states[site][list(stream.layers)]})
-        fault = wanted.difference({site: found})
+        self.require_same(stream.read_states(self.probe.ids))
+
+    def require_same(self, states: AnyArray) -> None:
+        """See that vLLM's states of the probe, float32 (tokens, layers, d), are the model's own.
+
+        Raises:
+            ModelError: they differ by more than rounding.
+        """
+        site, layers = self.launch.sites[0], list(state_spec(self.detector.artifact).layers)
+        wanted = replace(self.probe, states={site: self.probe.states[site][layers]})
+        fault = wanted.difference({site: torch.from_numpy(states).permute(1, 0, 2)})
         if fault is not None:
             raise ModelError(f"vLLM does not give this model's states ({fault}): serve it without --engine vllm")
+
+
+def taps_of(artifact: Artifact) -> list[LayerTap] | None:
+    """Return what a detector needs of each token; `None`: the states of its layers."""
+    projections = projections_of(artifact)
+    return None if projections is None else [_tap(each) for each in projections]
+
+
+def most_tokens(artifact: Artifact) -> int:
+    """Return of how many tokens there is room for what a detector needs of them."""
+    taps = taps_of(artifact)
+    numbers = len(state_spec(artifact).layers) * artifact.config.model.width
+    numbers = numbers if taps is None else sum(tap.size for tap in taps)
+    return max(1, int(device_memory(torch.device("cpu")) * _SHARE) // (8 * numbers))
 
 
 def _tap(projection: CellProjection) -> LayerTap:

@@ -46,7 +46,7 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
         raise HttpError(
             400, "the last message must be the user's, with the question in it", "invalid_value", "messages"
         )
-    question = _question(request, detector)
+    question = question_of(request, detector)
     generate = _generate(request, detector, settings)
     # What was put as in training is put by the run's own rule; any other conversation as it came.
     as_sealed = len(request.messages) == 1 or spoken_before(question) in detector.config.asking.turns
@@ -64,7 +64,7 @@ def parse_request(request: ChatRequest, detector: Detector, settings: ServeSetti
     return PreparedChat(scorer, cancelled)
 
 
-def _question(request: ChatRequest, detector: Detector) -> Question:
+def question_of(request: ChatRequest, detector: Detector) -> Question:
     """Return the question of a conversation: its last message, and what was said before.
 
     A client that sends the run's system prompt and examples itself asks as the run did: they are no turns of the

@@ -87,6 +87,8 @@ class HeadReader:
         Returns:
             `width`: numbers in a state; `workers`: how many have a part of it each; or `fault`: why it is not there.
         """
+        if self._truthmap_width:
+            return {"fault": "another process reads them already: start one server process"}
         model = self.model_runner.get_model()
         blocks = blocks_of(model, int(self.model_config.get_total_num_hidden_layers()))
         width = int(self.model_config.get_hidden_size())

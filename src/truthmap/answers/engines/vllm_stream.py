@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import bisect
-import mmap
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from safetensors.numpy import save as save_tensors
-
-from truthmap.answers.engines.vllm_heads import head_bytes, head_views
 from truthmap.answers.engines.vllm_launch import VllmLaunch
+from truthmap.answers.engines.vllm_memory import HeadMemory, LayerTap, width_of
 from truthmap.answers.engines.vllm_process import VllmProcess
-from truthmap.answers.engines.vllm_states import anonymous_file
-from truthmap.arrays import AnyArray, Floats
+from truthmap.arrays import AnyArray
 from truthmap.errors import ModelError
 from truthmap.lm.model import LanguageModel
 
 HEAD_READER = "truthmap.answers.engines.vllm_heads.HeadReader"
-_PATIENCE = 5.0
-"""Seconds in which every worker has written its part of what is told to have been read."""
-
-
-@dataclass(frozen=True)
-class LayerTap:
-    """What is kept of each token's state at a layer: `size` numbers; see `vllm_heads.Tap` for the arrays."""
-
-    layer: int
-    arrays: Mapping[str, AnyArray]
-    size: int
 
 
 @dataclass(frozen=True)
@@ -75,32 +56,6 @@ class StreamNews:
     fault: str | None = None
 
 
-class Slots:
-    """Places in shared memory: runs of them are lent and come back."""
-
-    def __init__(self, n: int) -> None:
-        self._free = [(0, n)]
-
-    def take(self, count: int) -> int | None:
-        """Return the first of `count` places in a row that are free; `None`: there are not so many."""
-        for n, (start, end) in enumerate(self._free):
-            if end - start >= count:
-                self._free[n : n + 1] = [(start + count, end)] if end - start > count else []
-                return start
-        return None
-
-    def give_back(self, start: int, count: int) -> None:
-        """Take places back."""
-        bisect.insort(self._free, (start, start + count))
-        joined = [self._free[0]]
-        for begin, end in self._free[1:]:
-            if begin == joined[-1][1]:
-                joined[-1] = (joined[-1][0], end)
-            else:
-                joined.append((begin, end))
-        self._free = joined
-
-
 class VllmStream:
     """vLLM in a process of its own, which answers requests as they come and ends with `close`.
 
@@ -115,6 +70,7 @@ class VllmStream:
 
     Attributes:
         width: Numbers (d) in a state.
+        memory: What is read of tokens; there once it is said what (`use`).
     """
 
     def __init__(
@@ -124,15 +80,16 @@ class VllmStream:
         layers: Sequence[int],
         start: Callable[[Mapping[str, Any]], VllmProcess] = VllmProcess,
     ) -> None:
-        self.layers, self.site = tuple(layers), launch.sites[0]
+        self.layers = tuple(layers)
         asked = {**asdict(launch), "longest": launch.longest + 1, "sites": ()}  # one more is chosen, and thrown away
         stop_ids = sorted(lm.stop_ids | lm.line_ids)
         self._process = start({**asked, "stop_ids": stop_ids, "extension": HEAD_READER})
-        found = self._call("truthmap_install", str(self.site), self.layers)
-        if "fault" in found:
+        self._installed = self._call("truthmap_install", str(launch.sites[0]), self.layers)
+        try:
+            self.width = width_of(self._installed)
+        except ModelError:
             self.close()
-            raise ModelError(f"vLLM does not give this model's states ({found['fault']}); serve it without --engine")
-        self.width, self._workers = int(found["width"]), int(found["workers"])
+            raise
 
     def read_states(self, ids: Sequence[int]) -> AnyArray:
         """Return the states of a few tokens: float32 (tokens, layers, d).
@@ -143,33 +100,17 @@ class VllmStream:
         self.use(None, len(ids))
         asked = {"sequences": [list(ids)], "kept": [[0, len(ids), 0]], "fresh": [True], "scored": [None]}
         self._process.ask("read", asked)
-        found = self.values(0, len(ids))
+        found = self.memory.values(0, len(ids))
         if found is None:
             raise ModelError("vLLM does not give the hidden states of all tokens that it was asked for")
         return found
 
     def use(self, taps: Sequence[LayerTap] | None, n_slots: int) -> None:
-        """Let this be kept of each token, in new memory, before it serves.
-
-        Args:
-            taps: What is kept; `None`: the states of all layers.
-            n_slots: Of how many tokens at a time.
-        """
-        self._keeps_states = taps is None
-        taps = [LayerTap(layer, {}, self.width) for layer in self.layers] if taps is None else taps
-        self._n_slots, self.slots = n_slots, Slots(n_slots)
-        tensors = {f"{n}.{name}": np.ascontiguousarray(a) for n, t in enumerate(taps) for name, a in t.arrays.items()}
-        content = save_tensors(tensors or {"none": np.zeros(1)})
-        with anonymous_file(len(content)) as (_, path):
-            Path(path).write_bytes(content)
-            self._call("truthmap_use", path, [tap.layer for tap in taps], [tap.size for tap in taps])
-        n_values = sum(tap.size for tap in taps)
-        size = head_bytes(self._n_slots, n_values, self._workers)
-        with anonymous_file(size) as (descriptor, path):
-            shared = mmap.mmap(descriptor, size)
-            self._call("truthmap_open", path, self._n_slots, n_values, self._workers)
-        seen, values = head_views(shared, self._n_slots, n_values, self._workers)
-        self._seen, self._values = seen.numpy(), values.numpy()
+        """Let this be kept of each token, before it serves: see `HeadMemory`."""
+        self.memory = HeadMemory(self.layers, self._installed, taps, n_slots)
+        with self.memory.opened() as calls:
+            for method, args in calls:
+                self._call(method, *args)
 
     def begin(self) -> None:
         """Begin to serve: from now on it takes requests."""
@@ -194,28 +135,6 @@ class VllmStream:
         if found is None:
             raise ModelError("vLLM serves no more")
         return [StreamNews(int(n), tuple(tokens), bool(over), *fault) for n, tokens, over, *fault in found]
-
-    def values(self, start: int, count: int) -> AnyArray | None:
-        """Return what was read into slots, copied; `None`: some of it is not there.
-
-        That is float64 (count, numbers); of the states themselves float32 (count, layers, d).
-        """
-        seen, deadline = self._seen[:, start : start + count], time.monotonic() + _PATIENCE
-        # Of several workers one tells the news: the others may be a moment behind.
-        while not seen.all():
-            if self._workers == 1 or not seen.any(axis=0).all() or time.monotonic() > deadline:
-                return None
-            time.sleep(0.0005)
-        total: Floats = self._values[:, start : start + count].sum(axis=0)
-        if not self._keeps_states:
-            return total
-        return total.reshape(count, len(self.layers), self.width).astype(np.float32)
-
-    def release(self, start: int, count: int) -> None:
-        """Give slots back."""
-        self._seen[:, start : start + count] = 0
-        self._values[:, start : start + count] = 0
-        self.slots.give_back(start, count)
 
     def close(self) -> None:
         """End vLLM's process, and with it all that it holds."""

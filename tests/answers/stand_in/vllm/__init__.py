@@ -157,7 +157,8 @@ class Engine:
     def _forward(self, request: Request, end: int) -> torch.Tensor:
         """Compute a request's next tokens; those before them are computed, too, as rows that belong to nobody."""
         runner, name = self.worker.model_runner, f"{request.number}-1"
-        runner.requests = {name: SimpleNamespace(sampling_params=request.params)}
+        n_prompt = len(request.ids) - request.n_new
+        runner.requests = {name: SimpleNamespace(sampling_params=request.params, num_prompt_tokens=n_prompt)}
         runner.input_batch = SimpleNamespace(req_ids=[name], num_computed_tokens_cpu=np.array([request.n_computed]))
         runner.query_start_loc = SimpleNamespace(np=np.array([request.n_computed, end]))
         return self.model(torch.tensor([request.ids[:end]])).logits[0].float()
