@@ -1,4 +1,4 @@
-# One virtual environment, made here and nowhere else. PYTHON chooses the interpreter that makes it (3.10 or later).
+# One virtual environment, made here and nowhere else. PYTHON chooses the interpreter that makes it (3.11 or later).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 
 # What truthmap itself needs, in the versions that the tests run with.
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.10 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 10) else None'
+	$(PYTHON) -c 'import sys; sys.exit("truthmap needs Python 3.11 or later; name one with: make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .

@@ -1,7 +1,7 @@
 """A map along the thought: does the model know before it has finished thinking?
 
 smollm2 does not think by itself; asked in words, with two worked examples, it writes its reasoning between tags. With
-so few answers no place can be told from chance: the script shows how it is done (`--positions along_thought`).
+so few answers little can be told from chance: five places show how it is done (`along_thought` has more than twenty).
 """
 
 from truthmap import Bars, Study, run_study
@@ -12,9 +12,9 @@ study = Study(
     questions="arithmetic",
     thinking="prompted",
     max_thinking_tokens=24,
-    positions=("along_thought",),
+    positions=tuple(f"thought[{share}%]" for share in (0, 25, 50, 75, 100)),
     limit=100,
-    permutations=20,
+    permutations=5,
     out="runs/thoughts",
 )
 run = run_study(study, progress=Bars())

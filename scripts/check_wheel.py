@@ -41,7 +41,7 @@ _VERSIONS = """
 import sys, importlib.metadata as of, importlib.resources as at
 import truthmap
 assert (at.files(truthmap) / "py.typed").is_file()
-print("Python", sys.version.split()[0], *(f"{name} {of.version(name)}" for name in sys.argv[1:]), sep=", ")
+print("Python " + sys.version.split()[0], *(f"{name} {of.version(name)}" for name in sys.argv[1:]), sep=", ")
 """
 
 

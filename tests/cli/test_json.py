@@ -136,7 +136,9 @@ def test_a_slow_command_prints_one_document(
     assert check(command, SLOW[command], places, monkeypatch, capfd)
 
 
-@pytest.mark.parametrize("words", [("shw",), ("show",), ("show", "--nothing"), ("figure", "RUN", "map", "--dpi", "x")])
+@pytest.mark.parametrize(
+    "words", [("--version",), ("shw",), ("show",), ("show", "--nothing"), ("figure", "RUN", "map", "--dpi", "x")]
+)
 def test_misuse_is_told_as_a_document(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -143,6 +143,15 @@ def test_the_interactive_map_holds_the_grid(run: Run) -> None:
     assert [str(position) for position in grid.positions] == list(figure.layout.xaxis.ticktext)
 
 
+def test_a_page_that_draws_no_plotly_has_the_plain_map(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = run.plot_interactive()
+    monkeypatch.setattr("plotly.io.renderers.default", "plotly_mimetype")
+    shown = figure._repr_mimebundle_()
+    assert shown["text/html"] == RunData.load(run).grid()._repr_html_()
+    assert shown["application/vnd.plotly.v1+json"]["data"]
+    assert figure._ipython_display_ is None, "else that one format is all that is shown"
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_an_interactive_map_takes_no_text_for_markup(text: str) -> None:
     figure = interactive_map(np.array([[0.7]]), [Position.of("-1")], np.array([[text]], dtype=object), title=text)

@@ -17,6 +17,21 @@ _GREY = "#8a8f98"  # of letters: it reads on dark pages and on light ones
 _MISSING = "rgba(138,143,152,0.25)"
 
 
+class InlineFigure(go.Figure):
+    """A Plotly figure with a plain picture beside it, for pages that draw no Plotly: nbconvert's, GitHub's.
+
+    Attributes:
+        plain: That picture, HTML without scripts.
+    """
+
+    plain = ""
+    _ipython_display_ = None  # Plotly's own shows one format alone
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **rest: Any) -> dict[str, Any]:
+        """Return what Plotly's own renderer shows, and the plain picture where that has no HTML."""
+        return {"text/html": self.plain, **super()._repr_mimebundle_(include, exclude, **rest)}
+
+
 def interactive_map(
     auc: AnyArray,
     positions: Sequence[Position],
@@ -24,7 +39,8 @@ def interactive_map(
     *,
     title: str = "",
     best: tuple[int, int] | None = None,
-) -> go.Figure:
+    plain: str = "",
+) -> InlineFigure:
     """Return the map of a grid as a Plotly figure, on a background that lets the page shine through.
 
     Args:
@@ -33,6 +49,7 @@ def interactive_map(
         notes: Texts (L, P): what is said of each cell.
         title: A line above the map.
         best: Layer and column of the best cell, which is marked with a star.
+        plain: HTML of the same map for pages that draw no Plotly.
     """
     n_layers, n_positions = auc.shape
     names = [_safe(str(position)) for position in positions]
@@ -41,7 +58,8 @@ def interactive_map(
         ygap=1, text=[[_safe(note) for note in row] for row in notes.tolist()], hovertemplate="%{text}<extra></extra>",
         hoverongaps=True, colorbar={"title": {"text": "AUC"}, "outlinewidth": 0},
     )  # fmt: skip
-    figure = go.Figure([heat])
+    figure = InlineFigure([heat])
+    figure.plain = plain
     if best is not None:
         star = {"symbol": "star", "size": 12, "color": "#ffd92f", "line": {"color": "black", "width": 1}}
         figure.add_scatter(x=[best[1]], y=[best[0]], mode="markers", marker=star, hoverinfo="skip", showlegend=False)

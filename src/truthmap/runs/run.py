@@ -154,7 +154,8 @@ class Run(Shown, StoredRun):
         grid, star = self._map(site)
         draw = resolve_name("truthmap.figures.interactive:interactive_map")
         title = f"{self.summary.headline} ({grid.site})"
-        return draw(grid.auc, grid.positions, grid.notes(), title=title, best=star)
+        plain = grid._repr_html_()
+        return draw(grid.auc, grid.positions, grid.notes(), title=title, best=star, plain=plain)
 
     def _map(self, site: Site | str | None) -> tuple[Any, tuple[int, int] | None]:
         """Return a site's grid, and the best cell's layer and column where it is on it."""

@@ -38,7 +38,12 @@ def misused() -> str:
 
 
 class Commands(TyperGroup):
-    """The commands; where one is asked for that does not exist, that is noted."""
+    """The commands; where one is asked for that does not exist, or an option that they have not, that is noted."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words before the command's name."""
+        with _misuse.noted():
+            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is named."""
