@@ -17,7 +17,7 @@ _GREY = "#8a8f98"  # of letters: it reads on dark pages and on light ones
 _MISSING = "rgba(138,143,152,0.25)"
 
 
-class InlineFigure(go.Figure):
+class InlineFigure(go.Figure):  # type: ignore[misc]  # plotly has no types
     """A Plotly figure with a plain picture beside it, for pages that draw no Plotly: nbconvert's, GitHub's.
 
     Attributes:
