@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import logit
 
 from model_families import VOCABULARY, WIDTH, hooks_of, language_model
 from truthmap.analyses.controls.causal_effects import Effects, MovedPlace, effects_of
@@ -100,6 +102,18 @@ def test_later_layers_read_what_was_moved() -> None:
     assert compared(read.right, (FORTH, BACK), AT_RANDOM, GROUPS, "test").larger
     assert not compared(effects(CAUSAL, {2: probe(IDLE)}).right, (FORTH, BACK), AT_RANDOM, GROUPS, "test").larger
     assert np.isnan(effects(CAUSAL).right).all()
+
+
+def test_a_mean_is_moved_as_far_as_each_of_its_tokens() -> None:
+    changes, later = changes_along(along(CAUSAL)), {2: probe(CAUSAL)}
+    several = [replace(place, first=2) for place in PLACES]
+    one, mean = (effects_of(LM, places, (Site.RESIDUAL, 1), changes, later) for places in (PLACES, several))
+    for place, single, moved in zip(several, one, mean, strict=True):
+        states = LM.states(place.ids)[1, 2:5, CAUSAL]
+        assert logit(moved.right[0, 0]) == pytest.approx(states.mean().item(), abs=1e-4)
+        doses = slice(1, 1 + 2 * len(DOSES))
+        shifts = [logit(each.right[0, doses]) - logit(each.right[0, 0]) for each in (single, moved)]
+        np.testing.assert_allclose(shifts[1], shifts[0], atol=1e-3)
 
 
 def test_the_unmoved_answer_is_as_the_model_gives_it() -> None:

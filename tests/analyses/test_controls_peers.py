@@ -20,6 +20,9 @@ from truthmap.analyses.controls.registry import chosen_names
 from truthmap.analyses.controls.run import load_control, measure
 from truthmap.analyses.controls.settings import ControlSettings
 from truthmap.errors import NotEnoughDataError
+from truthmap.execution.active_run import ActiveRun
+from truthmap.execution.executor import ThisMachine
+from truthmap.execution.interrupts import Stop
 from truthmap.lm.load import load_model
 from truthmap.lm.other_models import asked_otherwise, with_random_weights
 from truthmap.records import Outcome, RowKey
@@ -141,6 +144,28 @@ def test_a_named_peer_is_asked_the_same_questions(finished: Run, tiny_model: Pat
     assert set(read.ids) <= set(outcomes)
     scored = {grade.key: grade.outcome for grade in context.data.grades if grade.key in outcomes}
     assert outcomes == scored  # it is the same model, and graded as the run was
+    context.close()
+
+
+class Elsewhere:
+    """A run whose model is in an engine: its tokens are here, its weights are not."""
+
+    def __init__(self, active: ActiveRun) -> None:
+        self.tokens, self.capture = active.tokens, active.capture
+        self.question_set, self.questions_by_id = active.question_set, active.questions_by_id
+
+    @property
+    def model(self) -> None:
+        raise AssertionError("the weights are elsewhere")
+
+
+def test_a_peer_is_read_as_its_study_captures(finished: Run) -> None:
+    context = context_of(finished)
+    ids = context.data.labels.ids[:6]
+    whole = read_peer(context, context.active, None, "itself", ids)
+    elsewhere = ActiveRun(context.active.study, context.active.folder, context.active.keys, context.active.question_set)
+    elsewhere.__dict__["executor"] = ThisMachine(Elsewhere(context.active), Stop())
+    torch.testing.assert_close(read_peer(context, elsewhere, None, "itself", ids).states, whole.states)
     context.close()
 
 

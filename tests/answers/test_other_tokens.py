@@ -9,7 +9,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from model_families import language_model
-from truthmap.answers.other_tokens import in_tokens_of, same_places
+from truthmap.answers.other_tokens import in_tokens_of, same_ranges
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import MISSING
@@ -50,6 +50,11 @@ def said_by(lm: LanguageModel, text: str, *, finished: bool = True) -> Answer:
     return Answer("q", (LETTERS,), ids, text, tuple(0.0 for _ in ids), offsets, finished)
 
 
+def singles(index: np.ndarray) -> np.ndarray:
+    """Return the ranges of single tokens."""
+    return np.stack([index, np.where(index == MISSING, MISSING, index + 1)], axis=1).astype(np.int32)
+
+
 def last_characters(answer: Answer, index: np.ndarray) -> list[str]:
     return [answer.text[answer.offsets[n - len(answer.prompt_ids)][1] - 1] for n in index.tolist()]
 
@@ -68,7 +73,7 @@ def test_each_token_is_found_where_its_text_ends(text: str) -> None:
     assert reread is not None
     assert other.decode(reread.answer_ids) == text
     index = np.arange(1, 1 + len(answer.answer_ids), dtype=np.int32)
-    places = same_places(answer, reread, index)
+    places = same_ranges(answer, reread, singles(index))[:, 0]
     ends = [answer.offsets[n - 1][1] for n in index[:-1]]
     read = [other.decode(reread.answer_ids[: n - 1]) for n in places[:-1]]
     assert all(len(text) >= end for text, end in zip(read, ends, strict=True))
@@ -83,7 +88,7 @@ def test_the_prompts_last_token_is_the_other_prompts() -> None:
     answer = said_by(own, "ab")
     reread = in_tokens_of(other, (1, 2, 3, 4), answer)
     assert reread is not None
-    assert same_places(answer, reread, np.array([0, MISSING], np.int32)).tolist() == [3, MISSING]
+    assert same_ranges(answer, reread, singles(np.array([0, MISSING])))[:, 0].tolist() == [3, MISSING]
 
 
 def test_blanks_are_those_of_the_way_of_asking() -> None:
@@ -104,7 +109,7 @@ def test_a_model_that_closes_no_answer_has_no_closing_state() -> None:
     answer = said_by(own, "ab")
     reread = in_tokens_of(other, (LETTERS, 2), answer)
     assert reread is not None
-    assert same_places(answer, reread, np.array([1, 2], np.int32)).tolist() == [2, MISSING]
+    assert same_ranges(answer, reread, singles(np.array([1, 2])))[:, 0].tolist() == [2, MISSING]
     cut = said_by(own, "ab", finished=False)
     again = in_tokens_of(own, (LETTERS, 2), cut)
     assert again is not None
@@ -116,3 +121,19 @@ def test_what_the_other_model_cannot_read_is_left_out() -> None:
     assert in_tokens_of(lm, (LETTERS,) * 60, said_by(lm, "abcdef")) is None  # of at most 64 tokens
     unknown = language_model("gpt2")  # its tokenizer has words, no letters
     assert in_tokens_of(unknown, (LETTERS, 2), said_by(lm, "ab")) is None
+
+
+def test_several_tokens_are_those_that_wrote_their_characters() -> None:
+    own, other = speaking("It", "is", "Lima"), speaking("Itis", "Li", "ma", ".")
+    answer = said_by(own, "ItisLima.")
+    reread = in_tokens_of(other, (LETTERS, LETTERS), answer)
+    assert reread is not None
+    n, m = len(answer.answer_ids), len(reread.answer_ids)
+    ranges = np.array([[1, 1 + n], [1, n], [2, 4], [0, 1], [0, 2], [MISSING, MISSING]], np.int32)
+    found = same_ranges(answer, reread, ranges).tolist()
+    text = ["".join(answer.text[a:b] for a, b in reread.offsets[low - 2 : high - 2]) for low, high in found[:3]]
+    assert text == ["ItisLima.", "ItisLima.", "ItisLima"]
+    assert [found[0][1], found[1][1]] == [2 + m, 1 + m]  # with the closing token, and without
+    assert found[3:] == [[1, 2], [MISSING, MISSING], [MISSING, MISSING]]
+    assert same_ranges(answer, answer, ranges[:4]).tolist() == ranges[:4].tolist()
+    assert same_ranges(replace(answer, prompt_ids=(1, 2)), reread, np.array([[0, 2]], np.int32)).tolist() == [[0, 2]]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from truthmap.analyses.controls.context import ControlContext
+from truthmap.analyses.controls.peers import read_peer
 from truthmap.detector.config import Role
 from truthmap.detector.detector import load_detector
 from truthmap.errors import UsageError
@@ -88,6 +92,28 @@ def test_a_detector_reads_what_the_run_read(
     streamed = [event.verdict for event in detector.stream(asked[0].text) if event.verdict is not None]
     assert [verdict.score for verdict in streamed] == pytest.approx([expected[0]] * len(streamed), abs=1e-2)
     assert streamed
+
+
+@dataclass(frozen=True)
+class AtPlace(ControlContext):
+    """Controls of another cell than the best one."""
+
+    place: str = "-1"
+
+    @property
+    def cell(self) -> Cell:  # type: ignore[override]
+        return Cell(Site.RESIDUAL, 1, Position.of(self.place))
+
+
+@pytest.mark.parametrize("rule", ["mean(answer)", "-1"])
+def test_a_peer_reads_the_tokens_that_the_run_read(
+    chosen: tuple[Run, Path], rule: str, spoken_set: QuestionSet
+) -> None:
+    context = AtPlace(RunData.load(open_run(chosen[0].path)), place=rule)
+    read = read_peer(context, context.active, None, "the run itself", context.data.labels.ids[:8])
+    own = TensorReader(context.data.states).read_cell(Site.RESIDUAL, 1, context.cell.position, read.ids)
+    torch.testing.assert_close(read.states[1], own.states[0].float(), rtol=1e-3, atol=1e-3)
+    context.close()
 
 
 def test_a_cell_inside_the_prompt_is_no_detectors(

@@ -47,23 +47,43 @@ def in_tokens_of(lm: LanguageModel, prompt_ids: tuple[int, ...], answer: Answer)
     return in_other_tokens(other)
 
 
-def same_places(own: Answer, other: Answer, index: Ints32) -> Ints32:
-    """Return where the tokens of one sequence (prompt ids, then answer ids) are in another one of the same answer.
+def same_ranges(own: Answer, other: Answer, ranges: Ints32) -> Ints32:
+    """Return which tokens of one sequence (prompt ids, then answer ids) are those of another one of the same answer.
 
-    A token of the answer is the token of the other sequence that has read as far as it: a longer one reads more, so
-    the other model sees no less of the answer than the first one did. The last token of the prompt is that of the other
-    prompt, a closing token the other closing token.
+    A single token of the answer is the token of the other sequence that has read as far as it: a longer one reads more,
+    so the other model sees no less of the answer than the first one did. Several are the tokens that wrote any of their
+    characters. The last token of the prompt is that of the other prompt, the whole prompt the whole other one, a
+    closing token the other closing token.
 
     Args:
-        own: The answer in the tokens that `index` counts.
+        own: The answer in the tokens that `ranges` counts.
         other: The same answer in others: what `in_tokens_of` gave.
-        index: int32 (P,): indices into prompt + answer ids, `MISSING` where there is none.
+        ranges: int32 (P, 2): `[start, end)` in prompt + answer ids, both `MISSING` where there is none.
 
     Returns:
-        int32 (P,): indices into the other's ids; `MISSING` for other tokens of the prompt, and for tokens without
+        int32 (P, 2): likewise in the other's ids; `MISSING` for other tokens of the prompt, and for tokens without
         characters other than a closing one.
     """
-    return np.array([_place(own, other, int(token)) for token in index], dtype=np.int32)
+    found = [_range(own, other, start, end) for start, end in ranges.tolist()]
+    return np.array(found, dtype=np.int32).reshape(-1, 2)
+
+
+def _range(own: Answer, other: Answer, start: int, end: int) -> tuple[int, int]:
+    if end - start <= 1:
+        place = _place(own, other, start) if start != MISSING else MISSING
+        return (MISSING, MISSING) if place == MISSING else (place, place + 1)
+    prompt, there = len(own.prompt_ids), len(other.prompt_ids)
+    if (start, end) == (0, prompt) and there:
+        return 0, there
+    if start < prompt:
+        return MISSING, MISSING
+    wrote = [own.offsets[token - prompt] for token in range(start, end)]
+    low, high = min(first for first, _ in wrote), max(last for _, last in wrote)
+    inside = [n for n, (first, last) in enumerate(other.offsets) if max(first, low) < min(last, high)]
+    closing = _place(own, other, end - 1)
+    if not inside:
+        return MISSING, MISSING
+    return there + inside[0], max(there + inside[-1], closing) + 1
 
 
 def _place(own: Answer, other: Answer, token: int) -> int:

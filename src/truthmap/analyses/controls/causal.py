@@ -2,10 +2,11 @@
 
 "Detection Without Correction" (arXiv 2604.13068) finds that moving states along a probe's direction does not correct
 what the probe detects, in seven models of seven; "Inference-Time Intervention" (Li et al., arXiv 2306.03341) finds
-heads where it helps. Here, for some test answers, the state of one token is moved along the probe's direction, both
-ways and in growing doses, and taken out of it; what changes is held against random directions of the very same size.
-The answer can only change at a token before it, so that is done at the best cell that stands there, too: at the chosen
-cell itself the answer may have been given already, and only what later layers read of it can change.
+heads where it helps. Here, for some test answers, the state of one token (where a mean is read, of each of its tokens)
+is moved along the probe's direction, both ways and in growing doses, and taken out of it; what changes is held against
+random directions of the very same size. The answer can only change at a token before it, so that is done at the best
+cell that stands there, too: at the chosen cell itself the answer may have been given already, and only what later
+layers read of it can change.
 
 One dose is as far as the mean states of right and wrong answers lie apart in training. The answer's own tokens are read
 on (it is not generated anew): it changes where greedy decoding would no longer give them.
@@ -43,7 +44,7 @@ from truthmap.analyses.probing import auc_of, best_cell_at, has_probe, read_cell
 from truthmap.arrays import Bools
 from truthmap.errors import NotEnoughDataError
 from truthmap.execution.reopen import model_of
-from truthmap.grading.token_spans import locate_positions, span_tokens
+from truthmap.grading.token_spans import locate_ranges, span_tokens
 from truthmap.positions import MISSING, Position, SpanName
 from truthmap.probes.grid import Cell
 from truthmap.probes.linear import LinearProbe, fit_probe
@@ -252,12 +253,14 @@ def _tried_rows(
 
 def _place(context: ControlContext, row: RowKey, position: Position) -> MovedPlace | None:
     answer, span = context.data.answer_of(row), context.data.grade_of(row).span
-    token = int(locate_positions(answer, span, (position,))[0])
+    drop = context.data.drops_closing_token
+    first, end = map(int, locate_ranges(answer, span, (position,), drop_closing_token=drop)[0])
     exact = None if span is None else span_tokens(answer, span)
-    if token == MISSING or exact is None:
+    if first == MISSING or exact is None:
         return None
     start = len(answer.prompt_ids)
-    return MovedPlace(answer.prompt_ids + answer.answer_ids, token, Span(start + exact.start, start + exact.end))
+    said = Span(start + exact.start, start + exact.end)
+    return MovedPlace(answer.prompt_ids + answer.answer_ids, end - 1, said, first)
 
 
 def _cell_before(context: ControlContext) -> Cell | None:

@@ -34,11 +34,19 @@ class MovedPlace:
         ids: Prompt and answer ids.
         token: The index of the token whose state is moved.
         exact: The exact answer's tokens, as indices into `ids`.
+        first: The index of the first token, where several are moved (a mean of states is, if each of them is); `None`:
+            it is the only one.
     """
 
     ids: tuple[int, ...]
     token: int
     exact: Span
+    first: int | None = None
+
+    @property
+    def moved(self) -> Span:
+        """The tokens whose states are moved."""
+        return Span(self.token if self.first is None else self.first, self.token + 1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ class Effects:
             where none does.
         given: bool (n, E), each of those tokens is the likeliest at its place: greedy decoding gives the answer.
         rest: float64 (n, E), mean log-probability of the tokens behind the exact answer; NaN where there are none.
-        right: float64 (n, E), P(right) as the probes of the later layers read it at the same token, on average; NaN
+        right: float64 (n, E), P(right) as the probes of the later layers read it at the same place, on average; NaN
             without such probes.
     """
 
@@ -91,7 +99,7 @@ def effects_of(
     later: Mapping[int, LinearProbe],
     batch_tokens: int = 8192,
 ) -> list[Effects]:
-    """Move one token's state in every way, for each answer, and read on to a little behind its exact answer.
+    """Move the state at one place in every way, for each answer, and read on to a little behind its exact answer.
 
     The answer's tokens stay those that were given, so a log-probability is that of the same words.
 
@@ -110,8 +118,8 @@ def effects_of(
     found = []
     for place in places:
         end = min(len(place.ids), place.exact.end + REST)
-        # Twice the same sequence shares all but its last token, which is the moved one.
-        prefix = prefixes.shared_by([place.ids[: place.token + 1]] * 2)
+        # Twice the same sequence shares all but its last token, which is the first that is moved.
+        prefix = prefixes.shared_by([place.ids[: place.moved.start + 1]] * 2)
         tokens = place.ids[prefix.length : end]
         vocabulary = int(lm.model.config.get_text_config().vocab_size)
         most = max(1, min(batch_tokens // end, _MOST_LOGITS // (len(tokens) * vocabulary)))
@@ -138,12 +146,13 @@ def _one_pass(
     tokens = torch.tensor([place.ids[start:end]], device=lm.device).repeat(len(changes), 1)
     mask = torch.ones((len(changes), end), dtype=torch.long, device=lm.device)
     moved = torch.zeros(tokens.shape, dtype=torch.bool)
-    moved[:, place.token - start] = True
+    here = slice(place.moved.start - start, place.moved.end - start)
+    moved[:, here] = True
     scores: list[Floats] = []
 
     def look(layer: int, states: torch.Tensor) -> None:
         if layer in later:
-            at = states.reshape(*tokens.shape, -1)[:, place.token - start]
+            at = states.reshape(*tokens.shape, -1)[:, here].float().mean(dim=1)
             scores.append(later[layer].score(at.double().cpu().numpy()))
 
     with ExitStack() as hooks:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @replies("truthmap.analyses.controls.measure:Controls")
-@study_options(settings_named(*REOPENING, *CLUSTER))
+@study_options(settings_named(*REOPENING, "capture", *CLUSTER))
 def controls(
     run: RunArgument,
     only: Annotated[

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from truthmap.analyses.controls.context import ControlContext
-from truthmap.answers.other_tokens import in_tokens_of, same_places
+from truthmap.answers.other_tokens import in_tokens_of, same_ranges
+from truthmap.arrays import Ints32
 from truthmap.capture.second_pass import StateCapture
 from truthmap.errors import NotEnoughDataError, RunFolderError
 from truthmap.execution.active_run import ActiveRun, require_identity
 from truthmap.execution.executor import Job, Tally
-from truthmap.grading.token_spans import locate_positions
+from truthmap.grading.token_spans import locate_ranges
 from truthmap.lm.model import LanguageModel
 from truthmap.positions import MISSING, LocatedPositions, Position
 from truthmap.probes.grid import Cell
@@ -53,26 +54,21 @@ class PeerStates:
 
 @dataclass(frozen=True)
 class _Rows:
-    """An answer, and where its rows have the position, in the tokens that were generated."""
+    """An answer, and which of the tokens that were generated its rows have at the position: int32 (1, 2) each."""
 
     answer: Answer
-    index: Mapping[RowKey, int]
+    ranges: Mapping[RowKey, Ints32]
 
 
 @dataclass(frozen=True)
 class _Shard:
     """What one job reads."""
 
-    make: MakePeer
+    make: MakePeer | None
     reword: Reword
     site: Site
     position: Position
     answers: tuple[_Rows, ...]
-
-
-def itself(lm: LanguageModel) -> LanguageModel:
-    """Return the loaded model."""
-    return lm
 
 
 def as_it_is(question: Question) -> Question:
@@ -83,7 +79,7 @@ def as_it_is(question: Question) -> Question:
 def read_peer(
     context: ControlContext,
     active: ActiveRun,
-    make: MakePeer,
+    make: MakePeer | None,
     name: str,
     rows: Sequence[RowKey] | None = None,
     reword: Reword = as_it_is,
@@ -93,7 +89,7 @@ def read_peer(
     Args:
         context: The run.
         active: Who has the loaded model: the run itself, or one like it with another model.
-        make: What the peer is made of it with.
+        make: What the peer is made of it with; `None`: it is the peer, and reads as its study has it.
         name: What the peer is called, for the bar.
         rows: Which rows; by default all scored ones.
         reword: How their questions are put.
@@ -126,24 +122,24 @@ def read_peer(
 
 def read_peer_shard(active: ActiveRun, shard: _Shard, advance: Advance) -> tuple[tuple[RowKey, ...], torch.Tensor]:
     """Read one shard: the rows that the peer could read, and their states float32 (L, n, d)."""
-    lm = shard.make(active.model)
+    lm = active.tokens if shard.make is None else shard.make(active.model)
     task, questions = active.question_set.task, active.questions_by_id
     answers: list[Answer] = []
-    index: dict[RowKey, np.ndarray] = {}
+    ranges: dict[RowKey, Ints32] = {}
     for rows in shard.answers:
         asked = lm.question_ids(shard.reword(questions[rows.answer.question_id]), task)
         reread = in_tokens_of(lm, asked, rows.answer)
         if reread is None:
             continue
-        places = same_places(rows.answer, reread, np.array(list(rows.index.values()), np.int32))
-        present = {row: place for row, place in zip(rows.index, places, strict=True) if place != MISSING}
+        places = same_ranges(rows.answer, reread, np.concatenate(list(rows.ranges.values())))
+        present = {row: place[None] for row, place in zip(rows.ranges, places, strict=True) if place[0] != MISSING}
         if present:
             answers.append(reread)
-            index |= {row: np.array([place], np.int32) for row, place in present.items()}
+            ranges |= present
     if not answers:
         return (), torch.empty(0)
-    capture = StateCapture(lm, capture_settings(active.study))
-    read = capture.capture(answers, LocatedPositions((shard.position,), index), (shard.site,), advance)
+    capture = active.capture if shard.make is None else StateCapture(lm, capture_settings(active.study))
+    read = capture.capture(answers, LocatedPositions.of((shard.position,), ranges), (shard.site,), advance)
     return read.ids, read.states[shard.site][:, 0].float()
 
 
@@ -258,7 +254,7 @@ def read_named_peer(context: ControlContext, peer: NamedPeer) -> tuple[PeerState
     with closing(active):
         peer.require_identity(active)
         outcomes = peers_outcomes(context, peer, active)
-        return read_peer(context, active, itself, peer.name), outcomes
+        return read_peer(context, active, None, peer.name), outcomes
 
 
 def _ready(data: RunData) -> set[str]:
@@ -267,10 +263,11 @@ def _ready(data: RunData) -> set[str]:
 
 def _rows(data: RunData, ids: Sequence[RowKey], cell: Cell) -> Sequence[_Rows]:
     """Return the answers of rows, each with where its rows have the cell's position."""
-    found: dict[RowKey, dict[RowKey, int]] = {}
+    drop = data.drops_closing_token
+    found: dict[RowKey, dict[RowKey, Ints32]] = {}
     for row in ids:
         answer = data.answer_of(row)
-        place = int(locate_positions(answer, data.grade_of(row).span, (cell.position,))[0])
-        if place != MISSING:
-            found.setdefault(row.answer, {})[row] = place
-    return [_Rows(data.answer_of(key), index) for key, index in found.items()]
+        ranges = locate_ranges(answer, data.grade_of(row).span, (cell.position,), drop_closing_token=drop)
+        if ranges[0, 0] != MISSING:
+            found.setdefault(row.answer, {})[row] = ranges
+    return [_Rows(data.answer_of(key), ranges) for key, ranges in found.items()]

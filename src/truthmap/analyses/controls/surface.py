@@ -24,7 +24,7 @@ from truthmap.analyses.controls.measure import (
     remaining,
     verdict_on,
 )
-from truthmap.analyses.controls.peers import MakePeer, Reword, as_it_is, itself, read_peer
+from truthmap.analyses.controls.peers import MakePeer, Reword, as_it_is, read_peer
 from truthmap.analyses.probing import read_cell
 from truthmap.detector.fit_ood import fit_gaussian_ood
 from truthmap.detector.ood import GaussianOOD
@@ -75,7 +75,7 @@ class Surface:
 
     name: str
     reword: Reword = as_it_is
-    make: MakePeer = itself
+    make: MakePeer | None = None
 
 
 SURFACES = (
