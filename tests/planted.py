@@ -35,6 +35,7 @@ class PlantedRun:
         contexts: Text given with each question.
         started: Words before the exact answer.
         log_probs: A log-probability per row, of each of its tokens.
+        layers: How many; the last one holds the signals, the others nothing.
     """
 
     right: np.ndarray
@@ -45,6 +46,7 @@ class PlantedRun:
     contexts: Sequence[str | None] = ()
     started: Sequence[str] = ()
     log_probs: Sequence[float] = ()
+    layers: int = 1
     d: int = 6
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=lambda: {"settings": {}})
@@ -108,9 +110,9 @@ class PlantedRun:
     @cached_property
     def states(self) -> MemoryStates:
         draw = np.random.default_rng(self.seed)
-        states = draw.standard_normal((1, len(LEGACY_POSITIONS), len(self.ids), self.d)).astype(np.float32)
+        states = draw.standard_normal((self.layers, len(LEGACY_POSITIONS), len(self.ids), self.d)).astype(np.float32)
         for position, signal in self.signals.items():
-            states[0, LEGACY_POSITIONS.index(position), :, 0] = signal
+            states[-1, LEGACY_POSITIONS.index(position), :, 0] = signal
         present = np.ones((len(LEGACY_POSITIONS), len(self.ids)), bool)
         return MemoryStates(self.ids, torch.from_numpy(states), present, tuple(self.signals))
 

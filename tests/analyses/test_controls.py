@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.planted import EXACT, LAST_Q, PlantedRun
@@ -112,6 +114,11 @@ def test_what_was_planted_is_what_is_found(world: str, name: str, verdicts: set[
     whole = head.probe.value - 0.5
     assert (head.left.value < 0.3 * whole) == (verdicts == {V.NOTHING}), finding.says
     assert max(len(cells[0]) for cells in rows_of(finding)) <= WIDEST
+
+
+def test_the_prompt_is_read_at_its_best_layer() -> None:
+    readings = measure(load_control("question-side"), ControlContext(replace(in_the_question(), layers=2))).readings
+    assert "layer 1, last_q" in [reading.name for reading in readings]
 
 
 def test_the_reader_that_counts_is_chosen_where_nothing_is_tested() -> None:

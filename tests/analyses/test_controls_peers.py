@@ -169,11 +169,18 @@ def test_a_peer_is_read_as_its_study_captures(finished: Run) -> None:
     context.close()
 
 
+def test_where_the_two_models_disagree_is_asked_for(finished: Run) -> None:
+    context = context_of(finished, str(finished.address))
+    assert "too few test answers where the two disagree" in measure(load_control("peer-probe"), context).says
+    context.close()
+
+
 def test_other_formats_and_random_networks_are_rows(finished: Run) -> None:
     context = context_of(finished)
     for name in ("random-network", "other-format"):
         finding = measure(load_control(name), context)
         assert finding.verdict is not V.NOT_RUN, finding.says
+        assert finding.readings[0].value.value != finding.readings[0].probe.value  # not the run's own states
     assert measure(load_control("peer-probe"), context).verdict is V.NOT_RUN
     assert "other-format" not in chosen_names()
     assert chosen_names(only=["other-format"]) == ("other-format",)

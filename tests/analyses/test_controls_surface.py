@@ -42,11 +42,18 @@ def scores(name: str, auc: float, distance: float) -> SurfaceScores:
 
 
 def test_the_farthest_change_counts_not_the_lowest_auc() -> None:
-    result = told([scores("as asked", 0.9, 10.0), scores("near", 0.55, 11.0), scores("far", 0.8, 20.0)])
+    result = told(
+        [
+            scores("as asked", 0.9, 10.0),
+            scores("near", 0.55, 11.0),
+            scores("far", 0.8, 20.0),
+            scores("half", 0.85, 15.0),
+        ]
+    )
     assert result.readings[0].name == "far"
     assert result.verdict is ControlVerdict.PART
-    assert [point.at for point in result.curves[0].points] == [1.0, 1.1, 2.0]
-    assert "0.55 (near) to 0.80 (far) of its 0.90" in result.says
+    assert [point.at for point in result.curves[0].points] == [1.0, 1.1, 1.5, 2.0]
+    assert "0.55 (near) to 0.85 (half) of its 0.90" in result.says
     assert "far (2.00 times as far), costs +0.10 [+0.07, +0.13]" in result.says
 
 
@@ -58,3 +65,5 @@ def test_what_was_asked_is_read_as_it_was(finished: Run) -> None:
     assert plain.name == "as it was asked"
     assert plain.value.value == pytest.approx(plain.probe.value, abs=1e-3)
     assert len(finding.readings) == len(SURFACES)
+    changed = {reading.value.value for reading in finding.readings[:-1]}
+    assert len(changed | {plain.value.value}) > 2  # other words are other states, which the probe reads otherwise
