@@ -16,12 +16,15 @@ from tests.engines import STATE_SITES as SITES
 
 from truthmap.answers.engines.vllm_engine import VllmEngine
 from truthmap.answers.engines.vllm_probe import StateProbe
+from truthmap.answers.engines.vllm_stream import VllmStream
 from truthmap.answers.log_likelihood import score_tokens
 from truthmap.answers.prompt import GenerateSettings, Prompt
 from truthmap.answers.to_answer import ready_answer
 from truthmap.capture.engine_capture import EngineCapture
 from truthmap.capture.gather import gather
 from truthmap.capture.second_pass import CaptureSettings, capture_states
+from truthmap.detector.continuous import ContinuousDecoder
+from truthmap.detector.streaming import DecodedToken, GenerationRequest, StateSpec, stream_decode
 from truthmap.errors import ModelError
 from truthmap.execution.engine_laws import engine_checks, engine_states
 from truthmap.lm.load import load_model
@@ -221,3 +224,36 @@ def test_the_real_vllms_states_are_those_of_transformers(
         real.close()
     assert len(checks) == 4
     assert [check for check in checks if check.is_broken] == []
+
+
+@pytest.mark.slow
+@needs_vllm
+def test_the_real_vllms_answers_as_they_grow_are_the_local_engines(
+    families: Callable[[str], LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "VLLM_CPU_KVCACHE_SPACE" not in os.environ:
+        monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
+    lm = families("Llama")
+    requests = [GenerationRequest(p, SETTINGS) for p in asked(lm)]
+    wanted: dict[int, list[DecodedToken]] = {n: [] for n in range(len(requests))}
+    for token in stream_decode(lm, requests, StateSpec(Site.RESIDUAL, (0, 1))):
+        wanted[token.row].append(token)
+    stream = VllmStream(meta_model(lm), launch(lm, (Site.RESIDUAL,), longest=400), (0, 1))
+    try:
+        read = stream.read_states(requests[0].prompt.prompt_ids)
+        stream.use(None, 1000)
+        stream.begin()
+        decoder: ContinuousDecoder[int] = ContinuousDecoder(meta_model(lm), stream)
+        assert all(decoder.answer(n, request) for n, request in enumerate(requests))
+        found: dict[int, list[DecodedToken]] = {n: [] for n in wanted}
+        while len(decoder):
+            for n, came in decoder.take(stream.news()):
+                found[n].extend([came] if isinstance(came, DecodedToken) else [])
+    finally:
+        stream.close()
+    states = lm.states(requests[0].prompt.prompt_ids)
+    torch.testing.assert_close(torch.from_numpy(read).permute(1, 0, 2), states, rtol=1e-4, atol=1e-4)
+    for n, tokens in wanted.items():
+        assert [(t.token, t.last, t.closed) for t in found[n]] == [(t.token, t.last, t.closed) for t in tokens]
+        here, there = (np.stack([t.states for t in each]) for each in (found[n], tokens))
+        np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-4)
