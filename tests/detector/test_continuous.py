@@ -77,7 +77,7 @@ def decoded(stream: ScriptedStream, lm: Any, request: GenerationRequest) -> list
     return tokens
 
 
-@pytest.mark.parametrize("unread", [-1, 0, 3])
+@pytest.mark.parametrize("unread", [-1, 3, pytest.param(0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("script", "limit", "most"),
     [

@@ -111,6 +111,7 @@ def test_an_answer_ends_at_a_stop_text_and_a_limit(client: httpx.Client, detecto
     assert all("other_length" in told["truthmap"]["caveats"] for told in (reply, short))
 
 
+@pytest.mark.slow
 def test_drawn_answers_depend_on_the_seed_alone(client: httpx.Client, detector: Detector) -> None:
     drawn = [ask(client, detector, QUESTIONS[0], temperature=1.5, seed=n % 2)["truthmap"]["answer"] for n in range(4)]
     assert drawn[:2] == drawn[2:]
