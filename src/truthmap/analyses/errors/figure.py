@@ -35,7 +35,7 @@ def error_types_figure(result: ErrorTypes, grids: Mapping[ErrorType, Grid]) -> F
     for axes, (kind, grid) in zip(places[1:], grids.items(), strict=False):
         test, site = scores[kind].test, scores[kind].site
         said = "" if test is None else f" ({site}): test AUC {test.short}"
-        best = grid.index(best_cell(grid))
+        best = None if test is None else grid.index(best_cell(grid))  # a map of narrow cells alone has none
         draw_heatmap(grid.auc, axes, title=f"{label_of(kind)}{said}", positions=grid.positions, best=best)
     for axes in places[n:]:
         axes.set_axis_off()
