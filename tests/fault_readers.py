@@ -50,7 +50,7 @@ def labels_of(run: Run) -> dict[str, str]:
 
 def _figure(path: Path) -> str:
     axes = draw_figure(open_run(path), "map")
-    return str(axes.images[0].get_array().tolist() if axes.images else axes.collections[0].get_array().tolist())
+    return str(axes.collections[0].get_array().tolist())
 
 
 def _transfer(path: Path, other: Path) -> Any:

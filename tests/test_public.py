@@ -165,3 +165,12 @@ def test_docs_name_public_things_only(page: Path) -> None:
 
 def test_pages_that_import_something_are_found() -> None:
     assert sum(len(_imports(page)) for page in PAGES) > 30
+
+
+def test_the_command_line_keeps_what_it_loaded_and_looks_for_garbage_afterwards() -> None:
+    told = (
+        "import gc, sys; import truthmap.cli.app as app, truthmap.__main__ as started\n"
+        "app.main = lambda: print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
+        "started.main()"
+    )
+    assert _run(told).stdout.split() == ["True", "True"]

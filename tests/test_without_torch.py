@@ -44,3 +44,18 @@ def test_figures_pages_and_finished_runs_load_no_torch(made_once: Path, tiny_mod
     assert "nothing to do" in done.stdout + done.stderr
     assert "Best cell" in done.stdout
     assert (tmp_path / "map.png").is_file()
+
+
+def test_a_map_is_drawn_without_the_functions_of_scipy(made_once: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+import truthmap
+from truthmap.report.figures import draw_figure
+from truthmap.figures.canvas import FigureStyle, draw_and_save
+draw_and_save(lambda: draw_figure(truthmap.open_run(sys.argv[1]), "map"), Path(sys.argv[2]), FigureStyle())
+print("loaded:", *(name for name in ("scipy.special", "scipy.stats", "sklearn", "torch") if name in sys.modules))
+"""
+    words = [sys.executable, "-c", code, str(made_once), str(tmp_path / "map.png")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["loaded:"], done.stdout + done.stderr

@@ -60,7 +60,7 @@ def test_a_figure_draws_on_the_axes_it_is_given_or_on_its_own(kind: str) -> None
 
 
 def colours(axes: Axes) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    image = axes.images[0]
+    image = axes.collections[0]
     return np.asarray(image.to_rgba(image.get_array()))
 
 
@@ -73,7 +73,7 @@ def test_higher_values_are_darker_also_in_grey(kind: str) -> None:
 
 def test_stronger_evidence_is_darker_and_ticks_are_p_values() -> None:
     axes = draw_significance(P_VALUE)
-    values = axes.images[0].get_array()
+    values = axes.collections[0].get_array()
     assert values is not None
     np.testing.assert_allclose(values, -np.log10(P_VALUE))
     ticks = figure_of(axes).axes[-1].get_yticklabels()

@@ -97,7 +97,7 @@ def test_text_stands_out_on_its_cell(transfer: Transfer) -> None:
     axes = draw_transfer(transfer, shown="error")
     for text in axes.texts:
         column, row = (int(v) for v in text.get_position())
-        image = axes.images[0]
+        image = axes.collections[0]
         paper = image.to_rgba(image.get_array())[row, column][:3]
         luminance = [float(np.dot(colour, (0.2126, 0.7152, 0.0722))) for colour in (paper, to_rgb(text.get_color()))]
         assert abs(luminance[0] - luminance[1]) > 0.4

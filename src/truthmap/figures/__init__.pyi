@@ -1,12 +1,12 @@
 from .canvas import FigureStyle as FigureStyle
 from .canvas import draw_and_save as draw_and_save
 from .canvas import save_figure as save_figure
+from .cells import Scale as Scale
 from .curves import draw_calibration as draw_calibration
 from .curves import draw_histogram as draw_histogram
 from .curves import draw_learning_curve as draw_learning_curve
 from .curves import draw_permutation_null as draw_permutation_null
 from .curves import draw_roc as draw_roc
-from .heatmap import Scale as Scale
 from .heatmap import draw_cells as draw_cells
 from .heatmap import draw_gain as draw_gain
 from .heatmap import draw_heatmap as draw_heatmap

@@ -6,7 +6,6 @@ Its controls are drawn like the map itself: significance, gain over the text bas
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from truthmap.arrays import Bools, Floats
 from truthmap.figures.canvas import figure_of, new_axes
+from truthmap.figures.cells import Scale, paint_cells
 from truthmap.positions import PAPER, Group, Position, runs_of
 
 _CHANCE, _PERFECT = 0.5, 1.0
@@ -33,15 +33,6 @@ _BOX_COLOURS = {Group.THOUGHT: "#d95f02", Group.FINAL: "#1b9e77"}
 _HATCHED: Any = {"fill": False, "hatch": "////", "edgecolor": "0.6", "linewidth": 0}
 _STAR: Any = {"marker": "*", "markersize": 11, "markerfacecolor": "#ffd92f", "markeredgecolor": "black", "zorder": 5}
 _P_TICKS = (1.0, 0.1, 0.05, 0.01, 0.001, 0.0001)
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What colour means: from light at `lowest` to dark at `highest`; what lies outside has the end's colour."""
-
-    label: str
-    lowest: float
-    highest: float
 
 
 def draw_heatmap(
@@ -184,10 +175,8 @@ def draw_cells(
     """
     n_layers, n_positions = values.shape
     axes = new_map_axes(n_layers, n_positions) if axes is None else axes
-    axes.set_facecolor("0.85")
-    shown = np.ma.masked_invalid(values)
-    image = axes.imshow(shown, cmap=_blues(), vmin=scale.lowest, vmax=scale.highest, aspect="auto")
-    bar = figure_of(axes).colorbar(image, ax=axes, pad=0.02)
+    cells = paint_cells(axes, values, _blues(), scale)
+    bar = figure_of(axes).colorbar(cells, ax=axes, pad=0.02)
     bar.set_label(scale.label)
     label_columns(axes, positions)
     axes.set_yticks(range(0, n_layers, 2))

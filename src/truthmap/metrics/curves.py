@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import expit
+import scipy  # loads `special` only when it is asked for: a map is drawn without it
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.errors import NotEnoughDataError
@@ -123,7 +123,7 @@ class CellDetails(ShortRepr):
     @cached_property
     def probability(self) -> Floats:
         """float64 (n,): the predicted probability of being right."""
-        probability: Floats = expit(self.log_odds)
+        probability: Floats = scipy.special.expit(self.log_odds)
         return probability
 
     def roc(self) -> RocCurve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betainc, betaincinv, ndtri, stdtrit
+import scipy  # loads `special` only when one is asked for: a map is drawn without it
 
 from truthmap.arrays import Bools, Floats, Ints
 from truthmap.metrics.clusters import Groups, effective_groups, group_numbers
@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 
 def wilson(hits: Ints | Floats, n: Ints | Floats, confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:
     """Return the ends of Wilson's score interval (JASA 1927) of shares hits / n, each of the arrays' shape."""
-    z = float(ndtri((1 + confidence) / 2))
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
     share = hits / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
@@ -38,12 +38,12 @@ def exact_share(hits: int, n: int) -> Estimate:
 
 def exact_lower_bound(hits: float, n: float, confidence: float) -> float:
     """Return the exact one-sided lower confidence bound of a share (Clopper and Pearson 1934)."""
-    return 0.0 if hits == 0 else float(betaincinv(hits, n - hits + 1, 1 - confidence))
+    return 0.0 if hits == 0 else float(scipy.special.betaincinv(hits, n - hits + 1, 1 - confidence))
 
 
 def exact_upper_bound(hits: float, n: float, confidence: float) -> float:
     """Return the exact one-sided upper confidence bound of a share (Clopper and Pearson 1934)."""
-    return 1.0 if hits >= n else float(betaincinv(hits + 1, n - hits, confidence))
+    return 1.0 if hits >= n else float(scipy.special.betaincinv(hits + 1, n - hits, confidence))
 
 
 def binomial_cdf(hits: Ints | Floats, n: Ints | Floats, share: float) -> Floats:
@@ -51,7 +51,7 @@ def binomial_cdf(hits: Ints | Floats, n: Ints | Floats, share: float) -> Floats:
     # Not SciPy's `binom`, which takes a second to load: the same incomplete beta function.
     some = np.asarray(hits < n)
     left = np.where(some, n - hits, 1.0)
-    return np.where(some, betainc(left, np.asarray(hits) + 1.0, 1 - share), 1.0)
+    return np.where(some, scipy.special.betainc(left, np.asarray(hits) + 1.0, 1 - share), 1.0)
 
 
 def share_of(values: Bools | Floats, group: Groups = None) -> Estimate:
@@ -99,6 +99,6 @@ def effective_size(values: Bools | Floats, group: Groups = None) -> float:
     guess = (share * groups + 0.5) / (groups + 1)
     alike, guess = share * (1 - share) / groups, guess * (1 - guess) / groups**2
     ratio = (np.square(terms).sum() * groups / (groups - 1) + guess) / (alike + guess)
-    quantile = ndtri((1 + CONFIDENCE) / 2) / stdtrit(groups - 1, (1 + CONFIDENCE) / 2)
+    quantile = scipy.special.ndtri((1 + CONFIDENCE) / 2) / scipy.special.stdtrit(groups - 1, (1 + CONFIDENCE) / 2)
     size = float(groups / ratio * quantile**2)
     return min(size, n) if counted else size

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from truthmap.analyses.diff.measure import LEVEL, MapDifference, array_of
 from truthmap.figures.canvas import figure_of, new_figure
+from truthmap.figures.cells import Scale, paint_cells
 from truthmap.figures.heatmap import draw_heatmap, label_columns, map_width, new_map_axes
 
 _SMALLEST_SCALE = 0.1  # of AUC: smaller differences than this are never drawn in full colour
@@ -29,17 +30,15 @@ def draw_difference(result: MapDifference, axes: Axes | None = None) -> Axes:
     difference = array_of(result.difference)
     n_layers, n_positions = difference.shape
     axes = new_map_axes(n_layers, n_positions) if axes is None else axes
-    scale = max(_SMALLEST_SCALE, float(np.nanmax(np.abs(difference))))
-    axes.set_facecolor("0.85")
-    image = axes.imshow(np.ma.masked_invalid(difference), cmap="RdBu", vmin=-scale, vmax=scale, aspect="auto")
-    figure_of(axes).colorbar(image, ax=axes, pad=0.02).set_label("difference in AUC")
+    most = max(_SMALLEST_SCALE, float(np.nanmax(np.abs(difference))))
+    scale = Scale("difference in AUC", -most, most)
+    cells = paint_cells(axes, difference, "RdBu", scale)
+    figure_of(axes).colorbar(cells, ax=axes, pad=0.02).set_label(scale.label)
     with np.errstate(invalid="ignore"):
         layers, columns = np.nonzero(array_of(result.p_corrected) <= LEVEL)
     axes.plot(columns, layers, "o", color="black", markersize=5, markeredgecolor="white", markeredgewidth=0.8)
     label_columns(axes, result.positions)
     axes.set_yticks(range(0, n_layers, 2))
-    axes.set_xlim(-0.5, n_positions - 0.5)
-    axes.set_ylim(n_layers - 0.5, -0.5)
     axes.set_xlabel("Token")
     axes.set_ylabel("Layer")
     axes.set_title(f"{result.second.name} − {result.first.name}\n(dot: p ≤ {LEVEL:g}, corrected)", fontsize=10)

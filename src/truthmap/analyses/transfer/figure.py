@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from truthmap.analyses.transfer.measure import Choice, Transfer, TransferScore
 from truthmap.arrays import Floats
 from truthmap.figures.canvas import new_axes, new_figure
+from truthmap.figures.cells import Scale, paint_cells
 from truthmap.metrics.estimate import Estimate
 
 Shown = Literal["auc", "gain", "error"]
@@ -46,12 +47,11 @@ def draw_transfer(
     estimates = [[_estimate(result.score(choice, source, target), shown) for target in targets] for source in sources]
     values = np.array([[np.nan if e is None else e.value for e in row] for row in estimates])
     colours, low, high = _COLOURS[shown]
-    axes.set_facecolor("0.85")
-    image = axes.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=high, aspect="auto")
+    cells = paint_cells(axes, values, colours, Scale(_TITLES[shown], low, high))
     for row, line in enumerate(estimates):
         for column, estimate in enumerate(line):
             if estimate is not None:
-                ink = _ink(image.to_rgba(np.array([estimate.value]))[0])
+                ink = _ink(cells.to_rgba(np.array([estimate.value]))[0])
                 axes.text(column, row, _text(estimate, shown), ha="center", va="center", color=ink, fontsize=9)
     axes.set_xticks(range(len(targets)), targets, rotation=30, ha="right")
     axes.set_yticks(range(len(sources)), sources)
