@@ -12,7 +12,7 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -44,7 +44,7 @@ def main(names: Sequence[str]) -> int:
 def _section(name: str, module: ModuleType) -> str:
     heading = (module.__doc__ or name).strip().splitlines()[0].rstrip(".")
     measured = module.run().strip()
-    when = datetime.now(timezone.utc).date()
+    when = datetime.now(UTC).date()
     return f"## {heading}\n\n{when}, {_machine()}; `python -m benchmarks {name}`\n\n{measured}\n"
 
 

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from simulations import intervals, maps, promises, resampling
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 def table(results: Sequence[Result], draws: int, seconds: float) -> str:
     """Return the table with what it was made by."""
     made = (
-        f"{datetime.now(timezone.utc).date()}, one core of {platform.machine()} ({os.cpu_count()} in all), "
+        f"{datetime.now(UTC).date()}, one core of {platform.machine()} ({os.cpu_count()} in all), "
         f"Python {platform.python_version()}, {seconds / 60:.0f} minutes; `python -m simulations {draws}`. "
         "± is the 95 % interval of the rate itself."
     )

@@ -6,7 +6,7 @@ import gzip
 import json
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ def test_a_passing_fault_is_tried_again_after_the_asked_wait(header: dict[str, s
 
 
 def test_retry_after_may_be_a_date() -> None:
-    then = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    then = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     _, waits, _ = sent(in_turn(Scripted(503, headers={"Retry-After": then})))
     assert 50 < waits[0] <= 60
 

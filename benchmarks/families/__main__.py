@@ -9,7 +9,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def main() -> int:
 def page(rows: Sequence[Row], seconds: float, made: Sequence[StudyRow]) -> str:
     """Return the page: counts, what was tried with, the studies that were made, and a row for each kind."""
     counts = Counter(row.result for row in rows)
-    day = datetime.now(tz=timezone.utc).date().isoformat()
+    day = datetime.now(tz=UTC).date().isoformat()
     what = (
         "Every kind of model that transformers loads for text (`AutoModelForCausalLM`; `AutoModelForImageTextToText` "
         "for reading text alone), as a tiny random model made from its own configuration class. It must obey every law "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 
 import torch
@@ -19,7 +20,6 @@ from truthmap.execution.state_laws import state_checks
 from truthmap.lm.cache import CacheUse
 from truthmap.lm.load_settings import LoadSettings
 from truthmap.lm.model import LanguageModel
-from truthmap.records import StrEnum
 
 _LONGEST = 160
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def write_part(page: Path, part: str, section: Section, card: Card, command: str
     """
     blocks = dict(_BLOCK.findall(page.read_text(encoding="utf-8"))) if page.exists() else {}
     where = _NO_GPU if card.device.type == "cpu" else "one GPU"
-    made = f"{datetime.now(timezone.utc).date()}, {name_of(card.device)}, {where}; {_versions()}; `{command}`"
+    made = f"{datetime.now(UTC).date()}, {name_of(card.device)}, {where}; {_versions()}; `{command}`"
     blocks[part] = section.markdown(made)
     standing = {name: blocks[name] for name in (CEILINGS, *PARTS) if name in blocks}
     text = [f"<!-- {name} -->\n{block}<!-- /{name} -->\n" for name, block in standing.items()]

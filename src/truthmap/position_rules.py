@@ -11,9 +11,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from truthmap.errors import UsageError
-from truthmap.records import Span, StrEnum
+from truthmap.records import Span
 
 __all__ = ["GRAMMAR", "MISSING", "At", "Mean", "Place", "Rule", "Share", "SpanName"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 from truthmap.arrays import Ints32
 from truthmap.errors import UsageError
 from truthmap.position_rules import GRAMMAR, MISSING, At, Rule, SpanName
-from truthmap.records import RowKey, StrEnum
+from truthmap.records import RowKey
 from truthmap.shown import ShortRepr
 
 __all__ = ["MISSING", "PAPER", "POSITIONS", "Group", "LocatedPositions", "Position", "Rule", "SpanName", "column_of"]

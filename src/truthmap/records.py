@@ -6,18 +6,11 @@ Shape letters used everywhere: n answers, L layers, P positions, d width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from truthmap.shown import ShortRepr
 
 __all__ = ["Answer", "Grade", "Message", "Outcome", "Part", "Question", "Site", "Span", "Split", "SplitAssignment"]
-
-
-class StrEnum(str, Enum):
-    """A closed vocabulary whose members are their own text."""
-
-    def __str__(self) -> str:
-        return str(self.value)
 
 
 class Outcome(StrEnum):

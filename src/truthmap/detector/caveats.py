@@ -7,9 +7,10 @@ for those alone; of any other answer there is a score, and the reasons why it is
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from truthmap.detector.config import AnswerSource, AskingConfig
-from truthmap.records import Answer, Question, StrEnum
+from truthmap.records import Answer, Question
 
 
 class Caveat(StrEnum):

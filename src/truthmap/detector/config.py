@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -14,7 +15,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.rival import Rival
 from truthmap.positions import Position
 from truthmap.questions.tasks import Task
-from truthmap.records import Site, StrEnum
+from truthmap.records import Site
 from truthmap.shown import ShortRepr
 
 FORMAT = "truthmap detector 3"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from enum import StrEnum
 
-from truthmap.records import StrEnum
+from pydantic import BaseModel, ConfigDict, Field
 
 _STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +21,6 @@ from truthmap.arrays import Bools, Floats
 from truthmap.errors import UsageError
 from truthmap.metrics.intervals import binomial_cdf, exact_upper_bound
 from truthmap.metrics.learn_then_test import RiskCounts, first_to_test, last_to_pass, spread_thresholds
-from truthmap.records import StrEnum
 from truthmap.shown import ShortRepr
 
 _MUCH_MORE = 20  # times the answers there are: nobody will ask so many

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from truthmap.lm.model import LanguageModel
 from truthmap.lm.prefix import NO_PREFIX, PrefixCache
 from truthmap.lm.rounding import relative_difference, tolerance_of
 from truthmap.positions import PAPER, LocatedPositions
-from truthmap.records import Answer, Site, StrEnum
+from truthmap.records import Answer, Site
 from truthmap.store.tokens import TokenStates
 
 TOKENS = 12

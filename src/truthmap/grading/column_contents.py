@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.grading.token_spans import is_closed_by_token, locate_ranges
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import MISSING, Position
-from truthmap.records import Answer, Grade, Outcome, StrEnum
+from truthmap.records import Answer, Grade, Outcome
 
 MIXED = 0.1
 """A column mixes kinds of tokens where two kinds have at least this share of it each."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 
 from truthmap.grading.tokens import Token, words_of
-from truthmap.records import StrEnum
 
 
 class Sign(StrEnum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 
 from truthmap.grading.budget import Budget
@@ -16,7 +17,6 @@ from truthmap.grading.languages import language_of
 from truthmap.grading.lexicon import STANCE, Language, Mark, Sign
 from truthmap.grading.sentences import is_inner_dot, is_spaced_dash, sentences_of
 from truthmap.grading.tokens import Token, tokenize, tokens_between
-from truthmap.records import StrEnum
 
 _LOOK = 40
 """Tokens that are looked at before a place, at most: clauses end earlier."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,7 +12,6 @@ from torch.nn.functional import pad
 
 from truthmap.lm.accepted import cache_argument, is_recurrent
 from truthmap.lm.forward_inputs import forward_inputs
-from truthmap.records import StrEnum
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

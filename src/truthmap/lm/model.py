@@ -194,8 +194,7 @@ class LanguageModel(ShortRepr):
             raise UsageError("there is nothing to read: prompt and answer have no tokens")
         if self.max_length is not None and len(ids) > self.max_length:
             raise ModelError(f"{self.name} reads at most {self.max_length:,} tokens, these are {len(ids):,}")
-        several = not isinstance(sites, str)
-        named = tuple(Site(site) for site in (sites if several else (sites,)))
+        named = (Site(sites),) if isinstance(sites, str) else tuple(map(Site, sites))
         kept: dict[Site, dict[int, torch.Tensor]] = {site: {} for site in named}
 
         def keep(site: Site, layer: int, found: torch.Tensor) -> None:
@@ -208,7 +207,7 @@ class LanguageModel(ShortRepr):
                 hooks.enter_context(record_hidden_states(self.blocks.at(site), partial(keep, site)))
             self.model.base_model(**forward_inputs(self.model, tokens, torch.ones_like(tokens)), use_cache=False)
         stacked = {site: torch.stack([found[layer] for layer in chosen]) for site, found in kept.items()}
-        return stacked if several else stacked[named[0]]
+        return stacked[named[0]] if isinstance(sites, str) else stacked
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids, special tokens left out."""

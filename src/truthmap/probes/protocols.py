@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
 from truthmap.errors import UsageError
-from truthmap.records import StrEnum
 
 
 class ProbeProtocol(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 from truthmap.answer_parts import final_answer, in_final
 from truthmap.arrays import Floats, Floats32
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import Answer, Grade, Question, RowKey, StrEnum
+from truthmap.records import Answer, Grade, Question, RowKey
 from truthmap.shown import ShortRepr
 from truthmap.text import normalized
 

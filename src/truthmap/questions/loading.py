@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from truthmap.questions.question_set import QuestionSet, choose, question_set
 from truthmap.questions.readers import FORMATS, Row, read_rows
 from truthmap.questions.user_files import Tally, question_of, user_file_task
 from truthmap.questions.validation import BadRowError, IssueKind, RowIssue, ValidationReport
-from truthmap.records import SEPARATOR, Question, StrEnum
+from truthmap.records import SEPARATOR, Question
 
 _Rows = Iterable[Row | RowIssue]
 

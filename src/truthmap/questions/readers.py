@@ -112,6 +112,6 @@ def _row(batch: pa.RecordBatch, place: int, number: int) -> Row | RowIssue:
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
             values[name] = column[place].as_py()
-        except (OverflowError, ValueError) as error:  # noqa: PERF203
+        except (OverflowError, ValueError) as error:
             return RowIssue(number, name, IssueKind.VALUE, f"a value out of range ({error})")
     return Row(number, values)

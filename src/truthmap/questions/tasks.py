@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from string import ascii_uppercase
 
-from truthmap.records import Message, Question, StrEnum
+from truthmap.records import Message, Question
 from truthmap.shown import ShortRepr
 from truthmap.text import cut, find_words, normalized
 

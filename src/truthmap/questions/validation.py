@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from truthmap.questions.log_facts import LogFacts
-from truthmap.records import StrEnum
 from truthmap.shown import ShortRepr
 
 KEPT_ISSUES = 1000

@@ -258,7 +258,7 @@ class RunData:
     @cached_property
     def _grids(self) -> Mapping[Site, Grid]:
         rows = self._cells.groupby("site", sort=False)
-        return MappingProxyType({Site(site): Grid.from_frame(frame) for site, frame in rows})
+        return MappingProxyType({Site(str(site)): Grid.from_frame(frame) for site, frame in rows})
 
     @cached_property
     def _out_of_fold(self) -> Mapping[Site, GridScores]:

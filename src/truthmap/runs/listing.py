@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from truthmap.errors import DamagedFileError, RunFolderError, TruthmapError
 from truthmap.files import read_regular, storage_errors
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
-from truthmap.records import Site, StrEnum
+from truthmap.records import Site
 from truthmap.runs.file_names import STUDY, SUMMARY, most_of
 from truthmap.runs.folder import RunFolder
 from truthmap.runs.ledger import STAGES, StageEntry
@@ -97,7 +98,7 @@ def _listed(path: Path) -> RunListed:
     known: dict[str, Any] = {
         "run": str(path),
         "bytes": size,
-        "changed": datetime.fromtimestamp(changed, timezone.utc).isoformat(timespec="seconds"),
+        "changed": datetime.fromtimestamp(changed, UTC).isoformat(timespec="seconds"),
     }
     try:
         return RunListed(**known, **_read(RunFolder(path)))

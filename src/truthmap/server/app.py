@@ -84,7 +84,7 @@ class Server:
             pending = asyncio.gather(*(events.get() for _, events in jobs))
             events = await asyncio.wait_for(pending, max(0.0, deadline - time.monotonic()))
             results = [_checked(event) for event in events]
-        except (TimeoutError, asyncio.TimeoutError) as error:
+        except TimeoutError as error:
             raise _too_late(self.settings.timeout) from error
         finally:
             for job, _ in jobs:
@@ -110,7 +110,7 @@ class Server:
                 if not isinstance(event, TokenEvent):
                     return
                 yield event
-        except (TimeoutError, asyncio.TimeoutError) as error:
+        except TimeoutError as error:
             raise _too_late(self.settings.timeout) from error
         finally:
             job.cancelled.set()

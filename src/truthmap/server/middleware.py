@@ -99,7 +99,7 @@ def _limited(receive: Receive, settings: ServeSettings) -> Receive:
             # Once the body is there, this waits for the client to leave, and may wait as long as the answer takes.
             left = None if complete else max(0.0, deadline - time.monotonic())
             message = await asyncio.wait_for(receive(), left)
-        except (TimeoutError, asyncio.TimeoutError) as error:
+        except TimeoutError as error:
             told = f"the body was not complete within {settings.client_timeout:g} seconds"
             raise HttpError(408, told, "request_timeout") from error
         complete = not message.get("more_body", False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from truthmap.records import StrEnum
+from enum import StrEnum
 
 
 class StoreDtype(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -17,7 +18,7 @@ from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_differences
 from truthmap.metrics.selective import error_precision_many, risk_area, risk_curve
 from truthmap.probes.labels import LabelledAnswers
-from truthmap.records import RowKey, StrEnum
+from truthmap.records import RowKey
 from truthmap.shown import ShortRepr
 
 CURVE_POINTS = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from truthmap.metrics.auc_interval import auc_estimate
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.paired_auc import auc_gain
 from truthmap.positions import Position
-from truthmap.records import Site, StrEnum
+from truthmap.records import Site
 from truthmap.shown import ShortRepr
 
 CHANCE = 0.5

@@ -136,7 +136,7 @@ def difference_table(found: CellDifferences, positions: Sequence[Position]) -> p
     frame: pd.DataFrame = pd.DataFrame(
         {
             "layer": layers.ravel(),
-            "position": [str(positions[p]) for p in columns.ravel()],
+            "position": [str(positions[p]) for p in columns.ravel().tolist()],
             **{name: getattr(found, name).ravel() for name in values},
         }
     )

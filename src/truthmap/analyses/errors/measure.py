@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from truthmap.analyses.base import AnalysisResult
 from truthmap.analyses.canonical import canonical_answer
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
-from truthmap.records import Answer, Grade, Outcome, Site, StrEnum
+from truthmap.records import Answer, Grade, Outcome, Site
 
 HALF = Fraction(1, 2)
 """A question is consistent, or refused, when at least this share of its samples agree."""

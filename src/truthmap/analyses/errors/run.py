@@ -74,7 +74,7 @@ def type_errors(
 def error_grids(run: Run) -> dict[ErrorType, Grid]:
     """Read the grids that `type_errors` fitted."""
     frame = SavedAnalysis(run.folder / ANALYSES, NAME, run).table(f"{NAME}_grids.parquet")
-    return {ErrorType(name): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
+    return {ErrorType(str(name)): Grid.from_frame(rows) for name, rows in frame.groupby("type", sort=False)}
 
 
 def _fit(data: RunData, types: Mapping[str, frozenset[ErrorType]], progress: Progress) -> dict[ErrorType, Grid]:

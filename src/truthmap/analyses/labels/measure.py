@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict
 
 from truthmap.analyses.base import AnalysisResult
 from truthmap.metrics.estimate import Estimate
 from truthmap.positions import Position
-from truthmap.records import Site, StrEnum
+from truthmap.records import Site
 
 AUC, SPEARMAN = "AUC", "Spearman correlation"
 

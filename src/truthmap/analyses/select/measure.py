@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +19,7 @@ from truthmap.metrics.bootstrap import bootstrap
 from truthmap.metrics.estimate import Estimate
 from truthmap.metrics.intervals import share_of
 from truthmap.positions import Position
-from truthmap.records import RowKey, Site, StrEnum
+from truthmap.records import RowKey, Site
 from truthmap.shown import ShortRepr
 
 

@@ -213,8 +213,9 @@ class VllmEngine:
 
         def complete(ranges: Ints32, rows: Sequence[int]) -> None:
             slots, lengths = shared.kept.slots(ranges, rows), ranges[..., 1] - ranges[..., 0]
-            lacking = ~shared.seen(slots, lengths).all(axis=1)
-            self._complete(sequences, shared, sorted({rows[n] for n in lacking.nonzero()[0].tolist()}))
+            seen = shared.seen(slots, lengths)
+            lacking = {row for row, whole in zip(rows, seen, strict=True) if not whole.all()}
+            self._complete(sequences, shared, sorted(lacking))
 
         return VllmTokenStates(
             tuple(a.key for a in answers),
