@@ -13,8 +13,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 EXAMPLES, OUTPUT = ROOT / "examples", ROOT / "examples" / "output"
 _ORDER = (
-    "first_map", "own_csv", "own_spans", "eval_log", "another_model", "read_an_answer", "custom_probe", "own_position",
-    "own_labels", "thought_map", "own_score", "control", "transfer", "detector_in_an_app",
+    "first_map", "own_csv", "own_spans", "claims", "eval_log", "another_model", "read_an_answer", "custom_probe",
+    "own_position", "own_labels", "thought_map", "own_score", "control", "transfer", "detector_in_an_app",
 )  # fmt: skip
 """Reading order; what is not named here comes last."""
 

@@ -10,7 +10,9 @@ from enum import StrEnum
 
 from truthmap.shown import ShortRepr
 
-__all__ = ["Answer", "Grade", "Message", "Outcome", "Part", "Question", "Site", "Span", "Split", "SplitAssignment"]
+__all__ = [
+    "Answer", "Claim", "Grade", "Message", "Outcome", "Part", "Question", "Site", "Span", "Split", "SplitAssignment",
+]  # fmt: skip
 
 
 class Outcome(StrEnum):
@@ -113,6 +115,7 @@ class Question(ShortRepr):
         answer: A ready answer: nothing is generated.
         outcome: A ready outcome (a human label): nothing is graded.
         exact_answer: A ready exact answer, a piece of `answer`.
+        claims: The claims of `answer`, where several pieces of it are right or wrong by themselves.
         turns: What was said in the conversation before the question (system, user, assistant); `text` is the last
             message, the user's.
         prompt: The whole prompt as it was sent, templates and examples included; it is put to the model as it is, and
@@ -130,6 +133,15 @@ class Question(ShortRepr):
     exact_answer: str | None = None
     turns: tuple[Message, ...] = ()
     prompt: str | None = None
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim of a ready answer: characters of its text that are right or wrong by themselves."""
+
+    span: Span
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +254,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Grade(ShortRepr):
-    """The verdict on a claim of an answer, with its evidence. An answer has one claim today.
+    """The verdict on a claim of an answer, with its evidence. An answer has one, unless its claims came with it.
 
     Attributes:
         question_id: The question's id.

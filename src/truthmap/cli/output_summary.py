@@ -18,6 +18,7 @@ from truthmap.terminal.output import print_lines, print_table
 if TYPE_CHECKING:
     from truthmap.report.narrative import Findings
     from truthmap.runs.data import RunData
+from truthmap.runs.row_count import rows_counted
 
 
 def print_summary(run: Run) -> None:
@@ -112,7 +113,7 @@ def _answers(data: RunData) -> list[tuple[str, str]]:
     said = f"{summary.right} right, {summary.wrong} wrong{refusals}, {summary.unscored} unscored"
     return [
         ("Questions", group_questions(data.questions).described()),
-        ("Answers", f"{scored + summary.unscored}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
+        ("Answers", f"{rows_counted(data)}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
         ("Exact answer found", f"in {summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
     ]
 

@@ -85,6 +85,8 @@ def _show_set(found: QuestionSet, sample: Sequence[Question]) -> None:
         console.print(
             plain(f"{report.rows:,} rows: {report.rows - report.bad - report.left_out:,} questions{left_out}")
         )
+    if n_claims := sum(len(question.claims) for question in found.questions):
+        console.print(plain(f"{n_claims:,} claims of ready answers, each with its outcome"))
     groups = group_questions(found.questions)
     for line in filter(None, (groups.described(), groups.warning)):
         console.print(plain(line), soft_wrap=True)
@@ -130,6 +132,8 @@ def _lines(found: QuestionSet, question: Question) -> list[tuple[str, str]]:
         lines.append(("    candidates: ", " | ".join(names[0] for names in question.candidates)))
     if question.answer is not None:
         lines.append(("    ready answer: ", question.answer))
+        said = [question.answer[claim.span.start : claim.span.end] for claim in question.claims]
+        lines += [(f"    {claim.outcome}: ", text) for claim, text in zip(question.claims, said, strict=True)]
     if question.outcome is not None:
         lines.append(("    ready outcome: ", str(question.outcome)))
     return lines

@@ -58,6 +58,14 @@ class QuestionSets(ReplyModel):
     sets: tuple[SetFound, ...]
 
 
+class ClaimFound(ReplyModel):
+    """A claim of a ready answer: its characters, from start to end, and its outcome."""
+
+    start: int
+    end: int
+    outcome: str
+
+
 class QuestionFound(ReplyModel):
     """A question as it is asked, with what came with it.
 
@@ -70,6 +78,7 @@ class QuestionFound(ReplyModel):
         accepted: What is accepted.
         candidates: What an answer can name, a list of names each; `None`: it has none of its own.
         answer, outcome: A ready answer and its outcome, where they came with it.
+        claims: The claims of that answer, where each has an outcome of its own.
     """
 
     id: str
@@ -81,6 +90,7 @@ class QuestionFound(ReplyModel):
     candidates: tuple[tuple[str, ...], ...] | None
     answer: str | None
     outcome: str | None
+    claims: tuple[ClaimFound, ...]
 
     @classmethod
     def of(cls, question: Question) -> QuestionFound:
@@ -95,6 +105,9 @@ class QuestionFound(ReplyModel):
             candidates=question.candidates,
             answer=question.answer,
             outcome=None if question.outcome is None else str(question.outcome),
+            claims=tuple(
+                ClaimFound(start=c.span.start, end=c.span.end, outcome=str(c.outcome)) for c in question.claims
+            ),
         )
 
 

@@ -16,8 +16,8 @@ from truthmap.execution.models import ModelHolder, graders_of
 from truthmap.execution.preview import MapPreview
 from truthmap.execution.ray import RayCluster
 from truthmap.files import AnyPath
+from truthmap.grading.claims import grade_claims, makes_claims
 from truthmap.grading.gold import at_gold
-from truthmap.grading.grade import grade_many
 from truthmap.grading.kinds import needs_grader, needs_judge, needs_locator
 from truthmap.grading.text_model import Graders
 from truthmap.lm.model import LanguageModel
@@ -137,10 +137,10 @@ class ActiveRun:
         """Grade answers, each once; the result goes by row, an answer's claims side by side."""
         task = self.question_set.task
         pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
-        grades = grade_many(pairs, task, self.graders)
+        grades = {grade.key: grade for grade in grade_claims(pairs, task, self.graders)}
         if uses_gold(self.study):
-            grades = [at_gold(*pair, grade) for pair, grade in zip(pairs, grades, strict=True)]
-        return {grade.key: grade for grade in grades}
+            grades.update({a.key: at_gold(q, a, grades[a.key]) for q, a in pairs if not makes_claims(q, a)})
+        return grades
 
     @property
     def grading_asks_a_model(self) -> bool:

@@ -44,6 +44,10 @@ def second_grader(name: str, first: Task, questions: Sequence[Question], judge: 
         UsageError: there is no such rule or model, the rule is the one that grades already, or it cannot grade these
             questions.
     """
+    if any(question.claims for question in questions):
+        raise UsageError(
+            f"--second-grading {name}: claims of these answers came with their outcomes, and no grader finds them again"
+        )
     if name not in RULES:
         _check_judge(name)
         return SecondGrader(name, _graded_by(first, GradingRule.JUDGE), name)

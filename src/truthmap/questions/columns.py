@@ -46,6 +46,9 @@ class Columns(Section):
     exact_answer: Annotated[str | None, Option("exact_answer_column")] = Field(
         None, description="Column with the exact answer, a piece of the ready answer"
     )
+    claims: Annotated[str | None, Option("claims_column"), Later()] = Field(
+        None, description="Column with the claims of the ready answer: a list of pieces of it, each with its outcome"
+    )
     prompt: Annotated[str | None, Option("prompt_column"), Later()] = Field(
         None, description="Column with the whole prompt as it was sent; it is put to the model as it is"
     )
@@ -65,6 +68,7 @@ CONVENTIONAL: Mapping[str, tuple[str, ...]] = {
     "response": ("response", "model_answer", "generated_answer", "completion"),
     "outcome": ("outcome", "correct", "is_correct"),
     "exact_answer": ("exact_answer",),
+    "claims": ("claims",),
     "prompt": ("whole_prompt",),
 }
 """Names that a column goes by when none is named; upper and lower case are the same."""
@@ -96,7 +100,7 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
 
     Raises:
         QuestionsError: a named column is missing, or there is none for the question, or neither accepted answers nor a
-            ready outcome.
+            ready outcome nor claims.
     """
     by_lower: dict[str, list[str]] = {}
     for name in available:
@@ -121,13 +125,14 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
             f"{source} has no column for the question (question, text, prompt, query or messages); "
             f"{_listed(available)}; name it with --question-column"
         )
-    if "accepted" not in found and "outcome" not in found:
+    if not {"accepted", "outcome", "claims"} & set(found):
         raise QuestionsError(
             f"{source} has no column for the accepted answers (accepted, answer, …) and none for a ready outcome; "
             f"{_listed(available)}; name one with --accepted-column or --outcome-column"
         )
-    if "exact_answer" in found and "response" not in found and columns.exact_answer is None:
-        del found["exact_answer"]
+    for field in ("exact_answer", "claims"):
+        if field in found and "response" not in found and getattr(columns, field) is None:
+            del found[field]
     return found
 
 

@@ -26,6 +26,10 @@ def question_row(question: Question) -> dict[str, Any]:
         "response": question.answer,
         "outcome": None if question.outcome is None else str(question.outcome),
         "exact_answer": question.exact_answer,
+        "claims": [
+            {"start": claim.span.start, "end": claim.span.end, "outcome": str(claim.outcome)}
+            for claim in question.claims
+        ],
     }
     return {name: value for name, value in row.items() if value not in (None, [])}
 

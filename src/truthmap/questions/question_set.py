@@ -75,9 +75,10 @@ def _digest(questions: tuple[Question, ...], task: Task) -> str:
 
 
 def _question_fields(question: Question) -> dict[str, object]:
-    """Return a question's fields; turns and prompt, which older versions did not know, only where there are some."""
-    fields = {**asdict_shallow(question), "turns": [asdict(message) for message in question.turns]}
-    return {name: value for name, value in fields.items() if value or name not in ("turns", "prompt")}
+    """Return a question's fields; those that older versions did not know only where there are some."""
+    listed = {name: [asdict(each) for each in getattr(question, name)] for name in ("turns", "claims")}
+    fields = {**asdict_shallow(question), **listed}
+    return {name: value for name, value in fields.items() if value or name not in ("turns", "prompt", "claims")}
 
 
 def _task_fields(task: Task) -> dict[str, object]:

@@ -31,11 +31,11 @@ _NO_UNITS = frozenset(_NO_UNIT_LIST.split())
 def rule_for(question: Question) -> GradingRule:
     """Return the rule that goes with a question.
 
-    A ready outcome is taken as it is; candidates make it a choice (up to ten of them) or the rule of candidates;
-    accepted answers that say yes or no make it a choice between the two; one that is a number makes it the rule of
-    numbers; else an answer is right if it contains an accepted one.
+    A ready outcome, or that of each claim, is taken as it is; candidates make it a choice (up to ten of them) or the
+    rule of candidates; accepted answers that say yes or no make it a choice between the two; one that is a number makes
+    it the rule of numbers; else an answer is right if it contains an accepted one.
     """
-    if question.outcome is not None:
+    if question.outcome is not None or question.claims:
         return GradingRule.READY
     if question.candidates is not None:
         return GradingRule.CHOICE if len(question.candidates) <= FEW_CANDIDATES else GradingRule.CANDIDATES

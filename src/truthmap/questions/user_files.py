@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from truthmap.questions.claims import claims_of
 from truthmap.questions.readers import Row
 from truthmap.questions.rule_choice import FEW_CANDIDATES, rule_for
 from truthmap.questions.tasks import GradingRule, Locating, Task
@@ -29,10 +30,15 @@ def question_of(row: Row, columns: Mapping[str, str], right_at: float | None = N
         BadRowError: the row makes no question; says in which column and why.
     """
     cells = {field: (row.values.get(column), column) for field, column in columns.items()}
-    outcome = outcome_of(*cells["outcome"], right_at) if "outcome" in cells else None
+    response = _text(cells, "response")
+    if response is None and "response" in columns:
+        raise BadRowError(columns["response"], IssueKind.EMPTY, "the ready answer is empty")
+    claims = claims_of(*cells["claims"], response, right_at) if "claims" in cells else ()
+    outcome = outcome_of(*cells["outcome"], right_at) if "outcome" in cells and not claims else None
     accepted = (*_texts(cells, "accepted"), *_texts(cells, "aliases"))
-    if not accepted and outcome is None:
-        raise BadRowError(columns["accepted"], IssueKind.MISSING, "no accepted answer")
+    if not accepted and outcome is None and not claims:
+        column = columns.get("accepted") or columns["claims"]
+        raise BadRowError(column, IssueKind.MISSING, "no accepted answer" if "accepted" in columns else "no claim")
     candidates = candidates_of(*cells["candidates"]) if "candidates" in cells else None
     if candidates is not None and "accepted" in cells:
         by_index = _is_whole(cells["accepted"][0]) and not _holds_numbers(cells["candidates"][0])
@@ -49,9 +55,6 @@ def question_of(row: Row, columns: Mapping[str, str], right_at: float | None = N
     text = _text(cells, "question") if said is None else said[-1].content
     if text is None:
         raise BadRowError(columns["question"], IssueKind.EMPTY, "the question is empty")
-    response = _text(cells, "response")
-    if response is None and "response" in columns:
-        raise BadRowError(columns["response"], IssueKind.EMPTY, "the ready answer is empty")
     exact = _text(cells, "exact_answer")
     if exact is not None and response is not None and normalized(exact) not in normalized(response):
         raise BadRowError(columns["exact_answer"], IssueKind.VALUE, f"{exact[:40]!r} is no piece of the ready answer")
@@ -67,6 +70,7 @@ def question_of(row: Row, columns: Mapping[str, str], right_at: float | None = N
         exact_answer=exact,
         turns=() if said is None else said[:-1],
         prompt=_text(cells, "prompt"),
+        claims=claims,
     )
 
 
@@ -124,7 +128,7 @@ class Tally:
         rules: Grading rule → questions that it goes with.
         with_context: Questions with a context.
         with_options: Questions with candidates that are few enough to be a choice.
-        with_exact_answer: Questions with a ready exact answer.
+        with_exact_answer: Questions with a ready exact answer, or one for each claim.
     """
 
     def __init__(self) -> None:
@@ -138,7 +142,7 @@ class Tally:
             self.rules[rule] += 1
             self.with_context += question.context is not None
             self.with_options += question.candidates is not None and len(question.candidates) <= FEW_CANDIDATES
-            self.with_exact_answer += question.exact_answer is not None
+            self.with_exact_answer += question.exact_answer is not None or bool(question.claims)
             yield question
 
 

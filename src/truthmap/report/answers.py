@@ -9,6 +9,7 @@ from io import StringIO
 from truthmap.records import Outcome
 from truthmap.report.page import Download, Page, PageSection, Table
 from truthmap.runs.data import RunData
+from truthmap.runs.row_count import rows_counted
 from truthmap.text import harmless
 
 COLUMNS = ("question_id", "sample", "question", "accepted", "answer", "outcome", "exact_answer", "why")
@@ -44,7 +45,7 @@ def reasons(data: RunData) -> list[tuple[str, int]]:
 def counted(data: RunData) -> str:
     """Return the counts of all outcomes in words."""
     counts = Counter(grade.outcome for grade in data.grades)
-    return f"{len(data.grades):,}: " + ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
+    return f"{rows_counted(data)}: " + ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
 
 
 def title_of(data: RunData) -> str:

@@ -20,6 +20,7 @@ from truthmap.report.page import Table, texts
 from truthmap.runs.data import RunData
 from truthmap.runs.file_names import AUDIT, STUDY
 from truthmap.runs.ledger import STAGES
+from truthmap.runs.row_count import rows_counted
 from truthmap.runs.summary import StackedCells
 from truthmap.settings_base import Option, marker
 from truthmap.study.study import Study, changed_settings, kept_leaves, value_of
@@ -42,7 +43,8 @@ def asked(data: RunData) -> Mapping[str, str]:
             identity.get("prompt_format", ""), ""
         ),
         "Questions": f"{summary.questions}: {group_questions(data.questions).described()}",
-        "Answers": f"{len(answers):,}: {summary.right:,} right, {summary.wrong:,} wrong, {summary.unscored:,} unscored",
+        "Answers": f"{rows_counted(data)}: {summary.right:,} right, {summary.wrong:,} wrong, "
+        f"{summary.unscored:,} unscored",
         "Accuracy": f"{accuracy.value:.1%} of the scored answers [{accuracy.low:.1%}, {accuracy.high:.1%}]",
         "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",
         "Exact answer found": (

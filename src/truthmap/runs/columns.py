@@ -10,7 +10,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from truthmap.records import Answer, Grade, Judgement, Message, Outcome, Part, Question, Span, Split, SplitAssignment
+from truthmap.records import (
+    Answer,
+    Claim,
+    Grade,
+    Judgement,
+    Message,
+    Outcome,
+    Part,
+    Question,
+    Span,
+    Split,
+    SplitAssignment,
+)
 
 
 def _same(value: Any) -> Any:
@@ -81,6 +93,11 @@ COLUMNS: Mapping[type, Mapping[str, Column]] = {
             lambda turns: tuple(Message(**message) for message in turns),
         ),
         "prompt": _TEXT,
+        "claims": Column(
+            pa.list_(pa.struct([("span", _SPAN.kind), ("outcome", pa.string())])),
+            lambda claims: [{"span": _SPAN.write(claim.span), "outcome": str(claim.outcome)} for claim in claims],
+            lambda claims: tuple(Claim(_SPAN.read(claim["span"]), Outcome(claim["outcome"])) for claim in claims),
+        ),
     },
     Answer: {
         "question_id": _TEXT,
@@ -117,6 +134,6 @@ COLUMNS: Mapping[type, Mapping[str, Column]] = {
 FORMER_NAMES: Mapping[str, str] = {"canonical": "meaning"}
 """Columns that files of older versions have under another name."""
 LATER: Mapping[str, Any] = {
-    "claim": 0, "judgement": None, "turns": (), "prompt": None, "thought": None, "final": None,
+    "claim": 0, "judgement": None, "turns": (), "prompt": None, "thought": None, "final": None, "claims": (),
 }  # fmt: skip
 """Columns that files of older versions lack, and what stands for them there."""

@@ -10,7 +10,8 @@ from truthmap.pipeline.answer_scores import AnswerScore
 from truthmap.pipeline.score_logs.base import ScoredLog
 from truthmap.text import harmless
 
-COLUMNS = (*(name for name in AnswerScore.model_fields if name != "caveats"), "caveats", "question", "answer")
+_NUMBERS = tuple(name for name in AnswerScore.model_fields if name != "caveats")
+COLUMNS = (*_NUMBERS, "caveats", "question", "answer", "exact_answer")
 
 
 def write_csv(log: ScoredLog, out: Path) -> int:
@@ -27,8 +28,8 @@ def write_csv(log: ScoredLog, out: Path) -> int:
         writer.writerow(COLUMNS)
         for grade, row in zip(data.grades, log.scores.rows, strict=True):
             said = row.model_dump(mode="json")
-            texts = (data.question_of(grade.key).text, data.answer_of(grade.key).text)
-            numbers = [said[name] for name in COLUMNS[:-3]]
+            texts = (data.question_of(grade.key).text, data.answer_of(grade.key).text, grade.exact_answer)
+            numbers = [said[name] for name in _NUMBERS]
             cells = [*numbers, " ".join(said["caveats"]), *texts]
             writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
     return sum(row.score is not None for row in log.scores.rows)
