@@ -19,6 +19,7 @@ LONGEST = 160
 _LONGEST_VALUE = 48
 _FEW = 3  # entries that are named one by one
 _LEFT = "text-align:left"
+_IN_ONE_LINE = 24  # characters of a cell that are not broken into lines
 
 TextTable = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 """A title, columns and rows of text; where no column has a name, the rows are facts: what and which."""
@@ -107,7 +108,9 @@ def _table_html(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def _cell(kind: str, text: str) -> str:
-    return f"<{kind} style='{_LEFT};white-space:pre-wrap'>{html_text(text)}</{kind}>"
+    # A number with its interval stays in one line: a browser would break 4e-07 at its hyphen.
+    space = "pre" if len(text) <= _IN_ONE_LINE else "pre-wrap"
+    return f"<{kind} style='{_LEFT};white-space:{space}'>{html_text(text)}</{kind}>"
 
 
 def html_text(text: str) -> str:

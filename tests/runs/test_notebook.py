@@ -199,3 +199,19 @@ def test_token_texts_are_the_whole_text(text: str, offsets: tuple[tuple[int, int
     answer = Answer("q", (1,), tuple(range(len(offsets))), text, (0.0,) * len(offsets), offsets, True)
     assert "".join(token_texts(answer)) == text
     assert len(token_texts(answer)) == len(wrote_part_of(answer, Span(0, 1))) == len(offsets)
+
+
+def test_a_run_of_few_test_answers_says_above_its_numbers_that_they_decide_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "decide" not in seen(run._repr_html_()).text
+    monkeypatch.setattr("truthmap.runs.summary.FEWEST_TO_DECIDE", run.summary.test.n + 1)
+    for shown in (run, run.summary):
+        assert f"{run.summary.test.n} test answers decide nothing" in seen(shown._repr_html_()).text
+
+
+def test_a_number_with_its_interval_stays_in_one_line() -> None:
+    short, long = "-0.08 [-0.16, +0.00]", "words that may go on in another line"
+    html = facts_html("", [(short, long)])
+    assert f"white-space:pre'>{short}" in html
+    assert f"white-space:pre-wrap'>{long}" in html

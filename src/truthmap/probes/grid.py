@@ -142,7 +142,9 @@ class Grid(Shown):
 
     def _line(self) -> str:
         n_layers, n_positions = self.auc.shape
-        return ", ".join([f"{self.site}, {n_layers} layers × {n_positions} positions", *self._best()])
+        return ", ".join(
+            [f"{self.site}, {n_layers} layers × {n_positions} positions", *(f"best: {best}" for best in self._best())]
+        )
 
     def _best(self) -> list[str]:
         """Return what the best cell is and reaches; nothing where no cell can be chosen."""
@@ -150,7 +152,7 @@ class Grid(Shown):
             best = best_cell(self)
         except NotEnoughDataError:
             return []
-        return [f"best: layer {best.layer}, {best.position}, AUC {self.estimate(best)}"]
+        return [f"layer {best.layer}, {best.position}, AUC {self.estimate(best)}"]
 
     def _tables(self) -> Sequence[TextTable]:
         shape = f"{self.auc.shape[0]} layers × {self.auc.shape[1]} positions, {self.n.max():,} answers"

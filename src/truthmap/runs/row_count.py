@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from truthmap.runs.data import RunData
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from truthmap.runs.data import RunData
 
 
 def rows_counted(data: RunData) -> str:

@@ -171,6 +171,7 @@ class Run(Shown, StoredRun):
         if self.why_no_map is not None:
             return [(title, ("", ""), [("map", f"none: {self.why_no_map}")])]
         found = self.summary
+        title = " – ".join(filter(None, (title, found.decides_nothing)))
         return [(title, ("", ""), [("model", found.model), ("questions", found.questions), *found.facts])]
 
     @cached_property

@@ -47,5 +47,5 @@ def notebook_bar(name: str, total: int | None, done: int, redraw: Redraw) -> Ite
 def _bar_html(name: str, says: str, done: int, total: int | None) -> str:
     value = "" if total is None else f" value='{done}' max='{max(total, 1)}'"
     bar = f"<progress{value} style='width:16em;vertical-align:middle'></progress>"
-    label = f"<span style='display:inline-block;min-width:14em'>{html_text(name)}</span>"
+    label = f"<span style='display:inline-block;min-width:14em;margin-right:1em'>{html_text(name)}</span>"
     return f"<div style='font-family:monospace'>{label}{bar} {html_text(says)}</div>"
