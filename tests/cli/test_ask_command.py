@@ -20,7 +20,12 @@ from truthmap.errors import PartialError, UsageError
 
 def test_each_line_of_a_pipe_is_a_question() -> None:
     assert list(piped_questions(io.StringIO("\nWhich?\r\n\n  Who? \nlast"))) == ["Which?", "Who?", "last"]
-    assert list(piped_questions(io.StringIO(""))) == []
+
+
+@pytest.mark.parametrize("text", ["", "\n  \n"])
+def test_a_pipe_without_a_question_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no question came through the pipe; give one"):
+        list(piped_questions(io.StringIO(text)))
 
 
 def test_a_pipe_that_is_not_text_is_refused() -> None:

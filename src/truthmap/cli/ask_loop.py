@@ -9,6 +9,7 @@ from truthmap.errors import PartialError, TruthmapError, UsageError
 from truthmap.terminal.output import flush, print_fault, print_lines
 
 _PROMPT = "Question: "
+_GIVE_ONE = 'give one: truthmap ask DETECTOR "QUESTION"'
 
 
 def ask_each(questions: Iterator[str], answer: Callable[[str], None]) -> None:
@@ -47,11 +48,15 @@ def piped_questions(lines: TextIO | None) -> Iterator[str]:
     """Read a question from each line of a pipe or file; empty lines are passed over.
 
     Raises:
-        UsageError: there is no input, or it is not UTF-8.
+        UsageError: there is no input, no question in it, or it is not UTF-8.
     """
     if lines is None:
-        raise UsageError('there is nothing to read questions from; give one: truthmap ask DETECTOR "QUESTION"')
+        raise UsageError(f"there is nothing to read questions from; {_GIVE_ONE}")
+    n = 0
     try:
-        yield from (line.strip() for line in lines if line.strip())
+        for n, line in enumerate(filter(str.strip, lines), start=1):  # noqa: B007 (counts them)
+            yield line.strip()
     except UnicodeDecodeError as error:
         raise UsageError(f"the questions cannot be read: expected UTF-8, but {error}") from error
+    if not n:
+        raise UsageError(f"no question came through the pipe; {_GIVE_ONE}")
