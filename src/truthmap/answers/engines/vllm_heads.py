@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load as load_tensors
 from torch import nn
 
-from truthmap.answers.engines.vllm_worker import aligned, blocks_of, hook, places_of, rows_of
+from truthmap.answers.engines.vllm_worker import aligned, blocks_of, hook, parts_of_pass, places_of, rows_of
 
 READ = "truthmap"
 """In `extra_args` of a request: `[first slot, how many, position of the first]`; -1: the last token of the prompt."""
@@ -136,23 +136,16 @@ class HeadReader:
         reading = self._truthmap_reading
         if reading is None:
             return
-        runner = self.model_runner
-        batch, starts = runner.input_batch, runner.query_start_loc.np
         rows: list[int] = []
         slots: list[int] = []
-        for n, request in enumerate(batch.req_ids):
-            state = runner.requests[request]
-            asked = (getattr(state.sampling_params, "extra_args", None) or {}).get(READ)
-            if asked is None:
-                continue
-            slot, count, start = (int(number) for number in asked)
-            start = state.num_prompt_tokens - 1 if start < 0 else start
-            first, begin = int(batch.num_computed_tokens_cpu[n]), int(starts[n])
-            low, high = max(first, start), min(first + int(starts[n + 1]) - begin, start + count)
-            rows.extend(range(begin + low - first, begin + high - first))
+        for part in parts_of_pass(self.model_runner, READ):
+            slot, count, start = (int(number) for number in part.asked)
+            start = part.n_prompt - 1 if start < 0 else start
+            low, high = max(part.first, start), min(part.end, start + count)
+            rows.extend(range(part.row + low - part.first, part.row + high - part.first))
             slots.extend(range(slot + low - start, slot + high - start))
         reading.step = []
-        reading.rows = torch.tensor(rows, device=runner.device) if rows else None
+        reading.rows = torch.tensor(rows, device=self.model_runner.device) if rows else None
         reading.slots = torch.tensor(slots) if rows else None
 
     def _truthmap_taker(self, layer: int) -> Callable[[Any], None]:

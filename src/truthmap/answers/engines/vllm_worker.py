@@ -8,10 +8,10 @@ pass only where vLLM computes without compilation and without CUDA graphs (`enfo
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -107,19 +107,14 @@ class StateRecorder:
         recording = self._truthmap_recording
         if recording is None:
             return
-        runner = self.model_runner
-        batch, starts = runner.input_batch, runner.query_start_loc.np
         rows: list[int] = []
         slots: list[int] = []
-        for n, request in enumerate(batch.req_ids):
-            kept = (runner.requests[request].sampling_params.extra_args or {}).get(KEPT)
-            if kept is not None:
-                first, begin, end = int(batch.num_computed_tokens_cpu[n]), int(starts[n]), int(starts[n + 1])
-                for position, slot in slots_in(kept, first, first + end - begin):
-                    rows.append(begin + position - first)
-                    slots.append(slot)
+        for part in parts_of_pass(self.model_runner, KEPT):
+            for position, slot in slots_in(part.asked, part.first, part.end):
+                rows.append(part.row + position - part.first)
+                slots.append(slot)
         recording.step = {site: [] for site in recording.states}
-        recording.rows = torch.tensor(rows, device=runner.device) if rows else None
+        recording.rows = torch.tensor(rows, device=self.model_runner.device) if rows else None
         recording.slots = torch.tensor(slots) if rows else None
 
     def _taker(self, site: str) -> Callable[[Any], None]:
@@ -161,6 +156,32 @@ def views(
 def aligned(count: int) -> int:
     """Round a number of bytes up, so that what follows begins where any dtype may."""
     return -(-count // 64) * 64
+
+
+class PassPart(NamedTuple):
+    """What of a request one pass of vLLM computes: its tokens `[first, end)`, from a row of the batch on."""
+
+    asked: Any
+    n_prompt: int
+    first: int
+    end: int
+    row: int
+
+
+def parts_of_pass(runner: Any, name: str) -> Iterator[PassPart]:
+    """Yield what the pass that begins computes of each request that asks for something by this name.
+
+    Args:
+        runner: vLLM's model runner.
+        name: Where `extra_args` of the sampling parameters say what is asked for.
+    """
+    batch, starts = runner.input_batch, runner.query_start_loc.np
+    for n, request in enumerate(batch.req_ids):
+        state = runner.requests[request]
+        asked = (getattr(state.sampling_params, "extra_args", None) or {}).get(name)
+        if asked is not None:
+            first, row = int(batch.num_computed_tokens_cpu[n]), int(starts[n])
+            yield PassPart(asked, int(state.num_prompt_tokens), first, first + int(starts[n + 1]) - row, row)
 
 
 def slots_in(kept: Mapping[str, Any], first: int, end: int) -> Iterable[tuple[int, int]]:
