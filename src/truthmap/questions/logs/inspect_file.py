@@ -52,7 +52,10 @@ def read_inspect(path: Path, reading: InspectReading | None = None) -> Iterator[
         raise
     except Exception as error:  # whatever the reader and the models behind it raise
         text = " ".join(str(error).split())[:200]
-        raise QuestionsError(f"{path} cannot be read as a log of inspect_ai: {type(error).__name__}: {text}") from error
+        raise QuestionsError(
+            f"{path} cannot be read as a log of inspect_ai: {type(error).__name__}: {text}; if a newer one wrote it: "
+            "pip install --upgrade inspect_ai"
+        ) from error
 
 
 def require_bounded(path: Path, most_member: int = MOST_MEMBER, most_unpacked: int = MOST_UNPACKED) -> None:
