@@ -109,11 +109,12 @@ def next_step(findings: Findings) -> tuple[str, str]:
 def _answers(data: RunData) -> list[tuple[str, str]]:
     summary = data.summary
     scored = summary.right + summary.wrong
+    rows = rows_counted(data.answers, data.grades)
     refusals = f" ({summary.refusals} refusals)" if summary.refusals else ""
     said = f"{summary.right} right, {summary.wrong} wrong{refusals}, {summary.unscored} unscored"
     return [
         ("Questions", group_questions(data.questions).described()),
-        ("Answers", f"{rows_counted(data)}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
+        ("Answers", f"{rows}: {said} ({summary.right / scored:.0%} of the scored ones right)"),
         ("Exact answer found", f"in {summary.found_right:.0%} of the right, {summary.found_wrong:.0%} of the wrong"),
     ]
 

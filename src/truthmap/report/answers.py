@@ -45,7 +45,8 @@ def reasons(data: RunData) -> list[tuple[str, int]]:
 def counted(data: RunData) -> str:
     """Return the counts of all outcomes in words."""
     counts = Counter(grade.outcome for grade in data.grades)
-    return f"{rows_counted(data)}: " + ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
+    told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
+    return f"{rows_counted(data.answers, data.grades)}: {told}"
 
 
 def title_of(data: RunData) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from truthmap.runs.data import RunData
+from truthmap.records import Answer, Grade
 
 
-def rows_counted(data: RunData) -> str:
+def rows_counted(answers: Sequence[Answer], grades: Sequence[Grade]) -> str:
     """Return how many answers were graded, or how many claims of how many answers: `600 claims of 200 answers`."""
-    rows = f"{len(data.grades):,}"
-    return f"{rows} claims of {len(data.answers):,} answers" if any(grade.claim for grade in data.grades) else rows
+    rows = f"{len(grades):,}"
+    return f"{rows} claims of {len(answers):,} answers" if any(grade.claim for grade in grades) else rows
