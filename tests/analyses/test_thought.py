@@ -73,7 +73,7 @@ def test_what_is_saved_reads_back_and_is_told(thinking: Run, found: ThoughtMap) 
     facts, by_share, by_token, by_step = summarize(found)
     assert ("scored answers without a thought", "9") in facts.rows
     assert [cells[0] for cells in by_share.rows] == ["0%", "50%", "100%"]
-    assert [cells[0] for cells in by_token.rows] == ["1 tokens", "2 tokens", "5 tokens"]
+    assert [cells[0] for cells in by_token.rows] == ["1 token", "2 tokens", "5 tokens"]
     assert [cells[0] for cells in by_step.rows] == ["step 1"]
     assert draw_by_step(found).get_xlabel() == "End of step (answers that still think)"
     assert draw_by_share(found).get_xlabel() == "Share of the thought (%)"

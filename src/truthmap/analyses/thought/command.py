@@ -58,7 +58,7 @@ def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
     title = f"{result.model} on {result.questions}: the final answer's correctness, read along its thought"
     tables = [SummaryTable(title, ("", ""), tuple(facts))]
     by_share = tuple((f"{place.share:.0%}", *_row(place)) for place in result.by_share)
-    by_token = tuple((f"{place.tokens:.0f} tokens", *_row(place)) for place in result.by_token)
+    by_token = tuple((_tokens(place.tokens), *_row(place)) for place in result.by_token)
     by_step = tuple((f"step {(step_of_thought(place.position) or 0) + 1}", *_row(place)) for place in result.by_step)
     named = (
         ("By share of the thought", by_share),
@@ -70,6 +70,10 @@ def summarize(result: ThoughtMap) -> tuple[SummaryTable, ...]:
 
 def _fact(name: str, found: object) -> list[tuple[str, str]]:
     return [] if found is None else [(name, f"AUC {found}")]
+
+
+def _tokens(n: float) -> str:
+    return "1 token" if round(n) == 1 else f"{n:.0f} tokens"
 
 
 def _row(place: ThoughtPlace) -> tuple[str, ...]:
