@@ -1,7 +1,6 @@
 """The named token places of an answer: one table, and all that is to be known of a position is in its row.
 
-A position is a name and a rule (`position_rules`). To add a position, add a row; where no name is needed, the rule is
-the name: `Position.of("thought[50%]")`.
+A position is a name and a rule (`position_rules`): a row each; one without a name: `Position.of("thought[50%]")`.
 """
 
 from __future__ import annotations

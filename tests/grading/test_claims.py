@@ -63,3 +63,10 @@ def test_a_sample_of_the_same_question_makes_other_claims_and_is_unscored() -> N
 def test_claims_are_not_graded_a_second_time() -> None:
     with pytest.raises(UsageError, match="claims of these answers came with their outcomes"):
         second_grader("alias", TASK, [JUDGED], None)
+
+
+def test_a_rule_that_was_asked_for_reads_the_whole_answer() -> None:
+    asked = replace(JUDGED, accepted=("Peru",))
+    (found,) = grade_claims([(asked, answer_of(TEXT, "q"))], Task(GradingRule.ALIAS, Locating.NAME))
+    assert (found.key, found.rule) == (RowKey.of("q"), "alias")
+    assert len(grade_claims([(asked, answer_of(TEXT, "q"))], Task(GradingRule.AUTO, Locating.COLUMN))) == 2

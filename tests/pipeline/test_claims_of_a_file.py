@@ -49,7 +49,7 @@ def judged(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_claim_is_read_at_its_own_tokens_and_nowhere_else(judged: Run) -> None:
     data = RunData.load(judged)
-    assert rows_counted(data.answers, data.grades) == f"{2 * N} claims of {N} answers"
+    assert rows_counted(len(data.grades), len(data.answers)) == f"{2 * N} claims of {N} answers"
     assert [g.claim for g in data.grades] == [0, 1] * N
     assert {g.exact_answer for g in data.grades if g.outcome is Outcome.RIGHT} == {GOOD}
     grid = data.grid(Site.RESIDUAL)

@@ -68,8 +68,9 @@ def test_a_claim_is_found_by_its_text_its_characters_or_both() -> None:
         ([{"text": "Peru", "start": 12, "outcome": 1}], "characters 12 to 16 of the answer are 'eru,', not 'Peru'"),
         ([{"text": "Peru", "outcome": "maybe"}], "'maybe' is no outcome"),
         (["Peru"], "expected a list of"),
-        ("Peru", "expected a JSON list"),
-        ('{"text": "Peru"}', "expected a JSON list"),
+        ("Peru", "expected a list of"),
+        ('{"text": "Peru"}', "expected a list of"),
+        ('[{"text": "Peru"', "begins like a JSON list and is none; write .*text"),
         ([{"text": ["Peru"], "outcome": 1}], "expected a text, got list"),
         ([{"text": "Peru", "outcome": 1}] * 10_001, "10,001 claims, at most 10,000"),
     ],
@@ -132,3 +133,8 @@ def test_claims_survive_a_question_file_and_count_for_the_digest(tmp_path: Path)
     assert load_questions(str(tmp_path / "again.jsonl")).questions == found.questions
     without = question_set(found.name, [Question("q", "Where are they?", answer=ANSWER)], found.task)
     assert without.digest != question_set(found.name, found.questions, found.task).digest
+
+
+def test_a_column_of_claims_without_answers_is_no_way_to_grade(tmp_path: Path) -> None:
+    with pytest.raises(QuestionsError, match="name one with --accepted-column, --outcome-column or --claims-column"):
+        own(tmp_path, {"question": "Where is Lima?", "claims": [{"text": "Peru", "outcome": 1}]})

@@ -52,11 +52,12 @@ def piped_questions(lines: TextIO | None) -> Iterator[str]:
     """
     if lines is None:
         raise UsageError(f"there is nothing to read questions from; {_GIVE_ONE}")
-    n = 0
+    some = False
     try:
-        for n, line in enumerate(filter(str.strip, lines), start=1):  # noqa: B007 (counts them)
-            yield line.strip()
+        for question in filter(None, map(str.strip, lines)):
+            some = True
+            yield question
     except UnicodeDecodeError as error:
         raise UsageError(f"the questions cannot be read: expected UTF-8, but {error}") from error
-    if not n:
+    if not some:
         raise UsageError(f"no question came through the pipe; {_GIVE_ONE}")

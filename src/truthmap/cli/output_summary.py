@@ -11,6 +11,7 @@ from truthmap.probes.protocols import info_of
 from truthmap.questions.groups import group_questions
 from truthmap.runs.file_names import ANALYSES, GRID, HEATMAP_PNG, REPORT
 from truthmap.runs.ledger import analysis_entry
+from truthmap.runs.row_count import rows_counted
 from truthmap.runs.run import Run
 from truthmap.runs.summary import Summary
 from truthmap.terminal.output import print_lines, print_table
@@ -18,7 +19,6 @@ from truthmap.terminal.output import print_lines, print_table
 if TYPE_CHECKING:
     from truthmap.report.narrative import Findings
     from truthmap.runs.data import RunData
-from truthmap.runs.row_count import rows_counted
 
 
 def print_summary(run: Run) -> None:
@@ -109,7 +109,7 @@ def next_step(findings: Findings) -> tuple[str, str]:
 def _answers(data: RunData) -> list[tuple[str, str]]:
     summary = data.summary
     scored = summary.right + summary.wrong
-    rows = rows_counted(data.answers, data.grades)
+    rows = rows_counted(scored + summary.unscored, len(data.questions))
     refusals = f" ({summary.refusals} refusals)" if summary.refusals else ""
     said = f"{summary.right} right, {summary.wrong} wrong{refusals}, {summary.unscored} unscored"
     return [

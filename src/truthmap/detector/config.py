@@ -105,8 +105,7 @@ class OODThreshold(BaseModel):
 
     Attributes:
         threshold: Mahalanobis distance above which a state is flagged.
-        target_rate: The conformal false-alarm rate of the threshold: the one that was asked for, or the least that so
-            few answers allow.
+        target_rate: The threshold's conformal false-alarm rate: as asked for, or the least that so few answers allow.
         false_alarms: The share of the test answers that it flags, with its exact 95 % interval.
     """
 

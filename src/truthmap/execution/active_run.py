@@ -139,7 +139,7 @@ class ActiveRun:
         pairs = [(self.questions_by_id[answer.question_id], answer) for answer in answers]
         grades = {grade.key: grade for grade in grade_claims(pairs, task, self.graders)}
         if uses_gold(self.study):
-            grades.update({a.key: at_gold(q, a, grades[a.key]) for q, a in pairs if not makes_claims(q, a)})
+            grades.update({a.key: at_gold(q, a, grades[a.key]) for q, a in pairs if not makes_claims(q, a, task)})
         return grades
 
     @property

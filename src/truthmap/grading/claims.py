@@ -23,7 +23,7 @@ def grade_claims(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADER
     Raises:
         UsageError: as in `grade_many`.
     """
-    whole = [pair for pair in pairs if not makes_claims(*pair)]
+    whole = [pair for pair in pairs if not makes_claims(*pair, task)]
     graded = dict(zip([answer.key for _, answer in whole], grade_many(whole, task, graders), strict=True))
     return [
         grade
@@ -32,9 +32,14 @@ def grade_claims(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADER
     ]
 
 
-def makes_claims(question: Question, answer: Answer) -> bool:
-    """Tell whether an answer is the ready one, whose claims were judged; a sample of the same question is another."""
-    return bool(question.claims) and answer.sample == 0
+def makes_claims(question: Question, answer: Answer, task: Task) -> bool:
+    """Tell whether an answer is graded by its claims: it is the ready one, and no rule was asked for that reads it."""
+    return bool(question.claims) and answer.sample == 0 and takes_claims(task)
+
+
+def takes_claims(task: Task) -> bool:
+    """Tell whether outcomes are taken as they come with the questions: no rule was asked for that reads the answers."""
+    return task.grading in (GradingRule.READY, GradingRule.AUTO)
 
 
 def _claims(question: Question, answer: Answer) -> list[Grade]:

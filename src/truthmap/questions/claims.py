@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from truthmap.questions.validation import BadRowError, IssueKind
-from truthmap.questions.values import outcome_of, text_of
+from truthmap.questions.values import items_of, outcome_of, text_of
 from truthmap.records import Claim, Span
 
 MOST_CLAIMS = 10_000
@@ -29,7 +28,7 @@ def claims_of(value: Any, column: str, answer: str | None, right_at: float | Non
     Raises:
         BadRowError: there is no answer, or one of them is no claim of it.
     """
-    items = _items(value, column)
+    items = items_of(value, column, f"[{_FORM}, …]")
     if not items:
         return ()
     if answer is None:
@@ -43,21 +42,6 @@ def claims_of(value: Any, column: str, answer: str | None, right_at: float | Non
         span = _span(item, column, answer, claims[-1].span.end if claims else 0)
         claims.append(Claim(span, outcome_of(item.get("outcome"), column, right_at)))
     return tuple(claims)
-
-
-def _items(value: Any, column: str) -> list[Any]:
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    text = text_of(value, column)
-    if text is None:
-        return []
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        items = None
-    if not isinstance(items, list):
-        raise BadRowError(column, IssueKind.VALUE, f"expected a JSON list of {_FORM}; got {text[:60]}")
-    return items
 
 
 def _span(item: Mapping[str, Any], column: str, answer: str, behind: int) -> Span:

@@ -125,14 +125,14 @@ def resolve_columns(columns: Columns, available: Collection[str], source: str) -
             f"{source} has no column for the question (question, text, prompt, query or messages); "
             f"{_listed(available)}; name it with --question-column"
         )
+    for field in ("exact_answer", "claims"):  # of an answer that is still to be given there are none
+        if field in found and "response" not in found and getattr(columns, field) is None:
+            del found[field]
     if not {"accepted", "outcome", "claims"} & set(found):
         raise QuestionsError(
             f"{source} has no column for the accepted answers (accepted, answer, …) and none for a ready outcome; "
-            f"{_listed(available)}; name one with --accepted-column or --outcome-column"
+            f"{_listed(available)}; name one with --accepted-column, --outcome-column or --claims-column"
         )
-    for field in ("exact_answer", "claims"):
-        if field in found and "response" not in found and getattr(columns, field) is None:
-            del found[field]
     return found
 
 

@@ -93,7 +93,7 @@ def texts_of(value: Any, column: str) -> tuple[str, ...]:
     Raises:
         BadRowError: it begins like JSON and is none, or holds something else than texts.
     """
-    items = _items(value, column)
+    items = items_of(value, column)
     texts = (text_of(item, column) for item in items)
     return tuple(dict.fromkeys(text.strip() for text in texts if text is not None))
 
@@ -104,7 +104,7 @@ def candidates_of(value: Any, column: str) -> tuple[tuple[str, ...], ...] | None
     Raises:
         BadRowError: there is only one candidate, or the cell is malformed.
     """
-    items = _items(value, column)
+    items = items_of(value, column)
     candidates = tuple(names for item in items if (names := texts_of(item, column)))
     if not candidates:
         return None
@@ -161,7 +161,12 @@ def _number_of(word: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _items(value: Any, column: str) -> list[Any]:
+def items_of(value: Any, column: str, form: str = '["a", "b"] or a | b') -> list[Any]:
+    """Return a cell as a list: a list as it is, JSON that is one, or what `|` parts; of an empty cell an empty one.
+
+    Raises:
+        BadRowError: it begins like JSON and is none; says in which form to write it.
+    """
     if isinstance(value, (list, tuple)):
         return list(value)
     text = text_of(value, column)
@@ -173,7 +178,7 @@ def _items(value: Any, column: str) -> list[Any]:
         items = json.loads(text)
     except (ValueError, RecursionError):
         raise BadRowError(
-            column, IssueKind.VALUE, f'{text[:40]!r} begins like a JSON list and is none; write ["a", "b"] or a | b'
+            column, IssueKind.VALUE, f"{text[:40]!r} begins like a JSON list and is none; write {form}"
         ) from None
     assert isinstance(items, list)
     return items

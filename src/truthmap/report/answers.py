@@ -46,7 +46,7 @@ def counted(data: RunData) -> str:
     """Return the counts of all outcomes in words."""
     counts = Counter(grade.outcome for grade in data.grades)
     told = ", ".join(f"{counts[outcome]:,} {outcome}" for outcome in Outcome)
-    return f"{rows_counted(data.answers, data.grades)}: {told}"
+    return f"{rows_counted(len(data.grades), len(data.answers))}: {told}"
 
 
 def title_of(data: RunData) -> str:

@@ -43,7 +43,7 @@ def asked(data: RunData) -> Mapping[str, str]:
             identity.get("prompt_format", ""), ""
         ),
         "Questions": f"{summary.questions}: {group_questions(data.questions).described()}",
-        "Answers": f"{rows_counted(data.answers, data.grades)}: {summary.right:,} right, {summary.wrong:,} wrong, "
+        "Answers": f"{rows_counted(len(data.grades), len(answers))}: {summary.right:,} right, {summary.wrong:,} wrong, "
         f"{summary.unscored:,} unscored",
         "Accuracy": f"{accuracy.value:.1%} of the scored answers [{accuracy.low:.1%}, {accuracy.high:.1%}]",
         "Refusals": f"{summary.refusals:,}, counted as wrong" if summary.refusals else "none",

@@ -213,8 +213,7 @@ class VllmEngine:
 
         def complete(ranges: Ints32, rows: Sequence[int]) -> None:
             slots, lengths = shared.kept.slots(ranges, rows), ranges[..., 1] - ranges[..., 0]
-            seen = shared.seen(slots, lengths)
-            lacking = {row for row, whole in zip(rows, seen, strict=True) if not whole.all()}
+            lacking = {row for row, seen in zip(rows, shared.seen(slots, lengths), strict=True) if not seen.all()}
             self._complete(sequences, shared, sorted(lacking))
 
         return VllmTokenStates(
