@@ -19,6 +19,7 @@ class AutoRule(RuleKind):
     """For each question the rule that goes with what came with it (see `rule_for`)."""
 
     name = GradingRule.AUTO
+    takes_outcomes = True
     finds_span = True
 
     def __init__(self, rules: Mapping[str, RuleKind]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from truthmap.grading.alias_mentions import normalized_answer
 from truthmap.grading.grade import grade_many
+from truthmap.grading.kinds import RULES
 from truthmap.grading.rule import Pair
 from truthmap.grading.text_model import NO_GRADERS, Graders
 from truthmap.questions.tasks import GradingRule, Task
@@ -34,12 +35,7 @@ def grade_claims(pairs: Sequence[Pair], task: Task, graders: Graders = NO_GRADER
 
 def makes_claims(question: Question, answer: Answer, task: Task) -> bool:
     """Tell whether an answer is graded by its claims: it is the ready one, and no rule was asked for that reads it."""
-    return bool(question.claims) and answer.sample == 0 and takes_claims(task)
-
-
-def takes_claims(task: Task) -> bool:
-    """Tell whether outcomes are taken as they come with the questions: no rule was asked for that reads the answers."""
-    return task.grading in (GradingRule.READY, GradingRule.AUTO)
+    return bool(question.claims) and answer.sample == 0 and RULES[task.grading].takes_outcomes
 
 
 def _claims(question: Question, answer: Answer) -> list[Grade]:

@@ -15,6 +15,7 @@ class ReadyRule(RuleKind):
     """The outcome came with the question."""
 
     name = GradingRule.READY
+    takes_outcomes = True
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:  # noqa: ARG002
         """Take the outcome of each question."""

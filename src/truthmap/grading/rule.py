@@ -25,6 +25,7 @@ class RuleKind(Protocol):
         needs_judge: A model decides (`Graders.judge`).
         needs_grader: A function that a program gives decides (`Graders.given`).
         finds_span: It finds exact answers itself: what decided is one.
+        takes_outcomes: An outcome that came with a question is taken as it is, and so are those of claims.
         may_find_span: It finds some exact answers itself; those of the other answers are located.
     """
 
@@ -34,6 +35,7 @@ class RuleKind(Protocol):
     needs_grader: ClassVar[bool] = False
     finds_span: ClassVar[bool] = False
     may_find_span: ClassVar[bool] = False
+    takes_outcomes: ClassVar[bool] = False
 
     def grade(self, pairs: Sequence[Pair], task: Task, graders: Graders) -> list[RuleResult]:
         """Grade answers, none of them empty, in their order."""

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from truthmap.errors import UsageError
-from truthmap.grading.claims import takes_claims
 from truthmap.grading.kinds import LOCATINGS, RULES
 from truthmap.grading.resolve_task import default_locating
 from truthmap.grading.text_model import SAME, EndpointTextModel
@@ -45,7 +44,7 @@ def second_grader(name: str, first: Task, questions: Sequence[Question], judge: 
         UsageError: there is no such rule or model, the rule is the one that grades already, or it cannot grade these
             questions.
     """
-    if takes_claims(first) and any(question.claims for question in questions):
+    if RULES[first.grading].takes_outcomes and any(question.claims for question in questions):
         raise UsageError(
             f"--second-grading {name}: claims of these answers came with their outcomes, and no grader finds them again"
         )
